@@ -1,0 +1,146 @@
+/* The event: one thing that was seen, numbered, in the order in which it was seen.
+ *
+ * The tracer makes events while the process stands still and hands each to every sink at once (the model, the live
+ * view, the log); readers of other tools' logs make the same events. Everything an event points at belongs to its maker
+ * and is valid during the call only; a sink that keeps something copies it. */
+#ifndef GLIBCTRACE_REPORTS_EVENT_H
+#define GLIBCTRACE_REPORTS_EVENT_H
+
+#include <probes/path.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct syscall_desc;
+
+enum event_type {
+    EVENT_SYSCALL,
+    EVENT_SIGNAL,
+    EVENT_PROCESS,
+    EVENT_LOADER,
+    EVENT_LOOKUP,
+    EVENT_OUTPUT,
+};
+
+enum event_by {
+    BY_UNKNOWN,
+    BY_PROGRAM,
+    BY_LOADER
+}; /* whose code made the call: its instruction pointer lies in ld.so's mapping (glibc only; musl's loader is its libc)
+    */
+
+struct event_syscall {
+    const struct syscall_desc *desc; /* reports/syscall.h, never NULL */
+    uint64_t args[6];
+    const char *text[6]; /* each argument as strace prints it; all NULL unless the session asked for texts */
+    const char *string;  /* the call's main string argument as passed (path, link text…), or NULL */
+    const char *path; /* that path made absolute in the process's own root and directory; NULL where there is none or it
+                         could not be read */
+    const char *const *argv; /* execve: the new argument vector, NULL-terminated, or NULL; bounded by the tracer */
+    const char *result; /* readlink: what the link says; connect: the address as the contract spells it ("unix:/run/x",
+                           "127.0.0.1:80"); else NULL */
+    uint64_t flags;     /* open: flags (open_how's for openat2); access: mode; mmap: prot; else 0 */
+    int64_t ret;        /* valid where returned */
+    int error;          /* errno value, 0 where the call succeeded or has not returned */
+    bool returned; /* false: the call has no exit stop (exit_group, write to 2, a mmap whose result is not needed …) */
+    enum event_by by;
+    uint64_t ip_addr;
+};
+
+struct event_signal {
+    int signal;
+    int code;            /* si_code */
+    uint64_t fault_addr; /* si_addr for SIGSEGV, SIGBUS, SIGILL, SIGFPE */
+    int sender;          /* si_pid where a process sent it, else 0 */
+    uint64_t ip_addr;
+    bool fatal; /* no handler, not blocked, default action ends the process (from /proc/PID/status) */
+};
+
+/* A program image, as read from the process at its exec (or at attach). */
+struct image {
+    const char *exe;         /* absolute path inside the process's root (/proc/PID/exe, made relative to its root) */
+    const char *const *argv; /* NULL-terminated */
+    const char *const *env;  /* NULL-terminated; of the exec, which is what its loader reads */
+    const char *cwd;         /* at that time, inside the root */
+    bool secure;             /* AT_SECURE */
+    struct cred cred;
+    unsigned class, machine;          /* ELFCLASS…, EM_… of the process as it runs */
+    uint64_t loader_base, loader_end; /* mapping of ld.so, 0 where there is none */
+};
+
+enum process_what {
+    PROCESS_START,    /* a process is seen for the first time: launched, attached, or forked (parent set). image for
+                         attached ones */
+    PROCESS_EXEC,     /* an execve has succeeded: image set */
+    PROCESS_THREAD,   /* a thread of pid was started; tid is the new one */
+    PROCESS_EXITING,  /* the last thread stands at its exit (PTRACE_EVENT_EXIT), memory and root are still there. status
+                         set */
+    PROCESS_EXIT,     /* it has ended and was reaped. status set */
+    PROCESS_DETACHED, /* we let go of it */
+    PROCESS_NOTE,     /* something that we did not see or could not do: text set ("seccomp filter of its own", "lost 3
+                         events") */
+};
+
+struct event_process {
+    enum process_what what;
+    pid_t parent;   /* START: of a forked child, else 0 */
+    int status;     /* EXITING, EXIT: wait status (waitpid(2)) */
+    bool by_loader; /* EXITING: exit_group was called from ld.so's code */
+    const struct image *image;
+    const char *text;
+};
+
+struct event_output {
+    int fd;
+    const char *data;
+    size_t size;  /* bytes at data */
+    size_t whole; /* bytes the program wrote (more than size where the rest was not read) */
+    enum event_by by;
+};
+
+/* Made by issue 3's breakpoints and by LD_DEBUG readers: the loader's own words. */
+struct event_loader {
+    const char *object;  /* the object the message is about, or NULL */
+    const char *format;  /* as passed, untranslated */
+    const char *args[6]; /* its arguments, NULL where absent */
+    const char *occasion;
+    int error; /* errno value or 0 */
+};
+
+struct event_lookup {
+    const char *symbol, *version, *from, *to;
+};
+
+struct event {
+    uint64_t n;    /* from 1 */
+    uint64_t t_ns; /* nanoseconds since the session began (CLOCK_MONOTONIC) */
+    pid_t pid, tid;
+    const char
+        *root; /* the process's root as a prefix that we can open files with (path.h); "" for our own. Never NULL */
+    const char *cwd; /* the process's working directory inside that root, or NULL where unknown */
+    enum event_type type;
+    union {
+        struct event_syscall syscall;
+        struct event_signal signal;
+        struct event_process process;
+        struct event_output output;
+        struct event_loader loader;
+        struct event_lookup lookup;
+    };
+};
+
+/* Takes events. The maker calls every sink it was given, in order. */
+struct sink {
+    void (*event)(void *ctx, const struct event *event);
+    void *ctx;
+};
+
+/* An errno value's name ("ENOENT"), or NULL where the kernel has none. And back: 0 for an unknown name. */
+const char *errno_name(int error);
+int errno_value(const char *name);
+const char *signal_name(int signal); /* "SIGSEGV", "SIGRT_3" as strace spells it */
+int signal_value(const char *name);
+
+#endif

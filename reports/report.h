@@ -1,0 +1,181 @@
+/* The report: what is told in the end, in the terms of report.json (schema glibctrace.report/1).
+ *
+ * The judges fill it in, the renderers read it; neither knows the other. All strings are malloced and owned by the
+ * report unless a comment says otherwise; bytes of paths are kept as they are (a renderer makes UTF-8 of them). */
+#ifndef GLIBCTRACE_REPORTS_REPORT_H
+#define GLIBCTRACE_REPORTS_REPORT_H
+
+#include <probes/load.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+enum cause_kind { /* contract.md section 3, in its order; names in cause_kind_name() */
+                  CAUSE_SYMBOL_VERSION_MISSING,
+                  CAUSE_SYMBOL_MISSING,
+                  CAUSE_LIBRARY_MISSING,
+                  CAUSE_LIBRARY_OFF_PATH,
+                  CAUSE_LIBRARY_SHADOWED,
+                  CAUSE_LOADER_LIBC_SKEW,
+                  CAUSE_LIBC_FAMILY_MISMATCH,
+                  CAUSE_INTERPRETER_MISSING,
+                  CAUSE_SCRIPT_INTERPRETER_MISSING,
+                  CAUSE_WRONG_ARCHITECTURE,
+                  CAUSE_CPU_LEVEL_TOO_LOW,
+                  CAUSE_OBJECT_CORRUPT,
+                  CAUSE_SYMLINK_LOOP,
+                  CAUSE_SYMLINK_DANGLING,
+                  CAUSE_FILE_MISSING,
+                  CAUSE_PERMISSION_DENIED,
+                  CAUSE_NOEXEC_MOUNT,
+                  CAUSE_STATIC_TLS_EXHAUSTED,
+                  CAUSE_EXECSTACK_REFUSED,
+                  CAUSE_SYSCALL_BLOCKED,
+                  CAUSE_SANDBOX_UNAVAILABLE,
+                  CAUSE_WATCH_LIMIT,
+                  CAUSE_RESOURCE_LIMIT,
+                  CAUSE_COMMAND_NOT_FOUND,
+                  CAUSE_ENVIRONMENT_WRONG,
+                  CAUSE_CONNECTION_REFUSED,
+                  CAUSE_MODULE_ABI_MISMATCH,
+                  CAUSE_CRASH,
+                  CAUSE_KIND_COUNT,
+};
+
+enum impact { IMPACT_FATAL, IMPACT_DEGRADED };
+enum proof { PROOF_KNOWN, PROOF_MODELLED, PROOF_TRIED };
+
+struct strings {
+    char **v;
+    size_t n, cap;
+};
+void strings_add(struct strings *list, char *taken); /* takes a malloced string */
+void strings_addf(struct strings *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void strings_deinit(struct strings *list);
+
+struct remedy {
+    char *title;
+    struct strings commands;
+    enum proof proof;
+    char *risk; /* or NULL */
+};
+/* One line of the text report's facts: "it gets" + "/lib/…/libm.so.6   Debian 12, glibc 2.36". */
+struct fact {
+    char *label;
+    char *text;
+};
+/* One place where something was looked for, in order (rendered numbered, as libtree does). */
+struct place {
+    char *path;
+    char *from; /* "RUNPATH of /opt/x/prog", "ld.so.cache", "PATH" */
+    char *why;
+    bool taken;
+};
+/* One stack frame; fields that are unknown are NULL or 0 and left out. */
+struct frame {
+    uint64_t ip_addr;
+    char *object;
+    uint64_t offset;
+    char *symbol;
+    char *file;
+    unsigned line;
+};
+
+struct cause {
+    enum cause_kind kind;
+    enum impact impact;
+    double confidence;
+    char *subject, *missing, *provider; /* provider may be NULL */
+    pid_t pid;
+    char *exe;
+    struct strings argv;
+    struct strings chain;
+    char *summary, *detail, *words; /* words may be NULL */
+    struct strings symbols;
+    struct frame *stack;
+    size_t stack_count;
+    uint64_t *evidence;
+    size_t evidence_count, evidence_cap; /* event numbers */
+    double seconds;                      /* since the start, of the first evidence; < 0 unknown */
+    struct remedy *remedies;
+    size_t remedy_count, remedy_cap;
+    struct fact *facts;
+    size_t fact_count, fact_cap;
+    struct place *places;
+    size_t place_count, place_cap;
+    struct scenario *scenario; /* reports/scenario.h: what a reproduction needs; NULL where none can be made */
+};
+
+const char *cause_kind_name(enum cause_kind kind);
+/* -1 for an unknown name. */
+int cause_kind_value(const char *name);
+void cause_fact(struct cause *cause, const char *label, const char *format, ...) __attribute__((format(printf, 3, 4)));
+struct remedy *cause_remedy(struct cause *cause, enum proof proof, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void cause_evidence(struct cause *cause, uint64_t n);
+void cause_place(struct cause *cause, const char *path, const char *from, const char *why, bool taken);
+
+enum input_how {
+    INPUT_LAUNCH,
+    INPUT_ATTACH,
+    INPUT_STRACE_LOG,
+    INPUT_LD_DEBUG_LOG,
+    INPUT_TEXT,
+    INPUT_BUNDLE,
+    INPUT_STATIC
+};
+enum outcome_status { OUTCOME_EXITED, OUTCOME_SIGNALED, OUTCOME_EXEC_FAILED, OUTCOME_DETACHED, OUTCOME_UNKNOWN };
+enum repro_status { REPRO_VERIFIED, REPRO_DIFFERS, REPRO_NOT_ATTEMPTED };
+
+struct libc_facts {
+    char *family;                /* "glibc", "musl", "none", "unknown" */
+    char *version, *path, *from; /* may be NULL */
+};
+
+struct report {
+    enum input_how how;
+    struct strings argv;
+    pid_t pid; /* of the program launched or attached to */
+    enum outcome_status status;
+    int code;   /* exit status, valid for EXITED (and EXEC_FAILED: 126, 127) */
+    int signal; /* SIGNALED */
+    struct libc_facts libc;
+    char *context; /* "host", "container", "chroot", "root" */
+    char *kernel, *machine, *distribution;
+    struct cause **causes;
+    size_t cause_count, cause_cap; /* most likely first */
+    uint64_t events, failed, processes, threads, lost;
+    struct strings ruled_out; /* "not it": one phrase each */
+    struct strings unseen;    /* what could not be seen, said honestly */
+    double seconds;           /* the session's length */
+    bool has_repro;
+    enum repro_status repro_status;
+    char *repro_command, *repro_expect, *repro_why; /* why not verified, in words; or NULL */
+    size_t repro_files;
+    uint64_t repro_bytes;
+};
+
+struct report *report_create(void);
+void report_destroy(struct report *report);
+struct cause *cause_create(enum cause_kind kind);
+void cause_destroy(struct cause *cause);
+
+/* A renderer: one form, one file, one row in renderers[] (render.c). */
+struct render_options {
+    bool colour;
+    unsigned width; /* columns, 0: 100 */
+};
+struct renderer {
+    const char *name;   /* "text", "json", "markdown", "html" */
+    const char *ending; /* ".txt", … */
+    /* Writes the whole report to OUT. Write errors are found with ferror() by the caller. */
+    void (*render)(const struct report *report, const struct render_options *options, FILE *out);
+};
+/* By the ending of FILE ("-" is text); NULL where no renderer has it (the bundle is not a renderer). */
+const struct renderer *renderer_for(const char *file);
+extern const struct renderer renderer_text, renderer_json, renderer_markdown, renderer_html;
+
+#endif

@@ -1,0 +1,78 @@
+/* A failure in miniature, abstractly: what a reproduction has to hold for the same failure to appear, and what mends
+ * it.
+ *
+ * A judge fills it in while the process stands still, from what the shadow loader saw; the reproduction writer turns it
+ * into a directory and two scripts. No bytes of the user's files are in it but names, versions and symbols. */
+#ifndef GLIBCTRACE_REPORTS_SCENARIO_H
+#define GLIBCTRACE_REPORTS_SCENARIO_H
+
+#include "report.h"
+
+struct mini_version {
+    char *file; /* needs: soname asked; definitions: NULL */
+    char *name;
+};
+struct mini_symbol {
+    char *name, *version; /* or NULL */
+    char *file;           /* undefined and versioned: soname asked, or NULL */
+};
+
+/* A stub: an ELF object with no code and no data of the user's. */
+struct mini_object {
+    char *name;   /* file name, without a directory */
+    char *soname; /* or NULL */
+    bool program; /* has PT_INTERP and an entry point that only exits with 0 */
+    char *interp; /* programs: PT_INTERP; NULL: the machine's own */
+    unsigned class, data, machine;
+    bool absent; /* it must not be there: the stub exists in the mended directory only */
+    struct strings needed;
+    struct mini_version *needs;
+    size_t need_count, need_cap;
+    struct mini_version *defs;
+    size_t def_count, def_cap; /* without the base one, which the writer adds */
+    struct mini_symbol *defined;
+    size_t defined_count, defined_cap;
+    struct mini_symbol *undefined;
+    size_t undefined_count, undefined_cap;
+    unsigned directory; /* 0: lib; 1: wrong (searched before lib: a shadowing copy), 2: elsewhere (not searched) */
+    enum {
+        MINI_SOUND,
+        MINI_EMPTY,
+        MINI_CUT,
+        MINI_TEXT,
+        MINI_NO_PERMISSION,
+        MINI_LOOP,
+        MINI_DANGLING
+    } defect;        /* what is wrong with it in the failing directory */
+    char *link_text; /* LOOP, DANGLING: what the link says, relative to its own directory */
+};
+
+enum scenario_way {
+    SCENARIO_LOAD,    /* run objects[0], a program; the rest are its libraries */
+    SCENARIO_EXECUTE, /* run objects[0]: executing it fails (interpreter, machine, corrupt, permission) */
+    SCENARIO_SCRIPT,  /* run a script whose first line is script_line */
+    SCENARIO_COMMAND, /* a shell looks for command on PATH */
+};
+
+struct scenario {
+    enum scenario_way way;
+    struct mini_object **objects;
+    size_t object_count, object_cap;
+    /* The change that mends it, made in a second directory: */
+    size_t mend_object;              /* index of the object that the mended copy replaces or adds … */
+    struct mini_object *mended;      /* … with this one; NULL where the way says all (script: "#!/bin/sh"; command: an
+                                        executable of that name) */
+    char *script_name, *script_line; /* SCRIPT: file name and first line with its line end as it is ("#!/bin/sh\r") */
+    char *shell, *command;           /* COMMAND: absolute path of the shell, and the name looked for */
+    bool by_library_path;            /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */
+};
+
+struct scenario *scenario_create(enum scenario_way way);
+struct mini_object *scenario_object(struct scenario *scenario, const char *name);
+void scenario_destroy(struct scenario *scenario);
+/* A stub description of ELF: soname, needed, version needs and definitions, and those of its symbols for which KEEP
+ * (NULL: none) says yes. */
+struct mini_object *mini_object_of(const struct elffile *elf, const char *name);
+void mini_object_destroy(struct mini_object *object);
+
+#endif
