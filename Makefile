@@ -1,22 +1,163 @@
-# glibctrace: `make help` lists what can be made.
+# glibctrace. `make help` lists what can be made; .ci/setup installs what a step needs and is not there.
+
+VERSION := 0.1.0
 CC ?= cc
-PKGS := libelf libdw libunwind-ptrace capstone jansson libseccomp libarchive libzstd
-BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror -I. $(CFLAGS)
-LIBS = -larchive -ljansson -lseccomp -ldw -lelf
+PYTHON ?= /usr/bin/python3
+SAN ?=
 
-SOURCES := $(wildcard probes/*.c reports/*.c tracer/*.c)
+# Libraries of the program, by pkg-config name; .ci/setup has the same list with each system's packages.
+MODULES := libarchive jansson libseccomp libelf
+# The static binary names its archives itself: pkg-config's --static for libarchive asks for everything that some
+# format of it may use (libxml2, nettle, acl, …), while the linker takes only the members that are called.
+STATIC_LIBS := -larchive -ljansson -lseccomp -lelf -lz -lzstd
+
+ifeq ($(SAN),1)
+BUILD := build/san
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+else
+BUILD := build
+endif
+
+# As many jobs as processors, unless -j was given.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)"' $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
+# Asked when a recipe runs, not when the Makefile is read: before the set-up there may be no pkg-config.
+LIBS = $(shell pkg-config --libs $(MODULES))
+TEST_LIBS = $(shell pkg-config --libs check) $(LIBS)
+
+SOURCES := $(sort $(wildcard probes/*.c reports/*.c tracer/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+MAIN := $(BUILD)/tracer/main.o
+LIBRARY := $(BUILD)/libglibctrace.a
+PROGRAM := $(BUILD)/glibctrace
+STATIC := $(BUILD)/glibctrace-static
+UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
+BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
+BENCHES := $(BENCH_SOURCES:tests/bench/%.c=$(BUILD)/bench/%)
+FORMATTED = $(wildcard probes/*.[ch] reports/*.[ch] tracer/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch])
 
-all: $(BUILD)/glibctrace
+all: $(PROGRAM)
 
-$(BUILD)/glibctrace: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
+help:
+	@echo 'make             the program, $(PROGRAM)'
+	@echo 'make demo        run it on a broken program and print the report'
+	@echo 'make check       unit and end-to-end tests (SAN=1: with address and undefined-behaviour sanitizers)'
+	@echo 'make static      $(STATIC), one file that runs without any library'
+	@echo 'make bench       cost against strace and against no tracer'
+	@echo 'make install     program, man page, completions (PREFIX=$(PREFIX), DESTDIR=); make uninstall'
+	@echo 'make unit        only the unit tests'
+	@echo 'make roots       small root directories with other libcs, for the tests'
+	@echo 'make lint        formatting, layering, clang-tidy, cppcheck; make format mends the first'
+	@echo 'make clean       remove build/'
 
-$(BUILD)/%.o: %.c
+# --- set-up: a cheap test each time, an installation only where something is missing ---------------------------
+SETUPS := setup-build setup-static setup-test setup-bench setup-lint
+$(SETUPS): setup-%:
+	@sh .ci/setup $*
+# One after the other: two package managers at once lock each other out.
+setup-static setup-test setup-bench setup-lint: | setup-build
+
+# --- the program -----------------------------------------------------------------------------------------------
+$(PROGRAM): $(MAIN) $(LIBRARY)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(MAIN) $(LIBRARY) $(LIBS)
+
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJECTS:.o=.d)
-.PHONY: all
+# Other flags, other objects: the file changes only when they do.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@
+
+static: $(STATIC)
+
+$(STATIC): $(MAIN) $(LIBRARY) | setup-static
+	$(CC) $(ALL_CFLAGS) -static $(LDFLAGS) -Wl,--gc-sections -o $@ $(MAIN) $(LIBRARY) $(STATIC_LIBS)
+
+# --- tests -----------------------------------------------------------------------------------------------------
+$(BUILD)/tests/%: tests/unit/%.c $(LIBRARY) $(BUILD)/flags | setup-test
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(LDFLAGS) $(TEST_LIBS)
+
+# Only the unit tests: needs no main.
+unit: $(UNIT_TESTS)
+	@bash tests/run.sh unit $(UNIT_TESTS)
+
+check: $(PROGRAM) $(UNIT_TESTS) | setup-test
+	@GLIBCTRACE='$(abspath $(PROGRAM))' PYTHON='$(PYTHON)' bash tests/run.sh all $(UNIT_TESTS)
+
+roots: | setup-test
+	@bash tests/roots.sh
+
+demo: $(PROGRAM)
+	@CC='$(CC)' sh testdata/demo/run.sh $(PROGRAM) $(BUILD)/demo
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS)
+
+bench: $(PROGRAM) $(BENCHES) | setup-bench
+	@$(PYTHON) tests/bench/run.py --program $(PROGRAM) --helpers $(BUILD)/bench $(BENCH_ARGS)
+
+# --- installation ----------------------------------------------------------------------------------------------
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+
+install: $(PROGRAM)
+	install -D -m 755 $(PROGRAM) $(BINDIR)/glibctrace
+	install -D -m 644 tracer/doc/glibctrace.1 $(MANDIR)/glibctrace.1
+	install -D -m 644 tracer/doc/glibctrace.bash $(BASHDIR)/glibctrace
+	install -D -m 644 tracer/doc/glibctrace.zsh $(ZSHDIR)/_glibctrace
+	install -D -m 644 tracer/doc/glibctrace.fish $(FISHDIR)/glibctrace.fish
+
+uninstall:
+	rm -f $(BINDIR)/glibctrace $(MANDIR)/glibctrace.1 $(BASHDIR)/glibctrace $(ZSHDIR)/_glibctrace \
+	    $(FISHDIR)/glibctrace.fish
+
+# --- the sources themselves --------------------------------------------------------------------------------------
+format: | setup-lint
+	clang-format -i $(FORMATTED)
+
+format-check: | setup-lint
+	clang-format --dry-run -Werror $(FORMATTED)
+
+layering:
+	@bash tests/layering.sh
+
+lint: layering format-check tidy cppcheck
+
+TIDY := $(SOURCES:%.c=tidy/%)
+tidy: $(TIDY)
+$(TIDY): tidy/%: %.c | setup-lint setup-build
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu17 -D_GNU_SOURCE \
+	    -DGLIBCTRACE_VERSION='"$(VERSION)"' -I. 2>&1 | { ! grep -E '(warning|error):' -A 3; }
+
+cppcheck: | setup-lint
+	cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=.cppcheck-suppressions --error-exitcode=1 -D_GNU_SOURCE -I. probes reports tracer
+
+clean:
+	rm -rf build
+
+FORCE:
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all help static check unit roots demo bench install uninstall format format-check layering lint tidy \
+    $(TIDY) cppcheck clean FORCE $(SETUPS)
