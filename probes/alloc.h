@@ -58,7 +58,10 @@ static inline void *steal_pointer_(void *p)
 }
 #define steal_pointer(p) ((__typeof__(*(p)))steal_pointer_(p))
 
+/* Whichever header came first: the macros are expanded where a container is used. */
+#undef uthash_fatal
 #define uthash_fatal(msg) alloc_failed()
+#undef utarray_oom
 #define utarray_oom() alloc_failed()
 
 #endif

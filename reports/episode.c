@@ -1,0 +1,207 @@
+/* Attempts and episodes: the file calls of a process, grouped by what was looked for (part of model.h). */
+#include "model_parts.h"
+
+#include "syscall.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static void attempt_free(struct attempt *attempt)
+{
+    free(attempt->string);
+    free(attempt->path);
+    free(attempt->cwd);
+    free(attempt->root);
+    free(attempt->argv0);
+    free(attempt);
+}
+
+static void episode_free(struct episode *episode)
+{
+    for (size_t i = 0; i < episode->count; i++)
+        attempt_free(episode->attempts[i]);
+    free(episode->attempts);
+    free(episode->name);
+    free(episode->found_path);
+    free(episode);
+}
+
+void model_forget_episodes(struct process *process)
+{
+    struct episode *episode, *next;
+
+    HASH_ITER(hh, process->episodes, episode, next)
+    {
+        HASH_DEL(process->episodes, episode);
+        episode_free(episode);
+    }
+    for (size_t i = 0; i < process->act_count; i++) {
+        free(process->acts[i].name);
+        free(process->acts[i].path);
+    }
+    process->act_count = 0;
+    process->attempt_count = 0;
+    process->last_file = process->before_words = NULL;
+}
+
+static struct episode *episode_of(struct process *process, const char *path, bool make)
+{
+    const char *name = path_base(path);
+    struct episode *episode;
+
+    HASH_FIND_STR(process->episodes, name, episode);
+    if (!episode && make) {
+        episode = xcalloc(1, sizeof *episode);
+        episode->name = xstrdup(name);
+        HASH_ADD_KEYPTR(hh, process->episodes, episode->name, strlen(episode->name), episode);
+    }
+    return episode;
+}
+
+static bool held(const struct process *process, const struct episode *episode)
+{
+    for (size_t i = 0; i < episode->count; i++)
+        if (episode->attempts[i] == process->last_file || episode->attempts[i] == process->before_words)
+            return true;
+    return false;
+}
+
+/* Makes room: episodes that ended well go first, then the oldest (the hash iterates in the order of adding), until half
+ * is free. */
+static void drop_old(struct process *process)
+{
+    struct episode *episode, *next;
+
+    for (int only_found = 1; only_found >= 0; only_found--) {
+        HASH_ITER(hh, process->episodes, episode, next)
+        {
+            if (process->attempt_count < ATTEMPTS_KEPT / 2)
+                return;
+            if (held(process, episode) || (only_found && !episode->found_n))
+                continue;
+            process->attempt_count -= episode->count;
+            HASH_DEL(process->episodes, episode);
+            episode_free(episode);
+        }
+    }
+}
+
+static bool same_attempt(const struct attempt *attempt, const struct event *event)
+{
+    return attempt->desc == event->syscall.desc && attempt->error == event->syscall.error &&
+           attempt->by == event->syscall.by && strcmp(attempt->path, event->syscall.path) == 0;
+}
+
+static struct attempt *attempt_find(struct episode *episode, const struct event *event)
+{
+    for (size_t i = episode->count; i-- > 0 && i + 64 > episode->count;)
+        if (same_attempt(episode->attempts[i], event))
+            return episode->attempts[i];
+    return NULL;
+}
+
+static struct attempt *attempt_record(struct process *process, const struct event *event)
+{
+    const struct event_syscall *call = &event->syscall;
+    struct episode *episode;
+    struct attempt *attempt;
+
+    if (process->attempt_count >= ATTEMPTS_KEPT)
+        drop_old(process);
+    episode = episode_of(process, call->path, true);
+    attempt = attempt_find(episode, event);
+    episode->last_n = event->n;
+    episode->found_n = 0;
+    if (!attempt) {
+        attempt = xcalloc(1, sizeof *attempt);
+        *(struct attempt **)array_add(&episode->attempts, &episode->count, &episode->cap, sizeof attempt) = attempt;
+        process->attempt_count++;
+        attempt->n = event->n;
+        attempt->t_ns = event->t_ns;
+        attempt->desc = call->desc;
+        attempt->path = xstrdup(call->path);
+        attempt->string = xstrdup_or_null(call->string);
+        attempt->cwd = xstrdup_or_null(event->cwd);
+        attempt->root = xstrdup(event->root);
+        attempt->error = call->error;
+        attempt->by = call->by;
+        attempt->execution = strncmp(call->desc->name, "execve", 6) == 0;
+        if (attempt->execution && call->argv)
+            attempt->argv0 = xstrdup_or_null(call->argv[0]);
+    }
+    attempt->last_n = event->n;
+    attempt->tid = event->tid;
+    attempt->count++;
+    return attempt;
+}
+
+static void act_record(struct process *process, const struct event *event)
+{
+    const struct event_syscall *call = &event->syscall;
+    struct load_act *last = process->act_count ? &process->acts[process->act_count - 1] : NULL;
+    const char *name = path_base(call->path);
+
+    if (last && last->error && last->tid == event->tid && strcmp(last->name, name) == 0) { /* the search goes on */
+        last->single = last->single && strcmp(last->path, call->path) == 0;
+    } else {
+        if (process->act_count >= ACTS_KEPT)
+            return;
+        last = array_add(&process->acts, &process->act_count, &process->act_cap, sizeof *last);
+        last->name = xstrdup(name);
+        last->single = true;
+        last->n = event->n;
+        last->t_ns = event->t_ns;
+        last->tid = event->tid;
+    }
+    free(last->path);
+    last->path = xstrdup(call->path);
+    last->error = call->error;
+    last->tries++;
+}
+
+static bool is_open(const struct syscall_desc *desc)
+{
+    return strncmp(desc->name, "open", 4) == 0;
+}
+
+/* A library by its name: "libx.so", "libx.so.1", "x.node". Only asked where the caller's address does not tell. */
+static bool library_like(const char *path)
+{
+    const char *name = path_base(path), *so = strstr(name, ".so");
+    size_t n = strlen(name);
+
+    return (so && (so[3] == '\0' || so[3] == '.')) || (n > 5 && strcmp(name + n - 5, ".node") == 0);
+}
+
+static bool loader_own_file(const char *path)
+{
+    return strncmp(path, "/etc/ld.so.", 11) == 0 || strncmp(path, "/etc/ld-musl-", 13) == 0;
+}
+
+void model_file_call(struct process *process, const struct event *event)
+{
+    const struct event_syscall *call = &event->syscall;
+    bool by_loader = call->by == BY_LOADER || (process->musl && is_open(call->desc) && library_like(call->path));
+    struct attempt *attempt = NULL;
+
+    if (!call->returned || loader_own_file(call->path))
+        return;
+    if (by_loader && is_open(call->desc))
+        act_record(process, event);
+    if (call->error) {
+        attempt = attempt_record(process, event);
+    } else {
+        struct episode *episode = episode_of(process, call->path, false);
+
+        if (episode && !episode->found_n) {
+            episode->found_n = event->n;
+            free(episode->found_path);
+            episode->found_path = xstrdup(call->path);
+        }
+    }
+    if (!by_loader) {
+        process->last_file_n = event->n;
+        process->last_file = attempt;
+    }
+}

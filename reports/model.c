@@ -1,0 +1,286 @@
+#include "model_parts.h"
+
+#include "syscall.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+#include <probes/alloc.h>
+
+static void process_free(struct process *process)
+{
+    model_forget_episodes(process);
+    free(process->acts);
+    for (size_t i = 0; i < process->line_count; i++)
+        free(process->lines[i].text);
+    free(process->lines);
+    free(process->partial);
+    for (size_t i = 0; i < process->cause_count; i++)
+        cause_destroy(process->causes[i]);
+    free(process->causes);
+    free(process->exe);
+    free(process->cwd);
+    free(process->root);
+    free(process->cred.groups);
+    strings_deinit(&process->argv);
+    strings_deinit(&process->env);
+    free(process);
+}
+
+struct model *model_create(void)
+{
+    return xcalloc(1, sizeof(struct model));
+}
+
+void model_destroy(struct model *model)
+{
+    struct process *process, *next;
+
+    if (!model)
+        return;
+    HASH_ITER(hh, model->processes, process, next)
+    {
+        HASH_DEL(model->processes, process);
+        process_free(process);
+    }
+    for (size_t i = 0; i < model->retired_count; i++)
+        process_free(model->retired[i]);
+    free(model->retired);
+    strings_deinit(&model->unseen);
+    free(model);
+}
+
+struct process *model_process(const struct model *model, pid_t pid)
+{
+    struct process *process;
+
+    HASH_FIND_INT(model->processes, &pid, process);
+    return process;
+}
+
+static struct process *process_add(struct model *model, pid_t pid, const struct event *event)
+{
+    struct process *process = model_process(model, pid);
+
+    if (process) { /* the number came round again: the old one may still be somebody's parent */
+        HASH_DEL(model->processes, process);
+        *(struct process **)array_add(&model->retired, &model->retired_count, &model->retired_cap,
+                                      sizeof(struct process *)) = process;
+    }
+    process = xcalloc(1, sizeof *process);
+    process->pid = pid;
+    process->start_n = event->n;
+    process->start_ns = event->t_ns;
+    process->root = xstrdup(event->root);
+    HASH_ADD_INT(model->processes, pid, process);
+    model->process_count++;
+    if (!model->first)
+        model->first = process;
+    return process;
+}
+
+static void take_strings(struct strings *list, const char *const *from)
+{
+    strings_deinit(list);
+    *list = (struct strings){0};
+    for (size_t i = 0; from && from[i]; i++)
+        strings_add(list, xstrdup(from[i]));
+}
+
+static void take_image(struct process *process, const struct image *image)
+{
+    free(process->exe);
+    free(process->cwd);
+    free(process->cred.groups);
+    process->exe = xstrdup_or_null(image->exe);
+    process->cwd = xstrdup_or_null(image->cwd);
+    process->secure = image->secure;
+    process->cred = image->cred;
+    process->cred.groups = xmemdup(image->cred.groups, image->cred.group_count * sizeof(gid_t));
+    process->class = image->class;
+    process->machine = image->machine;
+    process->loader_base = image->loader_base;
+    process->loader_end = image->loader_end;
+    process->musl = image->loader_base == 0; /* static and musl: the calls' addresses tell nothing */
+    process->has_image = true;
+    take_strings(&process->argv, image->argv);
+    take_strings(&process->env, image->env);
+}
+
+static void inherit_image(struct process *child, const struct process *parent)
+{
+    child->exe = xstrdup_or_null(parent->exe);
+    child->cwd = xstrdup_or_null(parent->cwd);
+    child->secure = parent->secure;
+    child->cred = parent->cred;
+    child->cred.groups = xmemdup(parent->cred.groups, parent->cred.group_count * sizeof(gid_t));
+    child->class = parent->class;
+    child->machine = parent->machine;
+    child->loader_base = parent->loader_base;
+    child->loader_end = parent->loader_end;
+    child->musl = parent->musl;
+    child->has_image = parent->has_image;
+    for (size_t i = 0; i < parent->argv.n; i++)
+        strings_add(&child->argv, xstrdup(parent->argv.v[i]));
+    for (size_t i = 0; i < parent->env.n; i++)
+        strings_add(&child->env, xstrdup(parent->env.v[i]));
+}
+
+static void on_syscall(struct model *model, struct process *process, const struct event *event)
+{
+    const struct event_syscall *call = &event->syscall;
+
+    if (call->error)
+        model->failed++;
+    if (call->path && (call->desc->family == FAMILY_FILE || call->desc->family == FAMILY_PROCESS))
+        model_file_call(process, event);
+}
+
+static void on_signal(struct process *process, const struct event *event)
+{
+    const struct event_signal *signal = &event->signal;
+
+    if (!signal->fatal)
+        return;
+    process->signal = signal->signal;
+    process->signal_code = signal->code;
+    process->signal_n = event->n;
+    process->signal_addr = signal->fault_addr;
+    process->signal_ip = signal->ip_addr;
+    process->signal_by_loader =
+        process->loader_base && signal->ip_addr >= process->loader_base && signal->ip_addr < process->loader_end;
+}
+
+static void on_end(struct model *model, struct process *process)
+{
+    model_flush_output(process);
+    if (!process->judged && model->at_end) {
+        process->judged = true;
+        model->at_end(model, process);
+    }
+    model_forget_episodes(process);
+}
+
+static void on_start(struct model *model, const struct event *event)
+{
+    struct process *process = process_add(model, event->pid, event);
+    struct process *parent = event->process.parent ? model_process(model, event->process.parent) : NULL;
+
+    process->parent = parent;
+    if (event->process.image) {
+        take_image(process, event->process.image);
+        process->executed = true;
+    } else if (parent) {
+        inherit_image(process, parent);
+    }
+}
+
+static void on_exec(struct process *process, const struct event *event)
+{
+    model_forget_episodes(process);
+    process->executed = true;
+    process->exec_n = event->n;
+    process->first_output_n = 0;
+    free(process->root);
+    process->root = xstrdup(event->root);
+    if (event->process.image)
+        take_image(process, event->process.image);
+}
+
+static void on_process(struct model *model, const struct event *event)
+{
+    const struct event_process *what = &event->process;
+    struct process *process = model_process(model, event->pid);
+
+    if (what->what == PROCESS_START) {
+        on_start(model, event);
+        return;
+    }
+    if (what->what == PROCESS_NOTE && what->text)
+        strings_add(&model->unseen, xstrdup(what->text));
+    if (!process)
+        return;
+    switch (what->what) {
+    case PROCESS_EXEC:
+        on_exec(process, event);
+        break;
+    case PROCESS_THREAD:
+        model->thread_count++;
+        break;
+    case PROCESS_EXITING:
+        process->status = what->status;
+        process->by_loader = what->by_loader;
+        process->ended = true;
+        process->end_n = event->n;
+        process->end_ns = event->t_ns;
+        if (WIFSIGNALED(what->status))
+            process->signal = WTERMSIG(what->status);
+        on_end(model, process);
+        break;
+    case PROCESS_EXIT:
+        process->status = what->status;
+        process->ended = true;
+        if (!process->end_n)
+            process->end_n = event->n;
+        if (WIFSIGNALED(what->status))
+            process->signal = WTERMSIG(what->status);
+        on_end(model, process);
+        break;
+    default:
+        break;
+    }
+}
+
+void model_event(void *ctx, const struct event *event)
+{
+    struct model *model = ctx;
+    struct process *process;
+
+    model->events++;
+    if (event->type == EVENT_PROCESS) {
+        on_process(model, event);
+        return;
+    }
+    process = model_process(model, event->pid);
+    if (!process)
+        process = process_add(model, event->pid, event);
+    if (event->type == EVENT_SYSCALL)
+        on_syscall(model, process, event);
+    else if (event->type == EVENT_OUTPUT)
+        model_output(process, event);
+    else if (event->type == EVENT_SIGNAL)
+        on_signal(process, event);
+}
+
+void model_finish(struct model *model)
+{
+    struct process *process, *next;
+
+    HASH_ITER(hh, model->processes, process, next)
+    {
+        if (!process->judged)
+            on_end(model, process);
+    }
+}
+
+struct process *process_owner(struct process *process)
+{
+    for (int depth = 0; !process->executed && process->parent && depth < 1000; depth++)
+        process = process->parent;
+    return process;
+}
+
+const char *process_env(const struct process *process, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < process->env.n; i++)
+        if (strncmp(process->env.v[i], name, size) == 0 && process->env.v[i][size] == '=')
+            return process->env.v[i] + size + 1;
+    return NULL;
+}
+
+bool process_failed(const struct process *process)
+{
+    return process->ended && process->status != 0;
+}

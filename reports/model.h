@@ -1,0 +1,139 @@
+/* The model: what the processes of a session tried, and how each attempt ended.
+ *
+ * Fed with events in their order (it is a sink), it keeps per process what the judges need and no more: the attempts
+ * that failed, grouped into episodes; the objects that the loader opened; the last words on descriptor 2; how the
+ * process ended. It is bounded: a program that fails a million times costs what one that fails four thousand times
+ * does. It decides nothing; judge.h does. */
+#ifndef GLIBCTRACE_REPORTS_MODEL_H
+#define GLIBCTRACE_REPORTS_MODEL_H
+
+#include "event.h"
+#include "report.h"
+
+#include <uthash.h>
+
+/* One failing call, or equal ones by the same thread in a row. */
+struct attempt {
+    uint64_t n, last_n; /* event numbers of the first and the last */
+    uint64_t t_ns;
+    uint64_t count;
+    pid_t tid;
+    const struct syscall_desc *desc;
+    char *string; /* as passed */
+    char *path;   /* absolute */
+    char *cwd;    /* at that time, or NULL */
+    char *root;   /* as in struct event */
+    int error;
+    enum event_by by;
+    bool execution; /* execve, execveat */
+    char *argv0;    /* of executions: what was to be run, as it was called */
+};
+
+/* All attempts of one process at one file name, wherever it was looked for. */
+struct episode {
+    char *name;                /* the last component */
+    struct attempt **attempts; /* oldest first */
+    size_t count, cap;
+    uint64_t dropped; /* older attempts that are no longer kept */
+    uint64_t last_n;  /* of the newest failing attempt */
+    uint64_t found_n; /* the first success for that name after the last failure; 0: never */
+    char *found_path;
+    UT_hash_handle hh;
+};
+
+/* A file that the dynamic loader opened, or tried to and failed at every place: in the order of the calls. */
+struct load_act {
+    uint64_t n, t_ns;
+    pid_t tid;
+    char *name; /* the last component */
+    char *path; /* that was opened, or of the last failure */
+    unsigned tries;
+    int error;   /* 0: opened */
+    bool single; /* the only place tried: a path was asked for */
+};
+
+struct output_line {
+    uint64_t n;
+    char *text; /* without the newline, bytes as written */
+    enum event_by by;
+};
+
+enum { OUTPUT_KEPT = 64 * 1024, ATTEMPTS_KEPT = 4096, ACTS_KEPT = 16384, LINES_KEPT = 512 };
+
+struct process {
+    pid_t pid;
+    struct process *parent; /* NULL: launched or attached to, or not seen being forked */
+    uint64_t start_n, exec_n, end_n;
+    uint64_t start_ns, end_ns;
+    bool executed; /* has an image of its own (else it runs its parent's) */
+    char *exe, *cwd, *root;
+    struct strings argv, env;
+    bool secure;
+    struct cred cred;
+    unsigned class, machine;
+    bool has_image;
+    bool musl; /* the loader is musl's: its calls cannot be told from the program's by their address */
+
+    struct episode *episodes; /* hash by name */
+    size_t attempt_count;
+    struct load_act *acts;
+    size_t act_count, act_cap;
+
+    struct output_line *lines; /* complete ones, oldest first */
+    size_t line_count, line_cap;
+    size_t line_bytes;
+    char *partial;
+    size_t partial_size;
+    uint64_t partial_n;
+    enum event_by partial_by;
+    uint64_t first_output_n, last_output_n;
+    bool stderr_null;   /* at its end descriptor 2 was /dev/null */
+    bool stderr_shared; /* at its end descriptor 2 was the same file as the session's own */
+
+    uint64_t last_file_n;         /* newest file call of the program itself, failing or not */
+    struct attempt *last_file;    /* if that one failed; else NULL */
+    struct attempt *before_words; /* what last_file was at the first output */
+    bool by_loader;               /* the end came from ld.so's code */
+    bool ended;
+    int status;
+    int signal, signal_code; /* the fatal one, 0 for none */
+    uint64_t signal_n, signal_addr, signal_ip;
+    bool signal_by_loader;
+    bool judged;
+    uint64_t loader_base, loader_end;
+
+    struct cause **causes; /* found in it so far */
+    size_t cause_count, cause_cap;
+    UT_hash_handle hh;
+};
+
+struct model {
+    struct process *processes; /* hash by pid; ended ones stay (slim) until their pid comes again */
+    struct process **retired;  /* ended processes whose pid was taken by another */
+    size_t retired_count, retired_cap;
+    struct process *first; /* the program launched or first attached to */
+    uint64_t events, failed, process_count, thread_count, lost;
+    struct strings unseen;
+    /* Called when a process stands at its end, all of it still there (and for those that live at the session's end):
+     * judge.c's. */
+    void (*at_end)(struct model *model, struct process *process);
+};
+
+struct model *model_create(void);
+void model_destroy(struct model *model);
+/* A sink's callback; CTX is the model. */
+void model_event(void *ctx, const struct event *event);
+/* The session is over: processes that still live are handed to at_end. */
+void model_finish(struct model *model);
+
+struct process *model_process(const struct model *model, pid_t pid);
+/* The process whose image PROCESS runs: itself, or the nearest ancestor that executed something. */
+struct process *process_owner(struct process *process);
+/* The value of an environment variable of PROCESS's image, or NULL. */
+const char *process_env(const struct process *process, const char *name);
+/* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer
+ * name), or NULL. */
+const struct output_line *process_says(const struct process *process, const char *needle);
+bool process_failed(const struct process *process); /* ended, by a signal or with a status other than 0 */
+
+#endif
