@@ -102,8 +102,11 @@ check: $(PROGRAM) $(UNIT_TESTS) | setup-test
 roots: | setup-test
 	@bash tests/roots.sh
 
-demo: $(PROGRAM)
-	@CC='$(CC)' sh testdata/demo/run.sh $(PROGRAM) $(BUILD)/demo
+demo: $(PROGRAM) $(BUILD)/demo/viewer
+	@sh testdata/demo/run.sh $(PROGRAM) $(BUILD)/demo
+
+$(BUILD)/demo/viewer: $(wildcard testdata/demo/*) | setup-build
+	CC='$(CC)' sh testdata/demo/build.sh $(@D)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)

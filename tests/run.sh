@@ -42,8 +42,9 @@ fi
 
 echo "--- summary"
 [ ${#summary[@]} -eq 0 ] || printf '%s\n' "${summary[@]}"
+[ ${#summary[@]} -gt 0 ] || failed+=("there are no tests")
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[@]}"
     exit 1
 fi
-echo "All ${#summary[@]} test programs passed."
+echo "All ${#summary[@]} passed."
