@@ -1,0 +1,51 @@
+# bash completion for glibctrace
+_glibctrace() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i
+    COMPREPLY=()
+    # After -- stands a command with its own words.
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == -- ]]; then
+            if declare -F _command_offset >/dev/null; then
+                _command_offset $((i + 1))
+            elif ((COMP_CWORD == i + 1)); then
+                mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            fi
+            return
+        fi
+    done
+    case $prev in
+    -o | --output)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    -p)
+        mapfile -t COMPREPLY < <(cd /proc && compgen -W "$(echo [0-9]*)" -- "$cur")
+        return
+        ;;
+    -u | --user)
+        mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+        return
+        ;;
+    -E | --env)
+        mapfile -t COMPREPLY < <(compgen -e -- "$cur")
+        return
+        ;;
+    --root)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        return
+        ;;
+    --color)
+        mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+        return
+        ;;
+    --for) return ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader
+        --trace=lookups --trace=process --trace=all -k --stack-trace --for -p -u --user -E --env --root --minimize
+        --no-repro --no-redact -q --quiet --color --help --version --' -- "$cur")
+}
+complete -F _glibctrace glibctrace
