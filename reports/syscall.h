@@ -42,6 +42,12 @@ struct syscall_desc {
 
 /* The row of NAME, or NULL. */
 const struct syscall_desc *syscall_by_name(const char *name);
+/* The Ith row of all, from 0, or NULL past the last: for those that go through them (tests). */
+const struct syscall_desc *syscall_row(size_t i);
+/* socketcall(2) of 32-bit x86 is several calls in one: gives the row that is meant (or DESC itself, also where that row
+ * is none of ours or the arguments cannot be read) and puts its arguments, read from the process, into INNER. */
+const struct syscall_desc *syscall_unwrap(const struct syscall_desc *desc, const uint64_t args[6],
+                                          const struct mem *mem, uint64_t inner[6]);
 
 /* Argument texts: fills TEXT[0..5] with malloced strings (NULL past the last argument). AFTER: the call has returned
  * RET (so out arguments can be read). MEM reads the process; unreadable pointers print as addresses, as strace does. */

@@ -1,0 +1,99 @@
+#include "text.h"
+
+#include <probes/alloc.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Room for N more bytes and the NUL. */
+static void text_reserve(struct text *text, size_t n)
+{
+    size_t cap = text->cap ? text->cap : 32;
+
+    if (text->v && n < text->cap - text->n)
+        return;
+    while (cap - text->n <= n)
+        cap *= 2;
+    text->v = xrealloc(text->v, cap);
+    text->cap = cap;
+}
+
+void text_addn(struct text *text, const char *bytes, size_t n)
+{
+    text_reserve(text, n);
+    if (n)
+        memcpy(text->v + text->n, bytes, n);
+    text->n += n;
+    text->v[text->n] = '\0';
+}
+
+void text_add(struct text *text, const char *s)
+{
+    text_addn(text, s, strlen(s));
+}
+
+void text_addc(struct text *text, char c)
+{
+    text_addn(text, &c, 1);
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vsnprintf(NULL, 0, format, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    text_reserve(text, (size_t)n);
+    va_start(ap, format);
+    vsnprintf(text->v + text->n, (size_t)n + 1, format, ap);
+    va_end(ap);
+    text->n += (size_t)n;
+}
+
+static void text_quote_octal(struct text *text, unsigned char c, bool digit_follows)
+{
+    /* "\1" before "0" would read as "\10". */
+    if (digit_follows)
+        text_addf(text, "\\%03o", c);
+    else
+        text_addf(text, "\\%o", c);
+}
+
+void text_quote(struct text *text, const char *bytes, size_t n)
+{
+    static const char letters[] = "tnvfr"; /* 9 to 13 */
+
+    text_addc(text, '"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        bool digit_follows = i + 1 < n && bytes[i + 1] >= '0' && bytes[i + 1] <= '9';
+
+        if (c == '"' || c == '\\')
+            text_addn(text, (const char[]){'\\', (char)c}, 2);
+        else if (c >= '\t' && c <= '\r')
+            text_addn(text, (const char[]){'\\', letters[c - '\t']}, 2);
+        else if (c >= ' ' && c <= '~')
+            text_addc(text, (char)c);
+        else
+            text_quote_octal(text, c, digit_follows);
+    }
+    text_addc(text, '"');
+}
+
+void text_clear(struct text *text)
+{
+    text->n = 0;
+    if (text->v)
+        text->v[0] = '\0';
+}
+
+void text_deinit(struct text *text)
+{
+    free(text->v);
+    *text = (struct text){0};
+}
