@@ -158,6 +158,11 @@ struct report {
     uint64_t repro_bytes;
 };
 
+/* What is put into report.json's tool.version. A build may set it (-DGLIBCTRACE_VERSION=…). */
+#ifndef GLIBCTRACE_VERSION
+#define GLIBCTRACE_VERSION "0.1.0"
+#endif
+
 struct report *report_create(void);
 void report_destroy(struct report *report);
 struct cause *cause_create(enum cause_kind kind);
@@ -176,6 +181,16 @@ struct renderer {
 };
 /* By the ending of FILE ("-" is text); NULL where no renderer has it (the bundle is not a renderer). */
 const struct renderer *renderer_for(const char *file);
+/* The rows, in the order in which messages list their endings; ends with NULL. */
+extern const struct renderer *const renderers[];
 extern const struct renderer renderer_text, renderer_json, renderer_markdown, renderer_html;
+
+/* report.json read back (render_json.c): every key that the writer writes, in whatever order; unknown keys are passed
+ * over, the scenario is not in it. NAME is what messages call it. -1 and ERR where it is no JSON, no report of this
+ * schema, or names a kind that this version does not know. */
+int report_json_parse(const char *data, size_t size, const char *name, struct report **ret, struct err *err);
+int report_json_load(const char *file, struct report **ret, struct err *err);
+/* The bundle's system.json: the report's "system" object with the tool's version. */
+void report_system_json(const struct report *report, FILE *out);
 
 #endif

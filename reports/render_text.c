@@ -1,0 +1,280 @@
+/* The report that a person reads in a terminal; its shape is the example at the end of the design paper: a headline,
+ * one sentence, labelled facts. Everything shown has gone through utf8_plain(). */
+#include "report.h"
+
+#include "utf8.h"
+#include "wording.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+
+enum {
+    MARGIN = 2,
+    LABEL = 13,       /* columns of the label, with the space behind it */
+    WIDTH = 100,      /* where the options name none */
+    NARROWEST = 60,   /* below it wrapping does more harm than good */
+    PLACE_COLUMN = 60 /* the reasons of a search list are aligned up to here */
+};
+
+struct page {
+    FILE *out;
+    size_t width;
+    bool colour;
+};
+
+static const char bold[] = "\033[1m", dim[] = "\033[2m", red[] = "\033[31m", green[] = "\033[32m", off[] = "\033[0m";
+
+static void styled(const struct page *page, const char *style, const char *text)
+{
+    if (page->colour)
+        fprintf(page->out, "%s%s%s", style, text, off);
+    else
+        fputs(text, page->out);
+}
+
+static void spaces(const struct page *page, size_t count)
+{
+    fprintf(page->out, "%*s", (int)count, "");
+}
+
+/* The text's words from column COLUMN on, wrapped to lines that begin at column HANG. Runs of spaces are kept unless a
+ * line ends there; a newline ends the line; a word too long for a line (a path) is left whole, so that it can be
+ * copied. */
+static void wrapped(const struct page *page, size_t column, size_t hang, const char *text)
+{
+    while (*text) {
+        size_t gap = strspn(text, " "), length = strcspn(text + gap, " \n");
+        CLEANUP_FREE char *word = xstrndup(text + gap, length);
+        size_t columns = utf8_columns(word);
+
+        if (column > hang && column + gap + columns > page->width && columns) {
+            fputc('\n', page->out);
+            spaces(page, hang);
+            column = hang;
+            gap = 0;
+        }
+        if (columns) {
+            spaces(page, gap);
+            fputs(word, page->out);
+            column += gap + columns;
+        }
+        text += strspn(text, " ") + length;
+        if (*text == '\n') {
+            fputc('\n', page->out);
+            spaces(page, *++text ? hang : 0);
+            column = hang;
+        }
+    }
+    fputc('\n', page->out);
+}
+
+/* A row's label, padded; the column after it. */
+static size_t labelled(const struct page *page, const char *label)
+{
+    size_t columns = utf8_columns(label);
+
+    spaces(page, MARGIN);
+    styled(page, dim, label);
+    spaces(page, columns < LABEL ? LABEL - columns : 1);
+    return MARGIN + (columns < LABEL ? LABEL : columns + 1);
+}
+
+static void put_sheet(const struct page *page, const struct sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->count; i++)
+        wrapped(page, labelled(page, sheet->rows[i].label), MARGIN + LABEL, sheet->rows[i].text);
+}
+
+/* --- the search list --- */
+
+static size_t place_column(const struct place_line *lines, size_t count)
+{
+    size_t widest = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP_FREE char *path = utf8_plain(lines[i].place->path);
+        size_t columns = utf8_columns(path);
+
+        if (!lines[i].skipped && columns > widest && columns <= PLACE_COLUMN)
+            widest = columns;
+    }
+    return widest;
+}
+
+static void put_place(const struct page *page, const struct place_line *line, size_t column)
+{
+    CLEANUP_FREE char *path = utf8_plain(line->place->path);
+    CLEANUP_FREE char *why = utf8_plain(line->place->why     ? line->place->why
+                                        : line->place->taken ? "taken"
+                                                             : "not there");
+    CLEANUP_FREE char *number = xasprintf("%3zu. ", line->number);
+    size_t at = MARGIN + LABEL + strlen(number), columns = utf8_columns(path);
+
+    fputs(number, page->out);
+    if (line->skipped) {
+        fprintf(page->out, "… to %zu. likewise: nothing is there\n", line->number + line->skipped - 1);
+        return;
+    }
+    fputs(path, page->out);
+    spaces(page, (columns < column ? column - columns : 0) + 2);
+    at += (columns < column ? column : columns) + 2;
+    if (page->colour && !place_is_dull(line->place)) {
+        fputs(line->place->taken ? green : red, page->out);
+        wrapped(page, at, MARGIN + LABEL + strlen(number), why);
+        fputs(off, page->out);
+    } else {
+        wrapped(page, at, MARGIN + LABEL + strlen(number), why);
+    }
+}
+
+static void put_places(const struct page *page, const struct cause *cause)
+{
+    CLEANUP_FREE struct place_line *lines = NULL;
+    size_t count = wording_places(cause, &lines), column = place_column(lines, count);
+    const char *from = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *now = lines[i].place->from;
+        bool heading = now && (!from || strcmp(from, now) != 0);
+
+        if (i == 0)
+            labelled(page, "looked in");
+        if (heading) {
+            CLEANUP_FREE char *plain = utf8_plain(now);
+
+            spaces(page, i ? MARGIN + LABEL : 0);
+            fprintf(page->out, "%s\n", plain);
+        }
+        spaces(page, i || heading ? MARGIN + LABEL : 0);
+        put_place(page, &lines[i], column);
+        from = now;
+    }
+}
+
+/* --- what helps --- */
+
+/* A single command reads on from the title; several stand below it. */
+static char *remedy_line(const struct remedy *remedy)
+{
+    CLEANUP_FREE char *title = utf8_plain(remedy->title ? remedy->title : "");
+    CLEANUP_FREE char *command = remedy->commands.n == 1 ? utf8_plain(remedy->commands.v[0]) : NULL;
+
+    if (command && !strstr(title, command))
+        return xasprintf("%s: %s", title, command);
+    return steal_pointer(&title);
+}
+
+static void put_remedy(const struct page *page, const struct remedy *remedy, size_t number, size_t column)
+{
+    CLEANUP_FREE char *line = remedy_line(remedy);
+    CLEANUP_FREE char *numbered = xasprintf("%zu. ", number), *risk = remedy->risk ? utf8_plain(remedy->risk) : NULL;
+    CLEANUP_FREE char *whole = NULL;
+    size_t at = MARGIN + LABEL, hang = at + strlen(numbered), columns = utf8_columns(line);
+
+    fputs(numbered, page->out);
+    whole = column ? xasprintf("%s%*s   %s", line, (int)(column - columns), "", wording_proof(remedy->proof))
+                   : xasprintf("%s (%s)", line, wording_proof(remedy->proof));
+    wrapped(page, hang, hang, whole);
+    for (size_t i = 0; remedy->commands.n > 1 && i < remedy->commands.n; i++) {
+        CLEANUP_FREE char *command = utf8_plain(remedy->commands.v[i]);
+
+        spaces(page, hang + 2);
+        fprintf(page->out, "%s\n", command); /* never wrapped: it is there to be copied */
+    }
+    if (risk) {
+        spaces(page, hang);
+        wrapped(page, hang + strlen("risk: "), hang, (fputs("risk: ", page->out), risk));
+    }
+}
+
+/* The column of the proofs behind the remedies, or 0 where they do not all fit on a line each. */
+static size_t proof_column(const struct page *page, const struct cause *cause)
+{
+    size_t widest = 0, longest = 0;
+
+    for (size_t i = 0; i < cause->remedy_count; i++) {
+        CLEANUP_FREE char *line = remedy_line(&cause->remedies[i]);
+        size_t columns = utf8_columns(line), proof = strlen(wording_proof(cause->remedies[i].proof));
+
+        widest = columns > widest ? columns : widest;
+        longest = proof > longest ? proof : longest;
+    }
+    return MARGIN + LABEL + 3 + widest + 3 + longest <= page->width ? widest : 0;
+}
+
+static void put_remedies(const struct page *page, const struct cause *cause)
+{
+    size_t column = proof_column(page, cause);
+
+    for (size_t i = 0; i < cause->remedy_count; i++) {
+        if (i == 0)
+            labelled(page, "what helps");
+        else
+            spaces(page, MARGIN + LABEL);
+        put_remedy(page, &cause->remedies[i], i + 1, column);
+    }
+}
+
+/* --- the page --- */
+
+static void put_cause(const struct page *page, const struct cause *cause, size_t number)
+{
+    CLEANUP_FREE char *summary = wording_summary(cause);
+    CLEANUP_FREE char *numbered = number ? xasprintf("%zu. ", number) : xstrdup("");
+    size_t hang = MARGIN + strlen(numbered);
+    struct sheet sheet;
+
+    fputc('\n', page->out);
+    spaces(page, MARGIN);
+    fputs(numbered, page->out);
+    if (page->colour)
+        fputs(bold, page->out);
+    wrapped(page, hang, hang, summary);
+    if (page->colour)
+        fputs(off, page->out);
+    fputc('\n', page->out);
+    wording_cause(cause, &sheet);
+    put_sheet(page, &sheet);
+    sheet_deinit(&sheet);
+    put_places(page, cause);
+    if (cause->remedy_count) {
+        fputc('\n', page->out);
+        put_remedies(page, cause);
+    }
+}
+
+static void put_reproduction(const struct page *page, const struct report *report)
+{
+    CLEANUP_FREE char *state = wording_reproduction(report);
+    CLEANUP_FREE char *command = report->repro_command ? utf8_plain(report->repro_command) : NULL;
+    CLEANUP_FREE char *line = NULL;
+
+    if (!state)
+        return;
+    line = command ? xasprintf("%s   %s", command, state) : steal_pointer(&state);
+    fputc('\n', page->out);
+    wrapped(page, labelled(page, "reproduction"), MARGIN + LABEL, line);
+}
+
+static void render(const struct report *report, const struct render_options *options, FILE *out)
+{
+    size_t width = options && options->width ? options->width : WIDTH;
+    struct page page = {
+        .out = out, .width = width < NARROWEST ? NARROWEST : width, .colour = options && options->colour};
+    CLEANUP_FREE char *headline = wording_headline(report);
+    struct sheet rest;
+
+    styled(&page, bold, headline); /* one line, however long: it is what a script would look for */
+    fputc('\n', out);
+    for (size_t i = 0; i < report->cause_count; i++)
+        put_cause(&page, report->causes[i], report->cause_count > 1 ? i + 1 : 0);
+    wording_rest(report, &rest);
+    if (rest.count && (!report->cause_count || report->cause_count > 1 || !report->causes[0]->remedy_count))
+        fputc('\n', out);
+    put_sheet(&page, &rest);
+    sheet_deinit(&rest);
+    put_reproduction(&page, report);
+}
+
+const struct renderer renderer_text = {.name = "text", .ending = ".txt", .render = render};

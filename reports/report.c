@@ -1,0 +1,224 @@
+#include "report.h"
+#include "scenario.h"
+
+#include <probes/alloc.h>
+
+#include <stdarg.h>
+#include <string.h>
+
+static const char *const kind_names[CAUSE_KIND_COUNT] = {
+    [CAUSE_SYMBOL_VERSION_MISSING] = "symbol-version-missing",
+    [CAUSE_SYMBOL_MISSING] = "symbol-missing",
+    [CAUSE_LIBRARY_MISSING] = "library-missing",
+    [CAUSE_LIBRARY_OFF_PATH] = "library-off-path",
+    [CAUSE_LIBRARY_SHADOWED] = "library-shadowed",
+    [CAUSE_LOADER_LIBC_SKEW] = "loader-libc-skew",
+    [CAUSE_LIBC_FAMILY_MISMATCH] = "libc-family-mismatch",
+    [CAUSE_INTERPRETER_MISSING] = "interpreter-missing",
+    [CAUSE_SCRIPT_INTERPRETER_MISSING] = "script-interpreter-missing",
+    [CAUSE_WRONG_ARCHITECTURE] = "wrong-architecture",
+    [CAUSE_CPU_LEVEL_TOO_LOW] = "cpu-level-too-low",
+    [CAUSE_OBJECT_CORRUPT] = "object-corrupt",
+    [CAUSE_SYMLINK_LOOP] = "symlink-loop",
+    [CAUSE_SYMLINK_DANGLING] = "symlink-dangling",
+    [CAUSE_FILE_MISSING] = "file-missing",
+    [CAUSE_PERMISSION_DENIED] = "permission-denied",
+    [CAUSE_NOEXEC_MOUNT] = "noexec-mount",
+    [CAUSE_STATIC_TLS_EXHAUSTED] = "static-tls-exhausted",
+    [CAUSE_EXECSTACK_REFUSED] = "execstack-refused",
+    [CAUSE_SYSCALL_BLOCKED] = "syscall-blocked",
+    [CAUSE_SANDBOX_UNAVAILABLE] = "sandbox-unavailable",
+    [CAUSE_WATCH_LIMIT] = "watch-limit",
+    [CAUSE_RESOURCE_LIMIT] = "resource-limit",
+    [CAUSE_COMMAND_NOT_FOUND] = "command-not-found",
+    [CAUSE_ENVIRONMENT_WRONG] = "environment-wrong",
+    [CAUSE_CONNECTION_REFUSED] = "connection-refused",
+    [CAUSE_MODULE_ABI_MISMATCH] = "module-abi-mismatch",
+    [CAUSE_CRASH] = "crash",
+};
+
+const char *cause_kind_name(enum cause_kind kind)
+{
+    return kind_names[kind];
+}
+
+int cause_kind_value(const char *name)
+{
+    for (int kind = 0; kind < CAUSE_KIND_COUNT; kind++)
+        if (strcmp(kind_names[kind], name) == 0)
+            return kind;
+    return -1;
+}
+
+void strings_add(struct strings *list, char *taken)
+{
+    char **element = array_add(&list->v, &list->n, &list->cap, sizeof *list->v);
+
+    *element = taken;
+}
+
+void strings_addf(struct strings *list, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    strings_add(list, xvasprintf(format, ap));
+    va_end(ap);
+}
+
+void strings_deinit(struct strings *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->v[i]);
+    free(list->v);
+    *list = (struct strings){0};
+}
+
+struct cause *cause_create(enum cause_kind kind)
+{
+    struct cause *cause = xcalloc(1, sizeof *cause);
+
+    cause->kind = kind;
+    cause->seconds = -1;
+    return cause;
+}
+
+static void frames_free(struct frame *frames, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(frames[i].object);
+        free(frames[i].symbol);
+        free(frames[i].file);
+    }
+    free(frames);
+}
+
+static void remedies_free(struct remedy *remedies, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(remedies[i].title);
+        strings_deinit(&remedies[i].commands);
+        free(remedies[i].risk);
+    }
+    free(remedies);
+}
+
+static void facts_free(struct fact *facts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(facts[i].label);
+        free(facts[i].text);
+    }
+    free(facts);
+}
+
+static void places_free(struct place *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(places[i].path);
+        free(places[i].from);
+        free(places[i].why);
+    }
+    free(places);
+}
+
+void cause_destroy(struct cause *cause)
+{
+    if (!cause)
+        return;
+    free(cause->subject);
+    free(cause->missing);
+    free(cause->provider);
+    free(cause->exe);
+    strings_deinit(&cause->argv);
+    strings_deinit(&cause->chain);
+    free(cause->summary);
+    free(cause->detail);
+    free(cause->words);
+    strings_deinit(&cause->symbols);
+    frames_free(cause->stack, cause->stack_count);
+    free(cause->evidence);
+    remedies_free(cause->remedies, cause->remedy_count);
+    facts_free(cause->facts, cause->fact_count);
+    places_free(cause->places, cause->place_count);
+    if (cause->scenario)
+        scenario_destroy(cause->scenario);
+    free(cause);
+}
+
+void cause_fact(struct cause *cause, const char *label, const char *format, ...)
+{
+    struct fact *fact = array_add(&cause->facts, &cause->fact_count, &cause->fact_cap, sizeof *fact);
+    va_list ap;
+
+    fact->label = xstrdup(label);
+    va_start(ap, format);
+    fact->text = xvasprintf(format, ap);
+    va_end(ap);
+}
+
+struct remedy *cause_remedy(struct cause *cause, enum proof proof, const char *format, ...)
+{
+    struct remedy *remedy = array_add(&cause->remedies, &cause->remedy_count, &cause->remedy_cap, sizeof *remedy);
+    va_list ap;
+
+    remedy->proof = proof;
+    va_start(ap, format);
+    remedy->title = xvasprintf(format, ap);
+    va_end(ap);
+    return remedy;
+}
+
+void cause_evidence(struct cause *cause, uint64_t n)
+{
+    uint64_t *element;
+
+    for (size_t i = 0; i < cause->evidence_count; i++)
+        if (cause->evidence[i] == n)
+            return;
+    element = array_add(&cause->evidence, &cause->evidence_count, &cause->evidence_cap, sizeof *element);
+    *element = n;
+}
+
+void cause_place(struct cause *cause, const char *path, const char *from, const char *why, bool taken)
+{
+    struct place *place = array_add(&cause->places, &cause->place_count, &cause->place_cap, sizeof *place);
+
+    place->path = xstrdup(path);
+    place->from = xstrdup_or_null(from);
+    place->why = xstrdup_or_null(why);
+    place->taken = taken;
+}
+
+struct report *report_create(void)
+{
+    struct report *report = xcalloc(1, sizeof *report);
+
+    report->status = OUTCOME_UNKNOWN;
+    report->repro_status = REPRO_NOT_ATTEMPTED;
+    return report;
+}
+
+void report_destroy(struct report *report)
+{
+    if (!report)
+        return;
+    strings_deinit(&report->argv);
+    free(report->libc.family);
+    free(report->libc.version);
+    free(report->libc.path);
+    free(report->libc.from);
+    free(report->context);
+    free(report->kernel);
+    free(report->machine);
+    free(report->distribution);
+    for (size_t i = 0; i < report->cause_count; i++)
+        cause_destroy(report->causes[i]);
+    free(report->causes);
+    strings_deinit(&report->ruled_out);
+    strings_deinit(&report->unseen);
+    free(report->repro_command);
+    free(report->repro_expect);
+    free(report->repro_why);
+    free(report);
+}
