@@ -6,7 +6,7 @@
 # A root that cannot be made is reported, and the exit status is 1.
 set -u -o pipefail
 cache=${XDG_CACHE_HOME:-/var/tmp}/glibctrace-roots
-glibc_packages=base-files,libc6,libc-bin,bash,coreutils
+glibc_packages=base-files,libc6,libc-bin,bash,dash,coreutils
 declare -A suite_of=([bullseye]=bullseye [trixie]=trixie [forky]=forky [musl]=bookworm)
 declare -A packages_of=([bullseye]=$glibc_packages [trixie]=$glibc_packages [forky]=$glibc_packages [musl]=musl,busybox-static)
 
@@ -21,19 +21,22 @@ mirror() {
 make_root() {
     local name=$1 from=$2 target=$3 hook='chroot "$1" ldconfig' loader=lib64/ld-linux-x86-64.so.2
     if [ "$name" = musl ]; then
-        hook='ln -sf busybox "$1/bin/sh"' loader=lib/ld-musl-x86_64.so.1
+        hook='chroot "$1" /bin/busybox --install -s /bin' loader=lib/ld-musl-x86_64.so.1
     fi
     mkdir -p "$target" || return 1
     mmdebstrap --mode="$([ "$(id -u)" -eq 0 ] && echo root || echo unshare)" --variant=extract --skip=check/empty \
         --aptopt='Acquire::Check-Valid-Until "false"' --include="${packages_of[$name]}" --extract-hook="$hook" \
         --format=tar "${suite_of[$name]}" - "deb $from ${suite_of[$name]} main" |
         tar -x --no-same-owner --exclude='./dev/*' -C "$target" || return 1
+    mkdir -p "$target"/{proc,dev,tmp,mnt} || return 1
+    [ -L "$target/bin/sh" ] || ln -s bash "$target/bin/sh"
     # The loader may be an absolute link, which leads nowhere from out here.
     [ -L "$target/$loader" ] || [ -e "$target/$loader" ]
 }
 
 failed=0
 [ $# -gt 0 ] || set -- bullseye trixie forky musl
+made_by=$(cksum <"$0") # another version of this script makes other roots
 mkdir -p "$cache" || exit 1
 # Two runs at once (tests in parallel) must not make the same root twice.
 exec 9>"$cache/lock"
@@ -44,7 +47,7 @@ for name in "$@"; do
         failed=1
         continue
     fi
-    if [ ! -e "$cache/$name" ]; then
+    if [ ! -e "$cache/$name" ] || [ "$(cat "$cache/$name.made-by" 2>/dev/null)" != "$made_by" ]; then
         from=$(mirror)
         if ! command -v mmdebstrap >/dev/null || [ -z "$from" ]; then
             echo "roots: $name cannot be made: it takes mmdebstrap and a configured Debian mirror" >&2
@@ -52,9 +55,9 @@ for name in "$@"; do
             continue
         fi
         echo "roots: making $name in $cache (once)" >&2
-        rm -rf "$cache/$name.new"
+        rm -rf "$cache/$name" "$cache/$name.new"
         if make_root "$name" "$from" "$cache/$name.new" >"$cache/$name.log" 2>&1; then
-            mv "$cache/$name.new" "$cache/$name"
+            mv "$cache/$name.new" "$cache/$name" && echo "$made_by" >"$cache/$name.made-by"
         else
             echo "roots: $name could not be made, $cache/$name.log says why:" >&2
             tail -n 5 "$cache/$name.log" >&2

@@ -12,7 +12,7 @@ summary=()
 
 # Sanitizers: what they find must end the test, whatever it thinks of its status.
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 
 for test in "$@"; do
     output=$(timeout 600 "$test" 2>&1)
