@@ -68,11 +68,24 @@ struct scenario {
 };
 
 struct scenario *scenario_create(enum scenario_way way);
+/* Appends an object: a sound one for this machine (objects[0] of LOAD and EXECUTE: a program), in directory 0, which
+ * the scenario owns. */
 struct mini_object *scenario_object(struct scenario *scenario, const char *name);
+/* As scenario_object(), for one that was made elsewhere; takes OBJECT. */
+struct mini_object *scenario_take(struct scenario *scenario, struct mini_object *object);
 void scenario_destroy(struct scenario *scenario);
-/* A stub description of ELF: soname, needed, version needs and definitions, and those of its symbols for which KEEP
- * (NULL: none) says yes. */
+/* A stub description of ELF (any state): class, byte order, machine, and where it could be read: interpreter, soname,
+ * needed, version needs and definitions (without the base one). No symbols: those that matter are added below. */
 struct mini_object *mini_object_of(const struct elffile *elf, const char *name);
+/* A sound shared object for this machine without anything in it. */
+struct mini_object *mini_object_create(const char *name);
+struct mini_object *mini_object_copy(const struct mini_object *object);
+/* Each adds one entry, unless it is there already. Strings are copied; VERSION and FILE may be NULL. */
+void mini_object_need(struct mini_object *object, const char *soname);
+void mini_object_need_version(struct mini_object *object, const char *file, const char *version);
+void mini_object_define_version(struct mini_object *object, const char *version);
+void mini_object_define(struct mini_object *object, const char *symbol, const char *version);
+void mini_object_undefined(struct mini_object *object, const char *symbol, const char *version, const char *file);
 void mini_object_destroy(struct mini_object *object);
 
 #endif

@@ -1,0 +1,433 @@
+/* What a reproduction holds. */
+#include "repro_plan.h"
+
+#include "stub.h"
+
+#include <probes/alloc.h>
+
+#include <elf.h>
+#include <string.h>
+
+static const char *const directories[] = {"lib", "wrong", "elsewhere"};
+
+enum { DIRECTORIES = sizeof directories / sizeof *directories };
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+bool repro_name_fits(const char *name)
+{
+    return name && *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+           strlen(name) <= 255;
+}
+
+/* ---- who is asked for by which name ---- */
+
+/* A name that holds a slash is asked for as a path; what counts here is its last component. */
+static bool answers_to(const struct mini_object *object, const char *asked)
+{
+    const char *base = path_base(asked);
+
+    return same(object->name, base) || same(object->soname, base);
+}
+
+static const struct mini_object *find(const struct scenario *scenario, const char *asked)
+{
+    for (size_t i = 0; i < scenario->object_count; i++)
+        if (answers_to(scenario->objects[i], asked))
+            return scenario->objects[i];
+    return NULL;
+}
+
+static bool asks_for(const struct mini_object *object, const char *name)
+{
+    for (size_t i = 0; i < object->needed.n; i++)
+        if (same(path_base(object->needed.v[i]), name))
+            return true;
+    return false;
+}
+
+static bool anyone_asks_for(const struct scenario *scenario, const char *name)
+{
+    for (size_t i = 0; i < scenario->object_count; i++)
+        if (asks_for(scenario->objects[i], name))
+            return true;
+    return false;
+}
+
+/* The name of OBJECT's file: that by which it is asked for. */
+static const char *file_name(const struct scenario *scenario, const struct mini_object *object)
+{
+    if (object->soname && !anyone_asks_for(scenario, object->name) && anyone_asks_for(scenario, object->soname) &&
+        repro_name_fits(object->soname))
+        return object->soname;
+    return object->name;
+}
+
+/* ---- what the failure does not need is left out ---- */
+
+static bool defines_version(const struct mini_object *object, const char *version)
+{
+    for (size_t i = 0; i < object->def_count; i++)
+        if (same(object->defs[i].name, version))
+            return true;
+    return false;
+}
+
+static bool defines(const struct mini_object *object, const struct mini_symbol *symbol)
+{
+    for (size_t i = 0; i < object->defined_count; i++)
+        if (same(object->defined[i].name, symbol->name) &&
+            (!symbol->version || same(object->defined[i].version, symbol->version)))
+            return true;
+    return false;
+}
+
+/* Whether a need of VERSION in FILE belongs in the reproduction: FILE is part of it, and it either defines VERSION or
+ * is what will be mended. Other missing versions are other causes, with reproductions of their own. */
+static bool keeps_version(const struct scenario *scenario, const char *file, const char *version)
+{
+    for (size_t i = 0; file && i < scenario->object_count; i++)
+        if (answers_to(scenario->objects[i], file) &&
+            (i == scenario->mend_object || defines_version(scenario->objects[i], version)))
+            return true;
+    return scenario->mended && file && answers_to(scenario->mended, file);
+}
+
+static bool has_need(const struct mini_object *object, const char *file, const char *version)
+{
+    for (size_t i = 0; i < object->need_count; i++)
+        if (same(object->needs[i].file, file) && same(object->needs[i].name, version))
+            return true;
+    return false;
+}
+
+static void copy_undefined(const struct scenario *scenario, const struct mini_object *object, struct mini_object *ret)
+{
+    for (size_t i = 0; i < object->undefined_count; i++) {
+        const struct mini_symbol *symbol = &object->undefined[i];
+        const char *file = symbol->file;
+
+        for (size_t j = 0; symbol->version && !file && j < object->need_count; j++)
+            if (same(object->needs[j].name, symbol->version))
+                file = object->needs[j].file;
+        if (!symbol->version || !file)
+            mini_object_undefined(ret, symbol->name, NULL, NULL);
+        else if (has_need(ret, file, symbol->version) || keeps_version(scenario, file, symbol->version))
+            mini_object_undefined(ret, symbol->name, symbol->version, file);
+    }
+}
+
+/* The name by which the stub asks for what the file at hand asked for as ASKED: a path becomes one in the reproduction
+ * (the scripts' working directory is root/ or mended/). */
+static char *asked_as(const struct scenario *scenario, const struct mini_object *target, const char *asked)
+{
+    if (!strchr(asked, '/'))
+        return xstrdup(file_name(scenario, target));
+    return xasprintf("lib/%s", path_base(asked));
+}
+
+/* OBJECT without what is not part of the scenario: libraries that are not in it (of the system's, a stub wants none)
+ * and what was wanted of them. */
+static struct mini_object *trimmed(const struct scenario *scenario, const struct mini_object *object)
+{
+    struct mini_object *copy = mini_object_copy(object);
+    struct mini_object *ret = mini_object_create(file_name(scenario, object));
+
+    ret->soname = steal_pointer(&copy->soname);
+    ret->interp = steal_pointer(&copy->interp);
+    ret->link_text = steal_pointer(&copy->link_text);
+    ret->program = copy->program;
+    ret->class = copy->class;
+    ret->data = copy->data;
+    ret->machine = copy->machine;
+    ret->defect = copy->defect;
+    ret->directory = copy->directory;
+    mini_object_destroy(copy);
+    for (size_t i = 0; i < object->needed.n; i++) {
+        const struct mini_object *target = find(scenario, object->needed.v[i]);
+        CLEANUP_FREE char *name = NULL;
+
+        if (!target || target == object)
+            continue;
+        name = asked_as(scenario, target, object->needed.v[i]);
+        mini_object_need(ret, name);
+    }
+    for (size_t i = 0; i < object->need_count; i++)
+        if (keeps_version(scenario, object->needs[i].file, object->needs[i].name))
+            mini_object_need_version(ret, object->needs[i].file, object->needs[i].name);
+    for (size_t i = 0; i < object->def_count; i++)
+        mini_object_define_version(ret, object->defs[i].name);
+    for (size_t i = 0; i < object->defined_count; i++)
+        mini_object_define(ret, object->defined[i].name, object->defined[i].version);
+    copy_undefined(scenario, object, ret);
+    return ret;
+}
+
+/* What was opened while running is needed by the program from the start: a stub calls nothing. */
+static void need_the_opened(const struct scenario *scenario, struct mini_object *program)
+{
+    for (size_t i = 1; i < scenario->object_count; i++) {
+        const char *name = file_name(scenario, scenario->objects[i]);
+
+        if (!anyone_asks_for(scenario, name) && !asks_for(program, name))
+            mini_object_need(program, name);
+    }
+}
+
+/* ---- the mended one ---- */
+
+/* Versions and symbols that the failing side asks of MENDED, or of nobody, and that nothing defines. */
+static void satisfy(const struct plan *plan, struct mini_object *mended)
+{
+    for (size_t i = 0; i < plan->file_count; i++) {
+        const struct mini_object *asker = plan->files[i].object;
+
+        for (size_t j = 0; j < asker->need_count; j++)
+            if (answers_to(mended, asker->needs[j].file))
+                mini_object_define_version(mended, asker->needs[j].name);
+        for (size_t j = 0; j < asker->undefined_count; j++) {
+            const struct mini_symbol *symbol = &asker->undefined[j];
+            bool there = false;
+
+            if (symbol->file && !answers_to(mended, symbol->file))
+                continue;
+            for (size_t k = 0; k < plan->file_count && !there; k++)
+                there = plan->files[k].object->defect == MINI_SOUND && defines(plan->files[k].object, symbol);
+            if (!there)
+                mini_object_define(mended, symbol->name, symbol->version);
+        }
+    }
+}
+
+static struct plan_file *add_file(struct plan *plan, struct mini_object *object, char *path, const char *runpath)
+{
+    struct plan_file *file = array_add(&plan->files, &plan->file_count, &plan->file_cap, sizeof *file);
+
+    file->object = object;
+    file->path = path;
+    file->runpath = runpath;
+    return file;
+}
+
+static void add_mended_library(struct plan *plan, const struct mini_object *target)
+{
+    const struct scenario *scenario = plan->scenario;
+    const struct mini_object *program = scenario->objects[0];
+    const struct mini_object *model = scenario->mended ? scenario->mended : target;
+    struct mini_object *mended = trimmed(scenario, model);
+    const char *name = target ? file_name(scenario, target) : mended->name;
+
+    mended->defect = MINI_SOUND;
+    mended->class = program->class;
+    mended->data = program->data;
+    mended->machine = program->machine;
+    mended->program = false;
+    satisfy(plan, mended);
+    if (!target && !anyone_asks_for(scenario, name))
+        plan->control_preload = xasprintf("lib/%s", name);
+    add_file(plan, mended, xasprintf("mended/lib/%s", name), "$ORIGIN/../../root/lib")->mended = true;
+    plan->control_library_path = "lib";
+}
+
+static void add_mended_program(struct plan *plan)
+{
+    const struct scenario *scenario = plan->scenario;
+    const struct mini_object *object = scenario->objects[0];
+    struct mini_object *mended = trimmed(scenario, scenario->mended ? scenario->mended : object);
+
+    mended->defect = MINI_SOUND;
+    mended->program = true;
+    if (!scenario->mended || !stub_runs(mended->class, mended->data, mended->machine))
+        stub_native(&mended->class, &mended->data, &mended->machine);
+    plan->mended_program = true;
+    add_file(plan, mended, xasprintf("mended/%s", plan->program), "$ORIGIN/../root/lib")->mended = true;
+}
+
+static void add_mended(struct plan *plan)
+{
+    const struct scenario *scenario = plan->scenario;
+    const struct mini_object *target =
+        scenario->mend_object < scenario->object_count ? scenario->objects[scenario->mend_object] : NULL;
+
+    if (scenario->mend_object == 0)
+        add_mended_program(plan);
+    else if (!scenario->mended && target && target->directory == 1)
+        plan->control_library_path = "../root/lib"; /* the good copy first */
+    else if (!scenario->mended && target && target->directory == 2)
+        plan->control_library_path = "../root/elsewhere"; /* the place where it is, added to the search */
+    else if (scenario->mended || target)
+        add_mended_library(plan, target);
+}
+
+/* ---- the two ways that have objects ---- */
+
+static int check_objects(const struct scenario *scenario, struct err *err)
+{
+    if (scenario->object_count == 0)
+        return err_set(err, "no reproduction: the scenario names no program");
+    if (scenario->mend_object >= scenario->object_count && !scenario->mended)
+        return err_set(err, "no reproduction: it is not known what would mend it");
+    for (size_t i = 0; i < scenario->object_count; i++) {
+        const struct mini_object *object = scenario->objects[i];
+
+        if (!repro_name_fits(object->name) || object->directory >= DIRECTORIES)
+            return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a file in it",
+                           object->name ? object->name : "");
+        if (i && strncmp(object->name, "ld-linux", 8) == 0)
+            return err_set(err, "no reproduction: %.200s is the loader itself, which a stub cannot stand for",
+                           object->name);
+    }
+    if (scenario->mended && !repro_name_fits(scenario->mended->name))
+        return err_set(err, "no reproduction: the mended file has no name");
+    return 0;
+}
+
+static bool native(const struct mini_object *object)
+{
+    unsigned class, data, machine;
+
+    stub_native(&class, &data, &machine);
+    return object->class == class && object->data == data && object->machine == machine;
+}
+
+static int plan_load(struct plan *plan, struct err *err)
+{
+    const struct scenario *scenario = plan->scenario;
+    const struct mini_object *program = scenario->objects[0];
+    bool shadowed = false;
+
+    if (!stub_runs(program->class, program->data, program->machine) || (!native(program) && program->machine != EM_386))
+        return err_set(err, "no reproduction: %.200s is for another machine than this one", program->name);
+    for (size_t i = 1; i < scenario->object_count; i++)
+        shadowed = shadowed || scenario->objects[i]->directory == 1;
+    shadowed = shadowed && !scenario->by_library_path;
+    plan->library_path = scenario->by_library_path ? "wrong" : NULL;
+    for (size_t i = 0; i < scenario->object_count; i++) {
+        const struct mini_object *object = scenario->objects[i];
+        struct mini_object *stub;
+        char *path;
+
+        if (object->absent)
+            continue;
+        stub = trimmed(scenario, object);
+        stub->program = i == 0;
+        if (i == 0) {
+            need_the_opened(scenario, stub);
+            path = xasprintf("root/%s", plan->program);
+        } else {
+            path = xasprintf("root/%s/%s", directories[object->directory], file_name(scenario, object));
+        }
+        if (i && object->defect == MINI_NO_PERMISSION && !plan->forbidden)
+            plan->forbidden = xstrdup(path + strlen("root/"));
+        add_file(plan, stub, path,
+                 i == 0 ? (shadowed ? "$ORIGIN/wrong:$ORIGIN/lib" : "$ORIGIN/lib")
+                        : (shadowed ? "$ORIGIN/../wrong:$ORIGIN/../lib" : "$ORIGIN/../lib"));
+    }
+    add_mended(plan);
+    return 0;
+}
+
+/* Only what the kernel reads: a file that the kernel refuses may be handed to a shell, which must find no words of the
+ * user's in it. */
+static struct mini_object *bare_program(const struct mini_object *object)
+{
+    struct mini_object *bare = mini_object_create(object->name);
+
+    bare->program = true;
+    bare->interp = xstrdup_or_null(object->interp);
+    bare->class = object->class;
+    bare->data = object->data;
+    bare->machine = object->machine;
+    bare->defect = object->defect;
+    bare->link_text = xstrdup_or_null(object->link_text);
+    return bare;
+}
+
+static int plan_execute(struct plan *plan, struct err *err)
+{
+    const struct mini_object *object = plan->scenario->objects[0];
+    const struct mini_object *mended = plan->scenario->mended;
+    struct mini_object *good;
+
+    if (same(object->name, REPRO_LAUNCHER))
+        return err_set(err, "no reproduction: the program has the name of the reproduction's launcher");
+    plan->launcher =
+        object->defect == MINI_EMPTY || object->defect == MINI_CUT || object->defect == MINI_TEXT ||
+        (object->defect == MINI_SOUND && !native(object) && !stub_runs(object->class, object->data, object->machine));
+    if (object->defect == MINI_SOUND && !native(object))
+        plan->launcher = true;
+    add_file(plan, bare_program(object), xasprintf("root/%s", plan->program), NULL);
+    good = bare_program(mended ? mended : object);
+    good->defect = MINI_SOUND;
+    if (!native(good))
+        stub_native(&good->class, &good->data, &good->machine);
+    if (!mended || !mended->interp) { /* a static one: no loader that may be absent as well */
+        free(good->interp);
+        good->interp = xstrdup("");
+    }
+    plan->mended_program = true;
+    add_file(plan, good, xasprintf("mended/%s", plan->program), NULL)->mended = true;
+    return 0;
+}
+
+static int check_script(const struct scenario *scenario, struct err *err)
+{
+    const char *line = scenario->script_line, *end;
+
+    if (!repro_name_fits(scenario->script_name))
+        return err_set(err, "no reproduction: the script has no name that a file can have");
+    if (!line || strncmp(line, "#!", 2) != 0 || strlen(line) > 4096)
+        return err_set(err, "no reproduction: the script's first line is not one that names a program");
+    end = strchr(line, '\n');
+    if (end && end[1])
+        return err_set(err, "no reproduction: more than one line of the script is given");
+    return 0;
+}
+
+static int check_command(const struct scenario *scenario, struct err *err)
+{
+    static const char *const shells[] = {"sh", "dash", "bash", "ksh", "mksh", "zsh", "ash", "yash", "busybox"};
+    bool known = false;
+
+    if (!repro_name_fits(scenario->command))
+        return err_set(err, "no reproduction: what was looked for on PATH cannot be the name of a file");
+    for (size_t i = 0; scenario->shell && i < sizeof shells / sizeof *shells; i++)
+        known = known || same(path_base(scenario->shell), shells[i]);
+    if (!known || scenario->shell[0] != '/')
+        return err_set(err, "no reproduction: %.200s is no shell that is known to take -c",
+                       scenario->shell ? scenario->shell : "the program that looked for it");
+    return 0;
+}
+
+int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err)
+{
+    *ret = (struct plan){.scenario = scenario};
+    switch (scenario->way) {
+    case SCENARIO_LOAD:
+    case SCENARIO_EXECUTE:
+        if (check_objects(scenario, err) < 0)
+            return -1;
+        ret->program = scenario->objects[0]->name;
+        return scenario->way == SCENARIO_LOAD ? plan_load(ret, err) : plan_execute(ret, err);
+    case SCENARIO_SCRIPT:
+        return check_script(scenario, err);
+    case SCENARIO_COMMAND:
+        return check_command(scenario, err);
+    }
+    return err_set(err, "no reproduction: its way %d is not known", (int)scenario->way);
+}
+
+void plan_deinit(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->file_count; i++) {
+        free(plan->files[i].path);
+        mini_object_destroy(plan->files[i].object);
+    }
+    free(plan->files);
+    free(plan->forbidden);
+    free(plan->control_preload);
+    *plan = (struct plan){0};
+}

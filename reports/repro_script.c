@@ -1,0 +1,138 @@
+/* The scripts of a reproduction. */
+#include "repro_script.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+
+char *repro_quote(const char *word)
+{
+    size_t quotes = 0;
+    char *quoted, *out;
+
+    for (const char *p = word; *p; p++)
+        quotes += *p == '\'';
+    out = quoted = xmalloc(strlen(word) + 3 * quotes + 3);
+    *out++ = '\'';
+    for (const char *p = word; *p; p++) {
+        if (*p == '\'') {
+            memcpy(out, "'\\''", 4);
+            out += 4;
+        } else {
+            *out++ = *p;
+        }
+    }
+    memcpy(out, "'", 2);
+    return quoted;
+}
+
+/* CDPATH would send cd elsewhere; $0 without a slash means the working directory (sh repro.sh). */
+static void put_start(FILE *out, const char *what, const char *directory)
+{
+    fprintf(out,
+            "#!/bin/sh\n"
+            "# Made by glibctrace: %s\n"
+            "# Needs a shell and env; run it as any user. The files are stubs without code or data of anyone's.\n"
+            "unset CDPATH\n"
+            "case $0 in */*) cd -- \"${0%%/*}\" || exit 125 ;; esac\n"
+            "cd %s || exit 125\n",
+            what, directory);
+}
+
+/* As an ordinary user the mode alone does it. Root is bound by it only without CAP_DAC_OVERRIDE (capabilities(7)), so
+ * the capabilities are given up first. The bits are taken here and not in the file, since nobody could pack that. */
+static void put_forbidden(FILE *out, const char *file, const char *command)
+{
+    CLEANUP_FREE char *quoted = repro_quote(file);
+
+    fprintf(out,
+            "file=%s\n"
+            "set --\n"
+            "if [ \"$(id -u)\" = 0 ]; then\n"
+            "    command -v setpriv >/dev/null || {\n"
+            "        echo 'modes do not bind root: run this as another user, or install setpriv' >&2\n"
+            "        exit 125\n"
+            "    }\n"
+            "    set -- setpriv --inh-caps=-all --bounding-set=-all\n"
+            "fi\n"
+            "chmod 000 \"$file\" || exit 125\n"
+            "\"$@\" %s\n"
+            "status=$?\n"
+            "chmod 644 \"$file\"\n"
+            "exit $status\n",
+            quoted, command);
+}
+
+static char *command_way(const struct scenario *scenario)
+{
+    CLEANUP_FREE char *shell = repro_quote(scenario->shell);
+    CLEANUP_FREE char *word = repro_quote(scenario->command);
+    CLEANUP_FREE char *text = repro_quote(word);
+    const char *applet = strcmp(path_base(scenario->shell), "busybox") == 0 ? " sh" : "";
+
+    return xasprintf("env -i PATH=bin %s%s -c %s", shell, applet, text);
+}
+
+char *repro_script(const struct plan *plan)
+{
+    const struct scenario *scenario = plan->scenario;
+    CLEANUP_FREE char *command = NULL, *file = NULL, *path = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        alloc_failed();
+    put_start(out, "a failure in miniature. The exit status is that of the failing program.", "root");
+    if (scenario->way == SCENARIO_COMMAND) {
+        command = command_way(scenario);
+    } else {
+        path = xasprintf("./%s", plan->launcher                     ? REPRO_LAUNCHER
+                                 : scenario->way == SCENARIO_SCRIPT ? scenario->script_name
+                                                                    : plan->program);
+        file = repro_quote(path);
+        command = xasprintf("env -i %s%s%s%s", plan->library_path ? "LD_LIBRARY_PATH=" : "",
+                            plan->library_path ? plan->library_path : "", plan->library_path ? " " : "", file);
+    }
+    if (plan->forbidden)
+        put_forbidden(out, plan->forbidden, command);
+    else
+        fprintf(out, "exec %s\n", command);
+    if (fclose(out) != 0)
+        alloc_failed();
+    return text;
+}
+
+char *repro_control_script(const struct plan *plan)
+{
+    const struct scenario *scenario = plan->scenario;
+    CLEANUP_FREE char *command = NULL, *path = NULL, *file = NULL, *preload = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        alloc_failed();
+    put_start(out, "the same as repro.sh with the cause mended. It exits with 0.", "mended");
+    if (scenario->way == SCENARIO_COMMAND) {
+        command = command_way(scenario);
+        fprintf(out, "exec %s\n", command);
+    } else {
+        bool own = scenario->way == SCENARIO_SCRIPT || plan->mended_program;
+
+        path = xasprintf("%s/%s", own ? "." : "../root",
+                         scenario->way == SCENARIO_SCRIPT ? scenario->script_name : plan->program);
+        file = repro_quote(path);
+        fputs("exec env -i ", out);
+        if (plan->control_library_path)
+            fprintf(out, "LD_LIBRARY_PATH=%s ", plan->control_library_path);
+        if (plan->control_preload) {
+            preload = repro_quote(plan->control_preload);
+            fprintf(out, "LD_PRELOAD=%s ", preload);
+        }
+        fprintf(out, "%s\n", file);
+    }
+    if (fclose(out) != 0)
+        alloc_failed();
+    return text;
+}

@@ -1,0 +1,208 @@
+/* A failure in miniature: making, copying and freeing its parts. */
+#include "scenario.h"
+
+#include "stub.h"
+
+#include <probes/alloc.h>
+#include <string.h>
+
+/* Entries taken from one file at most: a real one has some hundreds of versions, a hostile one millions. */
+enum { MOST = 4096 };
+
+/* Equal, where either may be absent. */
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+struct scenario *scenario_create(enum scenario_way way)
+{
+    struct scenario *scenario = xcalloc(1, sizeof *scenario);
+
+    scenario->way = way;
+    return scenario;
+}
+
+struct mini_object *scenario_take(struct scenario *scenario, struct mini_object *object)
+{
+    struct mini_object **slot =
+        array_add(&scenario->objects, &scenario->object_count, &scenario->object_cap, sizeof *scenario->objects);
+
+    *slot = object;
+    return object;
+}
+
+struct mini_object *scenario_object(struct scenario *scenario, const char *name)
+{
+    bool first = scenario->object_count == 0;
+    struct mini_object *object = scenario_take(scenario, mini_object_create(name));
+
+    object->program = first && (scenario->way == SCENARIO_LOAD || scenario->way == SCENARIO_EXECUTE);
+    return object;
+}
+
+void scenario_destroy(struct scenario *scenario)
+{
+    if (!scenario)
+        return;
+    for (size_t i = 0; i < scenario->object_count; i++)
+        mini_object_destroy(scenario->objects[i]);
+    free(scenario->objects);
+    mini_object_destroy(scenario->mended);
+    free(scenario->script_name);
+    free(scenario->script_line);
+    free(scenario->shell);
+    free(scenario->command);
+    free(scenario);
+}
+
+struct mini_object *mini_object_create(const char *name)
+{
+    struct mini_object *object = xcalloc(1, sizeof *object);
+
+    object->name = xstrdup(name);
+    stub_native(&object->class, &object->data, &object->machine);
+    return object;
+}
+
+struct mini_object *mini_object_of(const struct elffile *elf, const char *name)
+{
+    struct mini_object *object = mini_object_create(name);
+
+    if (!elf || elf->class == 0)
+        return object;
+    object->class = elf->class;
+    object->data = elf->data;
+    object->machine = elf->machine;
+    object->program = elf->interp != NULL;
+    object->interp = xstrdup_or_null(elf->interp);
+    object->soname = xstrdup_or_null(elf->soname);
+    for (size_t i = 0; i < elf->needed_count && i < MOST; i++)
+        mini_object_need(object, elf->needed[i]);
+    for (size_t i = 0; i < elf->need_count && i < MOST; i++)
+        mini_object_need_version(object, elf->needs[i].file, elf->needs[i].name);
+    for (size_t i = 0; i < elf->def_count && i < MOST; i++)
+        if (!elf->defs[i].base)
+            mini_object_define_version(object, elf->defs[i].name);
+    return object;
+}
+
+struct mini_object *mini_object_copy(const struct mini_object *object)
+{
+    struct mini_object *copy = mini_object_create(object->name);
+
+    copy->soname = xstrdup_or_null(object->soname);
+    copy->program = object->program;
+    copy->interp = xstrdup_or_null(object->interp);
+    copy->class = object->class;
+    copy->data = object->data;
+    copy->machine = object->machine;
+    copy->absent = object->absent;
+    copy->directory = object->directory;
+    copy->defect = object->defect;
+    copy->link_text = xstrdup_or_null(object->link_text);
+    for (size_t i = 0; i < object->needed.n; i++)
+        mini_object_need(copy, object->needed.v[i]);
+    for (size_t i = 0; i < object->need_count; i++)
+        mini_object_need_version(copy, object->needs[i].file, object->needs[i].name);
+    for (size_t i = 0; i < object->def_count; i++)
+        mini_object_define_version(copy, object->defs[i].name);
+    for (size_t i = 0; i < object->defined_count; i++)
+        mini_object_define(copy, object->defined[i].name, object->defined[i].version);
+    for (size_t i = 0; i < object->undefined_count; i++)
+        mini_object_undefined(copy, object->undefined[i].name, object->undefined[i].version, object->undefined[i].file);
+    return copy;
+}
+
+void mini_object_need(struct mini_object *object, const char *soname)
+{
+    for (size_t i = 0; i < object->needed.n; i++)
+        if (same(object->needed.v[i], soname))
+            return;
+    strings_add(&object->needed, xstrdup(soname));
+}
+
+static void version_add(struct mini_version **versions, size_t *count, size_t *cap, const char *file, const char *name)
+{
+    struct mini_version *version;
+
+    for (size_t i = 0; i < *count; i++)
+        if (same((*versions)[i].file, file) && same((*versions)[i].name, name))
+            return;
+    version = array_add(versions, count, cap, sizeof **versions);
+    version->file = xstrdup_or_null(file);
+    version->name = xstrdup(name);
+}
+
+void mini_object_need_version(struct mini_object *object, const char *file, const char *version)
+{
+    version_add(&object->needs, &object->need_count, &object->need_cap, file, version);
+}
+
+void mini_object_define_version(struct mini_object *object, const char *version)
+{
+    version_add(&object->defs, &object->def_count, &object->def_cap, NULL, version);
+}
+
+static void symbol_add(struct mini_symbol **symbols, size_t *count, size_t *cap, const struct mini_symbol *model)
+{
+    struct mini_symbol *symbol;
+
+    for (size_t i = 0; i < *count; i++)
+        if (same((*symbols)[i].name, model->name) && same((*symbols)[i].version, model->version) &&
+            same((*symbols)[i].file, model->file))
+            return;
+    symbol = array_add(symbols, count, cap, sizeof **symbols);
+    symbol->name = xstrdup(model->name);
+    symbol->version = xstrdup_or_null(model->version);
+    symbol->file = xstrdup_or_null(model->file);
+}
+
+void mini_object_define(struct mini_object *object, const char *symbol, const char *version)
+{
+    const struct mini_symbol model = {.name = (char *)symbol, .version = (char *)version};
+
+    symbol_add(&object->defined, &object->defined_count, &object->defined_cap, &model);
+}
+
+void mini_object_undefined(struct mini_object *object, const char *symbol, const char *version, const char *file)
+{
+    const struct mini_symbol model = {.name = (char *)symbol, .version = (char *)version, .file = (char *)file};
+
+    symbol_add(&object->undefined, &object->undefined_count, &object->undefined_cap, &model);
+}
+
+static void versions_free(struct mini_version *versions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(versions[i].file);
+        free(versions[i].name);
+    }
+    free(versions);
+}
+
+static void symbols_free(struct mini_symbol *symbols, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(symbols[i].name);
+        free(symbols[i].version);
+        free(symbols[i].file);
+    }
+    free(symbols);
+}
+
+void mini_object_destroy(struct mini_object *object)
+{
+    if (!object)
+        return;
+    free(object->name);
+    free(object->soname);
+    free(object->interp);
+    free(object->link_text);
+    strings_deinit(&object->needed);
+    versions_free(object->needs, object->need_count);
+    versions_free(object->defs, object->def_count);
+    symbols_free(object->defined, object->defined_count);
+    symbols_free(object->undefined, object->undefined_count);
+    free(object);
+}

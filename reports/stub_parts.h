@@ -1,0 +1,66 @@
+/* The inside of the stub writer, for its three files: stub.c (layout), stub_bytes.c (numbers and names),
+ * stub_versions.c
+ * (.gnu.version and its two tables). */
+#ifndef GLIBCTRACE_REPORTS_STUB_PARTS_H
+#define GLIBCTRACE_REPORTS_STUB_PARTS_H
+
+#include "scenario.h"
+#include "stub_machine.h"
+
+struct part { /* a place in the file */
+    uint64_t at;
+    uint64_t size;
+};
+
+struct version { /* one line of .gnu.version_d or .gnu.version_r */
+    const char *file;
+    const char *name;
+    uint16_t index;
+    uint32_t at; /* of the name, in .dynstr */
+};
+
+struct stub {
+    const struct mini_object *object;
+    const struct stub_machine *machine;
+    const char *rpath, *runpath;
+    bool wide, big; /* 64-bit; most significant byte first */
+    unsigned char *bytes;
+    size_t size, cap;
+    unsigned char *strings; /* .dynstr */
+    size_t string_size, string_cap;
+    struct version *versions;
+    size_t version_count, version_cap;
+    struct mini_symbol *defined; /* those of object and the one that glibc's loader wants of a libc; names borrowed */
+    size_t defined_count, defined_cap;
+    struct part headers, interp, code, symbols, dynstr, hash, versym, verdef, verneed, relocs, words, dynamic;
+    uint32_t soname_at;
+    uint64_t data_shift; /* address = offset + this, in the second segment */
+};
+
+/* Appends SIZE bytes (NULL: zeros). */
+void stub_put(struct stub *stub, const void *data, size_t size);
+/* Appends VALUE in the file's byte order; word: an address, offset or Elf_Xword, as wide as the class. */
+void stub_put_number(struct stub *stub, uint64_t value, unsigned width);
+void stub_put16(struct stub *stub, uint64_t value);
+void stub_put32(struct stub *stub, uint64_t value);
+void stub_put_word(struct stub *stub, uint64_t value);
+void stub_align(struct stub *stub, size_t to);
+struct part stub_part_begin(struct stub *stub, size_t alignment);
+void stub_part_end(struct stub *stub, struct part *part);
+/* The offset of STRING in .dynstr, to which it is added. The empty one is at 0, once stub_names_begin() was called. */
+uint32_t stub_name_at(struct stub *stub, const char *string);
+void stub_names_begin(struct stub *stub);
+/* The hash of the System V ABI, chapter 5; version names are hashed with it too. */
+uint32_t stub_name_hash(const char *name);
+
+/* Numbers the versions that the object defines and needs: definitions first. */
+void stub_versions_collect(struct stub *stub);
+size_t stub_version_definitions(const struct stub *stub);
+/* Files of which versions are needed. */
+size_t stub_version_files(const struct stub *stub);
+/* .gnu.version, .gnu.version_d, .gnu.version_r; each only where there is something to put. */
+void stub_put_versym(struct stub *stub);
+void stub_put_verdefs(struct stub *stub);
+void stub_put_verneeds(struct stub *stub);
+
+#endif
