@@ -153,7 +153,7 @@ $(TIDY): tidy/%: %.c | setup-lint setup-build
 
 cppcheck: | setup-lint
 	cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,performance,portability --inline-suppr \
-	    --suppressions-list=.cppcheck-suppressions --error-exitcode=1 -D_GNU_SOURCE -I. probes reports tracer
+	    --suppressions-list=.cppcheck-suppressions --error-exitcode=1 -D_GNU_SOURCE -D__x86_64__ --library=.cppcheck.cfg -I. probes reports tracer
 
 clean:
 	rm -rf build
