@@ -15,9 +15,13 @@ static void process_free(struct process *process)
         free(process->lines[i].text);
     free(process->lines);
     free(process->partial);
-    for (size_t i = 0; i < process->cause_count; i++)
-        cause_destroy(process->causes[i]);
-    free(process->causes);
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        if (process->suspects[i].cause) /* the report may have taken it */
+            cause_destroy(process->suspects[i].cause);
+        strings_deinit(&process->suspects[i].needles);
+    }
+    free(process->suspects);
+    strings_deinit(&process->ancestry);
     free(process->exe);
     free(process->cwd);
     free(process->root);
@@ -120,6 +124,8 @@ static void inherit_image(struct process *child, const struct process *parent)
     child->loader_end = parent->loader_end;
     child->musl = parent->musl;
     child->has_image = parent->has_image;
+    for (size_t i = 0; i < parent->ancestry.n; i++)
+        strings_add(&child->ancestry, xstrdup(parent->ancestry.v[i]));
     for (size_t i = 0; i < parent->argv.n; i++)
         strings_add(&child->argv, xstrdup(parent->argv.v[i]));
     for (size_t i = 0; i < parent->env.n; i++)
@@ -175,9 +181,26 @@ static void on_start(struct model *model, const struct event *event)
     }
 }
 
-static void on_exec(struct process *process, const struct event *event)
+static void note_stderr(struct model *model, const struct process *process)
 {
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/fd/2", (int)process->pid);
+    struct stat st;
+
+    if (model->has_stderr || process != model->first || stat(path, &st) < 0)
+        return;
+    model->has_stderr = true;
+    model->stderr_dev = st.st_dev;
+    model->stderr_ino = st.st_ino;
+}
+
+static void on_exec(struct model *model, struct process *process, const struct event *event)
+{
+    if (model->at_exec)
+        model->at_exec(model, process);
+    note_stderr(model, process);
     model_forget_episodes(process);
+    if (process->exe && process->ancestry.n < 64)
+        strings_add(&process->ancestry, xstrdup(process->exe));
     process->executed = true;
     process->exec_n = event->n;
     process->first_output_n = 0;
@@ -202,7 +225,7 @@ static void on_process(struct model *model, const struct event *event)
         return;
     switch (what->what) {
     case PROCESS_EXEC:
-        on_exec(process, event);
+        on_exec(model, process, event);
         break;
     case PROCESS_THREAD:
         model->thread_count++;

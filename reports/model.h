@@ -58,6 +58,29 @@ struct output_line {
     enum event_by by;
 };
 
+/* When a process came to harm, and by which act. */
+enum suspicion {
+    AT_START,     /* the loader ended it before the program's first instruction, or at a lazy binding */
+    AT_DLOPEN,    /* an object could not be loaded while it ran */
+    AT_EXECUTION, /* a file that exists could not be executed */
+    AT_COMMAND,   /* a program was looked for on PATH and is not there */
+    AT_OPEN,      /* the program's own call on a file failed */
+};
+
+/* A cause in the making: what failed is known when it fails, whether it did harm only when the process whose image it
+ * was has ended. */
+struct suspect {
+    enum suspicion at;
+    struct cause *cause;
+    struct process *actor;  /* that made the call: the process itself or a child that it forked to execute something */
+    uint64_t n;             /* event number of the failure */
+    uint64_t last_n;        /* of its last repetition */
+    struct strings needles; /* how the program would name it in its own words, most telling first */
+    bool certain;           /* the harm needs no words to be believed (the loader ended the process) */
+    bool last_act;          /* nothing of note came between it and the first words */
+    bool coped;             /* the program found another way */
+};
+
 enum { OUTPUT_KEPT = 64 * 1024, ATTEMPTS_KEPT = 4096, ACTS_KEPT = 16384, LINES_KEPT = 512 };
 
 struct process {
@@ -102,8 +125,9 @@ struct process {
     bool judged;
     uint64_t loader_base, loader_end;
 
-    struct cause **causes; /* found in it so far */
-    size_t cause_count, cause_cap;
+    struct strings ancestry; /* what was executed before in this process and its ancestors, first first */
+    struct suspect *suspects;
+    size_t suspect_count, suspect_cap;
     UT_hash_handle hh;
 };
 
@@ -117,6 +141,12 @@ struct model {
     /* Called when a process stands at its end, all of it still there (and for those that live at the session's end):
      * judge.c's. */
     void (*at_end)(struct model *model, struct process *process);
+    /* Called when a process has executed something, before what its old image tried is forgotten. */
+    void (*at_exec)(struct model *model, struct process *process);
+    /* What descriptor 2 of the first process was when it began. */
+    bool has_stderr;
+    dev_t stderr_dev;
+    ino_t stderr_ino;
 };
 
 struct model *model_create(void);

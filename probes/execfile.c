@@ -1,0 +1,162 @@
+#include "execfile.h"
+
+#include "alloc.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { DEEPEST = 5, FIRST_LINE = 256 /* BINPRM_BUF_SIZE */ };
+
+char *execfile_script_program(int fd)
+{
+    char line[FIRST_LINE + 1];
+    ssize_t n = pread(fd, line, FIRST_LINE, 0);
+    size_t start = 2, size;
+
+    if (n < 3 || line[0] != '#' || line[1] != '!')
+        return NULL;
+    line[n] = '\0';
+    while (line[start] == ' ' || line[start] == '\t')
+        start++;
+    size = strcspn(line + start,
+                   " \t\n"); /* the kernel cuts at these and nothing else: a carriage return belongs to the name */
+    return size ? xstrndup(line + start, size) : NULL;
+}
+
+/* The deepest directory above PATH that is on another file system than its parent. */
+static char *mount_of(const char *root, const char *path)
+{
+    char *at = xstrdup(path);
+    struct stat here, above;
+
+    while (strcmp(at, "/") != 0) {
+        char *up = path_dir(at);
+
+        if (path_stat(root, at, &here) < 0 || path_stat(root, up, &above) < 0 || here.st_dev != above.st_dev) {
+            free(up);
+            return at;
+        }
+        free(at);
+        at = up;
+    }
+    return at;
+}
+
+static bool on_noexec(int fd)
+{
+    struct statvfs vfs;
+
+    return fstatvfs(fd, &vfs) == 0 && vfs.f_flag & ST_NOEXEC;
+}
+
+/* This kernel runs its own machine's files and, where the 32-bit entry is compiled in, i386's; with binfmt_misc any.
+ * Only asked after ENOEXEC. */
+static const char *machine_of_kernel(void)
+{
+#if defined __x86_64__
+    return "x86_64";
+#elif defined __aarch64__
+    return "aarch64";
+#else
+#error "name this machine as contract.md does"
+#endif
+}
+
+static bool fits(const struct elffile *elf)
+{
+    const char *name = elffile_machine_name(elf);
+
+    return strcmp(name, machine_of_kernel()) == 0;
+}
+
+static enum execfile_verdict look_at_elf(const char *root, const struct elffile *elf, int error, struct execfile *ret)
+{
+    struct stat st;
+
+    if (elf->state == ELFFILE_NOT_ELF)
+        return EXECFILE_TEXT;
+    if (elf->state != ELFFILE_OK && elf->state != ELFFILE_UNREADABLE)
+        return EXECFILE_BROKEN;
+    if (!fits(elf) && (error == ENOEXEC || error == 0)) {
+        ret->machine_wanted = machine_of_kernel();
+        return EXECFILE_OTHER_MACHINE;
+    }
+    if (elf->interp && path_stat(root, elf->interp, &st) < 0) {
+        ret->interpreter = xstrdup(elf->interp);
+        return EXECFILE_INTERP_ABSENT;
+    }
+    if (error == ENOEXEC)
+        return EXECFILE_BROKEN;
+    return EXECFILE_SOUND;
+}
+
+static enum execfile_verdict look(const char *root, const char *path, const struct cred *cred, int error, int depth,
+                                  struct execfile *ret);
+
+static enum execfile_verdict look_at_script(const char *root, char *program, const struct cred *cred, int error,
+                                            int depth, struct execfile *ret)
+{
+    struct stat st;
+    enum execfile_verdict verdict;
+
+    if (path_stat(root, program, &st) < 0) {
+        ret->interpreter = program;
+        return EXECFILE_SCRIPT_ABSENT;
+    }
+    if (depth + 1 >= DEEPEST || program[0] != '/') {
+        free(program);
+        return EXECFILE_SOUND;
+    }
+    free(ret->path);
+    ret->path = program;
+    verdict = look(root, program, cred, error, depth + 1, ret);
+    return verdict;
+}
+
+static enum execfile_verdict look(const char *root, const char *path, const struct cred *cred, int error, int depth,
+                                  struct execfile *ret)
+{
+    CLEANUP_CLOSE int fd = path_open(root, path);
+    CLEANUP_FREE char *at = xstrdup(path); /* RET->path may be what PATH points into */
+    char *program;
+    struct stat st;
+
+    if (path_stat(root, at, &st) < 0)
+        return EXECFILE_SOUND;
+    if (!S_ISREG(st.st_mode) || !path_permits(&st, cred, X_OK))
+        return EXECFILE_NOT_PERMITTED;
+    if (fd < 0)
+        return EXECFILE_SOUND;
+    if (error == EACCES && on_noexec(fd)) {
+        ret->mount = mount_of(root, at);
+        return EXECFILE_NOEXEC_MOUNT;
+    }
+    if (st.st_size == 0)
+        return EXECFILE_BROKEN;
+    program = execfile_script_program(fd);
+    if (program)
+        return look_at_script(root, program, cred, error, depth, ret);
+    if (ret->elf)
+        elffile_put(ret->elf);
+    ret->elf = elffile_get_fd(fd);
+    return look_at_elf(root, ret->elf, error, ret);
+}
+
+void execfile_inspect(const char *root, const char *path, const struct cred *cred, int error, struct execfile *ret)
+{
+    *ret = (struct execfile){.path = xstrdup(path)};
+    ret->verdict = look(root, path, cred, error, 0, ret);
+}
+
+void execfile_deinit(struct execfile *file)
+{
+    free(file->path);
+    free(file->interpreter);
+    free(file->mount);
+    if (file->elf)
+        elffile_put(file->elf);
+    *file = (struct execfile){0};
+}

@@ -1,0 +1,39 @@
+/* What the kernel would do with a file that is to be executed, and what is in its way.
+ *
+ * linux: fs/exec.c, fs/binfmt_script.c (the first line, at most 256 bytes; one optional argument), fs/binfmt_elf.c
+ * (PT_INTERP). */
+#ifndef GLIBCTRACE_PROBES_EXECFILE_H
+#define GLIBCTRACE_PROBES_EXECFILE_H
+
+#include "elffile.h"
+#include "path.h"
+
+enum execfile_verdict {
+    EXECFILE_SOUND,         /* nothing that we can see is wrong with it */
+    EXECFILE_TEXT,          /* neither ELF nor a script: shells run it as commands (ENOEXEC) */
+    EXECFILE_INTERP_ABSENT, /* ELF: PT_INTERP is not there */
+    EXECFILE_SCRIPT_ABSENT, /* the program of its first line is not there */
+    EXECFILE_NOT_PERMITTED, /* no x bit for this user, or not a regular file */
+    EXECFILE_NOEXEC_MOUNT,
+    EXECFILE_OTHER_MACHINE,
+    EXECFILE_BROKEN, /* ELF magic, but empty, cut or malformed; or an empty file */
+};
+
+struct execfile {
+    enum execfile_verdict verdict;
+    char *path; /* the file at fault: the one asked for, or an interpreter on the way (absolute, inside the root) */
+    char *interpreter;          /* INTERP_ABSENT, SCRIPT_ABSENT: as written */
+    char *mount;                /* NOEXEC_MOUNT: the mount point */
+    const char *machine_wanted; /* OTHER_MACHINE: the name that the file would have to have */
+    const struct elffile *elf;  /* of the file at fault, or NULL */
+};
+
+/* Looks at PATH (absolute) inside ROOT with CRED's eyes; ERROR is the errno value that execve gave, 0 where it was not
+ * asked. Follows scripts to their interpreters, at most five deep as the kernel does (BINPRM_MAX_RECURSION). */
+void execfile_inspect(const char *root, const char *path, const struct cred *cred, int error, struct execfile *ret);
+void execfile_deinit(struct execfile *file);
+/* The program named in the first line of the file behind FD ("/bin/sh\r" with its carriage return), malloced, or NULL
+ * where that is no "#!" line. */
+char *execfile_script_program(int fd);
+
+#endif

@@ -1,0 +1,89 @@
+#include "libc.h"
+
+#include "alloc.h"
+#include "path.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { LARGEST = 64 * 1024 * 1024 };
+
+static char *digits_after(const char *p, const char *end)
+{
+    const char *start = p;
+
+    while (p < end && p - start < 16 && (isdigit((unsigned char)*p) || *p == '.'))
+        p++;
+    while (p > start && p[-1] == '.') /* the sentence's full stop */
+        p--;
+    return p > start ? xstrndup(start, (size_t)(p - start)) : NULL;
+}
+
+static const char *find(const char *data, size_t size, const char *words)
+{
+    return memmem(data, size, words, strlen(words));
+}
+
+static void find_glibc(const char *data, size_t size, struct libc_identity *ret)
+{
+    static const char release[] = "release version ";
+    const char *end = data + size, *open, *close, *at;
+    const char *banner = find(data, size, "GNU C Library (");
+
+    if (!banner)
+        return;
+    ret->family = "glibc";
+    open = banner + strlen("GNU C Library (");
+    close = memchr(open, ')', (size_t)(end - open) < 128 ? (size_t)(end - open) : 128);
+    if (close)
+        ret->build = xstrndup(open, (size_t)(close - open));
+    at = memmem(banner, (size_t)(end - banner) < 256 ? (size_t)(end - banner) : 256, release, strlen(release));
+    if (at)
+        ret->release = digits_after(at + strlen(release), end);
+}
+
+/* The release stands alone between NUL bytes, "1.2.5" (ldso/dynlink.c prints it with "Version %s"). */
+static void find_musl(const char *data, size_t size, struct libc_identity *ret)
+{
+    const char *p = data, *end = data + size;
+
+    if (!find(data, size, "musl libc ("))
+        return;
+    ret->family = "musl";
+    while ((p = memmem(p, (size_t)(end - p), "\0001.", 3))) {
+        const char *start = ++p;
+        size_t n = strnlen(start, (size_t)(end - start));
+
+        if (n >= 5 && n <= 8 && strspn(start, "0123456789.") == n && start[n - 1] != '.' &&
+            memchr(start + 2, '.', n - 2)) {
+            ret->release = xstrndup(start, n);
+            return;
+        }
+    }
+}
+
+void libc_identify(const char *root, const char *path, struct libc_identity *ret)
+{
+    CLEANUP_CLOSE int fd = path_open(root, path);
+    struct stat st;
+    char *data;
+
+    *ret = (struct libc_identity){.family = "unknown"};
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > LARGEST)
+        return;
+    data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return;
+    find_glibc(data, (size_t)st.st_size, ret);
+    if (!ret->release)
+        find_musl(data, (size_t)st.st_size, ret);
+    munmap(data, (size_t)st.st_size);
+}
+
+void libc_identity_deinit(struct libc_identity *identity)
+{
+    free(identity->release);
+    free(identity->build);
+    *identity = (struct libc_identity){.family = "unknown"};
+}

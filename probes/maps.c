@@ -1,0 +1,54 @@
+#include "maps.h"
+
+#include "alloc.h"
+#include "path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LINES_READ = 200000 };
+
+static int compare(const void *a, const void *b)
+{
+    ino_t x = *(const ino_t *)a, y = *(const ino_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+void maps_read(pid_t pid, struct maps *ret)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/maps", (int)pid);
+    CLEANUP_FCLOSE FILE *file = fopen(path, "re");
+    CLEANUP_FREE char *line = NULL;
+    size_t size = 0, cap = 0;
+    unsigned long inode;
+
+    *ret = (struct maps){0};
+    if (!file)
+        return;
+    for (int i = 0; i < LINES_READ && getline(&line, &size, file) > 0; i++) {
+        if (sscanf(line, "%*s %*s %*s %*s %lu", &inode) != 1 || inode == 0)
+            continue;
+        if (ret->count && ret->inodes[ret->count - 1] == inode)
+            continue;
+        *(ino_t *)array_add(&ret->inodes, &ret->count, &cap, sizeof(ino_t)) = inode;
+    }
+    if (ret->count)
+        qsort(ret->inodes, ret->count, sizeof *ret->inodes, compare);
+    ret->known = ret->count > 0; /* a process without an address space has an empty file */
+}
+
+void maps_deinit(struct maps *maps)
+{
+    free(maps->inodes);
+    *maps = (struct maps){0};
+}
+
+int maps_has(const struct maps *maps, const char *root, const char *path)
+{
+    struct stat st;
+
+    if (!maps->known || path_stat(root, path, &st) < 0)
+        return -1;
+    return bsearch(&st.st_ino, maps->inodes, maps->count, sizeof *maps->inodes, compare) != NULL;
+}

@@ -1,0 +1,23 @@
+/* Which files a process has mapped, from /proc/PID/maps (proc_pid_maps(5)).
+ *
+ * Files are told by inode number: paths there are relative to the reader's root, and the device number that overlayfs
+ * shows there differs from stat(2)'s. */
+#ifndef GLIBCTRACE_PROBES_MAPS_H
+#define GLIBCTRACE_PROBES_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct maps {
+    ino_t *inodes; /* sorted, each once */
+    size_t count;
+    bool known; /* false: it could not be read (gone, not ours, or its memory is given back already) */
+};
+
+void maps_read(pid_t pid, struct maps *ret);
+void maps_deinit(struct maps *maps);
+/* 1: the file at PATH inside ROOT is mapped, 0: it is not, -1: not known. */
+int maps_has(const struct maps *maps, const char *root, const char *path);
+
+#endif

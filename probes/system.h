@@ -1,0 +1,16 @@
+/* The machine and the system inside a root: kernel, distribution, and whether this is a container or a chroot. */
+#ifndef GLIBCTRACE_PROBES_SYSTEM_H
+#define GLIBCTRACE_PROBES_SYSTEM_H
+
+struct system_facts {
+    char *kernel;        /* uname(2) release */
+    char *machine;       /* uname(2) machine */
+    char *distribution;  /* PRETTY_NAME of the root's os-release(5), or NULL */
+    const char *context; /* "host", "container", "chroot" or "root" (a root given or entered by the program) */
+};
+
+/* ROOT as in path.h. RET is always filled in; free with system_facts_deinit(). */
+void system_facts_read(const char *root, struct system_facts *ret);
+void system_facts_deinit(struct system_facts *facts);
+
+#endif

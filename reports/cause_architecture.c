@@ -1,0 +1,56 @@
+/* wrong-architecture: class, byte order or machine do not fit. cpu-level-too-low: an x86-64 level that this processor
+ * lacks. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static void tell_scenario(const struct finding *finding, struct cause *cause)
+{
+    struct mini_object *stub;
+
+    if (!finding->elf || finding->kind != CAUSE_WRONG_ARCHITECTURE)
+        return;
+    if (finding->fault) {
+        struct mini_object *subject = tell_load_scenario(finding, cause);
+        const char *name = path_base(finding->fault->name);
+
+        mini_object_need(subject, name);
+        stub = scenario_object(cause->scenario, name);
+        stub->soname = xstrdup(name);
+    } else {
+        cause->scenario = scenario_create(SCENARIO_EXECUTE);
+        stub = scenario_object(cause->scenario, path_base(finding->subject));
+    }
+    cause->scenario->mended = mini_object_copy(stub); /* the same for this machine */
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    stub->class = finding->elf->class;
+    stub->data = finding->elf->data;
+    stub->machine = finding->elf->machine;
+}
+
+void cause_architecture_tell(const struct finding *finding, struct cause *cause)
+{
+    const char *file = finding->provider ? finding->provider : finding->subject;
+    const char *is = finding->elf ? elffile_machine_name(finding->elf) : "another machine";
+
+    if (finding->kind == CAUSE_CPU_LEVEL_TOO_LOW)
+        cause->summary = xasprintf("%s needs a processor of a higher x86-64 level than this one: %s.", path_base(file),
+                                   finding->missing);
+    else if (finding->fault)
+        cause->summary = xasprintf("%s needs %s, but the file that is there, %s, is for %s, not %s.",
+                                   path_base(finding->subject), finding->fault->name, file, is, finding->missing);
+    else
+        cause->summary = xasprintf("%s cannot be executed: it is for %s, this machine is %s.", path_base(file), is,
+                                   finding->missing);
+    cause_fact(cause, "it needs", "%s for %s", finding->fault ? finding->fault->name : path_base(file),
+               finding->missing);
+    cause_fact(cause, "it gets", "%s   for %s", file, is);
+    if (finding->fault)
+        tell_search(cause, finding->load, &finding->fault->search);
+    cause->detail = xasprintf("%s is an ELF file for %s; %s is needed.", file, is, finding->missing);
+    cause_remedy(cause, PROOF_KNOWN, "install the %s build of %s", finding->missing, path_base(file));
+    tell_scenario(finding, cause);
+}

@@ -1,0 +1,71 @@
+/* object-corrupt: empty, truncated or not an ELF file at all. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static char *what_it_is(const struct elffile *elf)
+{
+    if (!elf)
+        return xstrdup("is no ELF file that can be used");
+    switch (elf->state) {
+    case ELFFILE_EMPTY:
+        return xstrdup("is empty");
+    case ELFFILE_SHORT:
+        return xasprintf("is cut off: %llu bytes, less than its own headers", (unsigned long long)elf->file_size);
+    case ELFFILE_TRUNCATED:
+        return xasprintf("is truncated at %llu bytes%s%s", (unsigned long long)elf->file_size, elf->why ? ": " : "",
+                         elf->why ? elf->why : "");
+    case ELFFILE_NOT_ELF:
+        return xasprintf("is not an ELF file: it begins with \"%s\"", elf->starts);
+    case ELFFILE_NOT_REGULAR:
+        return xstrdup(S_ISDIR(elf->st.st_mode) ? "is a directory" : "is not a regular file");
+    default:
+        return xasprintf("is malformed%s%s", elf->why ? ": " : "", elf->why ? elf->why : "");
+    }
+}
+
+static void tell_scenario(const struct finding *finding, struct cause *cause)
+{
+    struct mini_object *stub;
+
+    if (!finding->elf)
+        return;
+    if (finding->fault && finding->fault->kind == FAULT_NOT_FOUND) {
+        struct mini_object *subject = tell_load_scenario(finding, cause);
+        const char *name = path_base(finding->fault->name);
+
+        mini_object_need(subject, name);
+        stub = scenario_object(cause->scenario, name);
+        stub->soname = xstrdup(name);
+    } else {
+        cause->scenario = scenario_create(SCENARIO_EXECUTE);
+        stub = scenario_object(cause->scenario, path_base(finding->subject));
+    }
+    cause->scenario->mended = mini_object_copy(stub);
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    stub->defect = finding->elf->state == ELFFILE_EMPTY     ? MINI_EMPTY
+                   : finding->elf->state == ELFFILE_NOT_ELF ? MINI_TEXT
+                                                            : MINI_CUT;
+}
+
+void cause_corrupt_tell(const struct finding *finding, struct cause *cause)
+{
+    CLEANUP_FREE char *is = what_it_is(finding->elf);
+    const char *file = finding->provider ? finding->provider : finding->missing;
+
+    if (finding->fault && finding->fault->kind == FAULT_NOT_FOUND)
+        cause->summary = xasprintf("%s needs %s, but the file that is there, %s, %s.", path_base(finding->subject),
+                                   finding->fault->name, file, is);
+    else
+        cause->summary = xasprintf("%s cannot be run: it %s.", file, is);
+    cause_fact(cause, "the file", "%s   %s", file, is);
+    if (finding->fault)
+        tell_search(cause, finding->load, &finding->fault->search);
+    cause->detail = xasprintf("%s %s.", file, is);
+    cause_remedy(cause, PROOF_KNOWN, "install or copy %s again: what is there was damaged or never was a program file",
+                 file);
+    tell_scenario(finding, cause);
+}

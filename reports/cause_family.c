@@ -1,0 +1,45 @@
+/* libc-family-mismatch: an object linked to musl in a glibc process, or the reverse. No library path and no version
+ * helps. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static void tell_scenario(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->fault->name);
+    struct mini_object *subject, *library;
+
+    if (finding->fault->kind != FAULT_NOT_FOUND)
+        return;
+    subject = tell_load_scenario(finding, cause);
+    library = scenario_object(cause->scenario, name);
+    library->soname = xstrdup(name);
+    library->absent = true;
+    mini_object_need(subject, name);
+    cause->scenario->mended = mini_object_copy(library);
+    cause->scenario->mended->absent = false;
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+}
+
+void cause_family_tell(const struct finding *finding, struct cause *cause)
+{
+    bool glibc = finding->load->family == LOADER_GLIBC;
+    const char *ours = glibc ? "glibc" : "musl", *theirs = glibc ? "musl" : "glibc";
+    const char *subject = path_base(finding->subject);
+
+    cause->summary =
+        xasprintf("%s was built for %s (it asks for %s), but %s runs on %s.", subject, theirs, finding->missing,
+                  finding->process->exe ? path_base(finding->process->exe) : "this process", ours);
+    cause_fact(cause, "it needs", "%s   (%s)", finding->missing, theirs);
+    cause_fact(cause, "it gets", "a process whose C library is %s", ours);
+    if (finding->fault->kind == FAULT_NOT_FOUND)
+        tell_search(cause, finding->load, &finding->fault->search);
+    cause->detail = xasprintf("%s asks for %s, which only %s has; the loader of this process is %s.", finding->subject,
+                              finding->missing, theirs, finding->load->interp ? finding->load->interp : "unknown");
+    cause_remedy(cause, PROOF_KNOWN, "install the %s build of %s", ours, subject);
+    cause_remedy(cause, PROOF_KNOWN, "or run the program with a %s runtime", theirs);
+    tell_scenario(finding, cause);
+}

@@ -1,0 +1,87 @@
+/* interpreter-missing, script-interpreter-missing: execve(2) answers ENOENT for a file that is there, because what it
+ * must be run by is not. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static bool carriage_return(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n && name[n - 1] == '\r';
+}
+
+static void tell_script(const struct finding *finding, struct cause *cause)
+{
+    const char *subject = path_base(finding->subject);
+    CLEANUP_FREE char *bare = xstrdup(finding->interpreter);
+    struct remedy *remedy;
+
+    if (carriage_return(finding->interpreter)) {
+        bare[strlen(bare) - 1] = '\0';
+        cause->summary = xasprintf("%s cannot be executed: its first line ends with a carriage return (a Windows line "
+                                   "end), so that the kernel looks for a program whose name ends with one.",
+                                   subject);
+        cause_fact(cause, "it asks for", "%s followed by a carriage return (\\r)", bare);
+        remedy = cause_remedy(cause, PROOF_KNOWN, "take the carriage returns out of %s", subject);
+        strings_addf(&remedy->commands, "sed -i 's/\\r$//' %s", finding->subject);
+    } else {
+        cause->summary =
+            xasprintf("%s cannot be executed: the program of its first line, %s, is not there.", subject, bare);
+        cause_fact(cause, "it asks for", "%s   (its #! line)", bare);
+        cause_remedy(cause, PROOF_KNOWN, "install %s, or name the right program in the first line of %s", bare,
+                     finding->subject);
+    }
+    cause->scenario = scenario_create(SCENARIO_SCRIPT);
+    cause->scenario->script_name = xstrdup(subject);
+    cause->scenario->script_line = xasprintf("#!%s", finding->interpreter);
+}
+
+static void tell_elf(const struct finding *finding, struct cause *cause)
+{
+    const char *subject = path_base(finding->subject), *interp = finding->interpreter;
+    bool musl = strncmp(path_base(interp), "ld-musl-", 8) == 0;
+    struct mini_object *stub;
+
+    cause->summary = xasprintf("%s is there, but cannot be executed: the dynamic loader that it names, %s, is not.",
+                               subject, interp);
+    cause_fact(cause, "it asks for", "%s   (PT_INTERP)", interp);
+    if (musl)
+        cause_remedy(cause, PROOF_KNOWN,
+                     "it was built for musl (Alpine): install the musl package, or use its glibc build");
+    else if (strncmp(interp, "/lib/ld-linux.so.2", 18) == 0)
+        cause_remedy(cause, PROOF_KNOWN,
+                     "it is a 32-bit program: install the 32-bit C library (libc6:i386, glibc.i686)");
+    else
+        cause_remedy(cause, PROOF_KNOWN, "install the C library that it was built for, or use a build for this system");
+    if (finding->elf) {
+        cause->scenario = scenario_create(SCENARIO_EXECUTE);
+        stub = scenario_object(cause->scenario, subject);
+        stub->class = finding->elf->class;
+        stub->data = finding->elf->data;
+        stub->machine = finding->elf->machine;
+        stub->interp = xstrdup(interp);
+        cause->scenario->mended = mini_object_copy(stub);
+        free(cause->scenario->mended->interp);
+        cause->scenario->mended->interp = NULL;
+    }
+}
+
+void cause_interpreter_tell(const struct finding *finding, struct cause *cause)
+{
+    CLEANUP_FREE char *root_note = NULL;
+
+    if (finding->kind == CAUSE_INTERPRETER_MISSING)
+        tell_elf(finding, cause);
+    else
+        tell_script(finding, cause);
+    cause_fact(cause, "the kernel", "%s: ENOENT, although %s is there", finding->call ? finding->call : "execve",
+               finding->subject);
+    cause->detail = xasprintf("%s(\"%s\") answered ENOENT. The file exists; what is missing is the program that the "
+                              "kernel must start for it: %s.",
+                              finding->call ? finding->call : "execve",
+                              finding->path ? finding->path : finding->subject, finding->interpreter);
+}

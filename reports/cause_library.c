@@ -1,0 +1,89 @@
+/* library-missing: nowhere the loader looked, nor nearby. library-off-path: it is on this system, but in no directory
+ * that was searched. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static void tell_asked(const struct finding *finding, struct cause *cause)
+{
+    const struct fault *fault = finding->fault;
+
+    cause_fact(cause, "it needs", "%s", fault->name);
+    if (finding->elsewhere)
+        cause_fact(cause, "it is at", "%s   (no directory that was searched)", finding->elsewhere);
+    tell_search(cause, finding->load, &fault->search);
+}
+
+/* "modelled": the shadow loader, asked again with the directory put on LD_LIBRARY_PATH, finds it. */
+static void tell_off_path_remedies(const struct finding *finding, struct cause *cause)
+{
+    CLEANUP_FREE char *directory = path_dir(finding->elsewhere);
+    struct remedy *remedy;
+
+    remedy = cause_remedy(cause, PROOF_KNOWN, "let the loader search %s for this program", directory);
+    strings_addf(&remedy->commands, "LD_LIBRARY_PATH=%s %s", directory,
+                 finding->process->argv.n ? finding->process->argv.v[0] : finding->process->exe);
+    remedy->risk = xstrdup("every program that it starts inherits the variable");
+    remedy = cause_remedy(cause, PROOF_KNOWN, "write the directory into %s", path_base(finding->subject));
+    strings_addf(&remedy->commands, "patchelf --add-rpath %s %s", directory, finding->subject);
+    remedy = cause_remedy(cause, PROOF_KNOWN, "make it a system-wide library directory");
+    strings_addf(&remedy->commands, "echo %s > /etc/ld.so.conf.d/local.conf && ldconfig", directory);
+    remedy->risk = xstrdup("every program of this system sees the libraries there; needs root");
+}
+
+static void tell_missing_remedies(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->fault->name);
+    struct remedy *remedy = cause_remedy(cause, PROOF_KNOWN, "install the package that holds %s", name);
+
+    strings_addf(&remedy->commands,
+                 "apt-file search %s   # Debian, Ubuntu; dnf provides '*/%s' on Fedora, apk search so:%s on Alpine",
+                 name, name, name);
+    cause_remedy(
+        cause, PROOF_KNOWN,
+        "if %s was built for another release, use a build for this one: the number in %s is part of its interface",
+        path_base(finding->subject), name);
+}
+
+static void tell_scenario(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->fault->name);
+    struct mini_object *subject = tell_load_scenario(finding, cause), *library;
+
+    library = scenario_object(cause->scenario, name);
+    library->soname = xstrdup(name);
+    mini_object_need(subject, name);
+    if (finding->elsewhere)
+        library->directory = 2;
+    else
+        library->absent = true;
+    cause->scenario->mended = mini_object_copy(library);
+    cause->scenario->mended->absent = false;
+    cause->scenario->mended->directory = 0;
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+}
+
+void cause_library_tell(const struct finding *finding, struct cause *cause)
+{
+    const char *subject = path_base(finding->subject), *name = finding->fault->name;
+
+    if (finding->elsewhere) {
+        cause->summary =
+            xasprintf("%s needs %s, which is on this system as %s, but in no directory that the loader searches.",
+                      subject, name, finding->elsewhere);
+        tell_off_path_remedies(finding, cause);
+    } else {
+        cause->summary =
+            xasprintf("%s needs %s, which is not there: not in any of the %zu places searched, nor near the program.",
+                      subject, name, finding->fault->search.count);
+        tell_missing_remedies(finding, cause);
+    }
+    tell_asked(finding, cause);
+    cause->detail = xasprintf("The loader looked for %s, asked for by %s, at %zu places in the order listed; nothing "
+                              "usable stands at any of them.",
+                              name, finding->subject, finding->fault->search.count);
+    tell_scenario(finding, cause);
+}

@@ -1,0 +1,64 @@
+/* symlink-loop, symlink-dangling: a symbolic link on the way leads back to itself, or to nothing (path_resolution(7)).
+ * The loader itself says "No such file or directory" for a loop: it reports the errno of the last directory that it
+ * tried. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static void tell_links(const struct finding *finding, struct cause *cause)
+{
+    for (size_t i = 0; finding->walk && i < finding->walk->link_count && i < 6; i++)
+        cause_fact(cause, i ? "" : "the links", "%s", finding->walk->links[i]);
+}
+
+static void tell_scenario(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->fault->name);
+    struct mini_object *subject = tell_load_scenario(finding, cause), *library;
+
+    mini_object_need(subject, name);
+    library = scenario_object(cause->scenario, name);
+    library->soname = xstrdup(name);
+    cause->scenario->mended = mini_object_copy(library);
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    if (finding->kind == CAUSE_SYMLINK_LOOP) {
+        library->defect = MINI_LOOP;
+        library->link_text = xstrdup(name);
+    } else {
+        library->defect = MINI_DANGLING;
+        library->link_text = xstrdup(path_base(finding->missing));
+    }
+}
+
+void cause_link_tell(const struct finding *finding, struct cause *cause)
+{
+    const char *subject = path_base(finding->subject);
+    const char *asked = finding->place ? finding->place->path : finding->path;
+    bool loop = finding->kind == CAUSE_SYMLINK_LOOP;
+    const char *at = finding->walk && finding->walk->at ? finding->walk->at : asked;
+
+    if (loop)
+        cause->summary =
+            xasprintf("%s needs %s, but %s is a symbolic link that leads back to itself.", subject, asked, at);
+    else
+        cause->summary = xasprintf("%s needs %s, but the symbolic link %s points at %s, which is not there.", subject,
+                                   asked, at, finding->missing);
+    cause_fact(cause, "it needs", "%s", asked);
+    tell_links(finding, cause);
+    if (finding->fault)
+        tell_search(cause, finding->load, &finding->fault->search);
+    if (loop && finding->fault)
+        cause_fact(cause, "mind", "the loader says \"No such file or directory\" here; the kernel said ELOOP");
+    cause->detail =
+        xasprintf("%s cannot be followed: %s at %s.", asked, loop ? "a loop of symbolic links" : "a dangling link", at);
+    if (loop)
+        cause_remedy(cause, PROOF_KNOWN, "make %s point at the file that is meant", at);
+    else
+        cause_remedy(cause, PROOF_KNOWN, "put %s back, or make %s point at what replaced it", finding->missing, at);
+    if (finding->fault)
+        tell_scenario(finding, cause);
+}

@@ -1,0 +1,72 @@
+/* permission-denied: mode bits, ownership or a capability forbid it. noexec-mount: the mount options do. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static void tell_mode(const struct finding *finding, struct cause *cause, const char *at)
+{
+    struct stat st;
+
+    if (path_stat(finding->process->root, at, &st) == 0)
+        cause_fact(cause, "it gets", "%s   mode %04o, owner %u, group %u", at, (unsigned)st.st_mode & 07777,
+                   (unsigned)st.st_uid, (unsigned)st.st_gid);
+    cause_fact(cause, "it runs as", "user %u, group %u", (unsigned)finding->process->cred.uid,
+               (unsigned)finding->process->cred.gid);
+}
+
+static void tell_scenario(const struct finding *finding, struct cause *cause)
+{
+    struct mini_object *stub;
+
+    if (finding->fault) {
+        struct mini_object *subject = tell_load_scenario(finding, cause);
+        const char *name = path_base(finding->fault->name);
+
+        mini_object_need(subject, name);
+        stub = scenario_object(cause->scenario, name);
+        stub->soname = xstrdup(name);
+    } else if (finding->call && strncmp(finding->call, "execve", 6) == 0) {
+        cause->scenario = scenario_create(SCENARIO_EXECUTE);
+        stub = scenario_object(cause->scenario, path_base(finding->subject));
+    } else {
+        return;
+    }
+    cause->scenario->mended = mini_object_copy(stub);
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    stub->defect = MINI_NO_PERMISSION;
+}
+
+void cause_permission_tell(const struct finding *finding, struct cause *cause)
+{
+    bool executing = finding->call && strncmp(finding->call, "execve", 6) == 0;
+    const char *subject = path_base(finding->subject);
+    const char *file = finding->kind == CAUSE_NOEXEC_MOUNT && finding->subject ? finding->subject : finding->missing;
+    const char *at =
+        finding->walk && finding->walk->reason == PATH_DENIED && finding->walk->at ? finding->walk->at : file;
+    struct remedy *remedy;
+
+    if (finding->kind == CAUSE_NOEXEC_MOUNT) {
+        cause->summary = xasprintf("%s cannot be executed: the file system mounted at %s forbids execution (noexec).",
+                                   file, finding->missing);
+        remedy = cause_remedy(cause, PROOF_KNOWN, "move it to a file system that is not mounted noexec");
+        remedy = cause_remedy(cause, PROOF_KNOWN, "or allow it there");
+        strings_addf(&remedy->commands, "mount -o remount,exec %s", finding->missing);
+    } else if (executing) {
+        cause->summary = xasprintf("%s cannot be executed: its permissions do not allow it to this user.", at);
+        remedy = cause_remedy(cause, PROOF_KNOWN, "make it executable");
+        strings_addf(&remedy->commands, "chmod +x %s", at);
+    } else {
+        cause->summary = xasprintf("%s needs %s, which this user is not permitted to use.", subject, file);
+        remedy = cause_remedy(cause, PROOF_KNOWN, "give this user access to %s", at);
+    }
+    cause_fact(cause, "it needs", "%s", file);
+    tell_mode(finding, cause, at);
+    if (finding->fault)
+        tell_search(cause, finding->load, &finding->fault->search);
+    cause->detail = xasprintf("%s was refused at %s.", file, at);
+    if (finding->kind == CAUSE_PERMISSION_DENIED)
+        tell_scenario(finding, cause);
+}

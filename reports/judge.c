@@ -1,0 +1,209 @@
+/* Suspects: made when something fails, settled when the process ends. */
+#include "judge.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include <probes/alloc.h>
+
+const char **process_env_array(const struct process *process)
+{
+    const char **env = xcalloc(process->env.n + 1, sizeof *env);
+
+    for (size_t i = 0; i < process->env.n; i++)
+        env[i] = process->env.v[i];
+    return env;
+}
+
+static const struct cause_desc cause_descs[] = {
+    {CAUSE_SYMBOL_VERSION_MISSING, cause_version_tell},
+    {CAUSE_LOADER_LIBC_SKEW, cause_version_tell},
+    {CAUSE_SYMBOL_MISSING, cause_symbol_tell},
+    {CAUSE_LIBRARY_MISSING, cause_library_tell},
+    {CAUSE_LIBRARY_OFF_PATH, cause_library_tell},
+    {CAUSE_LIBRARY_SHADOWED, cause_shadowed_tell},
+    {CAUSE_LIBC_FAMILY_MISMATCH, cause_family_tell},
+    {CAUSE_INTERPRETER_MISSING, cause_interpreter_tell},
+    {CAUSE_SCRIPT_INTERPRETER_MISSING, cause_interpreter_tell},
+    {CAUSE_WRONG_ARCHITECTURE, cause_architecture_tell},
+    {CAUSE_CPU_LEVEL_TOO_LOW, cause_architecture_tell},
+    {CAUSE_OBJECT_CORRUPT, cause_corrupt_tell},
+    {CAUSE_SYMLINK_LOOP, cause_link_tell},
+    {CAUSE_SYMLINK_DANGLING, cause_link_tell},
+    {CAUSE_FILE_MISSING, cause_file_tell},
+    {CAUSE_PERMISSION_DENIED, cause_permission_tell},
+    {CAUSE_NOEXEC_MOUNT, cause_permission_tell},
+    {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
+};
+
+const struct cause_desc *cause_desc_of(enum cause_kind kind)
+{
+    for (size_t i = 0; i < sizeof cause_descs / sizeof *cause_descs; i++)
+        if (cause_descs[i].kind == kind)
+            return &cause_descs[i];
+    return NULL;
+}
+
+/* The objects from the program to SUBJECT, as each was asked for by the one before. */
+static void chain_objects(struct cause *cause, const struct object *subject)
+{
+    const struct object *way[64];
+    size_t n = 0;
+
+    for (const struct object *object = subject; object && object->why != OBJECT_MAIN && n < 64; object = object->loader)
+        way[n++] = object;
+    while (n-- > 0)
+        strings_add(&cause->chain, xstrdup(way[n]->path));
+}
+
+static void chain_fill(struct cause *cause, const struct process *process, const struct finding *finding)
+{
+    for (size_t i = 0; i < process->ancestry.n; i++)
+        strings_add(&cause->chain, xstrdup(process->ancestry.v[i]));
+    if (process->exe)
+        strings_add(&cause->chain, xstrdup(process->exe));
+    if (finding->fault)
+        chain_objects(cause, finding->fault->subject);
+    else if (strcmp(finding->subject, process->exe ? process->exe : "") != 0)
+        strings_add(&cause->chain, xstrdup(finding->subject));
+}
+
+static bool same_cause(const struct cause *cause, const struct finding *finding)
+{
+    return cause->kind == finding->kind && strcmp(cause->subject, finding->subject) == 0 &&
+           strcmp(cause->missing, finding->missing) == 0;
+}
+
+struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
+                            uint64_t t_ns)
+{
+    struct process *process = process_owner(actor);
+    const struct cause_desc *desc = cause_desc_of(finding->kind);
+    struct suspect *suspect;
+    struct cause *cause;
+
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (same_cause(process->suspects[i].cause, finding))
+            return NULL;
+    if (!desc)
+        return NULL;
+    suspect = array_add(&process->suspects, &process->suspect_count, &process->suspect_cap, sizeof *suspect);
+    suspect->at = at;
+    suspect->actor = actor;
+    suspect->n = suspect->last_n = n;
+    suspect->cause = cause = cause_create(finding->kind);
+    cause->subject = xstrdup(finding->subject);
+    cause->missing = xstrdup(finding->missing);
+    cause->provider = xstrdup_or_null(finding->provider);
+    cause->pid = process->pid;
+    cause->exe = xstrdup_or_null(process->exe);
+    for (size_t i = 0; i < process->argv.n; i++)
+        strings_add(&cause->argv, xstrdup(process->argv.v[i]));
+    chain_fill(cause, process, finding);
+    if (n)
+        cause_evidence(cause, n);
+    cause->seconds = n ? (double)t_ns / 1e9 : -1;
+    desc->tell(finding, cause);
+    return suspect;
+}
+
+/* Where the program's own words may be: in the image's process, in the child that acted, and in those who started it
+ * and may repeat what they were told. */
+static const struct output_line *words_for(const struct process *process, const struct suspect *suspect)
+{
+    const struct process *places[8];
+    size_t n = 0;
+
+    places[n++] = process;
+    if (suspect->actor != process)
+        places[n++] = suspect->actor;
+    for (const struct process *up = process->parent; up && n < 8; up = up->parent)
+        places[n++] = up;
+    for (size_t needle = 0; needle < suspect->needles.n; needle++)
+        for (size_t i = 0; i < n; i++) {
+            const struct output_line *line = process_says(places[i], suspect->needles.v[needle]);
+
+            if (line && line->n >= suspect->n)
+                return line;
+        }
+    return NULL;
+}
+
+/* How sure: calibrated by the project's own cases (tests/e2e), not by feeling. */
+static double confidence_of(const struct process *process, const struct suspect *suspect, bool said)
+{
+    bool failed = process_failed(process);
+
+    if (suspect->certain)
+        return said ? 0.98 : 0.95;
+    if (suspect->coped)
+        return 0;
+    switch (suspect->at) {
+    case AT_START:
+        return said ? 0.97 : 0.9;
+    case AT_DLOPEN:
+        return said ? 0.96 : suspect->last_act ? 0.8 : 0.65;
+    case AT_EXECUTION:
+        return said ? 0.96 : failed ? 0.8 : 0;
+    case AT_COMMAND:
+        return said ? 0.95 : 0;
+    case AT_OPEN:
+        if (!failed)
+            return 0;
+        return said ? 0.93 : suspect->last_act ? 0.7 : 0;
+    }
+    return 0;
+}
+
+static void settle(struct process *process, struct suspect *suspect)
+{
+    const struct output_line *line = words_for(process, suspect);
+    struct cause *cause = suspect->cause;
+    bool failed = process_failed(process);
+
+    if (line && !cause->words) {
+        cause->words = xstrdup(line->text);
+        cause_evidence(cause, line->n);
+    }
+    cause->confidence = confidence_of(process, suspect, line != NULL);
+    cause->impact = failed && (suspect->certain || line || suspect->last_act || suspect->at == AT_EXECUTION)
+                        ? IMPACT_FATAL
+                        : IMPACT_DEGRADED;
+}
+
+/* Where its words went: to nobody, to the user, or to a parent that captured them. Descriptors are still open at
+ * PTRACE_EVENT_EXIT. */
+static void look_at_stderr(struct model *model, struct process *process)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/fd/2", (int)process->pid);
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return;
+    process->stderr_null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3); /* null(4) */
+    process->stderr_shared = model->has_stderr && st.st_ino == model->stderr_ino && st.st_dev == model->stderr_dev;
+}
+
+/* A shell that cannot execute a file (ENOEXEC) lets /bin/sh read it as commands, in the same process: what was wrong
+ * with an ELF file has to be seen before that hides it. */
+void judge_exec_over(struct model *model, struct process *process)
+{
+    (void)model;
+    judge_exec(process, true);
+}
+
+void judge_process(struct model *model, struct process *process)
+{
+    look_at_stderr(model, process);
+    if (process->executed)
+        judge_load(process);
+    judge_exec(process, false);
+    if (process_failed(process))
+        judge_open(process);
+    if (process_owner(process) == process)
+        for (size_t i = 0; i < process->suspect_count; i++)
+            settle(process, &process->suspects[i]);
+}

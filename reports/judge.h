@@ -1,0 +1,83 @@
+/* The judges: from what a process tried to why it failed.
+ *
+ * judge_process() runs while the process stands at its end (its root, links and modes are as it met them), makes
+ * suspects of what went wrong and decides which of them did harm. judge_verdict() runs once at the end of the session:
+ * it orders what is left into the report. One file a way of failing: judge_load.c (the dynamic loader), judge_exec.c
+ * (execve), judge_open.c (the program's own files). What a kind of cause is called, how it reads and what helps is told
+ * by cause_*.c, one file a kind or family of kinds, one row each in cause_descs[]. */
+#ifndef GLIBCTRACE_REPORTS_JUDGE_H
+#define GLIBCTRACE_REPORTS_JUDGE_H
+
+#include "model.h"
+#include "report.h"
+
+/* What a judge found out, before it is put in words. Everything is borrowed for the call. */
+struct finding {
+    enum cause_kind kind;
+    const char *subject; /* absolute path of who makes the demand */
+    const char *missing;
+    const char *provider;          /* or NULL */
+    const struct process *process; /* whose image failed */
+    /* the loader's failures: */
+    const struct load *load;
+    const struct fault *fault;
+    const struct candidate *place; /* the file that is wrong, or NULL */
+    const char *elsewhere;         /* off-path: where it is; shadowed: the good copy */
+    /* failures to execute or open: */
+    const char *path; /* absolute, as asked for */
+    const char *call; /* name of the system call */
+    int error;
+    const struct path_walk *walk;
+    const struct elffile *elf;
+    const struct episode *episode; /* of a PATH search */
+    const char *interpreter;       /* script or PT_INTERP */
+};
+
+struct cause_desc {
+    enum cause_kind kind;
+    /* Fills in summary, detail, facts, places, symbols, remedies and scenario. */
+    void (*tell)(const struct finding *finding, struct cause *cause);
+};
+/* The row for KIND, never NULL for kinds that a judge may find. */
+const struct cause_desc *cause_desc_of(enum cause_kind kind);
+
+/* model.at_exec */
+void judge_exec_over(struct model *model, struct process *process);
+/* model.at_end */
+void judge_process(struct model *model, struct process *process);
+/* Moves the causes out of the model into REPORT, most likely first, and says what was ruled out. */
+void judge_verdict(struct model *model, struct report *report);
+
+/* Part of judge_process(): */
+void judge_load(struct process *process);
+/* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
+void judge_exec(struct process *process, bool over);
+void judge_open(struct process *process);
+/* Makes a suspect of FINDING on the process whose image ACTOR runs; NULL where the same one is there already. */
+struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
+                            uint64_t t_ns);
+/* PROCESS's environment as a NULL-terminated array for load_request; free() the array, not the strings. */
+const char **process_env_array(const struct process *process);
+
+/* For cause_*.c: */
+/* The places of SEARCH in the cause's search list. */
+void tell_search(struct cause *cause, const struct load *load, const struct search *search);
+/* "libm.so.6 is glibc 2.36" and the like: release of the C library that FILE belongs to, or NULL. malloced. */
+char *tell_libc_of(const struct finding *finding, const char *file);
+/* A LOAD scenario with the subject's stub; the program's stub needs it where it is not the program itself. Returns the
+ * subject's. */
+struct mini_object *tell_load_scenario(const struct finding *finding, struct cause *cause);
+void cause_version_tell(const struct finding *finding, struct cause *cause);
+void cause_symbol_tell(const struct finding *finding, struct cause *cause);
+void cause_library_tell(const struct finding *finding, struct cause *cause);
+void cause_shadowed_tell(const struct finding *finding, struct cause *cause);
+void cause_family_tell(const struct finding *finding, struct cause *cause);
+void cause_interpreter_tell(const struct finding *finding, struct cause *cause);
+void cause_architecture_tell(const struct finding *finding, struct cause *cause);
+void cause_corrupt_tell(const struct finding *finding, struct cause *cause);
+void cause_link_tell(const struct finding *finding, struct cause *cause);
+void cause_file_tell(const struct finding *finding, struct cause *cause);
+void cause_permission_tell(const struct finding *finding, struct cause *cause);
+void cause_command_tell(const struct finding *finding, struct cause *cause);
+
+#endif

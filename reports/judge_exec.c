@@ -1,0 +1,256 @@
+/* Programs that could not be executed: the kernel's answer to execve(2) says little (ENOENT for a file that is there),
+ * the file says why.
+ *
+ * linux: fs/exec.c, fs/binfmt_elf.c, fs/binfmt_script.c; execve(2). */
+#include "judge.h"
+
+#include "syscall.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+
+#include <probes/alloc.h>
+#include <probes/execfile.h>
+
+/* ---- one file that is there and cannot be executed ---- */
+
+static bool path_fault(struct finding *finding, const struct path_walk *walk, const char *path)
+{
+    finding->walk = walk;
+    switch (walk->reason) {
+    case PATH_DANGLING:
+        finding->kind = CAUSE_SYMLINK_DANGLING;
+        finding->missing = walk->target ? walk->target : path;
+        return true;
+    case PATH_LOOP:
+        finding->kind = CAUSE_SYMLINK_LOOP;
+        finding->missing = path;
+        return true;
+    case PATH_DENIED:
+        finding->kind = CAUSE_PERMISSION_DENIED;
+        finding->missing = path;
+        return true;
+    case PATH_ABSENT:
+    case PATH_NOT_DIRECTORY:
+        finding->kind = CAUSE_FILE_MISSING;
+        finding->missing = path;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The file is there: what is it, and what does it lack? INSPECTED is about finding->path. */
+static bool file_fault(struct finding *finding, const struct execfile *file)
+{
+    finding->subject = finding->missing = file->path;
+    finding->provider = NULL;
+    finding->elf = file->elf;
+    switch (file->verdict) {
+    case EXECFILE_INTERP_ABSENT:
+        finding->kind = CAUSE_INTERPRETER_MISSING;
+        finding->missing = finding->interpreter = file->interpreter;
+        return true;
+    case EXECFILE_SCRIPT_ABSENT:
+        finding->kind = CAUSE_SCRIPT_INTERPRETER_MISSING;
+        finding->missing = finding->interpreter = file->interpreter;
+        return true;
+    case EXECFILE_NOT_PERMITTED:
+        finding->kind = CAUSE_PERMISSION_DENIED;
+        return true;
+    case EXECFILE_NOEXEC_MOUNT:
+        finding->kind = CAUSE_NOEXEC_MOUNT;
+        finding->missing = file->mount;
+        return true;
+    case EXECFILE_OTHER_MACHINE:
+        finding->kind = CAUSE_WRONG_ARCHITECTURE;
+        finding->missing = file->machine_wanted;
+        finding->provider = file->path;
+        return true;
+    case EXECFILE_BROKEN:
+        finding->kind = CAUSE_OBJECT_CORRUPT;
+        finding->provider = file->path;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct suspect *suspect_attempt(struct process *actor, enum suspicion at, const struct attempt *attempt,
+                                       const struct finding *finding)
+{
+    struct suspect *suspect = suspect_add(actor, at, finding, attempt->n, attempt->t_ns);
+
+    if (!suspect)
+        return NULL;
+    strings_add(&suspect->needles, xstrdup(attempt->path));
+    if (attempt->string)
+        strings_add(&suspect->needles, xstrdup(attempt->string));
+    strings_add(&suspect->needles, xstrdup(path_base(attempt->path)));
+    return suspect;
+}
+
+/* The attempt's path was found to be executable in principle or not at all: why did the kernel refuse? */
+static bool judge_file(struct process *actor, const struct attempt *attempt)
+{
+    const struct process *image = process_owner(actor);
+    struct finding finding = {.process = image,
+                              .path = attempt->path,
+                              .call = attempt->desc->name,
+                              .error = attempt->error,
+                              .subject = image->exe ? image->exe : attempt->path};
+    struct path_walk walk;
+    bool known;
+
+    path_walk(attempt->root, attempt->cwd, attempt->path, &actor->cred, &walk);
+    if (walk.reason == PATH_OK) {
+        struct execfile file;
+
+        execfile_inspect(attempt->root, attempt->path, &actor->cred, attempt->error, &file);
+        known = file_fault(&finding, &file) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
+        execfile_deinit(&file);
+    } else {
+        known = path_fault(&finding, &walk, attempt->path) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
+    }
+    path_walk_deinit(&walk);
+    return known;
+}
+
+/* ---- searches on PATH ---- */
+
+static bool directory_on_path(const struct process *image, const char *path)
+{
+    const char *list = process_env(image, "PATH");
+    CLEANUP_FREE char *directory = path_dir(path);
+    size_t n = strlen(directory);
+
+    if (!list) /* the C library's own: "/bin:/usr/bin" (confstr(3), _CS_PATH) */
+        list = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    for (const char *p = list;;) {
+        size_t size = strcspn(p, ":");
+        size_t bare = size;
+
+        while (bare > 1 && p[bare - 1] == '/')
+            bare--;
+        if (bare == n && strncmp(p, directory, n) == 0)
+            return true;
+        if (!p[size])
+            return false;
+        p += size + 1;
+    }
+}
+
+/* All places of EPISODE are absent, and they are directories of PATH: one search that ended badly. */
+static bool is_path_search(const struct process *image, const struct episode *episode)
+{
+    size_t on_path = 0;
+
+    for (size_t i = 0; i < episode->count; i++) {
+        const struct attempt *attempt = episode->attempts[i];
+
+        if (attempt->by == BY_LOADER ||
+            (attempt->error != ENOENT && attempt->error != ENOTDIR && attempt->error != EACCES))
+            return false;
+        if (attempt->execution && attempt->argv0 && strchr(attempt->argv0, '/') && episode->count == 1)
+            return false;
+        on_path += directory_on_path(image, attempt->path);
+    }
+    return on_path > 0 && on_path == episode->count;
+}
+
+/* "python3\r": the carriage return comes from the first line of a script that env(1) was called by; the script must
+ * change, not PATH. */
+static const char *script_behind(const struct process *image, const char *name)
+{
+    size_t n = strlen(name);
+
+    if (n < 2 || name[n - 1] != '\r' || image->argv.n < 3 || strcmp(path_base(image->argv.v[0]), "env") != 0)
+        return NULL;
+    return image->argv.v[image->argv.n - 1];
+}
+
+static bool judge_path_search(struct process *actor, const struct episode *episode)
+{
+    const struct process *image = process_owner(actor);
+    const struct attempt *first = episode->attempts[0];
+    const char *script = script_behind(image, episode->name);
+    struct finding finding = {.kind = CAUSE_COMMAND_NOT_FOUND,
+                              .process = image,
+                              .path = first->path,
+                              .call = first->desc->name,
+                              .error = first->error,
+                              .episode = episode,
+                              .missing = episode->name,
+                              .subject = image->exe ? image->exe : episode->name};
+    CLEANUP_FREE char *script_path = NULL;
+    struct suspect *suspect;
+
+    if (script) {
+        finding.kind = CAUSE_SCRIPT_INTERPRETER_MISSING;
+        finding.subject = script_path = path_join(image->cwd ? image->cwd : "/", script);
+        finding.interpreter = episode->name;
+    }
+    suspect = suspect_attempt(actor, AT_COMMAND, first, &finding);
+    if (suspect)
+        suspect->last_n = episode->last_n;
+    return suspect != NULL;
+}
+
+/* ---- */
+
+static const struct attempt *refused(const struct episode *episode)
+{
+    for (size_t i = episode->count; i-- > 0;)
+        if (episode->attempts[i]->execution && episode->attempts[i]->error != ENOENT &&
+            episode->attempts[i]->error != ENOTDIR)
+            return episode->attempts[i];
+    for (size_t i = episode->count; i-- > 0;)
+        if (episode->attempts[i]->execution) {
+            struct stat st;
+
+            if (path_stat(episode->attempts[i]->root, episode->attempts[i]->path, &st) != -ENOENT)
+                return episode->attempts[i];
+        }
+    return NULL;
+}
+
+static bool executed_any(const struct episode *episode)
+{
+    for (size_t i = 0; i < episode->count; i++)
+        if (episode->attempts[i]->execution)
+            return true;
+    return false;
+}
+
+static bool refused_as_no_executable(const struct episode *episode)
+{
+    for (size_t i = 0; i < episode->count; i++)
+        if (episode->attempts[i]->execution && episode->attempts[i]->error == ENOEXEC)
+            return true;
+    return false;
+}
+
+void judge_exec(struct process *process, bool over)
+{
+    const struct process *image = process_owner(process);
+    struct episode *episode, *next;
+
+    HASH_ITER(hh, process->episodes, episode, next)
+    {
+        const struct attempt *attempt;
+
+        if (episode->found_n || episode->count == 0 || (over && !refused_as_no_executable(episode)))
+            continue;
+        attempt = refused(episode);
+        if ((attempt && judge_file(process, attempt)) || over)
+            continue;
+        if (is_path_search(image, episode))
+            judge_path_search(process, episode);
+        else if (executed_any(episode))
+            judge_file(process, episode->attempts[episode->count - 1]);
+    }
+}

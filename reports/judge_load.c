@@ -1,0 +1,426 @@
+/* The dynamic loader's failures: at the start, at a dlopen, at a lazy binding.
+ *
+ * The shadow loader is asked what ld.so would have met; it is believed where what was seen agrees: the loader ended the
+ * process, the object is not mapped at the end, the search failed before our eyes, or the program said so. (In 4 of 10
+ * loader failures no system call fails at all.) */
+#include "judge.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <probes/alloc.h>
+#include <probes/maps.h>
+
+/* ---- what a fault is called ---- */
+
+static bool musl_name(const char *name)
+{
+    return strncmp(path_base(name), "libc.musl-", 10) == 0 || strncmp(path_base(name), "ld-musl-", 8) == 0;
+}
+
+static bool needs_glibc(const struct elffile *elf)
+{
+    for (size_t i = 0; i < elf->needed_count; i++)
+        if (strcmp(elf->needed[i], "libc.so.6") == 0 || strncmp(elf->needed[i], "ld-linux", 8) == 0)
+            return true;
+    return false;
+}
+
+/* The other C library is what the object was linked to: no change to paths or versions will help. */
+static bool other_family(const struct load *load, const struct fault *fault)
+{
+    if (load->family == LOADER_GLIBC)
+        return fault->kind == FAULT_NOT_FOUND && musl_name(fault->name);
+    return load->family == LOADER_MUSL && needs_glibc(fault->subject->elf);
+}
+
+static enum cause_kind kind_of_place(const struct candidate *place)
+{
+    switch (place->state) {
+    case CANDIDATE_WRONG_CLASS:
+    case CANDIDATE_WRONG_BYTE_ORDER:
+    case CANDIDATE_WRONG_MACHINE:
+        return CAUSE_WRONG_ARCHITECTURE;
+    case CANDIDATE_BAD_FILE:
+        return CAUSE_OBJECT_CORRUPT;
+    case CANDIDATE_DANGLING:
+        return CAUSE_SYMLINK_DANGLING;
+    case CANDIDATE_LOOP:
+        return CAUSE_SYMLINK_LOOP;
+    case CANDIDATE_DENIED:
+        return CAUSE_PERMISSION_DENIED;
+    case CANDIDATE_ISA_LEVEL:
+        return CAUSE_CPU_LEVEL_TOO_LOW;
+    default:
+        return CAUSE_LIBRARY_MISSING;
+    }
+}
+
+static char *elsewhere_of(const struct process *process, const struct fault *fault)
+{
+    const char *near[2] = {process->exe, fault->subject->path};
+
+    if (strchr(fault->name, '/'))
+        return NULL;
+    return search_elsewhere(process->root, fault->name, fault->subject->elf, near, 2, process->cwd);
+}
+
+static void find_not_found(struct finding *finding, char **elsewhere)
+{
+    const struct fault *fault = finding->fault;
+
+    finding->missing = fault->name;
+    if (fault->search.fault >= 0) {
+        const struct candidate *place = &fault->search.places[fault->search.fault];
+
+        finding->kind = kind_of_place(place);
+        if (finding->kind != CAUSE_LIBRARY_MISSING) {
+            finding->place = place;
+            finding->elf = place->elf;
+            finding->walk = &place->walk;
+            finding->provider = place->walk.reason == PATH_OK ? place->path : NULL;
+            finding->missing = place->path;
+            if (finding->kind == CAUSE_WRONG_ARCHITECTURE)
+                finding->missing = elffile_machine_name(fault->subject->elf);
+            else if (finding->kind == CAUSE_SYMLINK_DANGLING && place->walk.target)
+                finding->missing = place->walk.target;
+            return;
+        }
+    }
+    finding->elsewhere = *elsewhere = elsewhere_of(finding->process, fault);
+    finding->kind = *elsewhere ? CAUSE_LIBRARY_OFF_PATH : CAUSE_LIBRARY_MISSING;
+}
+
+static bool offers(const struct elffile *elf, const struct fault *fault)
+{
+    if (fault->kind == FAULT_VERSION)
+        return elffile_defines_version(elf, fault->name);
+    return elffile_lookup(elf, fault->name, fault->version) != NULL;
+}
+
+/* A copy further down the search that would have done: then the place that put the wrong one first is at fault. */
+static char *good_copy(const struct load *load, const struct fault *fault)
+{
+    const struct object *provider = fault->provider;
+    const unsigned own = 1u << ORIGIN_LIBRARY_PATH | 1u << ORIGIN_RPATH | 1u << ORIGIN_RUNPATH;
+    unsigned tries[2] = {0, own};
+    const char *name;
+
+    if (!provider || !(provider->why == OBJECT_PRELOAD || (1u << provider->origin & own)))
+        return NULL;
+    if (provider->why != OBJECT_PRELOAD)
+        tries[0] = 1u << provider->origin;
+    name = provider->elf->soname ? provider->elf->soname : path_base(provider->path);
+    for (size_t i = 0; i < 2; i++) {
+        struct search search;
+        char *path = NULL;
+
+        load_search(load, name, fault->subject, tries[i], &search);
+        if (search.found >= 0 && search.places[search.found].elf &&
+            strcmp(search.places[search.found].path, provider->path) != 0 &&
+            offers(search.places[search.found].elf, fault))
+            path = xstrdup(search.places[search.found].path);
+        search_deinit(&search);
+        if (path)
+            return path;
+    }
+    return NULL;
+}
+
+static bool private_version(const char *version)
+{
+    return version && strcmp(version, "GLIBC_PRIVATE") == 0;
+}
+
+static struct suspect *suspect_fault(struct process *process, enum suspicion at, const struct load *load,
+                                     const struct fault *fault, uint64_t n, uint64_t t_ns)
+{
+    CLEANUP_FREE char *elsewhere = NULL, *versioned = NULL;
+    struct finding finding = {.subject = fault->subject->path,
+                              .process = process,
+                              .load = load,
+                              .fault = fault,
+                              .missing = fault->name,
+                              .error = 0};
+    struct suspect *suspect;
+
+    if (fault->kind == FAULT_NOT_FOUND) {
+        find_not_found(&finding, &elsewhere);
+    } else if (fault->kind == FAULT_VERSION || fault->kind == FAULT_SYMBOL) {
+        finding.provider = fault->provider ? fault->provider->path : NULL;
+        finding.kind = fault->kind == FAULT_VERSION ? CAUSE_SYMBOL_VERSION_MISSING : CAUSE_SYMBOL_MISSING;
+        if (fault->kind == FAULT_SYMBOL && fault->version)
+            finding.missing = versioned = xasprintf("%s@%s", fault->name, fault->version);
+        if ((finding.elsewhere = elsewhere = good_copy(load, fault)))
+            finding.kind = CAUSE_LIBRARY_SHADOWED;
+        else if (private_version(fault->kind == FAULT_VERSION ? fault->name : fault->version))
+            finding.kind = CAUSE_LOADER_LIBC_SKEW;
+    } else if (fault->kind == FAULT_PROGRAM) {
+        finding.kind = CAUSE_OBJECT_CORRUPT;
+        finding.missing = finding.provider = fault->subject->path;
+        finding.elf = fault->subject->elf;
+    } else {
+        finding.kind = CAUSE_INTERPRETER_MISSING;
+        finding.path = fault->subject->path;
+        finding.interpreter = fault->name;
+        finding.elf = fault->subject->elf;
+    }
+    if (other_family(load, fault))
+        finding.kind = CAUSE_LIBC_FAMILY_MISMATCH;
+    suspect = suspect_add(process, at, &finding, n, t_ns);
+    if (suspect)
+        strings_add(&suspect->needles, xstrdup(fault->name));
+    return suspect;
+}
+
+/* ---- at the start ---- */
+
+static const struct output_line *loader_line(const struct process *process)
+{
+    for (size_t i = process->line_count; i-- > 0;)
+        if (process->lines[i].by == BY_LOADER)
+            return &process->lines[i];
+    return NULL;
+}
+
+/* Whether the loader, not the program, ended this process: exit_group called from its code; a signal in its code; and
+ * for musl, whose calls all come from one mapping, status 127 after its own words. */
+static bool ended_by_loader(const struct process *process, const struct load *load)
+{
+    if (process->by_loader || (process->signal && process->signal_by_loader))
+        return true;
+    if (load->family == LOADER_MUSL && WIFEXITED(process->status) && WEXITSTATUS(process->status) == 127)
+        return process_says(process, "Error loading shared library") || process_says(process, "Error relocating");
+    /* glibc up to 2.31 ends a failed lazy binding from libc.so.6's copy of the same code (facts measured on Debian's
+     * builds). */
+    return WIFEXITED(process->status) && WEXITSTATUS(process->status) == 127 &&
+           process_says(process, "symbol lookup error");
+}
+
+static bool not_found_in(const struct load *load, size_t batch)
+{
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (load->faults[i]->batch == batch && load->faults[i]->kind == FAULT_NOT_FOUND)
+            return true;
+    return false;
+}
+
+/* Symbols that a library which is not there may have brought are its consequence, no cause of their own. */
+static bool consequence(const struct load *load, const struct fault *fault)
+{
+    return fault->kind == FAULT_SYMBOL && not_found_in(load, fault->batch);
+}
+
+static bool named_by(const struct process *process, const struct fault *fault)
+{
+    return process_says(process, fault->name) != NULL;
+}
+
+/* True where something was found that explains the end. */
+static bool judge_start(struct process *process, const struct load *load)
+{
+    const struct output_line *line = loader_line(process);
+    bool found = false, lazily = process->last_file_n > process->exec_n;
+
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+        struct suspect *suspect;
+
+        if (fault->batch || fault->warning || consequence(load, fault))
+            continue;
+        if (fault->kind == FAULT_SYMBOL && (fault->lazy || lazily) && !named_by(process, fault))
+            continue;
+        suspect = suspect_fault(process, AT_START, load, fault, line ? line->n : process->end_n, process->end_ns);
+        if (suspect)
+            suspect->certain = true;
+        found = true;
+    }
+    return found;
+}
+
+/* ---- while it runs ---- */
+
+/* Names that the C library itself tries and does without: NSS modules (nsswitch.conf(5)), character sets, libgcc_s for
+ * cancellation. */
+static bool tried_by_libc(const char *path)
+{
+    const char *name = path_base(path);
+
+    return strncmp(name, "libnss_", 7) == 0 || strstr(path, "/gconv/") || strcmp(name, "libgcc_s.so.1") == 0;
+}
+
+/* "libfoo.so.2" and "libfoo.so", "libfoo-1.1.so": what is left without versions and endings. */
+static size_t stem_length(const char *name)
+{
+    const char *end = strstr(name, ".so");
+    size_t n = end ? (size_t)(end - name) : strlen(name);
+
+    while (n > 3 && (isdigit((unsigned char)name[n - 1]) || name[n - 1] == '.' || name[n - 1] == '-'))
+        n--;
+    return n;
+}
+
+static bool same_stem(const char *a, const char *b)
+{
+    size_t n = stem_length(a);
+
+    return n == stem_length(b) && strncmp(a, b, n) == 0;
+}
+
+/* Another copy or version of it was loaded later: the program searched, and found. */
+static bool found_later(const struct process *process, const struct maps *maps, size_t act)
+{
+    for (size_t i = act + 1; i < process->act_count; i++) {
+        const struct load_act *later = &process->acts[i];
+
+        if (later->error == 0 && same_stem(later->name, process->acts[act].name) &&
+            strcmp(later->path, process->acts[act].path) != 0 && maps_has(maps, process->root, later->path) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether what the model says of a dlopen agrees with what was seen of it. OPENED is the object that was asked for,
+ * NULL where it was not found. */
+static bool believed(const struct process *process, const struct maps *maps, const struct load *load,
+                     const struct fault *fault, const struct object *opened)
+{
+    if (fault->warning || consequence(load, fault))
+        return false;
+    if (!opened)
+        return true; /* the search failed before our eyes */
+    if (maps_has(maps, process->root, opened->path) == 0)
+        return true; /* it was opened and is not there: the loader took it out again */
+    return maps->known ? false : named_by(process, fault);
+}
+
+static const struct object *batch_head(const struct load *load, size_t batch)
+{
+    for (size_t i = 0; i < load->object_count; i++)
+        if (load->objects[i]->batch == batch)
+            return load->objects[i];
+    return NULL;
+}
+
+static bool last_act_before_words(const struct process *process, size_t act)
+{
+    return process->last_output_n > process->acts[act].n && act + 1 == process->act_count;
+}
+
+static void judge_batch(struct process *process, const struct maps *maps, struct load *load, size_t act, size_t batch)
+{
+    const struct load_act *tried = &process->acts[act];
+    const struct object *head = batch_head(load, batch);
+
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+        struct suspect *suspect;
+
+        if (fault->batch != batch || !believed(process, maps, load, fault, head))
+            continue;
+        suspect = suspect_fault(process, AT_DLOPEN, load, fault, tried->n, tried->t_ns);
+        if (!suspect)
+            continue;
+        if (head)
+            strings_add(&suspect->needles, xstrdup(path_base(head->path)));
+        suspect->coped = tried_by_libc(tried->path) || found_later(process, maps, act);
+        suspect->last_act = last_act_before_words(process, act);
+    }
+}
+
+static bool explained(const struct load *load, const struct load_act *act)
+{
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (load->faults[i]->kind == FAULT_NOT_FOUND && strcmp(path_base(load->faults[i]->name), act->name) == 0)
+            return true;
+    return false;
+}
+
+/* What the program asked dlopen() for: the path where one place only was tried and it is not one of the loader's own,
+ * else the name. */
+static const char *asked_for(const struct load *load, const struct load_act *act)
+{
+    struct search search;
+    bool searched = false;
+
+    if (act->error == 0 || !act->single)
+        return act->error == 0 ? act->path : act->name;
+    load_search(load, act->name, NULL, 0, &search);
+    for (size_t i = 0; i < search.count; i++)
+        searched |= strcmp(search.places[i].path, act->path) == 0;
+    search_deinit(&search);
+    return searched ? act->name : act->path;
+}
+
+static void judge_dlopens(struct process *process, const struct maps *maps, struct load *load)
+{
+    for (size_t i = 0; i < process->act_count; i++) {
+        const struct load_act *act = &process->acts[i];
+
+        if (act->error ? explained(load, act) : load_find(load, act->path) != NULL)
+            continue;
+        judge_batch(process, maps, load, i, load_dlopen(load, asked_for(load, act), NULL, true));
+    }
+}
+
+/* A binding that failed at its first call, in an object that came by dlopen: the loader's words name it. */
+static void judge_late_symbols(struct process *process, const struct load *load)
+{
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+        struct suspect *suspect;
+
+        if (fault->kind != FAULT_SYMBOL || !fault->batch || !named_by(process, fault))
+            continue;
+        suspect = suspect_fault(process, AT_START, load, fault, process->end_n, process->end_ns);
+        if (suspect)
+            suspect->certain = true;
+    }
+}
+
+/* The cheap question first: every object that the loader opened is mapped at the end, none was missed. Nothing can have
+ * failed then. */
+static bool all_well(const struct process *process, const struct maps *maps)
+{
+    for (size_t i = 0; i < process->act_count; i++)
+        if (process->acts[i].error || maps_has(maps, process->root, process->acts[i].path) == 0)
+            return false;
+    return true;
+}
+
+static void judge_with(struct process *process, const struct maps *maps, struct load *load)
+{
+    bool by_loader = process_failed(process) && ended_by_loader(process, load);
+
+    if (load->family == LOADER_NONE || (by_loader && judge_start(process, load)))
+        return;
+    judge_dlopens(process, maps, load);
+    if (by_loader)
+        judge_late_symbols(process, load);
+}
+
+void judge_load(struct process *process)
+{
+    CLEANUP_FREE const char **env = NULL;
+    struct load_request request = {.root = process->root,
+                                   .program = process->exe,
+                                   .cwd = process->cwd,
+                                   .secure = process->secure,
+                                   .cred = &process->cred};
+    struct load *load;
+    struct maps maps;
+
+    if (!process->exe)
+        return;
+    maps_read(process->pid, &maps);
+    if (process_failed(process) || !all_well(process, &maps)) {
+        request.env = env = process_env_array(process);
+        if (load_create(&request, &load, NULL) == 0) {
+            judge_with(process, &maps, load);
+            load_destroy(load);
+        }
+    }
+    maps_deinit(&maps);
+}

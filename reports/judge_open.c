@@ -1,0 +1,172 @@
+/* The program's own files: a call on one failed, and the process came to a bad end because of it.
+ *
+ * Healthy programs fail thousands of such calls. One is suspected only if the program names the file in its own words,
+ * or says something and ends right after the call, with nothing in between. The last ENOENT before an end is not proof
+ * of anything. */
+#include "judge.h"
+
+#include "syscall.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+
+/* errno values that say something about the file, not about the call. */
+static bool about_the_file(int error)
+{
+    return error == ENOENT || error == EACCES || error == ELOOP || error == ENOTDIR || error == EPERM;
+}
+
+/* Files that the C library and common runtimes try and do without, whatever the program is. */
+static bool optional(const char *path)
+{
+    static const char *const parts[] = {
+        "/locale/",       "/locale-archive", "/gconv/",    "/nscd/", "/etc/ld.so.", "/terminfo/", "/etc/localtime",
+        "/etc/nsswitch.", "/zoneinfo/",      "/.terminfo", "/proc/", "/sys/",       "/dev/tty",   "/charset.alias"};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(path, parts[i]))
+            return true;
+    return false;
+}
+
+static enum cause_kind kind_of(const struct attempt *attempt, const struct path_walk *walk)
+{
+    if (attempt->error == ELOOP || walk->reason == PATH_LOOP)
+        return CAUSE_SYMLINK_LOOP;
+    if (attempt->error == EACCES || attempt->error == EPERM)
+        return CAUSE_PERMISSION_DENIED;
+    if (walk->reason == PATH_DANGLING)
+        return CAUSE_SYMLINK_DANGLING;
+    return CAUSE_FILE_MISSING;
+}
+
+static struct suspect *suspect_open(struct process *actor, const struct attempt *attempt)
+{
+    const struct process *image = process_owner(actor);
+    struct finding finding = {.process = image,
+                              .path = attempt->path,
+                              .call = attempt->desc->name,
+                              .error = attempt->error,
+                              .missing = attempt->path};
+    struct suspect *suspect;
+    struct path_walk walk;
+
+    path_walk(attempt->root, attempt->cwd, attempt->path, &actor->cred, &walk);
+    finding.walk = &walk;
+    finding.subject = image->exe ? image->exe : attempt->path;
+    finding.kind = kind_of(attempt, &walk);
+    if (finding.kind == CAUSE_SYMLINK_DANGLING && walk.target)
+        finding.missing = walk.target;
+    suspect = suspect_add(actor, AT_OPEN, &finding, attempt->n, attempt->t_ns);
+    path_walk_deinit(&walk);
+    return suspect;
+}
+
+static bool names_place(const struct process *process, const char *needle)
+{
+    return needle && strlen(needle) > 2 && process_says(process, needle);
+}
+
+/* How plainly the program names this attempt: 2 by its path, 1 by its name only, 0 not at all. */
+static int named(const struct process *actor, const struct attempt *attempt)
+{
+    const struct process *places[2] = {actor, NULL};
+    int best = 0;
+
+    places[1] = process_owner((struct process *)actor);
+    for (size_t i = 0; i < 2; i++) {
+        if (names_place(places[i], attempt->path) || names_place(places[i], attempt->string))
+            return 2;
+        if (names_place(places[i], path_base(attempt->path)))
+            best = 1;
+    }
+    return best;
+}
+
+/* The attempt of EPISODE to be blamed, if the program's words name one: the one named by its path, else the first of
+ * the search. */
+static const struct attempt *blamed(const struct process *actor, const struct episode *episode)
+{
+    const struct attempt *first = NULL;
+
+    for (size_t i = 0; i < episode->count; i++) {
+        const struct attempt *attempt = episode->attempts[i];
+        int plain;
+
+        if (attempt->by == BY_LOADER || attempt->execution || !about_the_file(attempt->error))
+            continue;
+        plain = named(actor, attempt);
+        if (plain == 2)
+            return attempt;
+        if (plain == 1 && !first && !episode->found_n)
+            first = attempt;
+    }
+    return first;
+}
+
+static void add_needles(struct suspect *suspect, const struct attempt *attempt)
+{
+    strings_add(&suspect->needles, xstrdup(attempt->path));
+    if (attempt->string)
+        strings_add(&suspect->needles, xstrdup(attempt->string));
+    strings_add(&suspect->needles, xstrdup(path_base(attempt->path)));
+}
+
+/* A library that was suspected already is named by the same words: no second cause. */
+static bool suspected(const struct process *process, const char *name)
+{
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        const struct cause *cause = process->suspects[i].cause;
+
+        if (strcmp(path_base(cause->missing), name) == 0 || strcmp(path_base(cause->subject), name) == 0 ||
+            (cause->provider && strcmp(path_base(cause->provider), name) == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool judge_named(struct process *process)
+{
+    struct episode *episode, *next;
+    bool any = false;
+
+    HASH_ITER(hh, process->episodes, episode, next)
+    {
+        const struct attempt *attempt =
+            suspected(process_owner(process), episode->name) ? NULL : blamed(process, episode);
+        struct suspect *suspect = attempt ? suspect_open(process, attempt) : NULL;
+
+        if (!suspect)
+            continue;
+        add_needles(suspect, attempt);
+        any = true;
+    }
+    return any;
+}
+
+/* "cannot start": no name in it, but it follows the failed call with nothing between, and the end follows it. */
+static void judge_last_act(struct process *process)
+{
+    const struct attempt *attempt = process->before_words;
+    struct suspect *suspect;
+
+    if (!attempt || process->last_file_n > process->first_output_n || !about_the_file(attempt->error) ||
+        attempt->by == BY_LOADER || attempt->execution || optional(attempt->path) ||
+        strncmp(attempt->desc->name, "open", 4) != 0)
+        return;
+    suspect = suspect_open(process, attempt);
+    if (!suspect)
+        return;
+    suspect->last_act = true;
+    add_needles(suspect, attempt);
+}
+
+void judge_open(struct process *process)
+{
+    if (!process->line_count && process_owner(process)->line_count == 0)
+        return;
+    if (!judge_named(process) && process->suspect_count == 0)
+        judge_last_act(process);
+}

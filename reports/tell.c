@@ -1,0 +1,83 @@
+/* What the cause_*.c have in common: the search list, the C library's release, the beginning of a scenario. */
+#include "judge.h"
+
+#include "scenario.h"
+
+#include <elf.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+#include <probes/libc.h>
+
+void tell_search(struct cause *cause, const struct load *load, const struct search *search)
+{
+    (void)load;
+    for (size_t i = 0; i < search->count; i++) {
+        const struct candidate *place = &search->places[i];
+        CLEANUP_FREE char *from = NULL;
+
+        if (place->origin_of)
+            from = xasprintf("%s of %s", search_origin_text(place->origin), place->origin_of);
+        cause_place(cause, place->path, from ? from : search_origin_text(place->origin), place->why,
+                    (long)i == search->found);
+    }
+}
+
+static bool of_libc(const char *file)
+{
+    static const char *const names[] = {"libc.so",   "libm.so",      "libpthread.so", "libdl.so",
+                                        "librt.so",  "libresolv.so", "libutil.so",    "libanl.so",
+                                        "libnsl.so", "libmvec.so",   "libcrypt.so",   "ld-linux"};
+    const char *name = path_base(file);
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(name, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+char *tell_libc_of(const struct finding *finding, const char *file)
+{
+    const struct load *load = finding->load;
+    struct libc_identity identity;
+    char *words = NULL;
+
+    if (!file || !of_libc(file))
+        return NULL;
+    for (size_t i = 0; i < load->object_count && !words; i++) {
+        const struct object *object = load->objects[i];
+        const char *soname = object->elf->soname;
+
+        if (!soname || strcmp(soname, "libc.so.6") != 0)
+            continue;
+        libc_identify(finding->process->root, object->path, &identity);
+        if (identity.release)
+            words = xasprintf("%s %s", identity.family, identity.release);
+        libc_identity_deinit(&identity);
+    }
+    return words;
+}
+
+struct mini_object *tell_load_scenario(const struct finding *finding, struct cause *cause)
+{
+    const struct object *subject = finding->fault->subject;
+    const struct object *program = finding->load->objects[0];
+    struct scenario *scenario = scenario_create(SCENARIO_LOAD);
+    struct mini_object *main_stub, *stub;
+
+    cause->scenario = scenario;
+    main_stub = scenario_object(scenario, path_base(program->path));
+    main_stub->class = program->elf->class;
+    main_stub->data = program->elf->data;
+    main_stub->machine = program->elf->machine;
+    main_stub->interp = xstrdup_or_null(finding->load->interp);
+    if (subject == program)
+        return main_stub;
+    stub = scenario_object(scenario, path_base(subject->path));
+    stub->class = subject->elf->class;
+    stub->data = subject->elf->data;
+    stub->machine = subject->elf->machine;
+    stub->soname = xstrdup_or_null(subject->elf->soname);
+    mini_object_need(main_stub, stub->name);
+    return stub;
+}

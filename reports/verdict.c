@@ -1,0 +1,133 @@
+/* The verdict: which suspects are causes, in which order, and what was ruled out. */
+#include "judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <probes/alloc.h>
+
+enum { CAUSES_TOLD = 32, RULED_OUT_TOLD = 12 };
+
+struct candidate_cause {
+    struct suspect *suspect;
+    struct process *process;
+    bool reaches_end; /* every process from this one up to the first ended badly: its harm is the visible one */
+};
+
+/* From PROCESS up to the program that was launched everything ended badly, or it is that program. */
+static bool harm_reaches_end(const struct model *model, const struct process *process)
+{
+    for (int depth = 0; process && depth < 1000; process = process->parent, depth++) {
+        if (!process_failed(process) && process->ended)
+            return false;
+        if (process == model->first)
+            return true;
+    }
+    return false;
+}
+
+/* The program that was launched ended well, and what this process said of its failure nobody was to read. */
+static bool hushed(const struct model *model, const struct process *process)
+{
+    return model->first && model->first != process && model->first->ended && !process_failed(model->first) &&
+           process->stderr_null;
+}
+
+static bool own_file_only(const struct suspect *suspect)
+{
+    return suspect->at == AT_OPEN || suspect->at == AT_COMMAND;
+}
+
+/* A child's failure over its own files is its parent's business where the parent captured what it said and ended well.
+ */
+static bool swallowed(const struct model *model, const struct process *process, const struct suspect *suspect)
+{
+    return model->first && model->first != process && model->first->ended && !process_failed(model->first) &&
+           own_file_only(suspect) && !process->stderr_shared;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct candidate_cause *x = a, *y = b;
+    const struct cause *cx = x->suspect->cause, *cy = y->suspect->cause;
+
+    if (cx->impact != cy->impact)
+        return cx->impact == IMPACT_FATAL ? -1 : 1;
+    if (x->reaches_end != y->reaches_end)
+        return x->reaches_end ? -1 : 1;
+    if (cx->confidence != cy->confidence)
+        return cx->confidence > cy->confidence ? -1 : 1;
+    return (x->suspect->n > y->suspect->n) - (x->suspect->n < y->suspect->n);
+}
+
+static bool told_already(const struct report *report, const struct cause *cause)
+{
+    for (size_t i = 0; i < report->cause_count; i++) {
+        const struct cause *told = report->causes[i];
+
+        if (told->kind == cause->kind && strcmp(told->subject, cause->subject) == 0 &&
+            strcmp(told->missing, cause->missing) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void collect_from(const struct model *model, struct process *process, struct candidate_cause **list,
+                         size_t *count, size_t *cap, struct report *report)
+{
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        struct suspect *suspect = &process->suspects[i];
+        struct candidate_cause *one;
+
+        if (suspect->cause->confidence <= 0 || hushed(model, process) || swallowed(model, process, suspect)) {
+            if (report->ruled_out.n < RULED_OUT_TOLD)
+                strings_addf(&report->ruled_out, "%s: %s got over it", suspect->cause->missing,
+                             process->exe ? path_base(process->exe) : "the program");
+            continue;
+        }
+        one = array_add(list, count, cap, sizeof *one);
+        *one = (struct candidate_cause){suspect, process, harm_reaches_end(model, process)};
+    }
+}
+
+static void rule_out_the_rest(const struct model *model, struct report *report)
+{
+    uint64_t of_causes = 0;
+
+    for (size_t i = 0; i < report->cause_count; i++)
+        of_causes += report->causes[i]->evidence_count;
+    if (model->failed > of_causes && report->cause_count)
+        strings_addf(&report->ruled_out, "%llu other failed calls: searches that went on, optional files, probes",
+                     (unsigned long long)(model->failed - of_causes));
+}
+
+void judge_verdict(struct model *model, struct report *report)
+{
+    CLEANUP_FREE struct candidate_cause *list = NULL;
+    struct process *process, *next;
+    size_t count = 0, cap = 0;
+
+    HASH_ITER(hh, model->processes, process, next)
+    collect_from(model, process, &list, &count, &cap, report);
+    for (size_t i = 0; i < model->retired_count; i++)
+        collect_from(model, model->retired[i], &list, &count, &cap, report);
+    if (count)
+        qsort(list, count, sizeof *list, compare);
+    for (size_t i = 0; i < count && report->cause_count < CAUSES_TOLD; i++) {
+        struct cause *cause = list[i].suspect->cause;
+
+        if (told_already(report, cause))
+            continue;
+        *(struct cause **)array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof cause) = cause;
+        list[i].suspect->cause = NULL; /* moved: the report owns it now */
+    }
+    report->events = model->events;
+    report->failed = model->failed;
+    report->processes = model->process_count;
+    report->threads = model->thread_count;
+    report->lost = model->lost;
+    for (size_t i = 0; i < model->unseen.n; i++)
+        strings_add(&report->unseen, xstrdup(model->unseen.v[i]));
+    rule_out_the_rest(model, report);
+}
