@@ -26,6 +26,10 @@ ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
 endif
 
+# One short line a step; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = @$(if $(V),:,printf '%-5s %s\n' $(1) $(2))
+
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)"' $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
 # Asked when a recipe runs, not when the Makefile is read: before the set-up there may be no pkg-config.
@@ -67,7 +71,8 @@ setup-static setup-test setup-bench setup-lint: | setup-build
 
 # --- the program -----------------------------------------------------------------------------------------------
 $(PROGRAM): $(MAIN) $(LIBRARY)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(MAIN) $(LIBRARY) $(LIBS)
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(MAIN) $(LIBRARY) $(LIBS)
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
@@ -75,7 +80,8 @@ $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Other flags, other objects: the file changes only when they do.
 $(BUILD)/flags: FORCE
@@ -85,12 +91,14 @@ $(BUILD)/flags: FORCE
 static: $(STATIC)
 
 $(STATIC): $(MAIN) $(LIBRARY) | setup-static
-	$(CC) $(ALL_CFLAGS) -static $(LDFLAGS) -Wl,--gc-sections -o $@ $(MAIN) $(LIBRARY) $(STATIC_LIBS)
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -static $(LDFLAGS) -Wl,--gc-sections -o $@ $(MAIN) $(LIBRARY) $(STATIC_LIBS)
 
 # --- tests -----------------------------------------------------------------------------------------------------
 $(BUILD)/tests/%: tests/unit/%.c $(LIBRARY) $(BUILD)/flags | setup-test
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(LDFLAGS) $(TEST_LIBS)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(LDFLAGS) $(TEST_LIBS)
 
 # Only the unit tests: needs no main.
 unit: $(UNIT_TESTS)
@@ -106,11 +114,13 @@ demo: $(PROGRAM) $(BUILD)/demo/viewer
 	@sh testdata/demo/run.sh $(PROGRAM) $(BUILD)/demo
 
 $(BUILD)/demo/viewer: $(wildcard testdata/demo/*) | setup-build
-	CC='$(CC)' sh testdata/demo/build.sh $(@D)
+	$(call say,demo,$@)
+	$(Q)CC='$(CC)' sh testdata/demo/build.sh $(@D)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS)
 
 bench: $(PROGRAM) $(BENCHES) | setup-bench
 	@$(PYTHON) tests/bench/run.py --program $(PROGRAM) --helpers $(BUILD)/bench $(BENCH_ARGS)

@@ -48,13 +48,18 @@ while read -r file; do
 done < <(files)
 
 # One library, one file of ours that includes its headers.
-one_file() {
-    local library=$1 pattern=$2 users count
-    users=$(grep -lE "^[[:space:]]*#[[:space:]]*include[[:space:]]*<($pattern)>" {probes,reports,tracer}/*.[ch] 2>/dev/null)
+at_most_one() {
+    local what=$1 users=$2 count
     count=$(printf '%s' "$users" | grep -c .)
-    [ "$count" -le 1 ] || complain "$library is included by $count files: $(echo $users)"
+    [ "$count" -le 1 ] || complain "$what by $count files: $(echo $users)"
 }
-one_file ptrace 'sys/ptrace\.h|linux/ptrace\.h'
+one_file() {
+    at_most_one "$1 is included" \
+        "$(grep -lE "^[[:space:]]*#[[:space:]]*include[[:space:]]*<($2)>" {probes,reports,tracer}/*.[ch] 2>/dev/null)"
+}
+# Its header also holds the constants that a classifier of stops reads; the call is what only one file makes.
+at_most_one 'ptrace(2) is called' \
+    "$(grep -lE '^[^"*/]*(\<SYS_ptrace\>|\<ptrace[[:space:]]*\()' {probes,reports,tracer}/*.c 2>/dev/null)"
 one_file libseccomp 'seccomp\.h'
 one_file libelf 'libelf\.h|gelf\.h'
 one_file libdw '(elfutils/)?libdw(fl)?\.h|dwarf\.h'

@@ -22,6 +22,7 @@ def tree(tmp_path):
         for room in ("probes", "reports", "tracer"):
             (tmp_path / room).mkdir()
             (tmp_path / room / "a.h").write_text("int a;\n")
+        (tmp_path / "tracer" / "a.c").write_text("/* ptrace(2) */\nlong a(void) { return ptrace(1); }\n")
         (tmp_path / "reports" / "a.c").write_text('#include "a.h"\n#include <probes/a.h>\n#include <jansson.h>\n')
         for path, text in files.items():
             (tmp_path / path).parent.mkdir(exist_ok=True)
@@ -42,6 +43,7 @@ def test_layering_of_a_right_house(tree):
     ("reports/b.h", "#include <tracer/a.h>\n", "reports includes upwards: reports/b.h:1"),
     ("tracer/b.c", '#include "probes/a.h"\n', "another room is included as <room/x.h>: tracer/b.c:1"),
     ("tracer/b.c", "#include <jansson.h>\n", "jansson is included by 2 files: reports/a.c tracer/b.c"),
+    ("tracer/b.c", "int b(void) { return 0; }\nint c(void) { return ptrace(0); }\n", "ptrace(2) is called by 2 files"),
     ("tracer/b.c", "\n" * 601, "tracer/b.c has 601 lines"),
     ("helpers/b.c", "int b;\n", "helpers/b.c stands outside the house"),
 ])
