@@ -203,6 +203,8 @@ void judge_process(struct model *model, struct process *process)
     judge_exec(process, false);
     if (process_failed(process))
         judge_open(process);
+    if (process == model->first || process->suspect_count)
+        judge_system(process);
     if (process_owner(process) == process)
         for (size_t i = 0; i < process->suspect_count; i++)
             settle(process, &process->suspects[i]);

@@ -53,6 +53,10 @@ void judge_load(struct process *process);
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
 void judge_exec(struct process *process, bool over);
 void judge_open(struct process *process);
+/* Which C library PROCESS runs on, in which kind of root: read while it is there. */
+void judge_system(struct process *process);
+/* The report's "system": of the process that failed first, else of the first one. */
+void report_fill_system(const struct model *model, struct report *report);
 /* Makes a suspect of FINDING on the process whose image ACTOR runs; NULL where the same one is there already. */
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
                             uint64_t t_ns);

@@ -22,6 +22,11 @@ static void process_free(struct process *process)
     }
     free(process->suspects);
     strings_deinit(&process->ancestry);
+    free(process->libc.family);
+    free(process->libc.version);
+    free(process->libc.path);
+    free(process->libc.from);
+    free(process->distribution);
     free(process->exe);
     free(process->cwd);
     free(process->root);

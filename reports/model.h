@@ -125,6 +125,9 @@ struct process {
     bool judged;
     uint64_t loader_base, loader_end;
 
+    struct libc_facts libc; /* filled in by judge_system() */
+    const char *context;
+    char *distribution;
     struct strings ancestry; /* what was executed before in this process and its ancestors, first first */
     struct suspect *suspects;
     size_t suspect_count, suspect_cap;

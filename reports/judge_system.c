@@ -1,0 +1,88 @@
+/* The system as the failing process saw it: its C library, distribution, and what kind of root it lived in. */
+#include "judge.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+#include <probes/libc.h>
+#include <probes/system.h>
+
+static const struct load_act *libc_act(const struct process *process)
+{
+    for (size_t i = 0; i < process->act_count; i++)
+        if (process->acts[i].error == 0 && strcmp(process->acts[i].name, "libc.so.6") == 0)
+            return &process->acts[i];
+    return NULL;
+}
+
+/* PT_INTERP says which family before anything is opened; static programs have none. */
+static char *loader_of(const struct process *process, bool *is_static)
+{
+    const struct elffile *elf = process->exe ? elffile_get(process->root, process->exe) : NULL;
+    char *interp = NULL;
+
+    *is_static = elf && elf->state == ELFFILE_OK && !elf->interp;
+    if (elf && elf->interp)
+        interp = xstrdup(elf->interp);
+    if (elf)
+        elffile_put(elf);
+    return interp;
+}
+
+void judge_system(struct process *process)
+{
+    const struct load_act *act = libc_act(process);
+    struct libc_facts *libc = &process->libc;
+    struct libc_identity identity;
+    struct system_facts facts;
+    bool is_static;
+    CLEANUP_FREE char *interp = loader_of(process, &is_static);
+    const char *path = act ? act->path : interp;
+
+    if (libc->family)
+        return;
+    system_facts_read(process->root, &facts);
+    process->context = facts.context;
+    process->distribution = steal_pointer(&facts.distribution);
+    system_facts_deinit(&facts);
+    if (!path) {
+        libc->family = xstrdup(is_static ? "none" : "unknown");
+        libc->from =
+            xstrdup(is_static ? "the program is static: it has no PT_INTERP" : "the program could not be read");
+        return;
+    }
+    libc_identify(process->root, path, &identity);
+    libc->family = xstrdup(identity.family);
+    libc->version = steal_pointer(&identity.release);
+    libc->path = xstrdup(path);
+    libc->from =
+        xstrdup(act ? "the banner in the file that the loader opened" : "the words in the loader that PT_INTERP names");
+    libc_identity_deinit(&identity);
+}
+
+static void copy_libc(const struct libc_facts *from, struct libc_facts *to)
+{
+    to->family = xstrdup(from->family ? from->family : "unknown");
+    to->version = xstrdup_or_null(from->version);
+    to->path = xstrdup_or_null(from->path);
+    to->from = xstrdup_or_null(from->from);
+}
+
+void report_fill_system(const struct model *model, struct report *report)
+{
+    const struct process *process = model->first;
+    struct system_facts facts;
+
+    if (report->cause_count && model_process(model, report->causes[0]->pid))
+        process = model_process(model, report->causes[0]->pid);
+    if (process && !process->libc.family)
+        process = model->first;
+    system_facts_read("", &facts);
+    report->kernel = steal_pointer(&facts.kernel);
+    report->machine = steal_pointer(&facts.machine);
+    report->context = xstrdup(process && process->context ? process->context : facts.context);
+    report->distribution =
+        process && process->distribution ? xstrdup(process->distribution) : steal_pointer(&facts.distribution);
+    system_facts_deinit(&facts);
+    copy_libc(process ? &process->libc : &(struct libc_facts){0}, &report->libc);
+}
