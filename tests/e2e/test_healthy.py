@@ -1,0 +1,62 @@
+"""Healthy programs under the tracer: nothing is said of causes, and status and output are what they are without it."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+PYTHON = "/usr/bin/python3"
+COMMANDS = {
+    "true": ["true"],
+    "gopls": ["gopls", "version"],
+    "node": ["node", "-e", "0"],
+    "node modules": ["node", "-e", "require('http'); require('zlib'); console.log(require('os').EOL.length)"],
+    "gcc": ["gcc", "-c", "x.c", "-o", "x.o"],
+    "git status": ["git", "status", "--short"],
+    "python json": [PYTHON, "-c", "import json; print(json.dumps([1]))"],
+    "python ssl": [PYTHON, "-c", "import ssl, sqlite3, ctypes; print('ok')"],
+    "python import probe": [PYTHON, "-c", "try:\n import no_such_module\nexcept ImportError: print('went on')"],
+    "find head": ["sh", "-c", "find / 2>/dev/null | head -1"],
+    "perl": ["perl", "-MFile::Temp", "-e", "print 1 + 1"],
+    "bash login": ["bash", "-lc", "echo $((2 + 2))"],
+    "pipes": ["sh", "-c", "echo b | cat | tr b c; ls /nowhere 2>/dev/null || echo none"],
+    "grep without a match": ["grep", "nothing-like-it", "/etc/passwd"],
+    "ls": ["ls", "-la", "/etc/debian_version"],
+    "make": ["make", "-f", "/dev/null", "-q", "-p"],
+    "apt-get": ["apt-get", "--version"],
+    "awk": ["awk", "BEGIN { print 42 }"],
+    "alternatives": [PYTHON, "-c", """
+import ctypes
+for name in ("libc.so.99", "libc.so.6"):
+    try:
+        print(ctypes.CDLL(name) is not None)
+        break
+    except OSError:
+        pass
+"""],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_healthy(run, environment, tmp_path, name):
+    command = COMMANDS[name]
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    (tmp_path / "x.c").write_text("#include <stdio.h>\nint main(void) { puts(\"x\"); return 0; }\n")
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=False)
+    native = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True,
+                            stdin=subprocess.DEVNULL)
+    result = run("-q", "--", *command)
+    assert [(c["kind"], c["subject"], c["missing"]) for c in result.causes] == []
+    assert result.returncode == native.returncode
+    if name not in ("make", "git status"):
+        assert result.stdout == native.stdout
+        assert result.stderr == native.stderr
+    assert result.report["counts"]["lost"] == 0
+
+
+def test_report_of_a_healthy_run_says_so(run):
+    result = run("--", "true")
+    assert "Nothing failed" in result.stderr
+    assert os.path.exists(result.report_path)

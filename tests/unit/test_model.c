@@ -1,0 +1,190 @@
+/* The model: bounded whatever a program does, and words are found as words. */
+#include <reports/model.h>
+#include <reports/syscall.h>
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct model *model;
+static uint64_t number;
+
+static struct event base(enum event_type type)
+{
+    return (struct event){
+        .n = ++number, .t_ns = number * 1000, .pid = 10, .tid = 10, .root = "", .cwd = "/", .type = type};
+}
+
+static void start(void)
+{
+    struct event event = base(EVENT_PROCESS);
+
+    event.process.what = PROCESS_START;
+    model_event(model, &event);
+}
+
+static void open_file(const char *path, int error, enum event_by by)
+{
+    struct event event = base(EVENT_SYSCALL);
+
+    event.syscall = (struct event_syscall){.desc = syscall_by_name("openat"),
+                                           .string = path,
+                                           .path = path,
+                                           .ret = error ? -error : 3,
+                                           .error = error,
+                                           .returned = true,
+                                           .by = by};
+    model_event(model, &event);
+}
+
+static void say(const char *text)
+{
+    struct event event = base(EVENT_OUTPUT);
+
+    event.output = (struct event_output){.fd = 2, .data = text, .size = strlen(text), .whole = strlen(text)};
+    model_event(model, &event);
+}
+
+static void setup(void)
+{
+    number = 0;
+    model = model_create();
+    start();
+}
+
+static void teardown(void)
+{
+    model_destroy(model);
+}
+
+START_TEST(attempts_are_bounded)
+{
+    struct process *process = model_process(model, 10);
+    char path[64];
+    struct episode *episode;
+
+    for (int i = 0; i < 200000; i++) {
+        snprintf(path, sizeof path, "/nowhere/%d", i);
+        open_file(path, ENOENT, BY_PROGRAM);
+    }
+    ck_assert_uint_le(process->attempt_count, ATTEMPTS_KEPT);
+    ck_assert_uint_eq(model->failed, 200000);
+    HASH_FIND_STR(process->episodes, "199999", episode); /* the newest is what an end may follow from */
+    ck_assert_ptr_nonnull(episode);
+}
+END_TEST
+
+START_TEST(the_same_failure_is_kept_once)
+{
+    struct process *process = model_process(model, 10);
+    struct episode *episode;
+
+    for (int i = 0; i < 1000; i++)
+        open_file("/nowhere/x", ENOENT, BY_PROGRAM);
+    HASH_FIND_STR(process->episodes, "x", episode);
+    ck_assert_uint_eq(episode->count, 1);
+    ck_assert_uint_eq(episode->attempts[0]->count, 1000);
+}
+END_TEST
+
+START_TEST(a_search_that_finds_ends_well)
+{
+    struct process *process = model_process(model, 10);
+    struct episode *episode;
+
+    open_file("/a/x", ENOENT, BY_PROGRAM);
+    open_file("/b/x", 0, BY_PROGRAM);
+    HASH_FIND_STR(process->episodes, "x", episode);
+    ck_assert_uint_ne(episode->found_n, 0);
+    open_file("/c/x", ENOENT, BY_PROGRAM);
+    ck_assert_uint_eq(episode->found_n, 0);
+}
+END_TEST
+
+START_TEST(loader_searches_are_one_act)
+{
+    struct process *process = model_process(model, 10);
+
+    open_file("/a/libx.so.1", ENOENT, BY_LOADER);
+    open_file("/b/libx.so.1", ENOENT, BY_LOADER);
+    open_file("/c/libx.so.1", 0, BY_LOADER);
+    open_file("/c/liby.so.1", ENOENT, BY_LOADER);
+    ck_assert_uint_eq(process->act_count, 2);
+    ck_assert_int_eq(process->acts[0].error, 0);
+    ck_assert_uint_eq(process->acts[0].tries, 3);
+    ck_assert(!process->acts[0].single);
+    ck_assert(process->acts[1].single);
+}
+END_TEST
+
+START_TEST(words_are_words)
+{
+    const struct process *process = model_process(model, 10);
+
+    say("cannot open libx.so.5, giv");
+    say("ing up\nno newline at /etc/app.conf");
+    struct event event = base(EVENT_PROCESS);
+    event.process = (struct event_process){.what = PROCESS_EXITING, .status = 256};
+    model_event(model, &event);
+    ck_assert_ptr_nonnull(process_says(process, "libx.so.5"));
+    ck_assert_ptr_null(process_says(process, "libx.so"));
+    ck_assert_ptr_null(process_says(process, "x.so.5"));
+    ck_assert_str_eq(process_says(process, "giving")->text, "cannot open libx.so.5, giving up");
+    ck_assert_ptr_nonnull(process_says(process, "/etc/app.conf"));
+    ck_assert_ptr_nonnull(process_says(process, "app.conf"));
+    ck_assert_ptr_null(process_says(process, ""));
+}
+END_TEST
+
+START_TEST(endless_output_is_bounded)
+{
+    struct process *process = model_process(model, 10);
+    char block[8192];
+
+    memset(block, 'a', sizeof block);
+    block[sizeof block - 1] = '\0';
+    for (int i = 0; i < 1000; i++)
+        say(block); /* no newline, ever */
+    for (int i = 0; i < 100000; i++)
+        say("line\n");
+    ck_assert_uint_le(process->line_bytes, OUTPUT_KEPT);
+    ck_assert_uint_le(process->line_count, LINES_KEPT);
+    ck_assert_uint_le(process->partial_size, OUTPUT_KEPT);
+}
+END_TEST
+
+START_TEST(a_number_that_comes_round_is_another_process)
+{
+    struct process *old = model_process(model, 10);
+
+    start();
+    ck_assert_ptr_ne(model_process(model, 10), old);
+    ck_assert_ptr_eq(model->first, old);
+    ck_assert_uint_eq(model->process_count, 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("model");
+    TCase *tc = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, attempts_are_bounded);
+    tcase_add_test(tc, the_same_failure_is_kept_once);
+    tcase_add_test(tc, a_search_that_finds_ends_well);
+    tcase_add_test(tc, loader_searches_are_one_act);
+    tcase_add_test(tc, words_are_words);
+    tcase_add_test(tc, endless_output_is_bounded);
+    tcase_add_test(tc, a_number_that_comes_round_is_another_process);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
