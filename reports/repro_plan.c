@@ -66,6 +66,20 @@ static const char *file_name(const struct scenario *scenario, const struct mini_
     return object->name;
 }
 
+/* musl's loader takes these names for itself and loads no file (load_library in ldso/dynlink.c). */
+static bool is_musl_itself(const struct scenario *scenario, const struct mini_object *object)
+{
+    static const char *const names[] = {"libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet."};
+    const char *interp = scenario->objects[0]->interp;
+
+    if (!interp || strncmp(path_base(interp), "ld-musl", 7) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(object->name, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
 /* ---- what the failure does not need is left out ---- */
 
 static bool defines_version(const struct mini_object *object, const char *version)
@@ -219,6 +233,7 @@ static void add_mended_library(struct plan *plan, const struct mini_object *targ
     const struct mini_object *model = scenario->mended ? scenario->mended : target;
     struct mini_object *mended = trimmed(scenario, model);
     const char *name = target ? file_name(scenario, target) : mended->name;
+    bool musl = target && is_musl_itself(scenario, target);
 
     mended->defect = MINI_SOUND;
     mended->class = program->class;
@@ -226,7 +241,12 @@ static void add_mended_library(struct plan *plan, const struct mini_object *targ
     mended->machine = program->machine;
     mended->program = false;
     satisfy(plan, mended);
-    if (!target && !anyone_asks_for(scenario, name))
+    if (musl) { /* what the libc lacks comes with another library */
+        name = "libmended.so";
+        free(mended->soname);
+        mended->soname = xstrdup(name);
+    }
+    if (musl || (!target && !anyone_asks_for(scenario, name)))
         plan->control_preload = xasprintf("lib/%s", name);
     add_file(plan, mended, xasprintf("mended/lib/%s", name), "$ORIGIN/../../root/lib")->mended = true;
     plan->control_library_path = "lib";
@@ -310,7 +330,7 @@ static int plan_load(struct plan *plan, struct err *err)
         struct mini_object *stub;
         char *path;
 
-        if (object->absent)
+        if (object->absent || (i && is_musl_itself(scenario, object)))
             continue;
         stub = trimmed(scenario, object);
         stub->program = i == 0;

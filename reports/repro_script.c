@@ -39,8 +39,9 @@ static void put_start(FILE *out, const char *what, const char *directory)
             what, directory);
 }
 
-/* As an ordinary user the mode alone does it. Root is bound by it only without CAP_DAC_OVERRIDE (capabilities(7)), so
- * the capabilities are given up first. The bits are taken here and not in the file, since nobody could pack that. */
+/* As an ordinary user the mode alone does it. Root is bound by it only without CAP_DAC_OVERRIDE (capabilities(7)): the
+ * capabilities are given up, or are those of another user namespace. The bits are taken here and not in the file, since
+ * nobody could pack that. */
 static void put_forbidden(FILE *out, const char *file, const char *command)
 {
     CLEANUP_FREE char *quoted = repro_quote(file);
@@ -49,11 +50,12 @@ static void put_forbidden(FILE *out, const char *file, const char *command)
             "file=%s\n"
             "set --\n"
             "if [ \"$(id -u)\" = 0 ]; then\n"
-            "    command -v setpriv >/dev/null || {\n"
+            "    set -- setpriv --inh-caps=-all --bounding-set=-all\n"
+            "    \"$@\" true 2>/dev/null || set -- unshare -U\n"
+            "    \"$@\" true 2>/dev/null || {\n"
             "        echo 'modes do not bind root: run this as another user, or install setpriv' >&2\n"
             "        exit 125\n"
             "    }\n"
-            "    set -- setpriv --inh-caps=-all --bounding-set=-all\n"
             "fi\n"
             "chmod 000 \"$file\" || exit 125\n"
             "\"$@\" %s\n"

@@ -40,24 +40,28 @@ bool stub_runs(unsigned class, unsigned data, unsigned machine)
     return row && row->leave.size;
 }
 
-/* glibc's loader calls __libc_early_init of whatever libc.so.6 it has loaded, and asserts that it is there
- * (elf/dl-call-libc-early-init.c, since 2.32). */
-static void defined_collect(struct stub *stub)
+static bool is_libc(const struct mini_object *object)
 {
-    const struct mini_object *object = stub->object;
-    static const struct mini_symbol early = {.name = (char *)"__libc_early_init", .version = (char *)"GLIBC_PRIVATE"};
-    bool libc = object->soname && strcmp(object->soname, "libc.so.6") == 0;
+    return object->soname && strcmp(object->soname, "libc.so.6") == 0;
+}
 
-    for (size_t i = 0; i < object->defined_count; i++) {
-        struct mini_symbol *symbol =
-            array_add(&stub->defined, &stub->defined_count, &stub->defined_cap, sizeof *symbol);
+/* What glibc's loader itself asks of whatever libc.so.6 it has loaded, with an assertion or an abort where it is not
+ * there: __libc_early_init since 2.32 (elf/dl-call-libc-early-init.c); the allocator (elf/dl-minimal.c) and the mutexes
+ * (sysdeps/nptl/dl-mutex.c) once it binds its own symbols anew, which it does since 2.37 in any case, and for which it
+ * has to be in the scope itself, as a library that something needs. */
+static struct mini_object *libc_for_loader(const struct mini_object *object, const struct stub_machine *machine)
+{
+    static const char *const names[] = {
+        "pthread_mutex_lock", "pthread_mutex_unlock", "malloc", "calloc", "realloc", "free"};
+    struct mini_object *libc = mini_object_copy(object);
 
-        *symbol = object->defined[i];
-        libc = libc && strcmp(symbol->name, early.name) != 0;
-    }
-    if (libc)
-        *(struct mini_symbol *)array_add(&stub->defined, &stub->defined_count, &stub->defined_cap, sizeof early) =
-            early;
+    mini_object_define(libc, "__libc_early_init", "GLIBC_PRIVATE");
+    if (!machine || !machine->libc_base)
+        return libc;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        mini_object_define(libc, names[i], machine->libc_base);
+    mini_object_need(libc, path_base(machine->loader));
+    return libc;
 }
 
 static void put_symbol(struct stub *stub, const char *name, bool defined, uint64_t value)
@@ -87,21 +91,21 @@ static void put_symbols(struct stub *stub)
     stub_put(stub, NULL, stub->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym));
     for (size_t i = 0; i < stub->object->undefined_count; i++)
         put_symbol(stub, stub->object->undefined[i].name, false, 0);
-    for (size_t i = 0; i < stub->defined_count; i++)
-        put_symbol(stub, stub->defined[i].name, true, stub->code.at);
+    for (size_t i = 0; i < stub->object->defined_count; i++)
+        put_symbol(stub, stub->object->defined[i].name, true, stub->code.at);
     stub_part_end(stub, &stub->symbols);
 }
 
 static void put_hash(struct stub *stub)
 {
     size_t undefined = stub->object->undefined_count;
-    uint32_t symbols = (uint32_t)(1 + undefined + stub->defined_count);
-    uint32_t buckets = (uint32_t)(stub->defined_count / 4 + 1);
+    uint32_t symbols = (uint32_t)(1 + undefined + stub->object->defined_count);
+    uint32_t buckets = (uint32_t)(stub->object->defined_count / 4 + 1);
     unsigned width = stub->machine && stub->machine->wide_hash ? 8 : 4;
     CLEANUP_FREE uint32_t *table = xcalloc(buckets + symbols, sizeof *table);
 
-    for (size_t i = 0; i < stub->defined_count; i++) {
-        uint32_t *bucket = &table[stub_name_hash(stub->defined[i].name) % buckets];
+    for (size_t i = 0; i < stub->object->defined_count; i++) {
+        uint32_t *bucket = &table[stub_name_hash(stub->object->defined[i].name) % buckets];
         uint32_t symbol = (uint32_t)(1 + undefined + i);
 
         table[buckets + symbol] = *bucket; /* the chain goes on where the bucket began */
@@ -351,7 +355,6 @@ static void lay_out(struct stub *stub)
         names[i] = stub_name_at(stub, object->needed.v[i]);
     names[object->needed.n] = stub->rpath ? stub_name_at(stub, stub->rpath) : 0;
     names[object->needed.n + 1] = stub->runpath ? stub_name_at(stub, stub->runpath) : 0;
-    defined_collect(stub);
     stub_versions_collect(stub);
     put_symbols(stub);
     put_hash(stub);
@@ -371,6 +374,7 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
                struct err *err)
 {
     struct stub stub = {.object = object, .rpath = rpath, .runpath = runpath};
+    struct mini_object *libc = NULL;
 
     *ret = (struct stub_file){0};
     stub.machine = stub_machine_find(object->class, object->data, object->machine);
@@ -378,10 +382,12 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
     stub.big = object->data == ELFDATA2MSB;
     if (check(object, stub.machine, err) < 0)
         return -1;
+    if (is_libc(object))
+        stub.object = libc = libc_for_loader(object, stub.machine);
     lay_out(&stub);
+    mini_object_destroy(libc);
     free(stub.strings);
     free(stub.versions);
-    free(stub.defined);
     *ret = (struct stub_file){stub.bytes, stub.size};
     return 0;
 }

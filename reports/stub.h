@@ -25,7 +25,7 @@ struct stub_file {
 /* Writes OBJECT, whatever its defect. A program's interp of NULL is the machine's own, an empty one makes a static
  * program. RUNPATH (DT_RUNPATH) and RPATH (DT_RPATH) may be NULL. Fails where a name is too
  * long or there are too many of them, and where the machine's way to relocate is not known but OBJECT has undefined
- * symbols. A libc.so.6 is given the function that glibc's loader calls in it. */
+ * symbols. A libc.so.6 is given what glibc's loader wants of it. */
 int stub_build(const struct mini_object *object, const char *rpath, const char *runpath, struct stub_file *ret,
                struct err *err);
 /* A static program for this machine that executes PROGRAM (relative to its working directory, without arguments), and

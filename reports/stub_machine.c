@@ -15,6 +15,7 @@
 static const struct stub_machine machines[] = {
     {.uname = "x86_64",
      .loader = "/lib64/ld-linux-x86-64.so.2",
+     .libc_base = "GLIBC_2.2.5",
      .class = ELFCLASS64,
      .data = ELFDATA2LSB,
      .machine = EM_X86_64,
@@ -23,7 +24,8 @@ static const struct stub_machine machines[] = {
      .rela = true,
      /* mov $231,%eax; xor %edi,%edi; syscall */
      .leave = CODE(0xb8, 0xe7, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05),
-     .back = CODE(0xc3),
+     /* xor %eax,%eax; ret */
+     .back = CODE(0x31, 0xc0, 0xc3),
      .exec = CODE(0x48, 0x8d, 0x3d, 0x60, 0, 0, 0, /* lea path(%rip),%rdi */
                   0x31, 0xd2, 0x52, 0x57,          /* xor %edx,%edx; push %rdx; push %rdi */
                   0x48, 0x89, 0xe6,                /* mov %rsp,%rsi */
@@ -40,6 +42,7 @@ static const struct stub_machine machines[] = {
                   ' ', 'f', 'o', 'r', 'm', 'a', 't', ' ', 'e', 'r', 'r', 'o', 'r', '\n')},
     {.uname = "aarch64",
      .loader = "/lib/ld-linux-aarch64.so.1",
+     .libc_base = "GLIBC_2.17",
      .class = ELFCLASS64,
      .data = ELFDATA2LSB,
      .machine = EM_AARCH64,
@@ -48,7 +51,8 @@ static const struct stub_machine machines[] = {
      .rela = true,
      /* mov x0,#0; mov x8,#94; svc #0 */
      .leave = CODE(0, 0, 0x80, 0xd2, 0xc8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4),
-     .back = CODE(0xc0, 0x03, 0x5f, 0xd6),
+     /* mov x0,#0; ret */
+     .back = CODE(0, 0, 0x80, 0xd2, 0xc0, 0x03, 0x5f, 0xd6),
      .exec = CODE(0x40, 0x03, 0, 0x50, 0xe0, 0x7f, 0xbf, 0xa9,    /* adr x0,path; stp x0,xzr,[sp,#-16]! */
                   0xe1, 0x03, 0, 0x91, 0x02, 0, 0x80, 0xd2,       /* mov x1,sp; mov x2,#0 */
                   0xa8, 0x1b, 0x80, 0xd2, 0x01, 0, 0, 0xd4,       /* mov x8,#221; svc #0 */
@@ -62,6 +66,7 @@ static const struct stub_machine machines[] = {
                   ' ', 'f', 'o', 'r', 'm', 'a', 't', ' ', 'e', 'r', 'r', 'o', 'r', '\n')},
     {.uname = "i686",
      .loader = "/lib/ld-linux.so.2",
+     .libc_base = "GLIBC_2.0",
      .class = ELFCLASS32,
      .data = ELFDATA2LSB,
      .machine = EM_386,
@@ -69,8 +74,10 @@ static const struct stub_machine machines[] = {
      .bind = R_386_GLOB_DAT,
      /* mov $252,%eax; xor %ebx,%ebx; int $0x80 */
      .leave = CODE(0xb8, 0xfc, 0, 0, 0, 0x31, 0xdb, 0xcd, 0x80),
-     .back = CODE(0xc3)},
+     /* xor %eax,%eax; ret */
+     .back = CODE(0x31, 0xc0, 0xc3)},
     {.loader = "/libx32/ld-linux-x32.so.2",
+     .libc_base = "GLIBC_2.16",
      .class = ELFCLASS32,
      .data = ELFDATA2LSB,
      .machine = EM_X86_64,
@@ -79,9 +86,11 @@ static const struct stub_machine machines[] = {
      .rela = true,
      /* mov $0x400000e7,%eax; xor %edi,%edi; syscall */
      .leave = CODE(0xb8, 0xe7, 0, 0, 0x40, 0x31, 0xff, 0x0f, 0x05),
-     .back = CODE(0xc3)},
+     /* xor %eax,%eax; ret */
+     .back = CODE(0x31, 0xc0, 0xc3)},
     {.uname = "armv7l",
      .loader = "/lib/ld-linux-armhf.so.3",
+     .libc_base = "GLIBC_2.4",
      .class = ELFCLASS32,
      .data = ELFDATA2LSB,
      .machine = EM_ARM,
@@ -90,9 +99,11 @@ static const struct stub_machine machines[] = {
      .bind = R_ARM_GLOB_DAT,
      /* mov r0,#0; mov r7,#248; svc #0 */
      .leave = CODE(0, 0, 0xa0, 0xe3, 0xf8, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef),
-     .back = CODE(0x1e, 0xff, 0x2f, 0xe1)},
+     /* mov r0,#0; bx lr */
+     .back = CODE(0, 0, 0xa0, 0xe3, 0x1e, 0xff, 0x2f, 0xe1)},
     {.uname = "riscv64",
      .loader = "/lib/ld-linux-riscv64-lp64d.so.1",
+     .libc_base = "GLIBC_2.27",
      .class = ELFCLASS64,
      .data = ELFDATA2LSB,
      .machine = EM_RISCV,
@@ -102,9 +113,11 @@ static const struct stub_machine machines[] = {
      .rela = true,
      /* li a0,0; li a7,94; ecall */
      .leave = CODE(0x13, 0x05, 0, 0, 0x93, 0x08, 0xe0, 0x05, 0x73, 0, 0, 0),
-     .back = CODE(0x67, 0x80, 0, 0)},
+     /* li a0,0; ret */
+     .back = CODE(0x13, 0x05, 0, 0, 0x67, 0x80, 0, 0)},
     {.uname = "ppc64le",
      .loader = "/lib64/ld64.so.2",
+     .libc_base = "GLIBC_2.17",
      .class = ELFCLASS64,
      .data = ELFDATA2LSB,
      .machine = EM_PPC64,
@@ -114,6 +127,7 @@ static const struct stub_machine machines[] = {
      .rela = true},
     {.uname = "s390x",
      .loader = "/lib/ld64.so.1",
+     .libc_base = "GLIBC_2.2",
      .class = ELFCLASS64,
      .data = ELFDATA2MSB,
      .machine = EM_S390,

@@ -22,7 +22,8 @@ struct stub_machine {
     bool rela;              /* with addends */
     bool wide_hash;         /* DT_HASH is of 64-bit words, as only two machines have it */
     struct stub_code leave; /* exit_group(0) */
-    struct stub_code back;  /* return */
+    struct stub_code back;  /* return 0 */
+    const char *libc_base;  /* the version of glibc's oldest symbols (shlib-versions in its source), or NULL */
     struct stub_code exec;  /* see stub_launcher(); the program's path follows it */
 };
 

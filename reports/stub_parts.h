@@ -30,8 +30,6 @@ struct stub {
     size_t string_size, string_cap;
     struct version *versions;
     size_t version_count, version_cap;
-    struct mini_symbol *defined; /* those of object and the one that glibc's loader wants of a libc; names borrowed */
-    size_t defined_count, defined_cap;
     struct part headers, interp, code, symbols, dynstr, hash, versym, verdef, verneed, relocs, words, dynamic;
     uint32_t soname_at;
     uint64_t data_shift; /* address = offset + this, in the second segment */

@@ -38,9 +38,9 @@ void stub_versions_collect(struct stub *stub)
 
     for (size_t i = 0; i < object->def_count; i++)
         version_put(stub, NULL, object->defs[i].name);
-    for (size_t i = 0; i < stub->defined_count; i++)
-        if (stub->defined[i].version)
-            version_put(stub, NULL, stub->defined[i].version);
+    for (size_t i = 0; i < stub->object->defined_count; i++)
+        if (stub->object->defined[i].version)
+            version_put(stub, NULL, stub->object->defined[i].version);
     for (size_t i = 0; i < object->need_count; i++)
         if (object->needs[i].file)
             version_put(stub, object->needs[i].file, object->needs[i].name);
@@ -175,13 +175,13 @@ void stub_put_versym(struct stub *stub)
 
         stub_put16(stub, version ? version->index : VER_NDX_GLOBAL);
     }
-    for (size_t i = 0; i < stub->defined_count; i++) {
-        const struct mini_symbol *symbol = &stub->defined[i];
+    for (size_t i = 0; i < stub->object->defined_count; i++) {
+        const struct mini_symbol *symbol = &stub->object->defined[i];
         const struct version *version = symbol->version ? version_find(stub, NULL, symbol->version) : NULL;
         bool hidden = false;
 
         for (size_t j = 0; j < i && !hidden; j++)
-            hidden = strcmp(stub->defined[j].name, symbol->name) == 0;
+            hidden = strcmp(stub->object->defined[j].name, symbol->name) == 0;
         stub_put16(stub, version ? version->index | (hidden ? 0x8000 : 0) : VER_NDX_GLOBAL);
     }
     stub_part_end(stub, &stub->versym);

@@ -286,6 +286,26 @@ START_TEST(test_musl)
 }
 END_TEST
 
+/* A foreign class that this kernel runs: the loader for it has to be installed. */
+START_TEST(test_i386)
+{
+    struct mini_object *prog = program(), *lib = library("libc.so.6");
+
+    prog->class = lib->class = ELFCLASS32;
+    prog->machine = lib->machine = EM_386;
+    mini_object_need(prog, "libc.so.6");
+    mini_object_undefined(prog, "later", "GLIBC_2.99", "libc.so.6");
+    put(prog, "$ORIGIN");
+    mini_object_define_version(lib, "GLIBC_2.0");
+    write_stub(lib, NULL, NULL);
+    expect("./prog", 1, "libc.so.6: version `GLIBC_2.99' not found (required by ./prog)");
+    mini_object_define(lib, "later", "GLIBC_2.99");
+    write_stub(lib, NULL, NULL);
+    expect("./prog", 0, NULL);
+    mini_object_destroy(lib);
+}
+END_TEST
+
 static struct mini_object *full(unsigned class, unsigned data, unsigned machine)
 {
     struct mini_object *prog = program();
@@ -375,6 +395,8 @@ int main(void)
     tcase_add_test(loader, test_launcher);
     if (access(MUSL, X_OK) == 0)
         tcase_add_test(loader, test_musl);
+    if (access("/lib/ld-linux.so.2", X_OK) == 0)
+        tcase_add_test(loader, test_i386);
     tcase_add_checked_fixture(other, setup, teardown);
     tcase_add_loop_test(other, test_other_machines, 0, 5);
     tcase_add_test(other, test_refuses);

@@ -1,0 +1,273 @@
+/* Running a reproduction under glibctrace itself. */
+#include "repro_run.h"
+
+#include <probes/alloc.h>
+#include <reports/repro.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define SHELL "/bin/sh"
+enum { LIMIT_MS = 10000, STEP_MS = 2 };
+
+/* ---- the same failure? ---- */
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static const char *base(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : path;
+}
+
+bool repro_alike(const struct cause *wanted, const struct cause *got)
+{
+    bool whole = wanted->kind == CAUSE_INTERPRETER_MISSING || wanted->kind == CAUSE_SCRIPT_INTERPRETER_MISSING ||
+                 !wanted->missing || !strchr(wanted->missing, '/');
+
+    return wanted->kind == got->kind && same(base(wanted->subject), base(got->subject)) &&
+           (whole ? same(wanted->missing, got->missing) : same(base(wanted->missing), base(got->missing)));
+}
+
+static const struct cause *find_alike(const struct cause *wanted, const struct report *report)
+{
+    for (size_t i = 0; i < report->cause_count; i++)
+        if (repro_alike(wanted, report->causes[i]))
+            return report->causes[i];
+    return NULL;
+}
+
+/* ---- one run ---- */
+
+/* In the new process: nothing of ours or of the user's but the reproduction. Descriptors of ours close on exec. */
+static _Noreturn void become_tracer(const char *directory, const char *script, const char *report)
+{
+    static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", NULL};
+    char *const argv[] = {"glibctrace",   "-q", "--no-repro",  "--no-redact",  "-o",
+                          (char *)report, "--", (char *)SHELL, (char *)script, NULL};
+    int null = open("/dev/null", O_RDWR);
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int number = 1; number < SIGRTMIN; number++)
+        signal(number, SIG_DFL);
+    /* Dies with us, and what it launched dies with it (PTRACE_O_EXITKILL). */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || chdir(directory) < 0)
+        _exit(125);
+    if (null > 2)
+        close(null);
+    execve("/proc/self/exe", argv, environment);
+    _exit(125);
+}
+
+/* Waits for PID until it ends (its wait status goes to STATUS) or time is up, when it is killed: false. Polled: a timer
+ * or a signal would be the whole program's. */
+static bool wait_for(pid_t pid, int *status)
+{
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+
+    for (int waited = 0; waited < LIMIT_MS; waited += STEP_MS) {
+        pid_t got = waitpid(pid, status, WNOHANG);
+
+        if (got == pid)
+            return true;
+        if (got < 0 && errno != EINTR)
+            return false;
+        nanosleep(&step, NULL);
+    }
+    kill(-pid, SIGKILL);
+    kill(pid, SIGKILL);
+    while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+        ;
+    return false;
+}
+
+/* Runs SCRIPT of DIRECTORY under glibctrace; its report goes to RET, its exit status to CODE (128+N for a signal). */
+static int run_script(const char *directory, const char *script, struct report **ret, int *code, struct err *err)
+{
+    CLEANUP_FREE char *file = xasprintf("%s/.report.json", directory);
+    int status = 0, loaded;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return err_errno(err, errno, "cannot start a process for the reproduction");
+    if (pid == 0)
+        become_tracer(directory, script, ".report.json");
+    if (!wait_for(pid, &status)) {
+        unlink(file);
+        return err_set(err, "%s did not end within %d seconds", script, LIMIT_MS / 1000);
+    }
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    loaded = report_json_load(file, ret, err);
+    unlink(file);
+    return loaded;
+}
+
+/* ---- the verdict ---- */
+
+static void conclude(struct report *fill, enum repro_status status, char *why)
+{
+    free(fill->repro_why);
+    fill->repro_why = why;
+    fill->repro_status = status;
+}
+
+static char *what_else(const struct report *got, int code)
+{
+    const struct cause *first = got->cause_count ? got->causes[0] : NULL;
+
+    if (!first)
+        return xasprintf("the reproduction ended with status %d and no cause was found in it", code);
+    return xasprintf("the reproduction fails otherwise: %s of %s, which lacks %s", cause_kind_name(first->kind),
+                     first->subject ? base(first->subject) : "an unknown file",
+                     first->missing ? first->missing : "nothing that is known");
+}
+
+/* The line to look for: the loader's or the program's words, else the sentence that we have for it. */
+static char *expected_line(const struct cause *got)
+{
+    const char *text = got->words && *got->words ? got->words : got->summary;
+
+    return text ? xstrndup(text, strcspn(text, "\n")) : NULL;
+}
+
+static int try_repro(const char *directory, const struct cause *wanted, struct report *fill, struct err *err)
+{
+    for (int round = 0; round < 2; round++) {
+        struct report *got = NULL;
+        const struct cause *alike;
+        int code = 0;
+
+        if (run_script(directory, "repro.sh", &got, &code, err) < 0)
+            return -1;
+        alike = find_alike(wanted, got);
+        if (!alike || code == 0)
+            conclude(fill, REPRO_DIFFERS,
+                     alike ? xstrdup("the reproduction shows the cause but ends with status 0") : what_else(got, code));
+        else if (!fill->repro_expect)
+            fill->repro_expect = expected_line(alike);
+        report_destroy(got);
+        if (fill->repro_status == REPRO_DIFFERS)
+            return 0;
+    }
+    return 0;
+}
+
+static int try_control(const char *directory, const struct cause *wanted, struct report *fill, struct err *err)
+{
+    struct report *got = NULL;
+    int code = 0;
+
+    if (run_script(directory, "control.sh", &got, &code, err) < 0)
+        return -1;
+    if (find_alike(wanted, got))
+        conclude(fill, REPRO_DIFFERS, xstrdup("the reproduction fails alike, but so does its mended control"));
+    else if (code != 0)
+        conclude(fill, REPRO_DIFFERS,
+                 xasprintf("the reproduction fails alike, but its mended control ends with status %d", code));
+    else
+        conclude(fill, REPRO_VERIFIED, NULL);
+    report_destroy(got);
+    return 0;
+}
+
+/* ---- the scratch directory ---- */
+
+/* Where programs may be run from: a noexec /tmp would be a failure of its own. */
+static char *scratch_make(struct err *err)
+{
+    const char *const places[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
+    int error = ENOENT;
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct statvfs fs;
+        char *path;
+
+        if (!places[i] || places[i][0] != '/' || statvfs(places[i], &fs) < 0)
+            continue;
+        if (fs.f_flag & (ST_NOEXEC | ST_RDONLY)) {
+            error = EACCES;
+            continue;
+        }
+        path = xasprintf("%s/glibctrace-repro-XXXXXX", places[i]);
+        if (mkdtemp(path))
+            return path;
+        error = errno;
+        free(path);
+    }
+    err_errno(err, error, "no directory for temporary files from which programs may be run");
+    return NULL;
+}
+
+static int scratch_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    remove(path);
+    return 0;
+}
+
+static void scratch_remove(const char *path)
+{
+    nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static int make_and_try(const struct scenario *scenario, const struct cause *wanted, const char *directory,
+                        struct report *fill, struct err *err)
+{
+    struct repro repro;
+
+    if (repro_write(scenario, directory, &repro, err) < 0)
+        return -1;
+    fill->repro_files = repro.files;
+    fill->repro_bytes = repro.bytes;
+    fill->repro_command = xstrdup("sh repro/repro.sh");
+    if (access(SHELL, X_OK) < 0)
+        return err_set(err, "the reproduction was not run: there is no " SHELL " here");
+    if (access("/proc/self/exe", F_OK) < 0)
+        return err_set(err, "the reproduction was not run: /proc is not mounted here");
+    if (try_repro(directory, wanted, fill, err) < 0)
+        return -1;
+    return fill->repro_status == REPRO_DIFFERS ? 0 : try_control(directory, wanted, fill, err);
+}
+
+int repro_run(const struct scenario *scenario, const struct cause *wanted, const char *directory, struct report *fill,
+              struct err *err)
+{
+    CLEANUP_FREE char *scratch = NULL;
+    struct err why = {""};
+    int status = 0;
+
+    fill->has_repro = true;
+    conclude(fill, REPRO_NOT_ATTEMPTED, NULL);
+    if (!scenario) {
+        conclude(fill, REPRO_NOT_ATTEMPTED,
+                 xasprintf("no reproduction is known for %s", cause_kind_name(wanted->kind)));
+        return 0;
+    }
+    if (!directory) {
+        scratch = scratch_make(&why);
+        if (!scratch)
+            status = err_set(err, "%s", why.text);
+    }
+    if ((directory || scratch) && make_and_try(scenario, wanted, directory ? directory : scratch, fill, &why) == 0)
+        why.text[0] = '\0';
+    if (why.text[0])
+        conclude(fill, REPRO_NOT_ATTEMPTED, xstrdup(why.text));
+    if (scratch)
+        scratch_remove(scratch);
+    return status;
+}

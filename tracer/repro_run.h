@@ -1,0 +1,23 @@
+/* Proof of a reproduction: it is written into a scratch directory, run under glibctrace itself, and called verified
+ * only where it fails alike twice and its control does not.
+ *
+ * Nothing of the user's is run: stubs and two scripts of ours are, without the user's environment, with a limit on
+ * time. */
+#ifndef GLIBCTRACE_TRACER_REPRO_RUN_H
+#define GLIBCTRACE_TRACER_REPRO_RUN_H
+
+#include <reports/scenario.h>
+
+/* Whether GOT is what WANTED was: the same kind, subject name and missing thing. A path counts by its last component
+ * where it is one of the user's that the reproduction has elsewhere; what a program names itself (an interpreter, a
+ * soname) counts whole. */
+bool repro_alike(const struct cause *wanted, const struct cause *got);
+
+/* Makes and tries the reproduction of SCENARIO (NULL: there is none) and fills in FILL's repro_ fields, always: a
+ * reproduction that could not be made or tried is "not attempted", with the reason. DIRECTORY: an empty one in which it
+ * is made and stays (for a bundle), or NULL: a scratch directory that is removed again. Below zero, with ERR, only
+ * where glibctrace itself failed; the fields say so too. */
+int repro_run(const struct scenario *scenario, const struct cause *wanted, const char *directory, struct report *fill,
+              struct err *err);
+
+#endif
