@@ -67,6 +67,7 @@ struct image {
     bool secure;             /* AT_SECURE */
     struct cred cred;
     unsigned class, machine;          /* ELFCLASS…, EM_… of the process as it runs */
+    bool musl;                        /* the loader is musl's, which is its libc: a call's address tells nothing */
     uint64_t loader_base, loader_end; /* mapping of ld.so, 0 where there is none */
 };
 

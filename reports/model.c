@@ -110,7 +110,7 @@ static void take_image(struct process *process, const struct image *image)
     process->machine = image->machine;
     process->loader_base = image->loader_base;
     process->loader_end = image->loader_end;
-    process->musl = image->loader_base == 0; /* static and musl: the calls' addresses tell nothing */
+    process->musl = image->musl || image->loader_base == 0; /* nor in static programs */
     process->has_image = true;
     take_strings(&process->argv, image->argv);
     take_strings(&process->env, image->env);
