@@ -217,6 +217,7 @@ void report_destroy(struct report *report)
     free(report->causes);
     strings_deinit(&report->ruled_out);
     strings_deinit(&report->unseen);
+    strings_deinit(&report->redacted);
     free(report->repro_command);
     free(report->repro_expect);
     free(report->repro_why);

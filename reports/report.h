@@ -150,6 +150,7 @@ struct report {
     uint64_t events, failed, processes, threads, lost;
     struct strings ruled_out; /* "not it": one phrase each */
     struct strings unseen;    /* what could not be seen, said honestly */
+    struct strings redacted;  /* what was replaced in it (redact.h), one phrase each */
     double seconds;           /* the session's length */
     bool has_repro;
     enum repro_status repro_status;

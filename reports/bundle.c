@@ -1,0 +1,394 @@
+/* The only file that knows libarchive (libarchive_write(3), libarchive_read(3)); only its tar formats and its zstd
+ * filter are used, so that a static link drags in little. What goes in is pack.c's, what may come out unpack.c's. */
+#include "bundle.h"
+
+#include "pack.h"
+#include "unpack.h"
+#include "utf8.h"
+#include "wording.h"
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    MEMBER_MAX = 256 << 20 /* bytes of an entry that is read whole into memory */
+};
+
+/* A bundle on its way out. */
+struct writer {
+    struct archive *archive;
+    const char *file;
+    char *top;
+};
+
+bool bundle_named(const char *file)
+{
+    size_t length = strlen(file), ending = strlen(BUNDLE_ENDING);
+
+    return length > ending && strcmp(file + length - ending, BUNDLE_ENDING) == 0;
+}
+
+/* --- into the archive --- */
+
+static int write_failed(const struct writer *writer, const char *name, struct err *err)
+{
+    const char *why = archive_error_string(writer->archive);
+
+    return err_set(err, "%s: %s cannot be packed: %s", writer->file, name, why ? why : "unknown error");
+}
+
+static int put_header(const struct writer *writer, const struct member *member, uint64_t size, struct err *err)
+{
+    CLEANUP_FREE char *name =
+        xasprintf("%s%s%s%s", writer->top, *member->name ? "/" : "", member->name, member->mode ? "" : "/");
+    struct archive_entry *entry = archive_entry_new();
+    int result;
+
+    if (!entry)
+        alloc_failed();
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, member->link ? AE_IFLNK : member->mode ? AE_IFREG : AE_IFDIR);
+    archive_entry_set_perm(entry, member->mode ? member->mode : 0755);
+    archive_entry_set_uid(entry, 0);
+    archive_entry_set_gid(entry, 0);
+    archive_entry_set_mtime(entry, 0, 0);
+    archive_entry_set_size(entry, member->mode && !member->link ? (int64_t)size : 0);
+    if (member->link)
+        archive_entry_set_symlink(entry, member->link);
+    result = archive_write_header(writer->archive, entry);
+    archive_entry_free(entry);
+    /* a warning is about a name that is no UTF-8; it is stored as the bytes that it is */
+    return result < ARCHIVE_WARN ? write_failed(writer, member->name, err) : 0;
+}
+
+/* SIZE bytes of IN from where it stands. */
+static int put_stream(const struct writer *writer, const struct member *member, FILE *in, uint64_t size,
+                      struct err *err)
+{
+    CLEANUP_FREE char *buffer = xmalloc(1 << 16);
+
+    while (size) {
+        size_t n = fread(buffer, 1, size < 1 << 16 ? size : 1 << 16, in);
+
+        if (!n)
+            return err_set(err, "%s: %s became shorter while it was packed", writer->file, member->name);
+        if (archive_write_data(writer->archive, buffer, n) != (la_ssize_t)n)
+            return write_failed(writer, member->name, err);
+        size -= n;
+    }
+    return 0;
+}
+
+static int put_trace(const struct writer *writer, const struct member *member, struct err *err)
+{
+    off_t before = ftello(member->stream), size;
+    int result;
+
+    if (fflush(member->stream) != 0 || fseeko(member->stream, 0, SEEK_END) != 0 ||
+        (size = ftello(member->stream)) < 0 || fseeko(member->stream, 0, SEEK_SET) != 0)
+        return err_errno(err, errno, "%s: the trace cannot be read back", writer->file);
+    result = put_header(writer, member, (uint64_t)size, err);
+    if (result >= 0)
+        result = put_stream(writer, member, member->stream, (uint64_t)size, err);
+    fseeko(member->stream, before, SEEK_SET);
+    return result;
+}
+
+static int put_path(const struct writer *writer, const struct member *member, struct err *err)
+{
+    int fd = open(member->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    CLEANUP_FCLOSE FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
+    struct stat st;
+
+    if (!in || fstat(fd, &st) < 0)
+        return err_errno(err, errno, "%s cannot be packed", member->path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, "%s is no longer a file", member->path);
+    if (put_header(writer, member, (uint64_t)st.st_size, err) < 0)
+        return -1;
+    return put_stream(writer, member, in, (uint64_t)st.st_size, err);
+}
+
+static int put_member(const struct writer *writer, const struct member *member, struct err *err)
+{
+    if (member->stream)
+        return put_trace(writer, member, err);
+    if (member->path)
+        return put_path(writer, member, err);
+    if (put_header(writer, member, member->size, err) < 0)
+        return -1;
+    if (member->size && archive_write_data(writer->archive, member->data, member->size) != (la_ssize_t)member->size)
+        return write_failed(writer, member->name, err);
+    return 0;
+}
+
+static int put_all(const struct writer *writer, const struct pack *pack, struct err *err)
+{
+    const struct member top = {.name = (char[]){""}};
+
+    if (put_member(writer, &top, err) < 0)
+        return -1;
+    for (size_t i = 0; i < pack->count; i++)
+        if (put_member(writer, &pack->members[i], err) < 0)
+            return -1;
+    return archive_write_close(writer->archive) == ARCHIVE_OK ? 0 : write_failed(writer, "the end", err);
+}
+
+static char *top_name(const char *file)
+{
+    const char *base = path_base(file);
+
+    return xstrndup(base, strlen(base) - (bundle_named(base) ? strlen(BUNDLE_ENDING) : 0));
+}
+
+int bundle_write(const struct report *report, const struct bundle_parts *parts, const char *file, FILE *out,
+                 struct err *err)
+{
+    CLEANUP_FREE char *top = top_name(file);
+    struct writer writer = {.file = file, .archive = archive_write_new(), .top = top};
+    struct pack pack = {0};
+    int result;
+
+    if (!writer.archive)
+        alloc_failed();
+    archive_write_set_bytes_in_last_block(writer.archive, 1);
+    if (archive_write_set_format_pax_restricted(writer.archive) < ARCHIVE_WARN ||
+        archive_write_add_filter_zstd(writer.archive) < ARCHIVE_WARN ||
+        archive_write_open_FILE(writer.archive, out) < ARCHIVE_WARN)
+        result = write_failed(&writer, "the start", err);
+    else
+        result = pack_all(&pack, report, parts, err);
+    if (result >= 0)
+        result = put_all(&writer, &pack, err);
+    pack_deinit(&pack);
+    archive_write_free(writer.archive);
+    return result;
+}
+
+/* --- reading --- */
+
+/* A bundle on its way in: libarchive_read(3) with the tar format and the zstd filter only. */
+struct reader {
+    struct archive *archive;
+    const char *file;
+};
+
+static int read_failed(const struct reader *reader, struct err *err)
+{
+    const char *why = archive_error_string(reader->archive);
+
+    return err_set(err, "%s: no bundle, or a broken one: %s", reader->file, why ? why : "unknown error");
+}
+
+static int reader_open(struct reader *reader, const char *file, struct err *err)
+{
+    *reader = (struct reader){.archive = archive_read_new(), .file = file};
+    if (!reader->archive)
+        alloc_failed();
+    if (archive_read_support_filter_zstd(reader->archive) < ARCHIVE_WARN ||
+        archive_read_support_format_tar(reader->archive) < ARCHIVE_WARN ||
+        archive_read_open_filename(reader->archive, file, 1 << 16) < ARCHIVE_WARN) {
+        read_failed(reader, err);
+        archive_read_free(reader->archive);
+        return -1;
+    }
+    return 0;
+}
+
+/* What the next entry is: 1 and *ITEM, 0 at the end. */
+static int reader_next(const struct reader *reader, struct unpack_item *item, struct err *err)
+{
+    struct archive_entry *entry;
+    int result = archive_read_next_header(reader->archive, &entry);
+    mode_t type;
+
+    if (result == ARCHIVE_EOF)
+        return 0;
+    if (result < ARCHIVE_WARN)
+        return read_failed(reader, err);
+    type = archive_entry_filetype(entry);
+    *item = (struct unpack_item){.name = archive_entry_pathname(entry), .kind = UNPACK_OTHER};
+    if (!item->name)
+        item->name = archive_entry_pathname_utf8(entry); /* a name that the C locale has no letters for */
+    if (!item->name)
+        return err_set(err, "%s: an entry has no name that can be read", reader->file);
+    if (archive_entry_hardlink(entry))
+        return 1;
+    if (type == AE_IFREG)
+        item->kind = UNPACK_FILE;
+    else if (type == AE_IFDIR)
+        item->kind = UNPACK_DIRECTORY;
+    else if (type == AE_IFLNK && archive_entry_symlink(entry))
+        item->kind = UNPACK_LINK;
+    item->link = archive_entry_symlink(entry);
+    item->executable = archive_entry_perm(entry) & S_IXUSR;
+    item->size = archive_entry_size(entry) > 0 ? (uint64_t)archive_entry_size(entry) : 0;
+    return 1;
+}
+
+/* The entry's bytes in *DATA, at most LIMIT. */
+static int reader_data(const struct reader *reader, size_t limit, char **data, size_t *size, struct err *err)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    size_t n = 0, cap = 1 << 16;
+    la_ssize_t got;
+
+    bytes = xmalloc(cap + 1);
+    while ((got = archive_read_data(reader->archive, bytes + n, cap - n)) > 0) {
+        n += (size_t)got;
+        if (n > limit)
+            return err_set(err, "%s: an entry is too large to be read whole", reader->file);
+        if (n == cap)
+            bytes = xrealloc(bytes, (cap *= 2) + 1);
+    }
+    if (got < 0)
+        return read_failed(reader, err);
+    bytes[n] = '\0';
+    *size = n;
+    *data = steal_pointer(&bytes);
+    return 0;
+}
+
+/* NAME without its top folder. */
+static const char *below_top(const char *name)
+{
+    const char *slash;
+
+    while (strncmp(name, "./", 2) == 0)
+        name += 2;
+    slash = strchr(name, '/');
+    return slash ? slash + 1 : "";
+}
+
+int bundle_read(const char *file, const char *member, char **data, size_t *size, struct err *err)
+{
+    struct reader reader;
+    struct unpack_item item;
+    int result;
+
+    if (reader_open(&reader, file, err) < 0)
+        return -1;
+    while ((result = reader_next(&reader, &item, err)) > 0)
+        if (item.kind == UNPACK_FILE && strcmp(below_top(item.name), member) == 0)
+            break;
+    if (result > 0)
+        result = reader_data(&reader, MEMBER_MAX, data, size, err);
+    else if (result == 0)
+        result = err_set(err, "%s holds no %s: it is no bundle of glibctrace", file, member);
+    archive_read_free(reader.archive);
+    return result;
+}
+
+static void list_item(const struct unpack_item *item, FILE *out)
+{
+    CLEANUP_FREE char *name = utf8_plain(item->name), *link = item->link ? utf8_plain(item->link) : NULL;
+    CLEANUP_FREE char *size = wording_size(item->size);
+
+    if (item->kind == UNPACK_FILE)
+        fprintf(out, "%12s  %s\n", size, name);
+    else if (item->kind == UNPACK_LINK)
+        fprintf(out, "%12s  %s -> %s\n", "link", name, link ? link : "");
+    else if (item->kind == UNPACK_OTHER)
+        fprintf(out, "%12s  %s\n", "refused", name);
+}
+
+static int list_redacted(const char *file, FILE *out, struct err *err)
+{
+    CLEANUP_FREE char *data = NULL;
+    struct report *report;
+    size_t size;
+
+    if (bundle_read(file, "report.json", &data, &size, err) < 0 ||
+        report_json_parse(data, size, file, &report, err) < 0)
+        return -1;
+    fputs("\nReplaced in it:\n", out);
+    for (size_t i = 0; i < report->redacted.n; i++) {
+        CLEANUP_FREE char *phrase = utf8_plain(report->redacted.v[i]);
+
+        fprintf(out, "  %s\n", phrase);
+    }
+    if (!report->redacted.n)
+        fputs("  nothing\n", out);
+    report_destroy(report);
+    return 0;
+}
+
+int bundle_list(const char *file, FILE *out, struct err *err)
+{
+    struct reader reader;
+    struct unpack_item item;
+    int result;
+
+    if (reader_open(&reader, file, err) < 0)
+        return -1;
+    for (size_t count = 0; (result = reader_next(&reader, &item, err)) > 0;) {
+        if (++count > UNPACK_FILES)
+            result = err_set(err, "%s: more than %d entries", file, UNPACK_FILES);
+        if (result < 0)
+            break;
+        list_item(&item, out);
+    }
+    archive_read_free(reader.archive);
+    return result < 0 ? -1 : list_redacted(file, out, err);
+}
+
+static int extract_file(const struct reader *reader, struct unpack *unpack, const struct unpack_item *item,
+                        struct err *err)
+{
+    CLEANUP_FREE char *buffer = xmalloc(1 << 16);
+    CLEANUP_CLOSE int fd = unpack_file(unpack, item, err);
+    la_ssize_t got;
+
+    if (fd < 0)
+        return -1;
+    while ((got = archive_read_data(reader->archive, buffer, 1 << 16)) > 0)
+        if (unpack_write(unpack, item, fd, buffer, (size_t)got, err) < 0)
+            return -1;
+    return got < 0 ? read_failed(reader, err) : 0;
+}
+
+static int extract_all(const struct reader *reader, struct unpack *unpack, struct err *err)
+{
+    struct unpack_item item;
+    int result;
+
+    while ((result = reader_next(reader, &item, err)) > 0) {
+        if (unpack_check(unpack, &item, err) < 0)
+            return -1;
+        if (item.kind == UNPACK_FILE)
+            result = extract_file(reader, unpack, &item, err);
+        else
+            result = unpack_other(unpack, &item, err);
+        if (result < 0)
+            return -1;
+    }
+    return result;
+}
+
+int bundle_extract(const char *file, const char *directory, const struct bundle_limits *limits, char **top,
+                   struct err *err)
+{
+    struct reader reader;
+    struct unpack unpack;
+    int result;
+
+    if (reader_open(&reader, file, err) < 0)
+        return -1;
+    result = unpack_init(&unpack, file, directory, limits, err);
+    if (result >= 0)
+        result = extract_all(&reader, &unpack, err);
+    if (result >= 0 && !unpack.top)
+        result = err_set(err, "%s is empty", file);
+    if (result >= 0 && top)
+        *top = xstrdup(unpack.top);
+    unpack_deinit(&unpack);
+    archive_read_free(reader.archive);
+    return result;
+}
