@@ -1,4 +1,4 @@
-/* One ELF object: what it is, what it needs and what it offers. Read through libelf, the only file that does so.
+/* One ELF object: what it is, what it needs and what it offers, judged field by field as a loader would.
  *
  * Works on stripped files (program headers and PT_DYNAMIC, never section headers), of every class, byte order and
  * machine. The file is hostile: every offset, count, chain and string is bounded. Opening one twice is cheap
@@ -44,6 +44,7 @@ struct elf_symbol {
     bool hidden;   /* VERSYM_HIDDEN: not the default version */
     bool absolute; /* SHN_ABS */
     bool by_data;  /* undefined: some relocation other than JUMP_SLOT refers to it, so it is bound at load time */
+    bool by_copy;   /* a COPY relocation: room in this program for an object that a library must define */
     bool by_call;  /* undefined: a JUMP_SLOT refers to it, bound at the first call unless BIND_NOW */
 };
 

@@ -112,6 +112,7 @@ static bool next_component(struct walker *w, char *name, size_t size, long *link
             continue;
         }
         snprintf(name, size, "%.*s", (int)(length < size ? length : size - 1), s);
+        w->slash = false;
         top->at = (size_t)(s - top->text) + length;
         *link = top->link;
         return true;

@@ -1,0 +1,449 @@
+/* Loading a program in the mind: _dl_map_object_deps() of elf/dl-deps.c and dl_main() of elf/rtld.c; for musl
+ * load_deps() and load_preload() of ldso/dynlink.c. */
+#include "load.h"
+
+#include "alloc.h"
+#include "loader.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_OBJECTS = 10000 };
+
+struct object_more *more_of(const struct load *load, const struct object *object)
+{
+    return load->priv->more[object->index];
+}
+
+const char *load_env(const struct load *load, const char *name)
+{
+    const char *value = NULL;
+    size_t n = strlen(name);
+
+    for (char **e = load->priv->env; e && *e; e++) /* the last one counts, as in process_envvars() */
+        if (!strncmp(*e, name, n) && (*e)[n] == '=')
+            value = *e + n + 1;
+    return value;
+}
+
+struct fault *fault_add(struct load *load, enum fault_kind kind, const struct object *subject, size_t batch)
+{
+    struct fault **slot = array_add(&load->faults, &load->fault_count, &load->priv->fault_capacity, sizeof *slot);
+
+    *slot = xcalloc(1, sizeof **slot);
+    (*slot)->kind = kind;
+    (*slot)->subject = subject;
+    (*slot)->batch = batch;
+    (*slot)->search = (struct search){.found = -1, .fault = -1};
+    return *slot;
+}
+
+static void add_name(const struct load *load, const struct object *object, const char *name)
+{
+    struct object_more *more = more_of(load, object);
+    char **slot;
+
+    for (size_t i = 0; i < more->name_count; i++)
+        if (!strcmp(more->names[i], name))
+            return;
+    slot = array_add(&more->names, &more->name_count, &more->name_capacity, sizeof *slot);
+    *slot = xstrdup(name);
+}
+
+/* The place in load->objects. ELF's reference passes to the object. */
+static void place_object(struct load *load, struct object *object)
+{
+    struct load_private *priv = load->priv;
+    struct object **slot = array_add(&load->objects, &load->object_count, &priv->object_capacity, sizeof *slot);
+    struct object_more **more = array_add(&priv->more, &priv->more_count, &priv->more_capacity, sizeof *more);
+
+    object->index = load->object_count - 1;
+    *slot = object;
+    *more = xcalloc(1, sizeof **more);
+    (*more)->dev = object->elf->st.st_dev;
+    (*more)->ino = object->elf->st.st_ino;
+}
+
+static struct object *new_object(const char *path, const struct elffile *elf, enum object_why why, size_t batch)
+{
+    struct object *object = xcalloc(1, sizeof *object);
+
+    object->path = xstrdup(path);
+    object->elf = elf;
+    object->why = why;
+    object->batch = batch;
+    object->search = (struct search){.found = -1, .fault = -1};
+    return object;
+}
+
+/* The loader is in memory from the start, but in the list only from where something needs it on. */
+static struct object *place_interp(struct load *load, const char *asked_as)
+{
+    struct object *interp = load->priv->interp;
+
+    if (!load->priv->interp_placed) {
+        load->priv->interp_placed = true;
+        interp->asked_as = asked_as;
+        place_object(load, interp);
+    }
+    return interp;
+}
+
+static bool is_interp(const struct load *load, const char *name)
+{
+    const struct object *interp = load->priv->interp;
+
+    if (load->family == LOADER_MUSL)
+        return musl_is_own_name(name) || !strcmp(name, interp->path);
+    return !strcmp(name, interp->path) || (interp->elf->soname && !strcmp(name, interp->elf->soname));
+}
+
+static bool answers_to(const struct load *load, const struct object *object, const char *name)
+{
+    const struct object_more *more = more_of(load, object);
+
+    if (more->removed)
+        return false;
+    for (size_t i = 0; i < more->name_count; i++)
+        if (!strcmp(more->names[i], name))
+            return true;
+    return load->family == LOADER_GLIBC && object->elf->soname && !strcmp(object->elf->soname, name);
+}
+
+struct object *loaded_by_name(const struct load *load, const char *name)
+{
+    if (load->priv->interp && is_interp(load, name))
+        return load->priv->interp;
+    for (size_t i = 0; i < load->object_count; i++)
+        if (answers_to(load, load->objects[i], name))
+            return load->objects[i];
+    return NULL;
+}
+
+static struct object *loaded_by_file(const struct load *load, const struct elffile *elf)
+{
+    for (size_t i = 1; i < load->object_count; i++) {
+        const struct object_more *more = load->priv->more[i];
+
+        if (!more->removed && load->objects[i] != load->priv->interp && more->ino == elf->st.st_ino &&
+            more->dev == elf->st.st_dev)
+            return load->objects[i];
+    }
+    return NULL;
+}
+
+static void name_object(const struct load *load, const struct object *object, const char *asked)
+{
+    if (load->family == LOADER_MUSL) { /* only what was found by a search has a short name, that of its file */
+        if (!strchr(asked, '/'))
+            add_name(load, object, path_base(object->path));
+        return;
+    }
+    add_name(load, object, object->path);
+    add_name(load, object, asked);
+}
+
+/* One library: already there, found and added, or a fault. */
+static struct object *load_one(struct load *load, const char *name, struct object *loader, enum object_why why,
+                               size_t batch)
+{
+    struct object *object = loaded_by_name(load, name);
+    const struct object *asker = loader ? loader : load->objects[0];
+    struct search search;
+
+    if (object == load->priv->interp && object)
+        return place_interp(load, name);
+    if (object)
+        return object;
+    find_library(load, name, asker, 0, why == OBJECT_PRELOAD ? FIND_PRELOAD : 0, &search);
+    if (search.found < 0 || load->object_count >= MAX_OBJECTS) {
+        struct fault *fault = fault_add(load, FAULT_NOT_FOUND, asker, batch);
+
+        fault->search = search;
+        fault->name = fault->search.name;
+        fault->warning = why == OBJECT_PRELOAD;
+        return NULL;
+    }
+
+    struct candidate *c = &search.places[search.found];
+    object = loaded_by_file(load, c->elf);
+    if (object) {
+        name_object(load, object, name);
+        search_deinit(&search);
+        return object;
+    }
+    object = new_object(c->path, c->elf, why, batch);
+    object->origin = c->origin;
+    object->loader = why == OBJECT_PRELOAD ? NULL : loader;
+    c->elf = NULL; /* its reference is the object's now */
+    object->search = search;
+    object->asked_as = object->search.name;
+    place_object(load, object);
+    name_object(load, object, name);
+    return object;
+}
+
+static void add_dep(const struct load *load, const struct object *object, struct object *dep)
+{
+    struct object_more *more = more_of(load, object);
+    struct object **slot = array_add(&more->deps, &more->dep_count, &more->dep_capacity, sizeof *slot);
+
+    *slot = dep;
+}
+
+/* Breadth first: load->objects is the queue. */
+static void load_dependencies(struct load *load, size_t first, size_t batch)
+{
+    for (size_t i = first; i < load->object_count; i++) {
+        struct object *object = load->objects[i];
+
+        if (object->why == OBJECT_INTERP)
+            continue;
+        for (size_t k = 0; k < object->elf->needed_count; k++) {
+            const char *name = object->elf->needed[k];
+            CLEANUP_FREE char *expanded =
+                strchr(name, '$') && load->family == LOADER_GLIBC ? dirs_expand(load, object, name) : NULL;
+            struct object *dep;
+
+            if (!*name)
+                continue;
+            dep = load_one(load, expanded ? expanded : name, object, OBJECT_NEEDED, batch);
+            if (dep)
+                add_dep(load, object, dep);
+        }
+    }
+}
+
+static void group_add(struct group *group, struct object *object)
+{
+    struct object **slot;
+
+    for (size_t i = 0; i < group->count; i++)
+        if (group->objects[i] == object)
+            return;
+    slot = array_add(&group->objects, &group->count, &group->capacity, sizeof *slot);
+    *slot = object;
+}
+
+static struct group *group_new(struct load *load)
+{
+    return array_add(&load->priv->groups, &load->priv->group_count, &load->priv->group_capacity,
+                     sizeof *load->priv->groups);
+}
+
+static void group_follow(const struct load *load, struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const struct object_more *more = more_of(load, group->objects[i]);
+
+        for (size_t k = 0; k < more->dep_count; k++)
+            group_add(group, more->deps[k]);
+    }
+}
+
+static void preload_names(struct load *load, const char *text, const char *separators)
+{
+    for (const char *s = text + strspn(text, separators); *s; s += strspn(s, separators)) {
+        size_t n = strcspn(s, separators);
+        CLEANUP_FREE char *name = xstrndup(s, n);
+
+        s += n;
+        if (load->priv->secure && strchr(name, '/')) /* dso_name_valid_for_suid() of elf/rtld.c */
+            continue;
+        load_one(load, name, NULL, OBJECT_PRELOAD, 0);
+    }
+}
+
+/* /etc/ld.so.preload is glibc's alone; a '#' begins a comment there. */
+static void preload_file(struct load *load)
+{
+    CLEANUP_CLOSE int fd = path_open(load->priv->root, "/etc/ld.so.preload");
+    char text[65536];
+    ssize_t n;
+
+    if (fd < 0 || (n = read(fd, text, sizeof text - 1)) <= 0)
+        return;
+    text[n] = '\0';
+    for (char *hash = strchr(text, '#'); hash; hash = strchr(hash, '#'))
+        while (*hash && *hash != '\n')
+            *hash++ = ' ';
+    preload_names(load, text, ": \t\n");
+}
+
+static void load_preloads(struct load *load)
+{
+    const char *env = load_env(load, "LD_PRELOAD");
+
+    if (load->family == LOADER_MUSL) {
+        if (env && !load->priv->secure)
+            preload_names(load, env, ": \t\n\v\f\r");
+        return;
+    }
+    if (env)
+        preload_names(load, env, " :");
+    preload_file(load);
+}
+
+/* PT_INTERP: the kernel opens it, and says ENOENT of the program where it is not there (execve(2)). */
+static bool load_interp(struct load *load)
+{
+    struct load_private *priv = load->priv;
+    struct place place = {.path = load->objects[0]->elf->interp, .origin = ORIGIN_DIRECT};
+    struct search search = {.name = xstrdup(place.path), .found = -1, .fault = -1};
+    int error;
+    bool usable;
+
+    place_try(load, &place, &search, &error);
+    load->interp = xstrdup(search.places[0].path);
+    usable = search.found == 0;
+    if (usable) {
+        traits_read(priv->root, search.places[0].elf, search.places[0].walk.final, &priv->traits);
+        search.places[0].elf = NULL;
+        load->family = priv->traits.family;
+        priv->interp = new_object(load->interp, elffile_get(priv->root, load->interp), OBJECT_INTERP, 0);
+        search_deinit(&search);
+        return true;
+    }
+    load->family = strstr(load->interp, "ld-musl") ? LOADER_MUSL : LOADER_GLIBC;
+    struct fault *fault = fault_add(load, FAULT_INTERP, load->objects[0], 0);
+    search_settle(&search);
+    fault->search = search;
+    fault->name = fault->search.name;
+    return false;
+}
+
+static void prepare_lists(struct load *load)
+{
+    struct load_private *priv = load->priv;
+    const char *env = priv->secure ? NULL : load_env(load, "LD_LIBRARY_PATH");
+
+    if (load->family != LOADER_GLIBC)
+        return;
+    if (env && *env)
+        dirs_fill(load, &priv->env_list, env, ":;", NULL);
+    dirs_defaults(load, &priv->default_list);
+    priv->cache = ldcache_read(priv->root);
+}
+
+static void load_startup(struct load *load)
+{
+    struct group *global;
+
+    prepare_lists(load);
+    load_preloads(load);
+    load_dependencies(load, 0, 0);
+    if (load->family == LOADER_MUSL)
+        place_interp(load, load->interp);
+    global = group_new(load);
+    for (size_t i = 0; i < load->object_count; i++)
+        group_add(global, load->objects[i]);
+    check_versions(load, 0, 0);
+    check_symbols(load, 0, 0, load_env(load, "LD_BIND_NOW") && *load_env(load, "LD_BIND_NOW"));
+}
+
+static struct cred *copy_cred(const struct cred *cred)
+{
+    struct cred *copy = cred ? xmemdup(cred, sizeof *cred) : NULL;
+
+    if (copy)
+        copy->groups = xmemdup(cred->groups, cred->group_count * sizeof *cred->groups);
+    return copy;
+}
+
+static struct load_private *private_new(const struct load_request *request)
+{
+    struct load_private *priv = xcalloc(1, sizeof *priv);
+    size_t n = 0;
+
+    priv->root = xstrdup(request->root ? request->root : "");
+    priv->program = xstrdup(request->program);
+    priv->cwd = xstrdup(request->cwd ? request->cwd : "/");
+    while (request->env && request->env[n])
+        n++;
+    priv->env = xcalloc(n + 1, sizeof *priv->env);
+    for (size_t i = 0; i < n; i++)
+        priv->env[i] = xstrdup(request->env[i]);
+    priv->secure = request->secure;
+    priv->cred = copy_cred(request->cred);
+    return priv;
+}
+
+int load_create(const struct load_request *request, struct load **ret, struct err *err)
+{
+    struct load *load;
+    struct object *program;
+
+    *ret = NULL;
+    if (!request->program || request->program[0] != '/')
+        return err_set(err, "the program to load must be an absolute path, not '%s'",
+                       request->program ? request->program : "");
+    load = xcalloc(1, sizeof *load);
+    load->priv = private_new(request);
+    load->family = LOADER_NONE;
+    program = new_object(request->program, elffile_get(load->priv->root, request->program), OBJECT_MAIN, 0);
+    place_object(load, program);
+    *ret = load;
+    if (program->elf->state != ELFFILE_OK)
+        fault_add(load, FAULT_PROGRAM, program, 0)->name = program->path;
+    else if (program->elf->interp && load_interp(load))
+        load_startup(load);
+    if (!load->priv->group_count)
+        group_add(group_new(load), program);
+    return 0;
+}
+
+static bool batch_failed(const struct load *load, size_t batch)
+{
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (load->faults[i]->batch == batch && !load->faults[i]->warning && !load->faults[i]->lazy)
+            return true;
+    return false;
+}
+
+size_t load_dlopen(struct load *load, const char *file, const struct object *caller, bool now)
+{
+    size_t first = load->object_count, batch = ++load->batches;
+    struct group *group = group_new(load);
+    struct object *object = NULL;
+
+    if (load->priv->interp) /* nothing was loaded, so nothing can call */
+        object =
+            load_one(load, file, caller ? (struct object *)(uintptr_t)caller : load->objects[0], OBJECT_DLOPEN, batch);
+    load_dependencies(load, first, batch);
+    if (object) {
+        group_add(group, object);
+        group_follow(load, group);
+    }
+    check_versions(load, first, batch);
+    check_symbols(load, first, batch, now);
+    if (batch_failed(load, batch))
+        for (size_t i = first; i < load->object_count; i++)
+            load->priv->more[i]->removed = load->objects[i] != load->priv->interp;
+    return batch;
+}
+
+struct object *load_find(const struct load *load, const char *path)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < load->object_count; i++)
+        if (!strcmp(load->objects[i]->path, path))
+            return load->objects[i];
+    if (path_stat(load->priv->root, path, &st))
+        return NULL;
+    for (size_t i = 0; i < load->object_count; i++)
+        if (load->priv->more[i]->ino == st.st_ino && load->priv->more[i]->dev == st.st_dev)
+            return load->objects[i];
+    return NULL;
+}
+
+void load_search(const struct load *load, const char *name, const struct object *object, unsigned ignore,
+                 struct search *ret)
+{
+    if (load->priv->interp)
+        find_library(load, name, object ? object : load->objects[0], ignore, 0, ret);
+    else
+        *ret = (struct search){.name = xstrdup(name), .found = -1, .fault = -1};
+}

@@ -1,0 +1,129 @@
+/* What the files of the shadow loader share (load.c, dirs.c, place.c, scope.c, ldcache.c, loaderfile.c, musl.c). Not
+ * for others: load.h is the way in. */
+#ifndef GLIBCTRACE_PROBES_LOADER_H
+#define GLIBCTRACE_PROBES_LOADER_H
+
+#include "load.h"
+
+/* What is in one loader file: features that are found in it, never a version number. */
+struct loader_traits {
+    enum loader_family family;
+    const struct elffile *elf; /* owned */
+    char **system_dirs;        /* with a slash at the end, in the loader's order */
+    size_t system_dir_count;
+    char *lib;            /* $LIB */
+    const char *platform; /* $PLATFORM, or NULL */
+    bool isa_check;       /* refuses objects whose x86 ISA level this processor lacks (2.33 and later) */
+    bool kernel_check;    /* passes over objects whose .note.ABI-tag asks for a newer kernel */
+    unsigned cpu_level;   /* x86-64-vN of this machine; 0 where the files are for another machine */
+    char **subdirs;       /* tried below every directory, best first; "" is the last; each with a slash at the end */
+    size_t subdir_count;
+    char **hwcaps; /* names below glibc-hwcaps/, best first, for ld.so.cache */
+    size_t hwcap_count;
+};
+
+void traits_read(const char *root, const struct elffile *loader, const char *interp, struct loader_traits *ret);
+void traits_deinit(struct loader_traits *traits);
+
+/* /etc/ld.so.cache, read whole and checked; NULL where there is none that can be used. */
+struct ldcache;
+struct ldcache *ldcache_read(const char *root);
+void ldcache_free(struct ldcache *cache);
+/* The one path that glibc takes from it for NAME, or NULL. The string lives as long as CACHE. */
+const char *ldcache_find(const struct ldcache *cache, const char *name, const struct loader_traits *traits,
+                         const struct elffile *model);
+
+enum dir_status { DIR_UNKNOWN, DIR_EXISTS, DIR_MISSING };
+
+/* A directory of a search list. One text is one directory in all lists, so that what was learned of it stays known. */
+struct search_dir {
+    char *path;              /* with a slash at the end; "" for the working directory */
+    char *entry;             /* as it was written where it was met first */
+    enum dir_status *status; /* one for each of traits.subdirs */
+};
+
+struct dir_list {
+    struct search_dir **dirs;
+    size_t count, capacity;
+    bool ready;
+};
+
+/* What is known of an object beside struct object. */
+struct object_more {
+    struct dir_list rpath, runpath;
+    char **names; /* every name that it answers to (l_name, l_libname) */
+    size_t name_count, name_capacity;
+    struct object **deps;
+    size_t dep_count, dep_capacity;
+    uint64_t dev, ino;
+    char *origin; /* $ORIGIN, or NULL: not computed yet */
+    bool removed; /* its dlopen failed: unmapped again, it answers to no name any more */
+};
+
+struct group { /* a dlopen's own scope, in lookup order */
+    struct object **objects;
+    size_t count, capacity;
+};
+
+struct load_private {
+    char *root, *program, *cwd;
+    char **env;
+    bool secure;
+    struct cred *cred;
+    struct loader_traits traits;
+    struct search_dir **dirs;
+    size_t dir_count, dir_capacity;
+    struct dir_list env_list, default_list;
+    struct ldcache *cache;
+    struct object_more **more; /* by object->index */
+    size_t more_count, more_capacity;
+    size_t object_capacity, fault_capacity;
+    struct object *interp; /* placed in load->objects once something needs it */
+    bool interp_placed;
+    struct group *groups; /* [0]: the global scope; [n]: of the nth dlopen */
+    size_t group_count, group_capacity;
+};
+
+struct object_more *more_of(const struct load *load, const struct object *object);
+const char *load_env(const struct load *load, const char *name); /* its value, or NULL */
+
+/* dirs.c: search lists. TEXT is split at any of SEPARATORS, its tokens are expanded for OBJECT (NULL: the program). */
+void dirs_fill(const struct load *load, struct dir_list *list, const char *text, const char *separators,
+               const struct object *object);
+void dirs_defaults(const struct load *load, struct dir_list *list);
+void dir_list_deinit(struct dir_list *list);
+/* $ORIGIN, $LIB and $PLATFORM put in; malloced; NULL where the text must not be used. */
+char *dirs_expand(const struct load *load, const struct object *object, const char *text);
+
+/* place.c: what stands at one place, and may it be taken. */
+enum verdict { VERDICT_TAKEN, VERDICT_PASSED, VERDICT_ENDS };
+struct place {
+    const char *path;
+    enum search_origin origin;
+    const char *origin_of;
+    const char *entry;
+    bool must_be_suid; /* LD_PRELOAD with AT_SECURE */
+};
+/* Looks and appends a candidate to SEARCH unless QUIET and nothing is there. *ERROR: what errno is then in the loader.
+ */
+enum verdict place_try(const struct load *load, const struct place *place, struct search *search, int *error);
+void place_drop_last(struct search *search); /* takes the last candidate back */
+void search_settle(struct search *search);   /* sets .fault where nothing was found */
+
+/* find.c (glibc) and musl.c: the search for one name. MODE_PRELOAD: __RTLD_SECURE. */
+enum { FIND_PRELOAD = 1 };
+void find_library(const struct load *load, const char *name, const struct object *loader, unsigned ignore, int mode,
+                  struct search *ret);
+void musl_find_library(const struct load *load, const char *name, const struct object *loader, unsigned ignore,
+                       struct search *ret);
+bool musl_is_own_name(const char *name); /* libc, libpthread, … are the loader itself */
+
+/* load.c: the loaded object that answers to NAME, or NULL; no search. */
+struct object *loaded_by_name(const struct load *load, const char *name);
+
+/* scope.c: faults that come after loading. From FIRST on, objects are new. */
+void check_versions(struct load *load, size_t first, size_t batch);
+void check_symbols(struct load *load, size_t first, size_t batch, bool now);
+struct fault *fault_add(struct load *load, enum fault_kind kind, const struct object *subject, size_t batch);
+
+#endif
