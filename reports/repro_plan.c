@@ -1,6 +1,7 @@
 /* What a reproduction holds. */
 #include "repro_plan.h"
 
+#include "repro_trim.h"
 #include "stub.h"
 
 #include <probes/alloc.h>
@@ -23,170 +24,13 @@ bool repro_name_fits(const char *name)
            strlen(name) <= 255;
 }
 
-/* ---- who is asked for by which name ---- */
-
-/* A name that holds a slash is asked for as a path; what counts here is its last component. */
-static bool answers_to(const struct mini_object *object, const char *asked)
-{
-    const char *base = path_base(asked);
-
-    return same(object->name, base) || same(object->soname, base);
-}
-
-static const struct mini_object *find(const struct scenario *scenario, const char *asked)
-{
-    for (size_t i = 0; i < scenario->object_count; i++)
-        if (answers_to(scenario->objects[i], asked))
-            return scenario->objects[i];
-    return NULL;
-}
-
-static bool asks_for(const struct mini_object *object, const char *name)
-{
-    for (size_t i = 0; i < object->needed.n; i++)
-        if (same(path_base(object->needed.v[i]), name))
-            return true;
-    return false;
-}
-
-static bool anyone_asks_for(const struct scenario *scenario, const char *name)
-{
-    for (size_t i = 0; i < scenario->object_count; i++)
-        if (asks_for(scenario->objects[i], name))
-            return true;
-    return false;
-}
-
-/* The name of OBJECT's file: that by which it is asked for. */
-static const char *file_name(const struct scenario *scenario, const struct mini_object *object)
-{
-    if (object->soname && !anyone_asks_for(scenario, object->name) && anyone_asks_for(scenario, object->soname) &&
-        repro_name_fits(object->soname))
-        return object->soname;
-    return object->name;
-}
-
-/* musl's loader takes these names for itself and loads no file (load_library in ldso/dynlink.c). */
-static bool is_musl_itself(const struct scenario *scenario, const struct mini_object *object)
-{
-    static const char *const names[] = {"libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet."};
-    const char *interp = scenario->objects[0]->interp;
-
-    if (!interp || strncmp(path_base(interp), "ld-musl", 7) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(object->name, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
-/* ---- what the failure does not need is left out ---- */
-
-static bool defines_version(const struct mini_object *object, const char *version)
-{
-    for (size_t i = 0; i < object->def_count; i++)
-        if (same(object->defs[i].name, version))
-            return true;
-    return false;
-}
-
-static bool defines(const struct mini_object *object, const struct mini_symbol *symbol)
-{
-    for (size_t i = 0; i < object->defined_count; i++)
-        if (same(object->defined[i].name, symbol->name) &&
-            (!symbol->version || same(object->defined[i].version, symbol->version)))
-            return true;
-    return false;
-}
-
-/* Whether a need of VERSION in FILE belongs in the reproduction: FILE is part of it, and it either defines VERSION or
- * is what will be mended. Other missing versions are other causes, with reproductions of their own. */
-static bool keeps_version(const struct scenario *scenario, const char *file, const char *version)
-{
-    for (size_t i = 0; file && i < scenario->object_count; i++)
-        if (answers_to(scenario->objects[i], file) &&
-            (i == scenario->mend_object || defines_version(scenario->objects[i], version)))
-            return true;
-    return scenario->mended && file && answers_to(scenario->mended, file);
-}
-
-static bool has_need(const struct mini_object *object, const char *file, const char *version)
-{
-    for (size_t i = 0; i < object->need_count; i++)
-        if (same(object->needs[i].file, file) && same(object->needs[i].name, version))
-            return true;
-    return false;
-}
-
-static void copy_undefined(const struct scenario *scenario, const struct mini_object *object, struct mini_object *ret)
-{
-    for (size_t i = 0; i < object->undefined_count; i++) {
-        const struct mini_symbol *symbol = &object->undefined[i];
-        const char *file = symbol->file;
-
-        for (size_t j = 0; symbol->version && !file && j < object->need_count; j++)
-            if (same(object->needs[j].name, symbol->version))
-                file = object->needs[j].file;
-        if (!symbol->version || !file)
-            mini_object_undefined(ret, symbol->name, NULL, NULL);
-        else if (has_need(ret, file, symbol->version) || keeps_version(scenario, file, symbol->version))
-            mini_object_undefined(ret, symbol->name, symbol->version, file);
-    }
-}
-
-/* The name by which the stub asks for what the file at hand asked for as ASKED: a path becomes one in the reproduction
- * (the scripts' working directory is root/ or mended/). */
-static char *asked_as(const struct scenario *scenario, const struct mini_object *target, const char *asked)
-{
-    if (!strchr(asked, '/'))
-        return xstrdup(file_name(scenario, target));
-    return xasprintf("lib/%s", path_base(asked));
-}
-
-/* OBJECT without what is not part of the scenario: libraries that are not in it (of the system's, a stub wants none)
- * and what was wanted of them. */
-static struct mini_object *trimmed(const struct scenario *scenario, const struct mini_object *object)
-{
-    struct mini_object *copy = mini_object_copy(object);
-    struct mini_object *ret = mini_object_create(file_name(scenario, object));
-
-    ret->soname = steal_pointer(&copy->soname);
-    ret->interp = steal_pointer(&copy->interp);
-    ret->link_text = steal_pointer(&copy->link_text);
-    ret->program = copy->program;
-    ret->class = copy->class;
-    ret->data = copy->data;
-    ret->machine = copy->machine;
-    ret->defect = copy->defect;
-    ret->directory = copy->directory;
-    mini_object_destroy(copy);
-    for (size_t i = 0; i < object->needed.n; i++) {
-        const struct mini_object *target = find(scenario, object->needed.v[i]);
-        CLEANUP_FREE char *name = NULL;
-
-        if (!target || target == object)
-            continue;
-        name = asked_as(scenario, target, object->needed.v[i]);
-        mini_object_need(ret, name);
-    }
-    for (size_t i = 0; i < object->need_count; i++)
-        if (keeps_version(scenario, object->needs[i].file, object->needs[i].name))
-            mini_object_need_version(ret, object->needs[i].file, object->needs[i].name);
-    for (size_t i = 0; i < object->def_count; i++)
-        mini_object_define_version(ret, object->defs[i].name);
-    for (size_t i = 0; i < object->defined_count; i++)
-        mini_object_define(ret, object->defined[i].name, object->defined[i].version);
-    copy_undefined(scenario, object, ret);
-    return ret;
-}
-
 /* What was opened while running is needed by the program from the start: a stub calls nothing. */
 static void need_the_opened(const struct scenario *scenario, struct mini_object *program)
 {
     for (size_t i = 1; i < scenario->object_count; i++) {
-        const char *name = file_name(scenario, scenario->objects[i]);
+        const char *name = trim_file_name(scenario, scenario->objects[i]);
 
-        if (!anyone_asks_for(scenario, name) && !asks_for(program, name))
+        if (!trim_anyone_asks_for(scenario, name) && !trim_asks_for(program, name))
             mini_object_need(program, name);
     }
 }
@@ -200,16 +44,16 @@ static void satisfy(const struct plan *plan, struct mini_object *mended)
         const struct mini_object *asker = plan->files[i].object;
 
         for (size_t j = 0; j < asker->need_count; j++)
-            if (answers_to(mended, asker->needs[j].file))
+            if (trim_answers_to(mended, asker->needs[j].file))
                 mini_object_define_version(mended, asker->needs[j].name);
         for (size_t j = 0; j < asker->undefined_count; j++) {
             const struct mini_symbol *symbol = &asker->undefined[j];
             bool there = false;
 
-            if (symbol->file && !answers_to(mended, symbol->file))
+            if (symbol->file && !trim_answers_to(mended, symbol->file))
                 continue;
             for (size_t k = 0; k < plan->file_count && !there; k++)
-                there = plan->files[k].object->defect == MINI_SOUND && defines(plan->files[k].object, symbol);
+                there = plan->files[k].object->defect == MINI_SOUND && trim_defines(plan->files[k].object, symbol);
             if (!there)
                 mini_object_define(mended, symbol->name, symbol->version);
         }
@@ -231,9 +75,9 @@ static void add_mended_library(struct plan *plan, const struct mini_object *targ
     const struct scenario *scenario = plan->scenario;
     const struct mini_object *program = scenario->objects[0];
     const struct mini_object *model = scenario->mended ? scenario->mended : target;
-    struct mini_object *mended = trimmed(scenario, model);
-    const char *name = target ? file_name(scenario, target) : mended->name;
-    bool musl = target && is_musl_itself(scenario, target);
+    struct mini_object *mended = trim_object(scenario, model);
+    const char *name = target ? trim_file_name(scenario, target) : mended->name;
+    bool musl = target && trim_is_musl_itself(scenario, target);
 
     mended->defect = MINI_SOUND;
     mended->class = program->class;
@@ -246,7 +90,7 @@ static void add_mended_library(struct plan *plan, const struct mini_object *targ
         free(mended->soname);
         mended->soname = xstrdup(name);
     }
-    if (musl || (!target && !anyone_asks_for(scenario, name)))
+    if (musl || (!target && !trim_anyone_asks_for(scenario, name)))
         plan->control_preload = xasprintf("lib/%s", name);
     add_file(plan, mended, xasprintf("mended/lib/%s", name), "$ORIGIN/../../root/lib")->mended = true;
     plan->control_library_path = "lib";
@@ -256,7 +100,7 @@ static void add_mended_program(struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
     const struct mini_object *object = scenario->objects[0];
-    struct mini_object *mended = trimmed(scenario, scenario->mended ? scenario->mended : object);
+    struct mini_object *mended = trim_object(scenario, scenario->mended ? scenario->mended : object);
 
     mended->defect = MINI_SOUND;
     mended->program = true;
@@ -330,15 +174,15 @@ static int plan_load(struct plan *plan, struct err *err)
         struct mini_object *stub;
         char *path;
 
-        if (object->absent || (i && is_musl_itself(scenario, object)))
+        if (object->absent || (i && trim_is_musl_itself(scenario, object)))
             continue;
-        stub = trimmed(scenario, object);
+        stub = trim_object(scenario, object);
         stub->program = i == 0;
         if (i == 0) {
             need_the_opened(scenario, stub);
             path = xasprintf("root/%s", plan->program);
         } else {
-            path = xasprintf("root/%s/%s", directories[object->directory], file_name(scenario, object));
+            path = xasprintf("root/%s/%s", directories[object->directory], trim_file_name(scenario, object));
         }
         if (i && object->defect == MINI_NO_PERMISSION && !plan->forbidden)
             plan->forbidden = xstrdup(path + strlen("root/"));
