@@ -1,0 +1,395 @@
+#include "proc.h"
+
+#include "alloc.h"
+#include "elffile.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+enum {
+    STRINGS_LIMIT = 4 * 1024 * 1024, /* of argv and environment; the kernel's own limit is 6 MB (execve(2)) */
+    STATUS_LIMIT = 64 * 1024,        /* a process may be in 65,536 groups, but none is */
+    MAPS_LIMIT = 16 * 1024 * 1024,
+};
+
+char *proc_read(const char *path, size_t limit, size_t *size)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t have = 0, room = 4096;
+
+    if (fd < 0)
+        return NULL;
+    CLEANUP_FREE char *data = xmalloc(room + 1);
+    for (;;) {
+        ssize_t got = read(fd, data + have, room - have);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return NULL;
+        have += (size_t)got;
+        if (!got || have >= limit)
+            break;
+        if (have == room) {
+            room = room * 2 < limit ? room * 2 : limit;
+            data = xrealloc(data, room + 1);
+        }
+    }
+    data[have] = 0;
+    if (size)
+        *size = have;
+    return steal_pointer(&data);
+}
+
+static char *read_of(pid_t pid, const char *what, size_t limit, size_t *size)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
+    return proc_read(path, limit, size);
+}
+
+static char *link_of(pid_t pid, const char *what)
+{
+    char path[64], target[PATH_MAX];
+
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
+    ssize_t n = readlink(path, target, sizeof target);
+
+    return n > 0 && (size_t)n < sizeof target ? xstrndup(target, (size_t)n) : NULL;
+}
+
+/* The kernel spells these links as seen from the reader's root (d_path(), fs/d_path.c); taking the process's root off
+ * the front gives what the process itself would say. A path that is not below its root stays as it is. */
+static char *inside_root(pid_t pid, char *path)
+{
+    if (!path || path[0] != '/')
+        return path;
+    CLEANUP_FREE char *root = link_of(pid, "root");
+    size_t n = root ? strlen(root) : 0;
+
+    if (n > 1 && !strncmp(path, root, n) && (path[n] == '/' || !path[n])) {
+        char *inside = xstrdup(path[n] ? path + n : "/");
+
+        free(path);
+        return inside;
+    }
+    return path;
+}
+
+char *proc_cwd(pid_t pid)
+{
+    char *cwd = inside_root(pid, link_of(pid, "cwd"));
+
+    if (cwd && cwd[0] != '/') { /* "(unreachable)/…" */
+        free(cwd);
+        cwd = NULL;
+    }
+    return cwd;
+}
+
+char *proc_fd_path(pid_t pid, int fd)
+{
+    char what[32];
+
+    snprintf(what, sizeof what, "fd/%d", fd);
+    return inside_root(pid, link_of(pid, what));
+}
+
+static bool same_file(const char *path, pid_t pid, const char *what)
+{
+    struct stat ours, theirs;
+    char other[64];
+
+    snprintf(other, sizeof other, "/proc/%d/%s", (int)pid, what);
+    return !stat(path, &ours) && !stat(other, &theirs) && ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+}
+
+char *proc_root(pid_t pid)
+{
+    if (same_file("/proc/self/ns/mnt", pid, "ns/mnt") && same_file("/", pid, "root/"))
+        return xstrdup("");
+    return xasprintf("/proc/%d/root", (int)pid);
+}
+
+static char **split_strings(pid_t pid, const char *what)
+{
+    size_t size = 0, count = 0, cap = 0;
+    CLEANUP_FREE char *data = read_of(pid, what, STRINGS_LIMIT, &size);
+    char **v = NULL;
+
+    for (size_t at = 0; data && at < size; at += strlen(data + at) + 1)
+        *(char **)array_add(&v, &count, &cap, sizeof *v) = xstrdup(data + at);
+    array_add(&v, &count, &cap, sizeof *v);
+    return v;
+}
+
+static uint64_t auxv_word(const char *data, size_t size, unsigned word_size, size_t at)
+{
+    if (word_size == 4) {
+        uint32_t word = 0;
+
+        if (at + 4 <= size)
+            memcpy(&word, data + at, 4);
+        return word;
+    }
+    uint64_t word = 0;
+
+    if (at + 8 <= size)
+        memcpy(&word, data + at, 8);
+    return word;
+}
+
+struct auxv {
+    uint64_t base, phdr, entry;
+    bool secure;
+};
+
+static struct auxv auxv_read(pid_t pid, unsigned word_size)
+{
+    struct auxv ret = {0};
+    size_t size = 0;
+    CLEANUP_FREE char *data = read_of(pid, "auxv", 65536, &size);
+
+    for (size_t at = 0; data && at + 2 * word_size <= size; at += 2 * word_size) {
+        uint64_t value = auxv_word(data, size, word_size, at + word_size);
+
+        switch (auxv_word(data, size, word_size, at)) {
+        case AT_NULL:
+            return ret;
+        case AT_BASE:
+            ret.base = value;
+            break;
+        case AT_PHDR:
+            ret.phdr = value;
+            break;
+        case AT_ENTRY:
+            ret.entry = value;
+            break;
+        case AT_SECURE:
+            ret.secure = value;
+            break;
+        }
+    }
+    return ret;
+}
+
+/* The file mapped at BASE and the end of its last mapping in a row. PATH is malloced or NULL. */
+static uint64_t mapping_end(pid_t pid, uint64_t base, char **path)
+{
+    CLEANUP_FREE char *maps = read_of(pid, "maps", MAPS_LIMIT, NULL);
+    char *rest = NULL;
+    uint64_t last = 0;
+
+    *path = NULL;
+    for (char *line = maps ? strtok_r(maps, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+        unsigned long long start, end;
+        int name = 0;
+
+        if (sscanf(line, "%llx-%llx %*s %*s %*s %*s %n", &start, &end, &name) < 2 || !name)
+            continue;
+        if (!last && start <= base && base < end && line[name] == '/') {
+            *path = xstrdup(line + name);
+            last = end;
+        } else if (last && start == last && !strcmp(line + name, *path)) {
+            last = end;
+        } else if (last) {
+            break;
+        }
+    }
+    return last;
+}
+
+static void find_loader(struct proc_image *image, pid_t pid, const struct auxv *auxv)
+{
+    CLEANUP_FREE char *path = NULL;
+    uint64_t base = auxv->base;
+
+    if (!base) {
+        /* A static program, or ld.so itself run as a command: then it says so in its soname. */
+        CLEANUP_FREE char *root = proc_root(pid);
+        const struct elffile *elf = image->exe ? elffile_get(root, image->exe) : NULL;
+        bool is_loader = elf && elf->soname && !strncmp(elf->soname, "ld", 2);
+
+        if (elf)
+            elffile_put(elf);
+        if (!is_loader)
+            return;
+        base = auxv->phdr & ~(uint64_t)0xfff;
+    }
+    uint64_t end = mapping_end(pid, base, &path);
+
+    if (end) {
+        const char *name = path_base(path);
+
+        image->loader_base = base;
+        image->loader_end = end;
+        image->musl = !strncmp(name, "ld-musl", 7) || !strncmp(name, "libc.", 5);
+    }
+}
+
+static void identify(struct proc_image *image, pid_t pid)
+{
+    unsigned char ident[20];
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || pread(fd, ident, sizeof ident, 0) != sizeof ident || memcmp(ident, ELFMAG, SELFMAG))
+        return;
+    image->class = ident[EI_CLASS];
+    image->machine =
+        ident[EI_DATA] == ELFDATA2MSB ? (unsigned)(ident[18] << 8 | ident[19]) : (unsigned)(ident[19] << 8 | ident[18]);
+}
+
+int proc_image_read(pid_t pid, struct proc_image *ret)
+{
+    struct proc_status status;
+
+    *ret = (struct proc_image){0};
+    if (proc_status_read(pid, &status) < 0) {
+        ret->argv = xcalloc(1, sizeof *ret->argv);
+        ret->env = xcalloc(1, sizeof *ret->env);
+        return -1;
+    }
+    ret->cred = status.cred;
+    ret->exe = inside_root(pid, link_of(pid, "exe"));
+    ret->argv = split_strings(pid, "cmdline");
+    ret->env = split_strings(pid, "environ");
+    ret->cwd = proc_cwd(pid);
+    identify(ret, pid);
+    struct auxv auxv = auxv_read(pid, ret->class == ELFCLASS32 ? 4 : 8);
+
+    ret->secure = auxv.secure;
+    find_loader(ret, pid, &auxv);
+    return 0;
+}
+
+static void strings_free(char **v)
+{
+    for (size_t i = 0; v && v[i]; i++)
+        free(v[i]);
+    free(v);
+}
+
+void proc_image_deinit(struct proc_image *image)
+{
+    free(image->exe);
+    free(image->cwd);
+    free(image->cred.groups);
+    strings_free(image->argv);
+    strings_free(image->env);
+    *image = (struct proc_image){0};
+}
+
+static void read_groups(const char *text, struct cred *cred)
+{
+    size_t cap = 0;
+
+    for (char *end; *text && *text != '\n'; text = end) {
+        unsigned long group = strtoul(text, &end, 10);
+
+        if (end == text)
+            break;
+        *(gid_t *)array_add(&cred->groups, &cred->group_count, &cap, sizeof *cred->groups) = (gid_t)group;
+        end += strspn(end, " \t");
+    }
+}
+
+enum { CAPABILITY_DAC_OVERRIDE = 1 };
+
+static void read_status_line(const char *key, const char *value, struct proc_status *ret)
+{
+    if (!strcmp(key, "Name"))
+        snprintf(ret->name, sizeof ret->name, "%s", value);
+    else if (!strcmp(key, "State"))
+        ret->state = value[0];
+    else if (!strcmp(key, "Tgid"))
+        ret->group = atoi(value);
+    else if (!strcmp(key, "PPid"))
+        ret->parent = atoi(value);
+    else if (!strcmp(key, "TracerPid"))
+        ret->tracer = atoi(value);
+    else if (!strcmp(key, "Uid"))
+        sscanf(value, "%*u %*u %*u %u", &ret->cred.uid); /* real, effective, saved, file system */
+    else if (!strcmp(key, "Gid"))
+        sscanf(value, "%*u %*u %*u %u", &ret->cred.gid);
+    else if (!strcmp(key, "Groups"))
+        read_groups(value, &ret->cred);
+    else if (!strcmp(key, "VmSize"))
+        ret->kernel_thread = false;
+    else if (!strcmp(key, "CapEff"))
+        ret->cred.override = strtoull(value, NULL, 16) >> CAPABILITY_DAC_OVERRIDE & 1;
+    else if (!strcmp(key, "SigBlk"))
+        ret->blocked = strtoull(value, NULL, 16);
+    else if (!strcmp(key, "SigIgn"))
+        ret->ignored = strtoull(value, NULL, 16);
+    else if (!strcmp(key, "SigCgt"))
+        ret->caught = strtoull(value, NULL, 16);
+}
+
+int proc_status_read(pid_t pid, struct proc_status *ret)
+{
+    CLEANUP_FREE char *text = read_of(pid, "status", STATUS_LIMIT, NULL);
+    char *rest = NULL;
+
+    *ret = (struct proc_status){.kernel_thread = true};
+    if (!text)
+        return -1;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *colon = strchr(line, ':');
+
+        if (!colon)
+            continue;
+        *colon = 0;
+        read_status_line(line, colon + 1 + strspn(colon + 1, " \t"), ret);
+    }
+    if (ret->state == 'Z' || ret->state == 'X')
+        ret->kernel_thread = false; /* it has given its memory back already */
+    return 0;
+}
+
+void proc_status_deinit(struct proc_status *status)
+{
+    free(status->cred.groups);
+    status->cred.groups = NULL;
+}
+
+pid_t *proc_threads(pid_t pid, size_t *count)
+{
+    char path[64];
+    size_t cap = 0;
+    pid_t *threads = NULL;
+
+    *count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *directory = opendir(path);
+
+    if (!directory)
+        return NULL;
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (atoi(entry->d_name) > 0)
+            *(pid_t *)array_add(&threads, count, &cap, sizeof *threads) = atoi(entry->d_name);
+    closedir(directory);
+    return threads;
+}
+
+int proc_yama_scope(void)
+{
+    CLEANUP_FREE char *text = proc_read("/proc/sys/kernel/yama/ptrace_scope", 64, NULL);
+
+    return text ? atoi(text) : -1;
+}
+
+bool proc_capable(unsigned capability)
+{
+    CLEANUP_FREE char *text = proc_read("/proc/self/status", STATUS_LIMIT, NULL);
+    const char *line = text ? strstr(text, "\nCapEff:") : NULL;
+
+    return line && strtoull(line + 8, NULL, 16) >> capability & 1;
+}

@@ -1,0 +1,59 @@
+/* What /proc/PID tells of a process: its image, root, directory, credentials, threads and who traces it. Looks only;
+ * knowledge from proc(5). PID may be the number of any thread. Strings given back are malloced. */
+#ifndef GLIBCTRACE_PROBES_PROC_H
+#define GLIBCTRACE_PROBES_PROC_H
+
+#include "err.h"
+#include "path.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A program image in a process. proc_image_read() fills in what can be read and leaves the rest empty. */
+struct proc_image {
+    char *exe;   /* absolute, inside the process's root; NULL where it cannot be read (a kernel thread) */
+    char **argv; /* NULL-terminated, never NULL; bounded */
+    char **env;
+    char *cwd; /* absolute, inside the root; or NULL */
+    bool secure;
+    struct cred cred;
+    unsigned class, machine; /* ELFCLASS…, EM_… of the file that runs, 0 where unknown */
+    uint64_t loader_base, loader_end;
+    bool musl; /* the loader is musl's, which is its libc as well */
+};
+/* 0, or -1 where the process is not there any more. */
+int proc_image_read(pid_t pid, struct proc_image *ret);
+void proc_image_deinit(struct proc_image *image);
+
+/* The root of a process as a prefix to open its files with: "" where root and mount namespace are those of this
+ * process, else "/proc/PID/root". */
+char *proc_root(pid_t pid);
+/* Its working directory inside its root, or NULL. */
+char *proc_cwd(pid_t pid);
+/* What its descriptor FD is, inside its root where it is a path; or NULL. */
+char *proc_fd_path(pid_t pid, int fd);
+
+struct proc_status {
+    char name[64];
+    char state; /* R S D T t Z X I … */
+    pid_t group, parent, tracer;
+    bool kernel_thread; /* has no memory of its own */
+    struct cred cred;
+    uint64_t blocked, ignored, caught; /* signal sets, bit n-1 for signal n; blocked: of that thread */
+};
+/* 0, or -1 with errno set (ENOENT, ESRCH: there is no such process). */
+int proc_status_read(pid_t pid, struct proc_status *ret);
+void proc_status_deinit(struct proc_status *status);
+
+/* The threads of PID: malloced, *COUNT of them, NULL where there is no such process. */
+pid_t *proc_threads(pid_t pid, size_t *count);
+/* kernel.yama.ptrace_scope (Documentation/admin-guide/LSM/Yama.rst), or -1 where this kernel has no Yama. */
+int proc_yama_scope(void);
+/* Whether this process has CAP number CAPABILITY (capabilities(7)) in its effective set. */
+bool proc_capable(unsigned capability);
+/* A whole file of at most LIMIT bytes, NUL-terminated besides, or NULL with errno set. *SIZE may be NULL. */
+char *proc_read(const char *path, size_t limit, size_t *size);
+
+#endif

@@ -1,0 +1,165 @@
+/* x86-64: native calls, i386 calls (arch/x86/entry/syscalls/syscall_{64,32}.tbl of the kernel), x32 turned away. */
+#include "arch.h"
+
+#include <elf.h>
+#include <linux/audit.h>
+#include <sys/user.h>
+
+static const struct arch_abi abis[ABI_COUNT] = {
+    [ABI_NATIVE] = {AUDIT_ARCH_X86_64, "x86_64", 8, ELFCLASS64, EM_X86_64},
+    [ABI_COMPAT] = {AUDIT_ARCH_I386, "x86", 4, ELFCLASS32, EM_386},
+};
+
+static const struct arch_call calls[] = {
+    {ABI_NATIVE, "open", "open", 2},
+    {ABI_NATIVE, "openat", "openat", 257},
+    {ABI_NATIVE, "openat2", "openat2", 437},
+    {ABI_NATIVE, "creat", "creat", 85},
+    {ABI_NATIVE, "readlink", "readlink", 89},
+    {ABI_NATIVE, "readlinkat", "readlinkat", 267},
+    {ABI_NATIVE, "stat", "stat", 4},
+    {ABI_NATIVE, "lstat", "lstat", 6},
+    {ABI_NATIVE, "newfstatat", "newfstatat", 262},
+    {ABI_NATIVE, "statx", "statx", 332},
+    {ABI_NATIVE, "access", "access", 21},
+    {ABI_NATIVE, "faccessat", "faccessat", 269},
+    {ABI_NATIVE, "faccessat2", "faccessat2", 439},
+    {ABI_NATIVE, "mmap", "mmap", 9},
+    {ABI_NATIVE, "execve", "execve", 59},
+    {ABI_NATIVE, "execveat", "execveat", 322},
+    {ABI_NATIVE, "connect", "connect", 42},
+    {ABI_NATIVE, "chdir", "chdir", 80},
+    {ABI_NATIVE, "fchdir", "fchdir", 81},
+    {ABI_NATIVE, "chroot", "chroot", 161},
+    {ABI_NATIVE, "pivot_root", "pivot_root", 155},
+    {ABI_NATIVE, "unshare", "unshare", 272},
+    {ABI_NATIVE, "setns", "setns", 308},
+    {ABI_NATIVE, "clone", "clone", 56},
+    {ABI_NATIVE, "clone3", "clone3", 435},
+    {ABI_NATIVE, "fork", "fork", 57},
+    {ABI_NATIVE, "vfork", "vfork", 58},
+    {ABI_NATIVE, "exit", "exit", 60},
+    {ABI_NATIVE, "exit_group", "exit_group", 231},
+    {ABI_NATIVE, "inotify_init", "inotify_init", 253},
+    {ABI_NATIVE, "inotify_init1", "inotify_init1", 294},
+    {ABI_NATIVE, "inotify_add_watch", "inotify_add_watch", 254},
+    {ABI_NATIVE, "memfd_create", "memfd_create", 319},
+    {ABI_NATIVE, "prctl", "prctl", 157},
+    {ABI_NATIVE, "seccomp", "seccomp", 317},
+    {ABI_NATIVE, "ptrace", "ptrace", 101},
+    {ABI_NATIVE, "write", "write", 1},
+    {ABI_NATIVE, "writev", "writev", 20},
+    {ABI_NATIVE, "pwrite64", "pwrite64", 18},
+    {ABI_NATIVE, "sendmsg", "sendmsg", 46},
+    {ABI_COMPAT, "open", "open", 5},
+    {ABI_COMPAT, "openat", "openat", 295},
+    {ABI_COMPAT, "openat2", "openat2", 437},
+    {ABI_COMPAT, "creat", "creat", 8},
+    {ABI_COMPAT, "readlink", "readlink", 85},
+    {ABI_COMPAT, "readlinkat", "readlinkat", 305},
+    {ABI_COMPAT, "stat64", "stat64", 195},
+    {ABI_COMPAT, "lstat64", "lstat64", 196},
+    {ABI_COMPAT, "stat", "stat", 106},
+    {ABI_COMPAT, "lstat", "lstat", 107},
+    {ABI_COMPAT, "fstatat64", "fstatat64", 300},
+    {ABI_COMPAT, "statx", "statx", 383},
+    {ABI_COMPAT, "access", "access", 33},
+    {ABI_COMPAT, "faccessat", "faccessat", 307},
+    {ABI_COMPAT, "faccessat2", "faccessat2", 439},
+    {ABI_COMPAT, "mmap2", "mmap2", 192},
+    {ABI_COMPAT, "execve", "execve", 11},
+    {ABI_COMPAT, "execveat", "execveat", 358},
+    {ABI_COMPAT, "connect", "connect", 362},
+    {ABI_COMPAT, "chdir", "chdir", 12},
+    {ABI_COMPAT, "fchdir", "fchdir", 133},
+    {ABI_COMPAT, "chroot", "chroot", 61},
+    {ABI_COMPAT, "pivot_root", "pivot_root", 217},
+    {ABI_COMPAT, "unshare", "unshare", 310},
+    {ABI_COMPAT, "setns", "setns", 346},
+    {ABI_COMPAT, "clone", "clone", 120},
+    {ABI_COMPAT, "clone3", "clone3", 435},
+    {ABI_COMPAT, "fork", "fork", 2},
+    {ABI_COMPAT, "vfork", "vfork", 190},
+    {ABI_COMPAT, "exit", "exit", 1},
+    {ABI_COMPAT, "exit_group", "exit_group", 252},
+    {ABI_COMPAT, "inotify_init", "inotify_init", 291},
+    {ABI_COMPAT, "inotify_init1", "inotify_init1", 332},
+    {ABI_COMPAT, "inotify_add_watch", "inotify_add_watch", 292},
+    {ABI_COMPAT, "memfd_create", "memfd_create", 356},
+    {ABI_COMPAT, "prctl", "prctl", 172},
+    {ABI_COMPAT, "seccomp", "seccomp", 354},
+    {ABI_COMPAT, "ptrace", "ptrace", 26},
+    {ABI_COMPAT, "write", "write", 4},
+    {ABI_COMPAT, "writev", "writev", 146},
+    {ABI_COMPAT, "pwrite64", "pwrite64", 181},
+    {ABI_COMPAT, "sendmsg", "sendmsg", 370},
+};
+
+/* struct user_regs_struct of an i386 program, as PTRACE_GETREGSET gives it to a 64-bit tracer
+ * (arch/x86/include/asm/user_32.h of the kernel). */
+struct i386_registers {
+    uint32_t ebx, ecx, edx, esi, edi, ebp, eax, xds, xes, xfs, xgs, orig_eax, eip, xcs, eflags, esp, xss;
+};
+
+static int state(const struct iovec *registers, struct arch_state *ret)
+{
+    if (registers->iov_len == sizeof(struct user_regs_struct)) {
+        const struct user_regs_struct *r = registers->iov_base;
+
+        *ret = (struct arch_state){
+            .abi = ABI_NATIVE,
+            .number = r->orig_rax,
+            .args = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9},
+            .ret = (int64_t)r->rax,
+            .ip_addr = r->rip,
+            .sp_addr = r->rsp,
+        };
+        return 0;
+    }
+    if (registers->iov_len == sizeof(struct i386_registers)) {
+        const struct i386_registers *r = registers->iov_base;
+
+        *ret = (struct arch_state){
+            .abi = ABI_COMPAT,
+            .number = r->orig_eax,
+            .args = {r->ebx, r->ecx, r->edx, r->esi, r->edi, r->ebp},
+            .ret = (int32_t)r->eax,
+            .ip_addr = r->eip,
+            .sp_addr = r->esp,
+        };
+        return 0;
+    }
+    return -1;
+}
+
+static void set_first_argument(const struct iovec *registers, uint64_t value)
+{
+    if (registers->iov_len == sizeof(struct user_regs_struct))
+        ((struct user_regs_struct *)registers->iov_base)->rdi = value;
+    else
+        ((struct i386_registers *)registers->iov_base)->ebx = (uint32_t)value;
+}
+
+/* x32 shares AUDIT_ARCH_X86_64 and marks its numbers with __X32_SYSCALL_BIT. */
+static bool rejected(uint32_t audit, uint64_t number)
+{
+    return audit == AUDIT_ARCH_X86_64 && (number & 0x40000000u);
+}
+
+const struct arch arch_native = {
+    .abis = abis,
+    .calls = calls,
+    .call_count = sizeof calls / sizeof calls[0],
+    .state = state,
+    .set_first_argument = set_first_argument,
+    .rejected = rejected,
+};
+
+enum abi arch_abi_of(const struct arch *arch, uint32_t audit)
+{
+    enum abi abi = ABI_NATIVE;
+
+    while (abi < ABI_COUNT && arch->abis[abi].audit != audit)
+        abi++;
+    return abi;
+}

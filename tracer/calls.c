@@ -1,0 +1,140 @@
+#include "calls.h"
+
+#include <probes/alloc.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+
+/* Kernel names that older headers lack; values from include/uapi/linux/prctl.h and ptrace.h. */
+enum { OPTION_SET_SECCOMP = 22, OPTION_SET_NO_NEW_PRIVS = 38 };
+
+/* Rows of one name stand together and their conditions exclude each other. Descriptors and flags are ints: the upper
+ * half of the register is not theirs. */
+const struct call calls[] = {
+    {"open", CALL_PLAIN, true, {{0}}},
+    {"openat", CALL_PLAIN, true, {{0}}},
+    {"openat2", CALL_OPENAT2, true, {{0}}},
+    {"creat", CALL_PLAIN, true, {{0}}},
+    {"readlink", CALL_READLINK, true, {{0}}},
+    {"readlinkat", CALL_READLINK, true, {{0}}},
+    {"stat", CALL_PLAIN, true, {{0}}},
+    {"lstat", CALL_PLAIN, true, {{0}}},
+    /* With AT_EMPTY_PATH it is fstat(3): the file is open already, nothing can be missing. */
+    {"newfstatat", CALL_PLAIN, true, {{3, AT_EMPTY_PATH, 0}}},
+    {"stat64", CALL_PLAIN, true, {{0}}}, /* i386's names */
+    {"lstat64", CALL_PLAIN, true, {{0}}},
+    {"fstatat64", CALL_PLAIN, true, {{3, AT_EMPTY_PATH, 0}}},
+    {"statx", CALL_PLAIN, true, {{2, AT_EMPTY_PATH, 0}}},
+    {"access", CALL_PLAIN, true, {{0}}},
+    {"faccessat", CALL_PLAIN, true, {{0}}},
+    {"faccessat2", CALL_PLAIN, true, {{0}}},
+    /* Of files only. What the loader cannot map executable (a noexec mount) it reports without a reason, so that result
+     * is wanted; the address of plain data is not. */
+    {"mmap", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
+    {"mmap", CALL_PLAIN, false, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
+    {"mmap2", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
+    {"mmap2", CALL_PLAIN, false, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
+    {"execve", CALL_EXECVE, true, {{0}}},
+    {"execveat", CALL_EXECVEAT, true, {{0}}},
+    {"connect", CALL_CONNECT, true, {{0}}},
+    {"chdir", CALL_CHDIR, true, {{0}}},
+    {"fchdir", CALL_CHDIR, true, {{0}}},
+    {"chroot", CALL_ROOT, true, {{0}}},
+    {"pivot_root", CALL_ROOT, true, {{0}}},
+    {"unshare", CALL_ROOT, true, {{0}}},
+    {"setns", CALL_ROOT, true, {{0}}},
+    {"clone", CALL_CLONE, true, {{0}}},
+    {"clone3", CALL_CLONE3, true, {{0}}},
+    {"fork", CALL_CLONE, true, {{0}}},
+    {"vfork", CALL_CLONE, true, {{0}}},
+    {"exit", CALL_LEAVE, false, {{0}}},
+    {"exit_group", CALL_LEAVE, false, {{0}}},
+    {"inotify_init", CALL_PLAIN, true, {{0}}},
+    {"inotify_init1", CALL_PLAIN, true, {{0}}},
+    {"inotify_add_watch", CALL_PLAIN, true, {{0}}},
+    {"memfd_create", CALL_PLAIN, true, {{0}}},
+    {"prctl", CALL_RULES, true, {{0, 0xffffffff, OPTION_SET_SECCOMP}}},
+    {"prctl", CALL_RULES, true, {{0, 0xffffffff, OPTION_SET_NO_NEW_PRIVS}}},
+    {"seccomp", CALL_RULES, true, {{0, 0xfffffffe, 0}}}, /* SECCOMP_SET_MODE_STRICT, _FILTER: not the questions */
+    {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_TRACEME}}},
+    {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_ATTACH}}},
+    {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_SEIZE}}},
+    {"write", CALL_WRITE, false, {{0, 0xffffffff, 2}}},
+    {"writev", CALL_WRITEV, false, {{0, 0xffffffff, 2}}},
+    {"pwrite64", CALL_WRITE, false, {{0, 0xffffffff, 2}}},
+    {"sendmsg", CALL_SENDMSG, false, {{0, 0xffffffff, 2}}},
+};
+const size_t call_count = sizeof calls / sizeof calls[0];
+
+/* 0 is left out: a filter of the program's own may say SECCOMP_RET_TRACE with it. */
+enum { DATA_BASE = 0x6700 };
+
+uint16_t call_data(size_t index)
+{
+    return (uint16_t)(DATA_BASE + index);
+}
+
+const struct call *call_of_data(uint32_t data)
+{
+    size_t index = (size_t)data - DATA_BASE;
+
+    return index < call_count ? &calls[index] : NULL;
+}
+
+static short first_call(const char *row)
+{
+    for (size_t i = 0; i < call_count; i++)
+        if (!strcmp(calls[i].row, row))
+            return (short)(i + 1);
+    return 0;
+}
+
+void call_index_init(struct call_index *index, const struct arch *arch)
+{
+    *index = (struct call_index){0};
+    for (size_t i = 0; i < arch->call_count; i++) {
+        const struct arch_call *call = &arch->calls[i];
+        size_t *size = &index->size[call->abi];
+        short **first = &index->first[call->abi];
+
+        if ((size_t)call->number >= *size) {
+            size_t wanted = (size_t)call->number + 1;
+
+            *first = xreallocarray(*first, wanted, sizeof **first);
+            memset(*first + *size, 0, (wanted - *size) * sizeof **first);
+            *size = wanted;
+        }
+        (*first)[call->number] = first_call(call->row);
+    }
+}
+
+void call_index_deinit(struct call_index *index)
+{
+    for (size_t abi = 0; abi < ABI_COUNT; abi++)
+        free(index->first[abi]);
+}
+
+static bool holds(const struct call *call, const uint64_t args[6])
+{
+    for (size_t i = 0; i < sizeof call->conditions / sizeof call->conditions[0]; i++) {
+        const struct call_condition *condition = &call->conditions[i];
+
+        if ((args[condition->arg] & condition->mask) != condition->value)
+            return false;
+    }
+    return true;
+}
+
+const struct call *call_find(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6])
+{
+    if (abi >= ABI_COUNT || number >= index->size[abi] || !index->first[abi][number])
+        return NULL;
+    size_t first = (size_t)index->first[abi][number] - 1;
+
+    for (size_t i = first; i < call_count && !strcmp(calls[i].row, calls[first].row); i++)
+        if (holds(&calls[i], args))
+            return &calls[i];
+    return NULL;
+}

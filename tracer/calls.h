@@ -1,0 +1,58 @@
+/* Which system calls are of interest, decided by their arguments too, and how each is handled. One const table; the
+ * seccomp filter is made from it, and with plain syscall stops it is asked directly, so that both give the same
+ * events. */
+#ifndef GLIBCTRACE_TRACER_CALLS_H
+#define GLIBCTRACE_TRACER_CALLS_H
+
+#include "arch.h"
+
+#include <reports/syscall.h>
+
+enum call_kind {
+    CALL_PLAIN,    /* described wholly by its row */
+    CALL_OPENAT2,  /* flags lie in a struct open_how */
+    CALL_READLINK, /* the answer is a string */
+    CALL_CONNECT,  /* the argument is an address */
+    CALL_EXECVE,
+    CALL_EXECVEAT,
+    CALL_CHDIR,  /* changes the working directory */
+    CALL_ROOT,   /* changes the root or the mount namespace */
+    CALL_CLONE,  /* may make a thread or process */
+    CALL_CLONE3, /* its flags lie in memory */
+    CALL_WRITE,  /* to descriptor 2: an output event */
+    CALL_WRITEV,
+    CALL_SENDMSG,
+    CALL_RULES,  /* changes what calls the process may make */
+    CALL_PTRACE, /* it wants to be, or to have, a tracer */
+    CALL_LEAVE,  /* exit, exit_group: told at the exit stop, where the whole process stands */
+};
+
+struct call_condition {
+    unsigned arg;
+    uint64_t mask, value; /* holds where (args[arg] & mask) == value; a mask of 0 always holds */
+};
+
+struct call {
+    const char *row; /* in reports/syscall.h */
+    enum call_kind kind;
+    bool exit_stop; /* its result is wanted */
+    struct call_condition conditions[2];
+};
+
+extern const struct call calls[];
+extern const size_t call_count;
+
+/* What the filter puts into SECCOMP_RET_DATA for calls[INDEX], and back (NULL: not ours). */
+uint16_t call_data(size_t index);
+const struct call *call_of_data(uint32_t data);
+
+/* Finds the call of NUMBER under ABI with ARGS among the const table, for plain syscall stops. */
+struct call_index {
+    short *first[ABI_COUNT]; /* by number: 1 + index of the first call of that row; 0 where none is wanted */
+    size_t size[ABI_COUNT];
+};
+void call_index_init(struct call_index *index, const struct arch *arch);
+void call_index_deinit(struct call_index *index);
+const struct call *call_find(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6]);
+
+#endif

@@ -1,0 +1,236 @@
+/* From the registers of a standing thread to an event: at the entry what is asked (its strings may be changed or gone
+ * later), at the exit what came of it. */
+#include "state.h"
+
+#include <probes/alloc.h>
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+enum event_by decode_by(const struct task *task, uint64_t ip_addr)
+{
+    const struct space *space = task->group->space;
+
+    if (!space->known)
+        return BY_UNKNOWN;
+    return ip_addr >= space->loader_base && ip_addr < space->loader_end ? BY_LOADER : BY_PROGRAM;
+}
+
+static struct mem mem_of(struct session *session, const struct task *task, enum abi abi)
+{
+    session->memory.tid = task->tid;
+    return memory_mem(&session->memory, arch_native.abis[abi].word_size);
+}
+
+static void read_texts(const struct session *session, struct pending *pending, bool after, int64_t ret,
+                       const struct mem *mem)
+{
+    struct syscall_texts texts = {{0}};
+
+    if (!session->options->texts || pending->text[0])
+        return;
+    syscall_texts_format(pending->desc, pending->args, after, ret, mem, &texts);
+    memcpy(pending->text, texts.text, sizeof pending->text);
+}
+
+static void emit(struct session *session, struct task *task, bool returned, int64_t ret, bool failed,
+                 const char *result)
+{
+    const struct pending *pending = &task->pending;
+    struct event event = {.type = EVENT_SYSCALL};
+
+    event.syscall = (struct event_syscall){
+        .desc = pending->desc,
+        .string = pending->string,
+        .path = pending->path,
+        .argv = (const char *const *)pending->argv,
+        .result = result,
+        .flags = pending->flags,
+        .ret = returned ? (failed ? -1 : ret) : 0,
+        .error = returned && failed ? (int)-ret : 0,
+        .returned = returned,
+        .by = decode_by(task, pending->ip_addr),
+        .ip_addr = pending->ip_addr,
+    };
+    memcpy(event.syscall.args, pending->args, sizeof event.syscall.args);
+    memcpy(event.syscall.text, pending->text, sizeof event.syscall.text);
+    session_emit(session, task, &event);
+}
+
+static void emit_output(struct session *session, struct task *task, const struct call *call,
+                        const struct syscall_stop *stop)
+{
+    struct mem mem = mem_of(session, task, stop->abi);
+    struct event event = {.type = EVENT_OUTPUT};
+    size_t size, whole;
+    CLEANUP_FREE char *data = args_output(&mem, call, stop->args, &size, &whole);
+
+    if (!data)
+        return; /* the kernel will say EFAULT: nothing is written */
+    event.output = (struct event_output){
+        .fd = 2,
+        .data = data,
+        .size = size,
+        .whole = whole,
+        .by = decode_by(task, stop->ip_addr),
+    };
+    session_emit(session, task, &event);
+}
+
+/* A child made with CLONE_UNTRACED would run under the filter without a tracer and see ENOSYS for every call of
+ * interest (facts of seccomp(2), SECCOMP_RET_TRACE), so the flag is taken away for the time of the call. */
+static void refuse_untraced(struct task *task)
+{
+    struct pending *pending = &task->pending;
+
+    if (!(pending->clone_flags & CLONE_UNTRACED))
+        return;
+    uint64_t flags = pending->clone_flags & ~(uint64_t)CLONE_UNTRACED;
+
+    if (pending->call->kind == CALL_CLONE3) {
+        if (!ptrace_poke(task->tid, pending->args[0], flags))
+            pending->changed_addr = pending->args[0];
+    } else if (!ptrace_set_first_argument(task->tid, flags)) {
+        pending->changed_addr = 1;
+    }
+}
+
+static void restore_flags(struct task *task)
+{
+    const struct pending *pending = &task->pending;
+
+    if (!pending->changed_addr)
+        return;
+    if (pending->call->kind == CALL_CLONE3)
+        ptrace_poke(task->tid, pending->changed_addr, pending->clone_flags);
+    else
+        ptrace_set_first_argument(task->tid, pending->clone_flags);
+}
+
+static void begin(struct session *session, struct task *task, const struct call *call, const struct syscall_desc *desc,
+                  const struct arch_state *state)
+{
+    struct pending *pending = &task->pending;
+    struct mem mem = mem_of(session, task, state->abi);
+
+    pending_clear(pending);
+    pending->call = call;
+    pending->desc = desc;
+    pending->abi = state->abi;
+    pending->ip_addr = state->ip_addr;
+    memcpy(pending->args, state->args, sizeof pending->args);
+    args_read(session, task, &mem);
+    if (call->kind == CALL_CLONE || call->kind == CALL_CLONE3)
+        refuse_untraced(task);
+    /* A successful execve leaves no memory to read them from. */
+    if (call->kind == CALL_EXECVE || call->kind == CALL_EXECVEAT || !call->exit_stop)
+        read_texts(session, pending, false, 0, &mem);
+}
+
+bool decode_entry(struct session *session, struct task *task, const struct call *call, const struct syscall_stop *stop)
+{
+    const struct syscall_desc *desc = session->descs[call - calls];
+    struct arch_state state = {.abi = stop->abi, .ip_addr = stop->ip_addr};
+
+    if (call->kind == CALL_WRITE || call->kind == CALL_WRITEV || call->kind == CALL_SENDMSG) {
+        emit_output(session, task, call, stop);
+        return false;
+    }
+    if (!desc || stop->abi == ABI_FOREIGN || call->kind == CALL_LEAVE)
+        return false;
+    memcpy(state.args, stop->args, sizeof state.args);
+    begin(session, task, call, desc, &state);
+    if (call->exit_stop)
+        return true;
+    emit(session, task, false, 0, false, NULL);
+    pending_clear(&task->pending);
+    return false;
+}
+
+static void note_rules(struct session *session, struct task *task, const struct call *call)
+{
+    if (call->kind == CALL_PTRACE)
+        session_note(session, task,
+                     "asks for a tracer of its own (ptrace): refused by the kernel while glibctrace follows it");
+    else if (strcmp(call->row, "prctl") || (uint32_t)task->pending.args[0] == 22 /* PR_SET_SECCOMP */)
+        session_note(session, task, "has installed a seccomp filter of its own: calls that it refuses are not seen");
+}
+
+/* What a call that has succeeded changes for the events to come, or says. */
+static char *after_success(struct session *session, struct task *task, const struct mem *mem, int64_t ret)
+{
+    const struct pending *pending = &task->pending;
+    struct task *other, *next;
+
+    switch (pending->call->kind) {
+    case CALL_READLINK: {
+        int buffer = pending->desc->dirfd_arg >= 0 ? 2 : 1;
+        size_t n = ret > 0 && ret < 4096 ? (size_t)ret : 0;
+        char *link = xcalloc(1, n + 1);
+
+        mem_read(mem, pending->args[buffer], link, n);
+        return link;
+    }
+    case CALL_CHDIR:
+        task->place->stale = true;
+        break;
+    case CALL_ROOT:
+        /* pivot_root(2) moves others that stand at the old root, too. */
+        HASH_ITER(hh, session->tasks.by_tid, other, next)
+        if (other->place)
+            other->place->stale = true;
+        break;
+    case CALL_RULES:
+        note_rules(session, task, pending->call);
+        break;
+    default:
+        break;
+    }
+    return NULL;
+}
+
+/* ERESTARTSYS and its like (include/linux/errno.h of the kernel) never reach the program: the call is made again, and
+ * stops again. */
+static bool restarts(int64_t ret)
+{
+    return ret <= -512 && ret >= -516;
+}
+
+void decode_exit(struct session *session, struct task *task, int64_t ret, bool failed)
+{
+    struct pending *pending = &task->pending;
+    CLEANUP_FREE char *result = NULL;
+
+    if (!pending->call)
+        return;
+    restore_flags(task);
+    if (!(failed && restarts(ret))) {
+        struct mem mem = mem_of(session, task, pending->abi);
+
+        read_texts(session, pending, true, ret, &mem);
+        if (pending->call->kind == CALL_CONNECT)
+            result = args_address(&mem, pending->args[1], (uint32_t)pending->args[2]);
+        else if (!failed)
+            result = after_success(session, task, &mem, ret);
+        if (failed && pending->call->kind == CALL_PTRACE)
+            note_rules(session, task, pending->call);
+        emit(session, task, true, ret, failed, result);
+    }
+    pending_clear(pending);
+}
+
+void decode_leave(struct session *session, struct task *task, const struct arch_state *state)
+{
+    const struct call *call = call_find(&session->index, state->abi, state->number, state->args);
+    const struct syscall_desc *desc = call && call->kind == CALL_LEAVE ? session->descs[call - calls] : NULL;
+
+    if (!desc)
+        return;
+    begin(session, task, call, desc, state);
+    emit(session, task, false, 0, false, NULL);
+    if (decode_by(task, state->ip_addr) == BY_LOADER)
+        task->group->exit_by_loader = true;
+    pending_clear(&task->pending);
+}

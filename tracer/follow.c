@@ -1,0 +1,300 @@
+/* Life and death: processes and threads come to be, change their image and end, each told exactly once. */
+#include "state.h"
+
+#include <probes/alloc.h>
+#include <probes/proc.h>
+
+#include <elf.h>
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static void emit_process(struct session *session, const struct task *task, struct event_process process)
+{
+    struct event event = {.type = EVENT_PROCESS, .process = process};
+
+    session_emit(session, task, &event);
+}
+
+/* Reads the image of TASK's process and remembers what the tracer itself needs of it. */
+static void image_event(struct session *session, struct task *task, enum process_what what)
+{
+    struct group *group = task->group;
+    struct proc_image read;
+
+    if (proc_image_read(group->leader_left ? task->tid : group->pid, &read) < 0)
+        session->lost++;
+    group->abi = ABI_NATIVE;
+    while (group->abi < ABI_COMPAT && read.machine && read.machine != arch_native.abis[group->abi].machine)
+        group->abi++;
+    group->space->loader_base = read.loader_base;
+    group->space->loader_end = read.loader_end;
+    group->space->known = !read.musl;
+    const struct image image = {
+        .exe = read.exe,
+        .argv = (const char *const *)read.argv,
+        .env = (const char *const *)read.env,
+        .cwd = read.cwd,
+        .secure = read.secure,
+        .cred = read.cred,
+        .class = read.class,
+        .machine = read.machine,
+        .musl = read.musl,
+        .loader_base = read.loader_base,
+        .loader_end = read.loader_end,
+    };
+
+    emit_process(session, task, (struct event_process){.what = what, .image = &image});
+    proc_image_deinit(&read);
+}
+
+struct task *follow_first(struct session *session, pid_t pid, bool image)
+{
+    struct group *group = group_create(&session->tasks, pid, space_create());
+    struct task *task = task_create(&session->tasks, pid);
+
+    task_place(&session->tasks, task, group, place_read(pid));
+    session->processes++;
+    session->threads++;
+    if (image)
+        image_event(session, task, PROCESS_START);
+    else
+        emit_process(session, task, (struct event_process){.what = PROCESS_START});
+    return task;
+}
+
+static void new_thread(struct session *session, struct task *task, struct group *group, struct place *place)
+{
+    task_place(&session->tasks, task, group, place);
+    session->threads++;
+    emit_process(session, task, (struct event_process){.what = PROCESS_THREAD});
+}
+
+static void new_process(struct session *session, struct task *task, struct space *space, struct place *place,
+                        pid_t parent)
+{
+    struct group *group = group_create(&session->tasks, task->tid, space);
+
+    task_place(&session->tasks, task, group, place);
+    session->processes++;
+    session->threads++;
+    emit_process(session, task, (struct event_process){.what = PROCESS_START, .parent = parent});
+}
+
+static struct space *space_copy(const struct space *space)
+{
+    struct space *copy = space_create();
+
+    *copy = *space;
+    copy->references = 1;
+    return copy;
+}
+
+/* What clone(2) was asked to share; where its entry was not seen (just attached), what a thread or a fork would say. */
+static uint64_t flags_of(const struct task *creator, pid_t child)
+{
+    const struct pending *pending = &creator->pending;
+    struct proc_status status;
+    uint64_t flags = 0;
+
+    if (pending->call && (pending->call->kind == CALL_CLONE || pending->call->kind == CALL_CLONE3))
+        return pending->clone_flags;
+    if (!proc_status_read(child, &status) && status.group != child)
+        flags = CLONE_THREAD | CLONE_VM | CLONE_FS;
+    proc_status_deinit(&status);
+    return flags;
+}
+
+/* A first stop or an end that came before its creator's word. */
+static void catch_up(struct session *session, struct task *task)
+{
+    int status = task->held;
+
+    task->held = 0;
+    if (status)
+        loop_dispatch(session, task->tid, status);
+}
+
+void follow_clone(struct session *session, struct task *creator, pid_t child)
+{
+    struct task *task = task_find(&session->tasks, child);
+    uint64_t flags = flags_of(creator, child);
+
+    if (!task)
+        task = task_create(&session->tasks, child);
+    else if (task->group)
+        return; /* /proc told of it first */
+    if (flags & CLONE_THREAD) {
+        struct place *place = flags & CLONE_FS ? place_get(creator->place) : place_of_child(creator->place, child);
+
+        new_thread(session, task, creator->group, place);
+    } else {
+        struct space *space = creator->group->space;
+        struct group *parent = creator->group;
+
+        new_process(session, task, flags & CLONE_VM ? space_get(space) : space_copy(space),
+                    place_of_child(creator->place, child), parent->pid);
+        task->group->abi = parent->abi;
+        if (flags & (CLONE_NEWNS | CLONE_FS))
+            task->place->stale = true;
+    }
+    catch_up(session, task);
+}
+
+static void place_orphan(struct session *session, struct task *task)
+{
+    struct proc_status status;
+
+    if (proc_status_read(task->tid, &status) < 0) {
+        proc_status_deinit(&status);
+        task_destroy(&session->tasks, task);
+        return;
+    }
+    struct group *group = group_find(&session->tasks, status.group);
+
+    if (group && status.group != task->tid) {
+        new_thread(session, task, group, place_read(task->tid));
+    } else {
+        group = group_find(&session->tasks, status.parent);
+        new_process(session, task, group ? space_copy(group->space) : space_create(), place_read(task->tid),
+                    status.parent);
+        task->group->abi = group ? group->abi : ABI_NATIVE;
+    }
+    proc_status_deinit(&status);
+    catch_up(session, task);
+}
+
+void follow_orphans(struct session *session)
+{
+    struct task *task, *next;
+
+    if (!session->tasks.unplaced)
+        return;
+    HASH_ITER(hh, session->tasks.by_tid, task, next)
+    if (!task->group && task->held)
+        place_orphan(session, task);
+}
+
+struct task *follow_exec(struct session *session, pid_t tid)
+{
+    struct task *task = task_find(&session->tasks, tid);
+    unsigned long former = 0;
+
+    if (!ptrace_message(tid, &former) && (pid_t)former != tid) {
+        struct task *caller = task_find(&session->tasks, (pid_t)former);
+
+        if (caller && caller->group)
+            task = task_rename(&session->tasks, caller, tid);
+    }
+    if (!task || !task->group)
+        return task;
+    struct group *group = task->group;
+
+    if (session->recording)
+        decode_exit(session, task, 0, false);
+    pending_clear(&task->pending);
+    task->in_call = false;
+    group->leader_left = false;
+    space_put(group->space);
+    group->space = space_create();
+    if (group->pid == session->command)
+        session->executed = true;
+    if (session->recording)
+        image_event(session, task, PROCESS_EXEC);
+    return task;
+}
+
+static void tell_exiting(struct session *session, struct task *task, int status)
+{
+    struct group *group = task->group;
+
+    if (group->told_exiting)
+        return;
+    group->told_exiting = true;
+    emit_process(session, task,
+                 (struct event_process){
+                     .what = PROCESS_EXITING,
+                     .status = status,
+                     .by_loader = WIFEXITED(status) && group->exit_by_loader,
+                 });
+}
+
+void follow_exit_stop(struct session *session, struct task *task)
+{
+    struct group *group = task->group;
+    unsigned long status = 0;
+    struct arch_state state;
+
+    if (task->leaving)
+        return;
+    if (!ptrace_message(task->tid, &status))
+        group->exit_status = (int)status;
+    if (session->recording && WIFEXITED(group->exit_status) && !ptrace_state(task->tid, &state))
+        decode_leave(session, task, &state);
+    task->leaving = true;
+    if (!--group->running)
+        tell_exiting(session, task, group->exit_status);
+    if (task->tid == group->pid)
+        group->leader_left = true;
+}
+
+void follow_end(struct session *session, struct task *task, int status)
+{
+    struct group *group = task->group;
+    bool last = group->tasks == 1 || task->tid == group->pid;
+
+    if (last) {
+        tell_exiting(session, task, status);
+        emit_process(session, task, (struct event_process){.what = PROCESS_EXIT, .status = status});
+        if (group->pid == session->command)
+            session_command_ended(session, status);
+        group_destroy(&session->tasks, group);
+    } else {
+        task_destroy(&session->tasks, task);
+    }
+    follow_orphans(session);
+}
+
+/* Signals whose default action is to do nothing, to stop or to go on (signal(7)). */
+static bool harmless(int signal)
+{
+    return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT || signal == SIGSTOP ||
+           signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+static bool fatal(const struct task *task, int signal)
+{
+    struct proc_status status;
+
+    if (harmless(signal) || proc_status_read(task->tid, &status) < 0)
+        return false;
+    proc_status_deinit(&status);
+    /* A blocked one that is delivered all the same was forced by the kernel (force_sig(), kernel/signal.c), which also
+     * takes its handler away. */
+    return !((status.caught | status.ignored) >> (signal - 1) & 1);
+}
+
+void follow_signal(struct session *session, struct task *task, int signal)
+{
+    struct event event = {.type = EVENT_SIGNAL, .signal = {.signal = signal}};
+    struct arch_state state;
+    siginfo_t info;
+
+    if (!ptrace_signal_info(task->tid, &info)) {
+        event.signal.code = info.si_code;
+        if (info.si_code <= 0)
+            event.signal.sender = info.si_pid;
+        if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
+            event.signal.fault_addr = info.si_code > 0 ? (uint64_t)(uintptr_t)info.si_addr : 0;
+        if (task->group->pid == session->command) {
+            session->delivered = (struct signal_note){signal, event.signal.sender};
+            session->delivered_ns = clock_ns();
+        }
+    }
+    if (!session->recording)
+        return;
+    if (!harmless(signal) && !ptrace_state(task->tid, &state))
+        event.signal.ip_addr = state.ip_addr;
+    event.signal.fatal = fatal(task, signal);
+    session_emit(session, task, &event);
+}

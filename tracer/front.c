@@ -1,0 +1,147 @@
+#include "front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum what { ENDED, REPORTED };
+
+struct message {
+    enum what what;
+    int status;
+};
+
+/* The handler's: who to hand a signal on to. */
+static volatile pid_t tracer;
+
+static void hand_on(int signal, siginfo_t *info, void *context)
+{
+    int saved = errno;
+
+    (void)signal;
+    (void)context;
+    if (tracer > 0)
+        signals_hand_on(tracer, info);
+    errno = saved;
+}
+
+static const int handed_on[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_RESTART};
+
+    sigfillset(&action.sa_mask);
+    action.sa_sigaction = hand_on;
+    for (size_t i = 0; i < sizeof handed_on / sizeof handed_on[0]; i++)
+        sigaction(handed_on[i], &action, NULL);
+}
+
+static void silence(void)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    for (int fd = 0; fd < 3 && null >= 0; fd++)
+        dup2(null, fd);
+    if (null > 2)
+        close(null);
+}
+
+static _Noreturn void lost(pid_t child)
+{
+    int status = 0;
+
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status))
+        exit(WEXITSTATUS(status)); /* it has said why */
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "glibctrace: the tracing process was ended by signal %d (%s)\n", WTERMSIG(status),
+                strsignal(WTERMSIG(status)));
+    exit(125);
+}
+
+static _Noreturn void wait_front(pid_t child, int fd)
+{
+    bool ended = false, reported = false;
+    struct message message;
+    int status = 125;
+
+    while (!ended || !reported) {
+        ssize_t n = read(fd, &message, sizeof message);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n != sizeof message)
+            lost(child);
+        if (message.what == ENDED) {
+            ended = true;
+            status = message.status;
+        } else {
+            reported = true;
+        }
+    }
+    /* Until the last of them has closed its end: it has exited, or stays behind by design. */
+    while (read(fd, &message, sizeof message) > 0)
+        continue;
+    exit(status);
+}
+
+int front_split(struct front *ret, struct err *err)
+{
+    int fds[2];
+
+    fflush(NULL);
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return err_errno(err, errno, "cannot make a pipe");
+    *ret = (struct front){.pid = getpid(), .fd = fds[1]};
+    signals_catch(&ret->before);
+    tracer = fork();
+    if (tracer < 0)
+        return err_errno(err, errno, "cannot start the tracing process");
+    if (tracer > 0) {
+        close(fds[1]);
+        catch_signals();
+        /* Stopping and going on is the shell's business with the front alone. */
+        sigaction(SIGTSTP, signals_before(&ret->before, SIGTSTP), NULL);
+        wait_front(tracer, fds[0]);
+    }
+    close(fds[0]);
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != ret->pid)
+        _exit(125); /* it was killed before the line above */
+    return 0;
+}
+
+static void tell(const struct front *front, struct message message)
+{
+    /* Whole or not at all (PIPE_BUF); a front that is gone needs to be told nothing. */
+    if (write(front->fd, &message, sizeof message) < 0)
+        return;
+}
+
+void front_ended(const struct front *front, int status)
+{
+    tell(front, (struct message){ENDED, status});
+}
+
+void front_reported(const struct front *front)
+{
+    tell(front, (struct message){REPORTED, 0});
+}
+
+void front_leave(struct front *front)
+{
+    prctl(PR_SET_PDEATHSIG, 0);
+    silence();
+    setsid();
+    close(front->fd);
+    if (chdir("/") < 0)
+        return; /* then it keeps a directory busy, no more */
+}

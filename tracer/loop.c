@@ -1,0 +1,213 @@
+/* next: waits for what has happened, all of it; dispatch: one stop after the other, each restarted as its kind wants
+ * (stop.h). */
+#include "state.h"
+
+#include "stop.h"
+
+#include <probes/alloc.h>
+
+#include <errno.h>
+#include <sys/wait.h>
+
+static void restart(struct session *session, struct task *task, int signal)
+{
+    if (session->detaching) {
+        pid_t tid = task->tid;
+
+        /* The kernel takes back a PTRACE_INTERRUPT that is still to be answered (ptrace_unlink(), kernel/ptrace.c). */
+        ptrace_detach(tid, signal);
+        task_destroy(&session->tasks, task);
+        return;
+    }
+    /* -ESRCH: it was killed as it stood; its end will be waited for. */
+    ptrace_restart(task->tid, session->plain || task->in_call ? RESTART_SYSCALL : RESTART_CONT, signal);
+}
+
+static void on_entry(struct session *session, struct task *task, const struct call *call,
+                     const struct syscall_stop *stop)
+{
+    if (call && session->recording && !session->detaching)
+        task->in_call = decode_entry(session, task, call, stop);
+}
+
+static void on_syscall(struct session *session, struct task *task, bool seccomp)
+{
+    struct syscall_stop stop;
+
+    if (ptrace_syscall_stop(task->tid, task->seen || task->in_call, seccomp, &stop) < 0)
+        return;
+    if (stop.op == SYSCALL_EXIT) {
+        if (task->in_call && session->recording)
+            decode_exit(session, task, stop.ret, stop.failed);
+        task->in_call = task->seen = false;
+    } else if (stop.op == SYSCALL_SECCOMP && !session->plain) {
+        on_entry(session, task, call_of_data(stop.data), &stop);
+    } else if (stop.op == SYSCALL_ENTRY && session->plain) {
+        task->seen = true;
+        if (stop.abi != ABI_FOREIGN && !arch_native.rejected(stop.audit, stop.number))
+            on_entry(session, task, call_find(&session->index, stop.abi, stop.number, stop.args), &stop);
+    }
+}
+
+/* A thread that nobody has told us of: it waits at its first stop (or end) for its creator's event. */
+static void on_unknown(struct session *session, pid_t tid, int status)
+{
+    struct task *task = task_find(&session->tasks, tid);
+
+    if (!task) {
+        if (!WIFSTOPPED(status))
+            return; /* the end of a thread whose group is gone already */
+        task = task_create(&session->tasks, tid);
+    } else if (session->detaching) {
+        ptrace_detach(tid, 0);
+        task_destroy(&session->tasks, task);
+        return;
+    }
+    task->held = status;
+}
+
+/* While we let go, a new child is let go of at its own first stop, whichever of the two comes first. */
+static void expect_child(struct session *session, pid_t tid)
+{
+    struct task *task = task_find(&session->tasks, tid);
+
+    if (!task) {
+        task = task_create(&session->tasks, tid);
+    } else if (task->held) {
+        ptrace_detach(tid, 0);
+        task_destroy(&session->tasks, task);
+    }
+}
+
+static void on_event(struct session *session, struct task *task, const struct stop *stop)
+{
+    unsigned long message = 0;
+
+    switch (stop->kind) {
+    case STOP_FORK:
+    case STOP_VFORK:
+    case STOP_CLONE:
+        if (!ptrace_message(task->tid, &message) && session->detaching)
+            expect_child(session, (pid_t)message);
+        else if (message)
+            follow_clone(session, task, (pid_t)message);
+        break;
+    case STOP_EXIT:
+        follow_exit_stop(session, task);
+        break;
+    case STOP_SYSCALL:
+    case STOP_SECCOMP:
+        on_syscall(session, task, stop->kind == STOP_SECCOMP);
+        break;
+    case STOP_SIGNAL:
+        follow_signal(session, task, stop->signal);
+        break;
+    case STOP_TRAP:
+        if (task->stopped)
+            session_job(session, task, false);
+        task->stopped = false;
+        break;
+    default:
+        break;
+    }
+}
+
+void loop_dispatch(struct session *session, pid_t tid, int status)
+{
+    struct stop stop = stop_classify(status);
+    struct task *task = stop.kind == STOP_EXEC ? follow_exec(session, tid) : task_find(&session->tasks, tid);
+
+    if (!task || !task->group) {
+        on_unknown(session, tid, status);
+        return;
+    }
+    if (stop.kind == STOP_EXITED || stop.kind == STOP_SIGNALED) {
+        follow_end(session, task, status);
+        return;
+    }
+    task->newborn = false;
+    if (stop.kind == STOP_GROUP && !session->detaching) {
+        if (!task->stopped)
+            session_job(session, task, true);
+        task->stopped = true;
+        ptrace_restart(tid, RESTART_LISTEN, 0);
+        return;
+    }
+    on_event(session, task, &stop);
+    restart(session, task, stop.kind == STOP_SIGNAL ? stop.signal : 0);
+}
+
+/* Puts everything that can be waited for into the queue: at least one, unless a signal came or nothing is left. So no
+ * thread is starved by others that stop more often. */
+static bool gather(struct session *session)
+{
+    int flags = __WALL, status;
+    pid_t tid;
+
+    session->wait_count = 0;
+    while ((tid = waitpid(-1, &status, flags)) > 0) {
+        struct wait *wait = array_add(&session->waits, &session->wait_count, &session->wait_cap, sizeof *wait);
+
+        *wait = (struct wait){tid, status};
+        if (HASH_COUNT(session->tasks.by_tid) == 1)
+            break; /* there is nobody else */
+        flags |= WNOHANG;
+    }
+    return tid >= 0 || errno != ECHILD || session->wait_count;
+}
+
+bool loop_step(struct session *session)
+{
+    bool more = gather(session);
+
+    for (size_t i = 0; i < session->wait_count; i++)
+        loop_dispatch(session, session->waits[i].tid, session->waits[i].status);
+    session->wait_count = 0;
+    if (signals_rang())
+        session_attend(session);
+    return more;
+}
+
+void loop_run(struct session *session)
+{
+    while (session->tasks.by_tid && !session->stop && loop_step(session))
+        continue;
+}
+
+/* Whether only threads are left whose creator was killed before it could tell of them. */
+static bool only_held(const struct session *session)
+{
+    const struct task *task;
+
+    for (task = session->tasks.by_tid; task; task = task->hh.next)
+        if (!task->held)
+            return false;
+    return true;
+}
+
+static void release_held(struct session *session)
+{
+    struct task *task, *next;
+
+    HASH_ITER(hh, session->tasks.by_tid, task, next)
+    if (task->held) {
+        ptrace_detach(task->tid, 0);
+        task_destroy(&session->tasks, task);
+    }
+}
+
+void loop_detach(struct session *session)
+{
+    struct task *task, *next;
+
+    session->detaching = true;
+    release_held(session);
+    HASH_ITER(hh, session->tasks.by_tid, task, next)
+    ptrace_interrupt(task->tid);
+    while (session->tasks.by_tid) {
+        if (only_held(session))
+            release_held(session);
+        else if (!loop_step(session))
+            break;
+    }
+}

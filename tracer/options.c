@@ -1,0 +1,219 @@
+#include "options.h"
+
+#include <probes/alloc.h>
+
+#include <argp.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#ifndef GLIBCTRACE_VERSION
+#define GLIBCTRACE_VERSION "0.1"
+#endif
+
+enum key { KEY_FOR = 256, KEY_ROOT, KEY_MINIMIZE, KEY_NO_REPRO, KEY_NO_REDACT, KEY_COLOUR, KEY_SECCOMP };
+
+static const struct argp_option rows[] = {
+    {"output", 'o', "FILE", 0,
+     "write the report to FILE (.txt, .json, .md, .html, or .tar.zst for the bundle; - is standard output)", 0},
+    {"trace", 't', "SET", OPTION_ARG_OPTIONAL,
+     "print events live, as strace does: failed (the default), files, loader, lookups, process, all", 0},
+    {"stack-trace", 'k', NULL, 0, "a stack under every printed event", 0},
+    {"for", KEY_FOR, "SECONDS", 0, "stop recording after that time and report", 0},
+    {"attach", 'p', "PID", 0, "attach to all threads of PID", 0},
+    {"user", 'u', "USER", 0, "run COMMAND as that user", 0},
+    {"env", 'E', "VAR=VAL", 0, "set (or, without =VAL, drop) a variable for COMMAND", 0},
+    {"root", KEY_ROOT, "DIR", 0, "read every path inside that root", 0},
+    {"minimize", KEY_MINIMIZE, NULL, 0, "allow COMMAND itself to be run again", 0},
+    {"no-repro", KEY_NO_REPRO, NULL, 0, "do not build and run the reproduction", 0},
+    {"no-redact", KEY_NO_REDACT, NULL, 0, "keep names and secret-looking values as they are", 0},
+    {"quiet", 'q', NULL, 0, "no report on standard error", 0},
+    {"color", KEY_COLOUR, "WHEN", 0, "auto, always, never", 0},
+    {"seccomp", KEY_SECCOMP, "auto|no", 0,
+     "no: stop at every system call instead of putting a filter on COMMAND (slower, changes nothing)", 0},
+    {0},
+};
+
+struct parse {
+    struct options *options;
+    struct err *err;
+    bool failed;
+};
+
+static int wrong(struct parse *parse, const char *what, const char *value)
+{
+    err_set(parse->err, "%s: %s", what, value);
+    parse->failed = true;
+    return EINVAL;
+}
+
+static int parse_pid(struct parse *parse, const char *arg)
+{
+    struct options *options = parse->options;
+    char *end;
+    long pid = strtol(arg, &end, 10);
+
+    if (end == arg || *end || pid <= 0 || pid > INT_MAX)
+        return wrong(parse, "-p wants the number of a process", arg);
+    *(pid_t *)array_add(&options->pids, &options->pid_count, &options->pid_cap, sizeof *options->pids) = (pid_t)pid;
+    return 0;
+}
+
+static int parse_seconds(struct parse *parse, const char *arg)
+{
+    char *end;
+    double seconds = strtod(arg, &end);
+
+    if (end == arg || *end || !isfinite(seconds) || seconds <= 0 || seconds > 1e9)
+        return wrong(parse, "--for wants a number of seconds above 0", arg);
+    parse->options->seconds = seconds;
+    return 0;
+}
+
+static int parse_colour(struct parse *parse, const char *arg)
+{
+    static const char *const words[] = {[COLOUR_AUTO] = "auto", [COLOUR_ALWAYS] = "always", [COLOUR_NEVER] = "never"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!strcmp(arg, words[i])) {
+            parse->options->colour = (enum colour)i;
+            return 0;
+        }
+    return wrong(parse, "--color wants auto, always or never", arg);
+}
+
+static int parse_text_option(int key, char *arg, struct parse *parse)
+{
+    struct options *options = parse->options;
+
+    switch (key) {
+    case 'o':
+        strings_add(&options->outputs, xstrdup(arg));
+        return 0;
+    case 'E':
+        strings_add(&options->env, xstrdup(arg));
+        return 0;
+    case 't':
+        options->live = true;
+        free(options->live_set);
+        options->live_set = xstrdup_or_null(arg && *arg == '=' ? arg + 1 : arg);
+        return 0;
+    case 'u':
+        free(options->user);
+        options->user = xstrdup(arg);
+        return 0;
+    case KEY_ROOT:
+        free(options->root);
+        options->root = xstrdup(arg);
+        return 0;
+    case KEY_FOR:
+        return parse_seconds(parse, arg);
+    case KEY_COLOUR:
+        return parse_colour(parse, arg);
+    case 'p':
+        return parse_pid(parse, arg);
+    case KEY_SECCOMP:
+        options->no_filter = !strcmp(arg, "no");
+        return options->no_filter || !strcmp(arg, "auto") ? 0 : wrong(parse, "--seccomp wants auto or no", arg);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct parse *parse = state->input;
+    struct options *options = parse->options;
+
+    switch (key) {
+    case 'k':
+        options->stack = true;
+        return 0;
+    case 'q':
+        options->quiet = true;
+        return 0;
+    case KEY_MINIMIZE:
+        options->minimize = true;
+        return 0;
+    case KEY_NO_REPRO:
+        options->no_repro = true;
+        return 0;
+    case KEY_NO_REDACT:
+        options->no_redact = true;
+        return 0;
+    case ARGP_KEY_ARGS:
+        options->rest = state->argv + state->next;
+        options->rest_count = (size_t)(state->argc - state->next);
+        options->command = state->next > 0 && !strcmp(state->argv[state->next - 1], "--");
+        return 0;
+    case ARGP_KEY_ARG:
+        return ARGP_ERR_UNKNOWN; /* all of them at once: ARGP_KEY_ARGS */
+    default:
+        return parse_text_option(key, arg, parse);
+    }
+}
+
+static const char doc[] = "Says why a program on GNU/Linux does not start or does not find its files, and proves it."
+                          "\vWithout -- the first word is a subcommand: explain, repro, diff, check, libc, matrix, "
+                          "sandbox, rollback, verify, "
+                          "doctor, bundle, help.";
+
+int options_parse(int argc, char **argv, struct options *ret, struct err *err)
+{
+    static const char usage[] = "-- COMMAND [ARG]...\n-p PID [-p PID]...\nSUBCOMMAND [ARG]...";
+    const struct argp argp = {rows, parse_option, usage, doc, NULL, NULL, NULL};
+    struct parse parse = {.options = ret, .err = err};
+
+    *ret = (struct options){0};
+    argp_program_version = "glibctrace " GLIBCTRACE_VERSION;
+    argp_err_exit_status = 125;
+    /* In order: options end at the first word that is none, the rest is the command's. */
+    return argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse) || parse.failed ? -1 : 0;
+}
+
+void options_deinit(struct options *options)
+{
+    strings_deinit(&options->outputs);
+    strings_deinit(&options->env);
+    free(options->live_set);
+    free(options->user);
+    free(options->root);
+    free(options->pids);
+}
+
+static bool names(const char *entry, const char *name, size_t n)
+{
+    return !strncmp(entry, name, n) && entry[n] == '=';
+}
+
+char **options_environment(const struct options *options)
+{
+    size_t count = 0, cap = 0;
+    char **env = NULL;
+
+    for (char **entry = environ; *entry; entry++)
+        *(char **)array_add(&env, &count, &cap, sizeof *env) = xstrdup(*entry);
+    for (size_t i = 0; i < options->env.n; i++) {
+        const char *change = options->env.v[i];
+        size_t n = strcspn(change, "="), kept = 0;
+
+        for (size_t k = 0; k < count; k++)
+            if (names(env[k], change, n))
+                free(env[k]);
+            else
+                env[kept++] = env[k];
+        count = kept;
+        if (change[n])
+            *(char **)array_add(&env, &count, &cap, sizeof *env) = xstrdup(change);
+    }
+    array_add(&env, &count, &cap, sizeof *env);
+    return env;
+}
+
+void environment_free(char **env)
+{
+    for (size_t i = 0; env && env[i]; i++)
+        free(env[i]);
+    free(env);
+}
