@@ -221,6 +221,7 @@ static size_t pem_at(const char *s, size_t *skip)
 
     if (!mark)
         return 0;
+    end = strstr(mark + 16, "-----END ");
     *skip = (size_t)(mark + 16 - s);
     return end ? (size_t)(end - mark) - 16 : strlen(mark + 16);
 }
