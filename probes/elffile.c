@@ -279,8 +279,8 @@ const char *elffile_loader_words(const struct elffile *elf)
         return elf->file_size < (elf->class == ELFCLASS32 ? sizeof(Elf32_Ehdr) : sizeof(Elf64_Ehdr))
                    ? "file too short"
                    : "cannot read file data";
-    case ELFFILE_NOT_ELF:
-        return "invalid ELF header";
+    case ELFFILE_NOT_ELF: /* the length is looked at first */
+        return elf->file_size < sizeof(Elf64_Ehdr) ? "file too short" : "invalid ELF header";
     case ELFFILE_MALFORMED:
         return elf->why;
     case ELFFILE_NOT_REGULAR:

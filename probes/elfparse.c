@@ -146,15 +146,24 @@ static bool parse_ident(struct elf_entry *entry, struct elf_image *image, const 
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file data encoding not known"));
     else if (ident[EI_VERSION] != EV_CURRENT)
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file version ident does not match current one"));
-    else if (elf->osabi != ELFOSABI_SYSV && elf->osabi != ELFOSABI_GNU && elf->osabi != ELFOSABI_ARM_AEABI)
+    return (elf->class == ELFCLASS32 || elf->class == ELFCLASS64) &&
+           (elf->data == ELFDATA2LSB || elf->data == ELFDATA2MSB);
+}
+
+/* VALID_ELF_OSABI and VALID_ELF_ABIVERSION of sysdeps/gnu/ldsodefs.h: version 4 and above is refused (measured, 2.36).
+ */
+static void check_abi(struct elf_entry *entry, const uint8_t *ident)
+{
+    const struct elffile *elf = &entry->elf;
+    bool arm = elf->osabi == ELFOSABI_ARM_AEABI && elf->machine == EM_ARM;
+
+    if (elf->osabi != ELFOSABI_SYSV && elf->osabi != ELFOSABI_GNU && !arm)
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file OS ABI invalid"));
-    else if (elf->abiversion > 10)
+    else if (elf->abiversion && (elf->osabi != ELFOSABI_GNU || elf->abiversion > 3))
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file ABI version invalid"));
     for (unsigned i = EI_PAD; i < EI_NIDENT; i++)
         if (ident[i])
             complain(entry, ELFFILE_MALFORMED, xstrdup("nonzero padding in e_ident"));
-    return (elf->class == ELFCLASS32 || elf->class == ELFCLASS64) &&
-           (elf->data == ELFDATA2LSB || elf->data == ELFDATA2MSB);
 }
 
 /* The rest of the header. Gives the program headers' place, or false. */
@@ -178,6 +187,7 @@ static bool parse_header(struct elf_entry *entry, struct elf_image *image, uint6
     }
     elf->type = image_u16(image, h + 16);
     elf->machine = image_u16(image, h + 18);
+    check_abi(entry, h);
     if (image_u32(image, h + 20) != EV_CURRENT)
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file version does not match current one"));
     elf->entry = image_word(image, h + 24);
@@ -242,9 +252,7 @@ static void check_segments(struct elf_entry *entry, const struct elf_image *imag
 
         if (s->type == PT_LOAD) {
             loads++;
-            if (entry->elf.dynamic && (s->align & (PAGE - 1)))
-                complain(entry, ELFFILE_MALFORMED, xstrdup("ELF load command alignment not page-aligned"));
-            else if (entry->elf.dynamic && ((s->vaddr - s->offset) & (PAGE - 1)))
+            if (entry->elf.dynamic && ((s->vaddr - s->offset) & (PAGE - 1)))
                 complain(entry, ELFFILE_MALFORMED, xstrdup("ELF load command address/offset not page-aligned"));
         }
         if (past_end && s->file_size && (s->type == PT_LOAD || s->type == PT_DYNAMIC || s->type == PT_INTERP))

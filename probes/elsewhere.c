@@ -62,7 +62,8 @@ static void look_into(struct hunt *h, const char *path, unsigned depth)
         CLEANUP_FREE char *inside = NULL;
         bool wanted = !strcmp(entry->d_name, h->name);
 
-        if (!wanted && (entry->d_type != DT_DIR || entry->d_name[0] == '.'))
+        if (!wanted && (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+                        !strcmp(entry->d_name, ".git")))
             continue;
         inside = path_join(path, entry->d_name);
         if (wanted && fits(h, inside))
@@ -82,7 +83,7 @@ static void start_near(struct hunt *h, const char *near)
     if (near[0] != '/')
         return;
     go_to(h, directory, 0);
-    if (strcmp(above, "/") != 0)
+    if (strcmp(above, "/") != 0 && strcmp(above, "/usr") != 0) /* those hold everything */
         go_to(h, above, 0);
 }
 

@@ -88,7 +88,9 @@ static enum verdict judge_state(struct trial *t)
     case ELFFILE_TRUNCATED:
         return settle(t, CANDIDATE_BAD_FILE, VERDICT_ENDS, 0, xasprintf("cut off: %s", elf->why));
     case ELFFILE_NOT_REGULAR:
-        return settle(t, CANDIDATE_BAD_FILE, VERDICT_ENDS, S_ISDIR(elf->st.st_mode) ? EISDIR : ENXIO,
+        if (S_ISSOCK(elf->st.st_mode)) /* cannot even be opened */
+            return settle(t, CANDIDATE_BAD_FILE, VERDICT_PASSED, ENXIO, xstrdup("a socket"));
+        return settle(t, CANDIDATE_BAD_FILE, VERDICT_ENDS, S_ISDIR(elf->st.st_mode) ? EISDIR : 0,
                       xstrdup(S_ISDIR(elf->st.st_mode) ? "a directory" : "not a regular file"));
     case ELFFILE_UNREADABLE:
         return settle(t, elf->error == EACCES ? CANDIDATE_DENIED : CANDIDATE_OTHER, VERDICT_PASSED, elf->error,
@@ -112,12 +114,19 @@ static enum verdict judge_header(struct trial *t)
                                 class_words(model->class)));
     if (elf->data != model->data)
         return settle(t, CANDIDATE_WRONG_BYTE_ORDER, VERDICT_ENDS, 0, xstrdup("of the other byte order"));
-    if (elf->machine != model->machine && elf->machine != EM_NONE)
+    if (elf->machine != model->machine)
         return settle(t, CANDIDATE_WRONG_MACHINE, VERDICT_PASSED, ENOENT,
                       xasprintf("for %s, not %s", elffile_machine_name(elf), elffile_machine_name(model)));
     if (elf->state == ELFFILE_MALFORMED)
         return settle(t, CANDIDATE_BAD_FILE, VERDICT_ENDS, 0, xasprintf("damaged: %s", elf->why));
     return VERDICT_TAKEN;
+}
+
+/* Whether there is a whole ELF header, which is judged before the file's length is. */
+static bool has_header(const struct elffile *elf)
+{
+    return elf->state == ELFFILE_OK || elf->state == ELFFILE_MALFORMED || elf->state == ELFFILE_TRUNCATED ||
+           (elf->state == ELFFILE_SHORT && elf->machine != EM_NONE);
 }
 
 static bool kernel_is_older(const struct elffile *elf)
@@ -153,13 +162,11 @@ static enum verdict judge_rest(struct trial *t)
 }
 
 /* musl takes whatever can be mapped; a file of another machine is then relocated as if it were ours, and crashes. */
-static enum verdict judge_musl(struct trial *t)
+static enum verdict judge_musl(struct trial *t, enum verdict verdict)
 {
-    enum verdict verdict = judge_header(t);
-
     if (verdict != VERDICT_TAKEN) {
-        t->c->ends = true;
-        return VERDICT_ENDS;
+        t->c->ends = t->c->elf->state != ELFFILE_UNREADABLE;
+        return t->c->ends ? VERDICT_ENDS : verdict;
     }
     if (!t->c->elf->dynamic)
         return settle(t, CANDIDATE_BAD_FILE, VERDICT_ENDS, 0, xstrdup("it has no dynamic section"));
@@ -178,15 +185,14 @@ static enum verdict judge(struct trial *t, const struct place *place)
     if (priv->cred && !path_permits(&c->walk.st, priv->cred, R_OK))
         return settle(t, CANDIDATE_DENIED, VERDICT_PASSED, EACCES, xstrdup("it may not be read"));
     c->elf = elffile_get(priv->root, c->walk.final);
-    verdict = judge_state(t);
+    verdict = has_header(c->elf) && t->load->object_count ? judge_header(t) : VERDICT_TAKEN;
+    if (verdict == VERDICT_TAKEN)
+        verdict = judge_state(t);
     if (verdict == VERDICT_TAKEN && place->must_be_suid && !(c->walk.st.st_mode & S_ISUID))
         return settle(t, CANDIDATE_OTHER, VERDICT_PASSED, ENOENT,
                       xstrdup("not set-user-ID, and the program is secure"));
-    if (verdict != VERDICT_TAKEN || !t->load->object_count)
-        return verdict;
     if (priv->traits.family == LOADER_MUSL)
-        return judge_musl(t);
-    verdict = judge_header(t);
+        return judge_musl(t, verdict);
     return verdict == VERDICT_TAKEN ? judge_rest(t) : verdict;
 }
 
@@ -224,11 +230,25 @@ void place_drop_last(struct search *search)
     candidate_deinit(&search->places[--search->count]);
 }
 
+/* Whether the library's own link is at fault, not one to a directory on the way. */
+static bool is_own_link(const struct candidate *c)
+{
+    const char *base = path_base(c->path);
+    size_t n = strlen(base);
+
+    for (size_t i = 0; i < c->walk.link_count; i++) {
+        const char *arrow = strstr(c->walk.links[i], " -> ");
+
+        if (arrow && (size_t)(arrow - c->walk.links[i]) > n && arrow[-(long)n - 1] == '/' &&
+            !strncmp(arrow - n, base, n))
+            return true;
+    }
+    return false;
+}
+
 /* How much a place says about why nothing was found. */
 static int weight(const struct candidate *c)
 {
-    bool about_itself = c->walk.at && !strcmp(c->walk.at, c->path);
-
     if (c->ends)
         return 5;
     switch (c->state) {
@@ -241,14 +261,13 @@ static int weight(const struct candidate *c)
         return 4;
     case CANDIDATE_DANGLING:
     case CANDIDATE_LOOP:
-        return about_itself || c->walk.link_count > 1 ? 3 : 2;
+    case CANDIDATE_NOT_DIRECTORY:
+    case CANDIDATE_OTHER:
+        return is_own_link(c) ? 3 : 1;
     case CANDIDATE_DENIED:
         return c->walk.reason == PATH_OK ? 4 : 2;
-    case CANDIDATE_OTHER:
-        return 1;
     case CANDIDATE_FOUND:
     case CANDIDATE_ABSENT:
-    case CANDIDATE_NOT_DIRECTORY:
         return 0;
     }
     return 0;
