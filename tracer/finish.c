@@ -1,0 +1,184 @@
+#include "finish.h"
+
+#include "repro_run.h"
+
+#include <reports/judge.h>
+#include <reports/output.h>
+#include <reports/redact.h>
+
+#include <probes/alloc.h>
+
+#include <ftw.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+int finish_check(const struct options *options, struct err *err)
+{
+    for (size_t i = 0; i < options->outputs.n; i++)
+        if (output_check(options->outputs.v[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+static void fill_outcome(struct report *report, const struct session_result *result)
+{
+    static const enum outcome_status statuses[] = {
+        [SESSION_EXITED] = OUTCOME_EXITED,           [SESSION_SIGNALED] = OUTCOME_SIGNALED,
+        [SESSION_EXEC_FAILED] = OUTCOME_EXEC_FAILED, [SESSION_DETACHED] = OUTCOME_DETACHED,
+        [SESSION_GOES_ON] = OUTCOME_UNKNOWN,
+    };
+
+    report->status = statuses[result->end];
+    report->code = result->code;
+    report->signal = result->signal;
+    report->pid = result->pid;
+    report->seconds = (double)result->duration_ns / 1e9;
+    report->events = result->events;
+    report->processes = result->processes;
+    report->threads = result->threads;
+    report->lost = result->lost;
+}
+
+static void fill_input(const struct finish *finish, struct report *report)
+{
+    const struct options *options = finish->options;
+    const struct process *first = finish->model->first;
+
+    report->how = finish->how;
+    for (size_t i = 0; finish->how == INPUT_LAUNCH && i < options->rest_count; i++)
+        strings_add(&report->argv, xstrdup(options->rest[i]));
+    for (size_t i = 0; finish->how == INPUT_ATTACH && first && i < first->argv.n; i++)
+        strings_add(&report->argv, xstrdup(first->argv.v[i]));
+}
+
+/* The first cause that can be shown in miniature is: mostly the first. */
+static void try_reproduction(struct report *report, const char *directory)
+{
+    const struct cause *shown = report->causes[0];
+    struct err err;
+
+    for (size_t i = report->cause_count; i-- > 0;)
+        if (report->causes[i]->scenario)
+            shown = report->causes[i];
+    if (repro_run(shown->scenario, shown, directory, report, &err) < 0)
+        fprintf(stderr, "glibctrace: the reproduction could not be made: %s\n", err.text);
+}
+
+static void hide(const struct finish *finish, struct report *report)
+{
+    const struct process *first = finish->model->first;
+    struct redactor *redactor = redactor_create();
+
+    redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
+    if (first && first->env.n) {
+        CLEANUP_FREE const char **env = process_env_array(first);
+
+        redactor_add_environment(redactor, env);
+    }
+    report_redact(report, redactor);
+    redactor_destroy(redactor);
+}
+
+static bool wants_colour(const struct options *options)
+{
+    const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */
+
+    if (options->colour == COLOUR_AUTO)
+        return isatty(STDERR_FILENO) && !(no && *no);
+    return options->colour == COLOUR_ALWAYS;
+}
+
+static unsigned terminal_width(void)
+{
+    struct winsize size;
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static bool is_text(const char *file)
+{
+    return strcmp(file, "-") == 0 || renderer_for(file) == &renderer_text;
+}
+
+static int put(const struct finish *finish, const struct report *report, const char *repro_dir)
+{
+    const struct options *options = finish->options;
+    const struct bundle_parts parts = {.trace = finish->trace, .repro_dir = repro_dir};
+    const struct render_options plain = {0};
+    bool told = options->quiet;
+    int status = 0;
+
+    for (size_t i = 0; i < options->outputs.n; i++) {
+        struct err err;
+
+        if (output_write(report, options->outputs.v[i], &plain, &parts, &err) < 0) {
+            fprintf(stderr, "glibctrace: %s\n", err.text);
+            status = -1;
+        } else {
+            told |= is_text(options->outputs.v[i]);
+        }
+    }
+    if (!told) {
+        const struct render_options options_text = {.colour = wants_colour(options), .width = terminal_width()};
+
+        fputc('\n', stderr);
+        renderer_text.render(report, &options_text, stderr);
+    }
+    return status;
+}
+
+static bool wants_bundle(const struct options *options)
+{
+    for (size_t i = 0; i < options->outputs.n; i++)
+        if (bundle_named(options->outputs.v[i]))
+            return true;
+    return false;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+/* A directory of our own that the reproduction stays in until the bundle is packed. */
+static char *scratch_create(void)
+{
+    const char *base = getenv("TMPDIR");
+    char *path = xasprintf("%s/glibctrace-XXXXXX", base && *base == '/' ? base : "/tmp");
+
+    if (mkdtemp(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static void scratch_destroy(char *path)
+{
+    if (path)
+        nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(path);
+}
+
+int finish_report(const struct finish *finish, const struct session_result *result)
+{
+    struct report *report = report_create();
+    char *scratch = wants_bundle(finish->options) ? scratch_create() : NULL;
+    int status;
+
+    model_finish(finish->model);
+    judge_verdict(finish->model, report);
+    report_fill_system(finish->model, report);
+    fill_input(finish, report);
+    fill_outcome(report, result);
+    if (report->cause_count && !finish->options->no_repro)
+        try_reproduction(report, scratch);
+    if (!finish->options->no_redact)
+        hide(finish, report);
+    status = put(finish, report, scratch && report->has_repro ? scratch : NULL);
+    scratch_destroy(scratch);
+    report_destroy(report);
+    return status;
+}

@@ -1,0 +1,22 @@
+/* From a finished session to what the user gets: verdict, reproduction, redaction, outputs. */
+#ifndef GLIBCTRACE_TRACER_FINISH_H
+#define GLIBCTRACE_TRACER_FINISH_H
+
+#include "options.h"
+#include "session.h"
+
+#include <reports/model.h>
+
+struct finish {
+    const struct options *options;
+    struct model *model;
+    enum input_how how;
+    FILE *trace; /* trace.jsonl so far, or NULL */
+};
+
+/* Whether all -o of OPTIONS can be written, before anything is run: 0, or -1 and ERR. */
+int finish_check(const struct options *options, struct err *err);
+/* Writes every output. Failures are told on standard error; returns -1 where one could not be written. */
+int finish_report(const struct finish *finish, const struct session_result *result);
+
+#endif
