@@ -72,44 +72,54 @@ static bool is_anonymous(const char *name)
     return strlen(name) < NAME_SHORTEST;
 }
 
-/* Longer ones stand first, so that a home below another home, or a name that begins with another, is found whole. */
-static void add_literal(struct redactor *redactor, enum rule rule, const char *from, size_t length, const char *word)
+/* FROM is replaced by TO_TAKEN from now on. Longer ones stand first, so that a home below another home, or a name that
+ * begins with another, is found whole. */
+static void add_literal(struct redactor *redactor, enum rule rule, const char *from, size_t length, char *to_taken)
 {
-    struct literal literal = {.rule = rule, .length = length};
     size_t at = 0;
 
-    for (size_t i = 0; i < redactor->count; i++)
-        if (redactor->literals[i].length == length && strncmp(redactor->literals[i].from, from, length) == 0)
-            return;
-    redactor->numbers[rule]++;
-    literal.from = xstrndup(from, length);
-    if (rule == RULE_SECRET)
-        literal.to = xstrdup(word);
-    else if (rule == RULE_HOME && redactor->numbers[rule] == 1)
-        literal.to = xstrdup(word);
-    else
-        literal.to = xasprintf("%s%zu", word, redactor->numbers[rule]);
-    array_add(&redactor->literals, &redactor->count, &redactor->cap, sizeof literal);
+    array_add(&redactor->literals, &redactor->count, &redactor->cap, sizeof *redactor->literals);
     while (at + 1 < redactor->count && redactor->literals[at].length >= length)
         at++;
-    memmove(&redactor->literals[at + 1], &redactor->literals[at], (redactor->count - 1 - at) * sizeof literal);
-    redactor->literals[at] = literal;
+    memmove(&redactor->literals[at + 1], &redactor->literals[at],
+            (redactor->count - 1 - at) * sizeof *redactor->literals);
+    redactor->literals[at] =
+        (struct literal){.rule = rule, .from = xstrndup(from, length), .to = to_taken, .length = length};
+}
+
+static bool has_literal(const struct redactor *redactor, const char *from, size_t length)
+{
+    for (size_t i = 0; i < redactor->count; i++)
+        if (redactor->literals[i].length == length && strncmp(redactor->literals[i].from, from, length) == 0)
+            return true;
+    return false;
+}
+
+/* The next word of a kind: "user1", "user2". */
+static char *next_word(struct redactor *redactor, enum rule rule, const char *word)
+{
+    return xasprintf("%s%zu", word, ++redactor->numbers[rule]);
 }
 
 void redactor_add_home(struct redactor *redactor, const char *home)
 {
     size_t length = strlen(home);
+    CLEANUP_FREE char *word = NULL;
 
     while (length > 1 && home[length - 1] == '/')
         length--;
-    if (home[0] == '/' && length > 1 && strcmp(home, "/nonexistent") != 0)
-        add_literal(redactor, RULE_HOME, home, length, "$HOME");
+    if (home[0] != '/' || length == 1 || strcmp(home, "/nonexistent") == 0 || has_literal(redactor, home, length))
+        return;
+    word = next_word(redactor, RULE_HOME, "$HOME");
+    if (redactor->numbers[RULE_HOME] == 1)
+        word[strlen("$HOME")] = '\0'; /* the first one is what a shell makes of the word */
+    add_literal(redactor, RULE_HOME, home, length, steal_pointer(&word));
 }
 
 void redactor_add_user(struct redactor *redactor, const char *user)
 {
-    if (!is_anonymous(user))
-        add_literal(redactor, RULE_USER, user, strlen(user), "user");
+    if (!is_anonymous(user) && !has_literal(redactor, user, strlen(user)))
+        add_literal(redactor, RULE_USER, user, strlen(user), next_word(redactor, RULE_USER, "user"));
 }
 
 void redactor_add_host(struct redactor *redactor, const char *host)
@@ -117,10 +127,14 @@ void redactor_add_host(struct redactor *redactor, const char *host)
     size_t first = strcspn(host, ".");
     CLEANUP_FREE char *label = xstrndup(host, first);
 
-    if (host[first] && !is_anonymous(label))
-        add_literal(redactor, RULE_HOST, host, strlen(host), "host");
-    if (!is_anonymous(label))
-        add_literal(redactor, RULE_HOST, label, first, "host");
+    CLEANUP_FREE char *word = NULL;
+
+    if (is_anonymous(label) || has_literal(redactor, label, first))
+        return;
+    word = next_word(redactor, RULE_HOST, "host");
+    if (host[first]) /* with its domain, which says as much */
+        add_literal(redactor, RULE_HOST, host, strlen(host), xstrdup(word));
+    add_literal(redactor, RULE_HOST, label, first, steal_pointer(&word));
 }
 
 /* A value that may be looked for in every string without hiding half the report. */
@@ -147,8 +161,9 @@ void redactor_add_environment(struct redactor *redactor, const char *const *env)
             redactor_add_home(redactor, value);
         else if (strcmp(name, "USER") == 0 || strcmp(name, "LOGNAME") == 0 || strcmp(name, "SUDO_USER") == 0)
             redactor_add_user(redactor, value);
-        else if (redact_secret_name(*env, length) && is_telling(*env, length, value))
-            add_literal(redactor, RULE_SECRET, value, strlen(value), HIDDEN);
+        else if (redact_secret_name(*env, length) && is_telling(*env, length, value) &&
+                 !has_literal(redactor, value, strlen(value)))
+            add_literal(redactor, RULE_SECRET, value, strlen(value), xstrdup(HIDDEN));
     }
 }
 
@@ -324,13 +339,22 @@ static bool is_secret_option(const char *word)
     return dashes && !strchr(word, '=') && redact_secret_name(word + dashes, strlen(word + dashes));
 }
 
+/* "password=…" whole, with what would end a value in a text; WORD is without its dashes. */
+static bool is_secret_assignment(const char *word)
+{
+    size_t name = strcspn(word, "=");
+
+    if (!name || !word[name] || !redact_secret_name(word, name))
+        return false;
+    return strlen(word + name + 1) >= (redact_password_name(word, name) ? 1 : VALUE_SHORTEST);
+}
+
 static void redact_argv(struct redactor *redactor, struct strings *argv)
 {
     for (size_t i = 0; i < argv->n; i++) {
         size_t name = strcspn(argv->v[i], "="), dashes = strspn(argv->v[i], "-");
         bool option = i && is_secret_option(argv->v[i - 1]) && argv->v[i][0] != '-';
-        bool assigned = argv->v[i][name] && name > dashes && redact_secret_name(argv->v[i] + dashes, name - dashes) &&
-                        strlen(argv->v[i] + name + 1) >= VALUE_SHORTEST;
+        bool assigned = is_secret_assignment(argv->v[i] + dashes);
 
         if (option || assigned) {
             char *hidden = assigned ? xasprintf("%.*s=" HIDDEN, (int)name, argv->v[i]) : xstrdup(HIDDEN);

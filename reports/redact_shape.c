@@ -9,6 +9,7 @@ enum {
     RANDOM_SHORTEST = 24, /* characters of a random string that stands alone */
     BASE64_SHORTEST = 40, /* with slashes in it, which paths have too */
     NAME_LONGEST = 128,   /* of what a value is assigned to */
+    WORD_LETTERS = 5,     /* small letters in a row, twice: somebody gave that name */
     PEM_LABEL = 80,       /* bytes of a BEGIN line */
 };
 
@@ -137,8 +138,10 @@ static size_t named_at(const char *text, size_t at, size_t shortest, size_t *ski
 {
     const char *name = text + at, *value;
     size_t length = 0, quote, n;
-    bool colon;
+    bool colon, header;
 
+    if (*name == '-') /* an option's name begins behind its dashes */
+        return 0;
     while (length < NAME_LONGEST && (is_name(name[length]) || (name[length] == '.' && is_alnum(name[length + 1]))))
         length++;
     if (!length || !redact_secret_name(name, length))
@@ -151,10 +154,11 @@ static size_t named_at(const char *text, size_t at, size_t shortest, size_t *ski
     colon = *value++ == ':';
     if (colon)
         value += strspn(value, " ");
-    n = colon && is_header(name, length) ? strcspn(value, "\r\n\"'") : value_length(value, &quote);
-    if (colon && is_header(name, length))
-        quote = 0;
-    if (n < shortest || (colon && !quote && !is_header(name, length) && !is_value_like(value, n)))
+    n = value_length(value, &quote);
+    header = colon && !quote && is_header(name, length);
+    if (header)
+        n = strcspn(value, "\r\n\"'");
+    if (n < shortest || (colon && !quote && !header && !is_value_like(value, n)))
         return 0;
     *skip = (size_t)(value - name) + quote;
     return n;
@@ -236,7 +240,7 @@ static bool is_base64(char c, bool slash)
  * change of kind more often than words in capitals and digits have it. Hexadecimal has two kinds at most, and stays. */
 static bool is_random(const char *s, size_t length)
 {
-    size_t digits = 0, uppers = 0, lowers = 0, changes = 0, marks = 0;
+    size_t digits = 0, uppers = 0, lowers = 0, changes = 0, marks = 0, run = 0, words = 0;
 
     for (size_t i = 0; i < length; i++) {
         int kind = is_digit(s[i]) ? 0 : is_upper(s[i]) ? 1 : is_lower(s[i]) ? 2 : 3;
@@ -247,8 +251,10 @@ static bool is_random(const char *s, size_t length)
         lowers += kind == 2;
         marks += kind == 3;
         changes += kind != before;
+        run = kind == 2 ? run + 1 : 0;
+        words += run == WORD_LETTERS;
     }
-    return digits * 20 >= length && uppers * 7 >= length && lowers * 7 >= length && marks * 8 <= length &&
+    return words < 2 && digits * 20 >= length && uppers * 7 >= length && lowers * 7 >= length && marks * 8 <= length &&
            changes * 100 >= length * 42;
 }
 
@@ -275,9 +281,11 @@ static size_t random_at(const char *text, size_t at)
         return 0;
     if (slashed > length) {
         length = slashed;
-        if (length < BASE64_SHORTEST || s[length] == '.')
+        if (length < BASE64_SHORTEST)
             return 0;
     }
+    if (s[length] == '.' && is_alnum(s[length + 1])) /* a file name */
+        return 0;
     if (length < RANDOM_SHORTEST || !is_random(s, length))
         return 0;
     while (s[length] == '=')
