@@ -3,7 +3,6 @@
 
 #include "repro_plan.h"
 #include "repro_script.h"
-#include "stub.h"
 
 #include <probes/alloc.h>
 
@@ -90,6 +89,8 @@ static int write_object(struct writer *writer, const struct plan_file *file, con
         return write_link(writer, path, path_base(path));
     if (defective && object->defect == MINI_DANGLING)
         return write_link(writer, path, dangling_text(object));
+    if (file->plain)
+        return write_counted(writer, path, "", 0, 0644);
     if (stub_build(object, NULL, file->runpath, &stub, writer->err) < 0)
         return -1;
     bytes = stub.bytes;
@@ -114,17 +115,16 @@ static int write_objects(struct writer *writer)
     return 0;
 }
 
-/* A program that the kernel refuses with ENOEXEC is started by a launcher, since a shell would read it as a script. */
-static int write_launcher(struct writer *writer)
+static int write_caller(struct writer *writer)
 {
-    CLEANUP_FREE char *program = xasprintf("./%s", writer->plan->program);
+    CLEANUP_FREE char *path = xasprintf("root/%s", writer->plan->caller);
     CLEANUP_FREE unsigned char *bytes = NULL;
     struct stub_file stub;
 
-    if (stub_launcher(program, &stub, writer->err) < 0)
+    if (stub_caller(&writer->plan->call, &stub, writer->err) < 0)
         return -1;
     bytes = stub.bytes;
-    return write_counted(writer, "root/" REPRO_LAUNCHER, bytes, stub.size, 0755);
+    return write_counted(writer, path, bytes, stub.size, 0755);
 }
 
 static int write_script_way(struct writer *writer)
@@ -174,8 +174,8 @@ int repro_write(const struct scenario *scenario, const char *directory, struct r
     if (plan_make(scenario, &plan, err) == 0 && make_directory(&writer, "root") == 0 &&
         make_directory(&writer, "mended") == 0)
         status = write_objects(&writer);
-    if (status == 0 && plan.launcher)
-        status = write_launcher(&writer);
+    if (status == 0 && plan.caller)
+        status = write_caller(&writer);
     if (status == 0 && (scenario->way == SCENARIO_SCRIPT || scenario->way == SCENARIO_COMMAND))
         status = write_script_way(&writer);
     if (status == 0)

@@ -2,11 +2,11 @@
 #include "repro_plan.h"
 
 #include "repro_trim.h"
-#include "stub.h"
 
 #include <probes/alloc.h>
 
 #include <elf.h>
+#include <errno.h>
 #include <string.h>
 
 static const char *const directories[] = {"lib", "wrong", "elsewhere"};
@@ -16,6 +16,15 @@ enum { DIRECTORIES = sizeof directories / sizeof *directories };
 static bool same(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;
+}
+
+/* Names of directories in root/, which a program there cannot have. */
+static bool is_directory(const char *name)
+{
+    for (size_t i = 0; i < DIRECTORIES; i++)
+        if (same(directories[i], name))
+            return true;
+    return same(name, "bin") || same(name, "data");
 }
 
 bool repro_name_fits(const char *name)
@@ -137,7 +146,8 @@ static int check_objects(const struct scenario *scenario, struct err *err)
     for (size_t i = 0; i < scenario->object_count; i++) {
         const struct mini_object *object = scenario->objects[i];
 
-        if (!repro_name_fits(object->name) || object->directory >= DIRECTORIES)
+        if (!repro_name_fits(object->name) || object->directory >= DIRECTORIES ||
+            (i == 0 && is_directory(object->name)))
             return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a file in it",
                            object->name ? object->name : "");
         if (i && strncmp(object->name, "ld-linux", 8) == 0)
@@ -210,21 +220,59 @@ static struct mini_object *bare_program(const struct mini_object *object)
     return bare;
 }
 
+/* ---- a program of ours that makes the call ---- */
+
+static const char *error_words(int error)
+{
+    switch (error) {
+    case ENOEXEC:
+        return "Exec format error";
+    case EACCES:
+        return "Permission denied";
+    case ELOOP:
+        return "Too many levels of symbolic links";
+    default:
+        return "No such file or directory";
+    }
+}
+
+static int defect_error(const struct mini_object *object)
+{
+    switch (object->defect) {
+    case MINI_NO_PERMISSION:
+        return EACCES;
+    case MINI_LOOP:
+        return ELOOP;
+    case MINI_DANGLING:
+        return ENOENT;
+    default:
+        return object->absent ? ENOENT : ENOEXEC;
+    }
+}
+
+/* Takes PATH. */
+static int plan_caller(struct plan *plan, const char *name, char *path, bool opens, int error, struct err *err)
+{
+    const char *verb = opens ? "open" : "execute";
+    unsigned refused = error == ENOENT ? 127 : 126; /* as a shell's */
+
+    plan->call = (struct stub_call){.opens = opens, .path = path, .error = error, .status = opens ? 1 : refused};
+    plan->call.words = xasprintf("cannot %s %s: %s\n", verb, path, error_words(error));
+    plan->caller = xstrdup(name);
+    if (!repro_name_fits(name) || is_directory(name))
+        return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a file in it", name);
+    return 0;
+}
+
 static int plan_execute(struct plan *plan, struct err *err)
 {
-    const struct mini_object *object = plan->scenario->objects[0];
-    const struct mini_object *mended = plan->scenario->mended;
-    struct mini_object *good;
+    const struct scenario *scenario = plan->scenario;
+    const struct mini_object *object = scenario->objects[0], *mended = scenario->mended;
+    const char *asker = scenario->asker && !same(scenario->asker, object->name) ? scenario->asker : NULL;
+    int error = object->interp && object->defect == MINI_SOUND ? ENOENT : defect_error(object);
+    struct mini_object *good = bare_program(mended ? mended : object);
 
-    if (same(object->name, REPRO_LAUNCHER))
-        return err_set(err, "no reproduction: the program has the name of the reproduction's launcher");
-    plan->launcher =
-        object->defect == MINI_EMPTY || object->defect == MINI_CUT || object->defect == MINI_TEXT ||
-        (object->defect == MINI_SOUND && !native(object) && !stub_runs(object->class, object->data, object->machine));
-    if (object->defect == MINI_SOUND && !native(object))
-        plan->launcher = true;
     add_file(plan, bare_program(object), xasprintf("root/%s", plan->program), NULL);
-    good = bare_program(mended ? mended : object);
     good->defect = MINI_SOUND;
     if (!native(good))
         stub_native(&good->class, &good->data, &good->machine);
@@ -234,7 +282,34 @@ static int plan_execute(struct plan *plan, struct err *err)
     }
     plan->mended_program = true;
     add_file(plan, good, xasprintf("mended/%s", plan->program), NULL)->mended = true;
-    return 0;
+    if (error != ENOEXEC && !asker)
+        return 0; /* env(1) does it */
+    if (same(object->name, "launcher") && !asker)
+        asker = "launcher-of-it";
+    return plan_caller(plan, asker ? asker : "launcher", xasprintf("./%s", plan->program), false, error, err);
+}
+
+static int plan_open(struct plan *plan, struct err *err)
+{
+    const struct scenario *scenario = plan->scenario;
+    const struct mini_object *file;
+    struct mini_object *good;
+
+    if (scenario->object_count != 2)
+        return err_set(err, "no reproduction: it is not known which file is opened");
+    file = scenario->objects[1];
+    if (file->absent || file->defect == MINI_NO_PERMISSION || file->defect == MINI_LOOP ||
+        file->defect == MINI_DANGLING) {
+        if (!file->absent)
+            add_file(plan, mini_object_copy(file), xasprintf("root/data/%s", file->name), NULL)->plain = true;
+        if (!file->absent && file->defect == MINI_NO_PERMISSION)
+            plan->forbidden = xasprintf("data/%s", file->name);
+        good = mini_object_create(file->name);
+        add_file(plan, good, xasprintf("mended/data/%s", file->name), NULL)->plain = true;
+        plan->files[plan->file_count - 1].mended = true;
+        return plan_caller(plan, plan->program, xasprintf("data/%s", file->name), true, defect_error(file), err);
+    }
+    return err_set(err, "no reproduction: opening %.200s does not fail", file->name);
 }
 
 static int check_script(const struct scenario *scenario, struct err *err)
@@ -251,19 +326,29 @@ static int check_script(const struct scenario *scenario, struct err *err)
     return 0;
 }
 
-static int check_command(const struct scenario *scenario, struct err *err)
+static bool is_shell(const char *program)
 {
     static const char *const shells[] = {"sh", "dash", "bash", "ksh", "mksh", "zsh", "ash", "yash", "busybox"};
-    bool known = false;
+
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+        if (same(path_base(program), shells[i]))
+            return program[0] == '/';
+    return false;
+}
+
+/* A shell is run as it is: -c is known to be harmless there. Of another program a stub does the looking. */
+static int plan_command(struct plan *plan, struct err *err)
+{
+    const struct scenario *scenario = plan->scenario;
 
     if (!repro_name_fits(scenario->command))
         return err_set(err, "no reproduction: what was looked for on PATH cannot be the name of a file");
-    for (size_t i = 0; scenario->shell && i < sizeof shells / sizeof *shells; i++)
-        known = known || same(path_base(scenario->shell), shells[i]);
-    if (!known || scenario->shell[0] != '/')
-        return err_set(err, "no reproduction: %.200s is no shell that is known to take -c",
-                       scenario->shell ? scenario->shell : "the program that looked for it");
-    return 0;
+    if (!scenario->shell)
+        return err_set(err, "no reproduction: it is not known who looked for %.200s", scenario->command);
+    plan->by_path = true;
+    if (is_shell(scenario->shell))
+        return 0;
+    return plan_caller(plan, path_base(scenario->shell), xasprintf("bin/%s", scenario->command), false, ENOENT, err);
 }
 
 int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err)
@@ -272,14 +357,17 @@ int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err
     switch (scenario->way) {
     case SCENARIO_LOAD:
     case SCENARIO_EXECUTE:
+    case SCENARIO_OPEN:
         if (check_objects(scenario, err) < 0)
             return -1;
         ret->program = scenario->objects[0]->name;
-        return scenario->way == SCENARIO_LOAD ? plan_load(ret, err) : plan_execute(ret, err);
+        return scenario->way == SCENARIO_LOAD      ? plan_load(ret, err)
+               : scenario->way == SCENARIO_EXECUTE ? plan_execute(ret, err)
+                                                   : plan_open(ret, err);
     case SCENARIO_SCRIPT:
         return check_script(scenario, err);
     case SCENARIO_COMMAND:
-        return check_command(scenario, err);
+        return plan_command(ret, err);
     }
     return err_set(err, "no reproduction: its way %d is not known", (int)scenario->way);
 }
@@ -293,5 +381,8 @@ void plan_deinit(struct plan *plan)
     free(plan->files);
     free(plan->forbidden);
     free(plan->control_preload);
+    free(plan->caller);
+    free((char *)plan->call.path);
+    free((char *)plan->call.words);
     *plan = (struct plan){0};
 }

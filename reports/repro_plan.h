@@ -4,14 +4,14 @@
 #define GLIBCTRACE_REPORTS_REPRO_PLAN_H
 
 #include "scenario.h"
-
-#define REPRO_LAUNCHER "launcher"
+#include "stub.h"
 
 struct plan_file {
     char *path; /* in the reproduction: "root/lib/libx.so.1" */
     struct mini_object *object;
     const char *runpath; /* or NULL */
     bool mended;         /* only control.sh uses it; its defect does not count */
+    bool plain;          /* no ELF file: an empty one, where it is sound */
 };
 
 struct plan {
@@ -19,9 +19,11 @@ struct plan {
     const char *program; /* LOAD, EXECUTE: file name of the program */
     struct plan_file *files;
     size_t file_count, file_cap;
-    bool launcher;       /* the program is started by root/launcher */
-    bool mended_program; /* control.sh runs mended/PROGRAM, else root/PROGRAM */
-    char *forbidden;     /* the library, as root/ has it, that must not be readable while the program runs, or NULL */
+    char *caller;          /* file name in root/ of the program that makes the call and tells of its failure, or NULL */
+    struct stub_call call; /* what it does; path and words are the plan's */
+    bool by_path;          /* PATH=bin: both scripts */
+    bool mended_program;   /* control.sh runs mended/PROGRAM, else root/PROGRAM */
+    char *forbidden;       /* the library, as root/ has it, that must not be readable while the program runs, or NULL */
     const char *library_path;         /* LD_LIBRARY_PATH of repro.sh, relative to root/, or NULL */
     const char *control_library_path; /* of control.sh, relative to mended/, or NULL */
     char *control_preload;            /* LD_PRELOAD of control.sh, relative to mended/, or NULL */

@@ -65,7 +65,8 @@ static void put_forbidden(FILE *out, const char *file, const char *command)
             quoted, command);
 }
 
-static char *command_way(const struct scenario *scenario)
+/* A shell is asked for the command; see plan.by_path. */
+static char *shell_command(const struct scenario *scenario)
 {
     CLEANUP_FREE char *shell = repro_quote(scenario->shell);
     CLEANUP_FREE char *word = repro_quote(scenario->command);
@@ -75,10 +76,49 @@ static char *command_way(const struct scenario *scenario)
     return xasprintf("env -i PATH=bin %s%s -c %s", shell, applet, text);
 }
 
-char *repro_script(const struct plan *plan)
+/* `env -i VARIABLE=VALUE … FILE`: FILE in DIRECTORY, LIBRARIES and PRELOAD may be NULL. */
+static char *file_command(const struct plan *plan, const char *directory, const char *name, const char *libraries,
+                          const char *preload)
+{
+    CLEANUP_FREE char *path = xasprintf("%s/%s", directory, name);
+    CLEANUP_FREE char *file = repro_quote(path);
+    CLEANUP_FREE char *preloaded = preload ? repro_quote(preload) : NULL;
+
+    return xasprintf("env -i %s%s%s%s%s%s%s%s", plan->by_path ? "PATH=bin " : "", libraries ? "LD_LIBRARY_PATH=" : "",
+                     libraries ? libraries : "", libraries ? " " : "", preloaded ? "LD_PRELOAD=" : "",
+                     preloaded ? preloaded : "", preloaded ? " " : "", file);
+}
+
+static char *failing_command(const struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
-    CLEANUP_FREE char *command = NULL, *file = NULL, *path = NULL;
+
+    if (plan->caller)
+        return file_command(plan, ".", plan->caller, NULL, NULL);
+    if (scenario->way == SCENARIO_COMMAND)
+        return shell_command(scenario);
+    if (scenario->way == SCENARIO_SCRIPT)
+        return file_command(plan, ".", scenario->script_name, NULL, NULL);
+    return file_command(plan, ".", plan->program, plan->library_path, NULL);
+}
+
+static char *mended_command(const struct plan *plan)
+{
+    const struct scenario *scenario = plan->scenario;
+
+    if (plan->caller)
+        return file_command(plan, "../root", plan->caller, NULL, NULL);
+    if (scenario->way == SCENARIO_COMMAND)
+        return shell_command(scenario);
+    if (scenario->way == SCENARIO_SCRIPT)
+        return file_command(plan, ".", scenario->script_name, NULL, NULL);
+    return file_command(plan, plan->mended_program ? "." : "../root", plan->program, plan->control_library_path,
+                        plan->control_preload);
+}
+
+char *repro_script(const struct plan *plan)
+{
+    CLEANUP_FREE char *command = failing_command(plan);
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -86,16 +126,6 @@ char *repro_script(const struct plan *plan)
     if (!out)
         alloc_failed();
     put_start(out, "a failure in miniature. The exit status is that of the failing program.", "root");
-    if (scenario->way == SCENARIO_COMMAND) {
-        command = command_way(scenario);
-    } else {
-        path = xasprintf("./%s", plan->launcher                     ? REPRO_LAUNCHER
-                                 : scenario->way == SCENARIO_SCRIPT ? scenario->script_name
-                                                                    : plan->program);
-        file = repro_quote(path);
-        command = xasprintf("env -i %s%s%s%s", plan->library_path ? "LD_LIBRARY_PATH=" : "",
-                            plan->library_path ? plan->library_path : "", plan->library_path ? " " : "", file);
-    }
     if (plan->forbidden)
         put_forbidden(out, plan->forbidden, command);
     else
@@ -107,8 +137,7 @@ char *repro_script(const struct plan *plan)
 
 char *repro_control_script(const struct plan *plan)
 {
-    const struct scenario *scenario = plan->scenario;
-    CLEANUP_FREE char *command = NULL, *path = NULL, *file = NULL, *preload = NULL;
+    CLEANUP_FREE char *command = mended_command(plan);
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -116,24 +145,7 @@ char *repro_control_script(const struct plan *plan)
     if (!out)
         alloc_failed();
     put_start(out, "the same as repro.sh with the cause mended. It exits with 0.", "mended");
-    if (scenario->way == SCENARIO_COMMAND) {
-        command = command_way(scenario);
-        fprintf(out, "exec %s\n", command);
-    } else {
-        bool own = scenario->way == SCENARIO_SCRIPT || plan->mended_program;
-
-        path = xasprintf("%s/%s", own ? "." : "../root",
-                         scenario->way == SCENARIO_SCRIPT ? scenario->script_name : plan->program);
-        file = repro_quote(path);
-        fputs("exec env -i ", out);
-        if (plan->control_library_path)
-            fprintf(out, "LD_LIBRARY_PATH=%s ", plan->control_library_path);
-        if (plan->control_preload) {
-            preload = repro_quote(plan->control_preload);
-            fprintf(out, "LD_PRELOAD=%s ", preload);
-        }
-        fprintf(out, "%s\n", file);
-    }
+    fprintf(out, "exec %s\n", command);
     if (fclose(out) != 0)
         alloc_failed();
     return text;

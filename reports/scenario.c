@@ -37,8 +37,52 @@ struct mini_object *scenario_object(struct scenario *scenario, const char *name)
     bool first = scenario->object_count == 0;
     struct mini_object *object = scenario_take(scenario, mini_object_create(name));
 
-    object->program = first && (scenario->way == SCENARIO_LOAD || scenario->way == SCENARIO_EXECUTE);
+    object->program = first;
     return object;
+}
+
+static struct scenario *opening(const struct cause *cause)
+{
+    struct scenario *scenario = scenario_create(SCENARIO_OPEN);
+    struct mini_object *file;
+
+    scenario_object(scenario, path_base(cause->subject));
+    file = scenario_object(scenario, path_base(cause->missing));
+    scenario->mend_object = 1;
+    if (cause->kind == CAUSE_FILE_MISSING)
+        file->absent = true;
+    else if (cause->kind == CAUSE_SYMLINK_LOOP)
+        file->defect = MINI_LOOP;
+    else if (cause->kind == CAUSE_PERMISSION_DENIED)
+        file->defect = MINI_NO_PERMISSION;
+    else {
+        file->defect = MINI_DANGLING; /* the link's own name is not in the cause */
+        file->link_text = file->name;
+        file->name = xstrdup(same(file->link_text, "link") ? "link-to-it" : "link");
+    }
+    return scenario;
+}
+
+struct scenario *scenario_of_cause(const struct cause *cause)
+{
+    struct scenario *scenario;
+
+    if (!cause->subject || !cause->missing)
+        return NULL;
+    switch (cause->kind) {
+    case CAUSE_FILE_MISSING:
+    case CAUSE_SYMLINK_LOOP:
+    case CAUSE_SYMLINK_DANGLING:
+    case CAUSE_PERMISSION_DENIED:
+        return opening(cause);
+    case CAUSE_COMMAND_NOT_FOUND:
+        scenario = scenario_create(SCENARIO_COMMAND);
+        scenario->shell = xstrdup(cause->subject);
+        scenario->command = xstrdup(cause->missing);
+        return scenario;
+    default:
+        return NULL;
+    }
 }
 
 void scenario_destroy(struct scenario *scenario)
@@ -53,6 +97,7 @@ void scenario_destroy(struct scenario *scenario)
     free(scenario->script_line);
     free(scenario->shell);
     free(scenario->command);
+    free(scenario->asker);
     free(scenario);
 }
 

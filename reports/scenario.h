@@ -51,7 +51,8 @@ enum scenario_way {
     SCENARIO_LOAD,    /* run objects[0], a program; the rest are its libraries */
     SCENARIO_EXECUTE, /* run objects[0]: executing it fails (interpreter, machine, corrupt, permission) */
     SCENARIO_SCRIPT,  /* run a script whose first line is script_line */
-    SCENARIO_COMMAND, /* a shell looks for command on PATH */
+    SCENARIO_COMMAND, /* a shell, or another program, looks for command on PATH */
+    SCENARIO_OPEN,    /* run objects[0], a program that only opens objects[1], which is no ELF file */
 };
 
 struct scenario {
@@ -63,7 +64,8 @@ struct scenario {
     struct mini_object *mended;      /* … with this one; NULL where the way says all (script: "#!/bin/sh"; command: an
                                         executable of that name) */
     char *script_name, *script_line; /* SCRIPT: file name and first line with its line end as it is ("#!/bin/sh\r") */
-    char *shell, *command;           /* COMMAND: absolute path of the shell, and the name looked for */
+    char *shell, *command;           /* COMMAND: absolute path of who looks, and the name looked for */
+    char *asker;                     /* EXECUTE: file name of who executes it, where that is the subject; or NULL */
     bool by_library_path;            /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */
 };
 
@@ -73,6 +75,9 @@ struct scenario *scenario_create(enum scenario_way way);
 struct mini_object *scenario_object(struct scenario *scenario, const char *name);
 /* As scenario_object(), for one that was made elsewhere; takes OBJECT. */
 struct mini_object *scenario_take(struct scenario *scenario, struct mini_object *object);
+/* The scenario of a cause whose judge made none, from what the cause says alone: files that the subject opens (missing,
+ * forbidden, behind a broken link) and commands that it looks for. NULL for other kinds. */
+struct scenario *scenario_of_cause(const struct cause *cause);
 void scenario_destroy(struct scenario *scenario);
 /* A stub description of ELF (any state): class, byte order, machine, and where it could be read: interpreter, soname,
  * needed, version needs and definitions (without the base one). No symbols: those that matter are added below. */

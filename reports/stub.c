@@ -392,23 +392,38 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
     return 0;
 }
 
-int stub_launcher(const char *program, struct stub_file *ret, struct err *err)
+/* Behind the code stand what it reads: -error, status, length of the words (32 bits each), the words, the path. */
+static void put_call(struct stub *stub, const struct stub_call *call)
+{
+    size_t size = strlen(call->words);
+
+    stub_put32(stub, (uint32_t)-call->error);
+    stub_put32(stub, call->status);
+    stub_put32(stub, size);
+    stub_put(stub, call->words, size);
+    stub_put(stub, call->path, strlen(call->path) + 1);
+}
+
+int stub_caller(const struct stub_call *call, struct stub_file *ret, struct err *err)
 {
     const struct stub_machine *machine = stub_machine_native();
+    const struct stub_code *code = call->opens ? &machine->open : &machine->exec;
     struct mini_object object = {.class = machine->class, .data = machine->data, .machine = machine->machine};
     struct stub stub = {.object = &object, .machine = machine, .wide = machine->class == ELFCLASS64};
     struct part all;
 
     *ret = (struct stub_file){0};
-    if (!machine->exec.size)
-        return err_set(err, "no launcher is known for this machine");
+    if (!code->size)
+        return err_set(err, "no reproduction: the instructions of this machine are not known");
     object.program = true;
+    stub.big = machine->data == ELFDATA2MSB;
     stub.headers.size = (stub.wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)) +
                         2 * (stub.wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr));
     stub_put(&stub, NULL, stub.headers.size);
+    stub_align(&stub, 8);
     stub.code.at = stub.size;
-    stub_put(&stub, machine->exec.bytes, machine->exec.size);
-    stub_put(&stub, program, strlen(program) + 1);
+    stub_put(&stub, code->bytes, code->size);
+    put_call(&stub, call);
     all = (struct part){0, stub.size};
     stub.size = 0;
     put_ehdr(&stub, 2);

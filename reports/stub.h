@@ -28,10 +28,16 @@ struct stub_file {
  * symbols. A libc.so.6 is given what glibc's loader wants of it. */
 int stub_build(const struct mini_object *object, const char *rpath, const char *runpath, struct stub_file *ret,
                struct err *err);
-/* A static program for this machine that executes PROGRAM (relative to its working directory, without arguments), and
- * where the kernel answers ENOEXEC says "Exec format error" and exits with 126 — which no shell, env or xargs does:
- * they all take such a file for a script (execvp(3), POSIX sh 2.9.1.1). Another error: exit status 125. Fails where we
- * do not know this machine's instructions. */
-int stub_launcher(const char *program, struct stub_file *ret, struct err *err);
+/* A static program for this machine that makes one call and tells of its failure. */
+struct stub_call {
+    bool opens;        /* openat(2) for reading, and exit with 0 where it goes well; else execve(2) without arguments */
+    const char *path;  /* relative to its working directory */
+    int error;         /* the errno value that is expected: then it writes WORDS to its standard error … */
+    unsigned status;   /* … and exits with STATUS. Another error: silently, with 125 */
+    const char *words; /* with a newline */
+};
+/* Why not sh, env or xargs: they all take what the kernel refuses with ENOEXEC for a script (execvp(3), POSIX sh
+ * 2.9.1.1), and have names of their own. Fails where we do not know this machine's instructions. */
+int stub_caller(const struct stub_call *call, struct stub_file *ret, struct err *err);
 
 #endif

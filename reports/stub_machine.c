@@ -10,8 +10,8 @@
         .bytes = {__VA_ARGS__}, .size = sizeof((unsigned char[]){__VA_ARGS__})                                         \
     }
 
-/* The launchers: execve(path, {path, NULL}, NULL); if that gave -ENOEXEC (8): write(2, the words that follow the code),
- * exit_group(126); else exit_group(125). The path stands behind the words. */
+/* The callers. Where the call gave the expected error: write(2, words), exit_group(status); otherwise exit_group(125).
+ * opens: exit_group(0) where it gave a descriptor. Registers: %rbx, x19 point at the data behind the code. */
 static const struct stub_machine machines[] = {
     {.uname = "x86_64",
      .loader = "/lib64/ld-linux-x86-64.so.2",
@@ -26,20 +26,27 @@ static const struct stub_machine machines[] = {
      .leave = CODE(0xb8, 0xe7, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05),
      /* xor %eax,%eax; ret */
      .back = CODE(0x31, 0xc0, 0xc3),
-     .exec = CODE(0x48, 0x8d, 0x3d, 0x60, 0, 0, 0, /* lea path(%rip),%rdi */
-                  0x31, 0xd2, 0x52, 0x57,          /* xor %edx,%edx; push %rdx; push %rdi */
-                  0x48, 0x89, 0xe6,                /* mov %rsp,%rsi */
-                  0xb8, 0x3b, 0, 0, 0, 0x0f, 0x05, /* mov $59,%eax; syscall */
-                  0x83, 0xf8, 0xf8, 0x75, 0x1f,    /* cmp $-8,%eax; jne other */
-                  0xbf, 0x02, 0, 0, 0,             /* mov $2,%edi */
-                  0x48, 0x8d, 0x35, 0x1f, 0, 0, 0, /* lea words(%rip),%rsi */
-                  0xba, 0x22, 0, 0, 0,             /* mov $34,%edx */
-                  0xb8, 0x01, 0, 0, 0, 0x0f, 0x05, /* mov $1,%eax; syscall */
-                  0xbf, 0x7e, 0, 0, 0, 0xeb, 0x05, /* mov $126,%edi; jmp leave */
-                  0xbf, 0x7d, 0, 0, 0,             /* other: mov $125,%edi */
-                  0xb8, 0xe7, 0, 0, 0, 0x0f, 0x05, /* leave: mov $231,%eax; syscall */
-                  'c', 'a', 'n', 'n', 'o', 't', ' ', 'e', 'x', 'e', 'c', 'u', 't', 'e', ':', ' ', 'E', 'x', 'e', 'c',
-                  ' ', 'f', 'o', 'r', 'm', 'a', 't', ' ', 'e', 'r', 'r', 'o', 'r', '\n')},
+     .exec = CODE(0x48, 0x8d, 0x1d, 0x3e, 0, 0, 0, 0x8b, 0x4b, 0x08, /* lea data(%rip),%rbx; mov 8(%rbx),%ecx */
+                  0x48, 0x8d, 0x7c, 0x0b, 0x0c, 0x31, 0xd2,          /* lea 12(%rbx,%rcx),%rdi; xor %edx,%edx */
+                  0x52, 0x57, 0x48, 0x89, 0xe6,                      /* push %rdx; push %rdi; mov %rsp,%rsi */
+                  0xb8, 0x3b, 0, 0, 0, 0x0f, 0x05,                   /* mov $59,%eax; syscall */
+                  0x3b, 0x03, 0x75, 0x18,                            /* cmp (%rbx),%eax; jne other */
+                  0xbf, 0x02, 0, 0, 0, 0x48, 0x8d, 0x73, 0x0c,       /* mov $2,%edi; lea 12(%rbx),%rsi */
+                  0x8b, 0x53, 0x08, 0xb8, 0x01, 0, 0, 0, 0x0f, 0x05, /* mov 8(%rbx),%edx; mov $1,%eax; syscall */
+                  0x8b, 0x7b, 0x04, 0xeb, 0x05,                      /* mov 4(%rbx),%edi; jmp leave */
+                  0xbf, 0x7d, 0, 0, 0,                               /* other: mov $125,%edi */
+                  0xb8, 0xe7, 0, 0, 0, 0x0f, 0x05),                  /* leave: mov $231,%eax; syscall */
+     .open = CODE(0x48, 0x8d, 0x1d, 0x44, 0, 0, 0, 0x8b, 0x4b, 0x08, /* lea data(%rip),%rbx; mov 8(%rbx),%ecx */
+                  0x48, 0x8d, 0x74, 0x0b, 0x0c,                      /* lea 12(%rbx,%rcx),%rsi */
+                  0xbf, 0x9c, 0xff, 0xff, 0xff, 0x31, 0xd2,          /* mov $-100,%edi; xor %edx,%edx */
+                  0xb8, 0x01, 0x01, 0, 0, 0x0f, 0x05,                /* mov $257,%eax; syscall */
+                  0x31, 0xff, 0x85, 0xc0, 0x79, 0x21,                /* xor %edi,%edi; test %eax,%eax; jns leave */
+                  0x3b, 0x03, 0x75, 0x18,                            /* cmp (%rbx),%eax; jne other */
+                  0xbf, 0x02, 0, 0, 0, 0x48, 0x8d, 0x73, 0x0c,       /* mov $2,%edi; lea 12(%rbx),%rsi */
+                  0x8b, 0x53, 0x08, 0xb8, 0x01, 0, 0, 0, 0x0f, 0x05, /* mov 8(%rbx),%edx; mov $1,%eax; syscall */
+                  0x8b, 0x7b, 0x04, 0xeb, 0x05,                      /* mov 4(%rbx),%edi; jmp leave */
+                  0xbf, 0x7d, 0, 0, 0,                               /* other: mov $125,%edi */
+                  0xb8, 0xe7, 0, 0, 0, 0x0f, 0x05)},                 /* leave: mov $231,%eax; syscall */
     {.uname = "aarch64",
      .loader = "/lib/ld-linux-aarch64.so.1",
      .libc_base = "GLIBC_2.17",
@@ -53,17 +60,30 @@ static const struct stub_machine machines[] = {
      .leave = CODE(0, 0, 0x80, 0xd2, 0xc8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4),
      /* mov x0,#0; ret */
      .back = CODE(0, 0, 0x80, 0xd2, 0xc0, 0x03, 0x5f, 0xd6),
-     .exec = CODE(0x40, 0x03, 0, 0x50, 0xe0, 0x7f, 0xbf, 0xa9,    /* adr x0,path; stp x0,xzr,[sp,#-16]! */
-                  0xe1, 0x03, 0, 0x91, 0x02, 0, 0x80, 0xd2,       /* mov x1,sp; mov x2,#0 */
-                  0xa8, 0x1b, 0x80, 0xd2, 0x01, 0, 0, 0xd4,       /* mov x8,#221; svc #0 */
-                  0x1f, 0x20, 0, 0xb1, 0x01, 0x01, 0, 0x54,       /* cmn x0,#8; b.ne other */
-                  0x40, 0, 0x80, 0xd2, 0x21, 0x01, 0, 0x10,       /* mov x0,#2; adr x1,words */
-                  0x42, 0x04, 0x80, 0xd2, 0x08, 0x08, 0x80, 0xd2, /* mov x2,#34; mov x8,#64 */
-                  0x01, 0, 0, 0xd4, 0xc0, 0x0f, 0x80, 0xd2,       /* svc #0; mov x0,#126 */
+     .exec = CODE(0xd3, 0x02, 0, 0x10, 0x62, 0x0a, 0x40, 0xb9,    /* adr x19,data; ldr w2,[x19,#8] */
+                  0x60, 0x32, 0, 0x91, 0, 0, 0x02, 0x8b,          /* add x0,x19,#12; add x0,x0,x2 */
+                  0xe0, 0x7f, 0xbf, 0xa9, 0xe1, 0x03, 0, 0x91,    /* stp x0,xzr,[sp,#-16]!; mov x1,sp */
+                  0x02, 0, 0x80, 0xd2, 0xa8, 0x1b, 0x80, 0xd2,    /* mov x2,#0; mov x8,#221 */
+                  0x01, 0, 0, 0xd4, 0x63, 0x02, 0x80, 0xb9,       /* svc #0; ldrsw x3,[x19] */
+                  0x1f, 0, 0x03, 0xeb, 0x01, 0x01, 0, 0x54,       /* cmp x0,x3; b.ne other */
+                  0x40, 0, 0x80, 0xd2, 0x61, 0x32, 0, 0x91,       /* mov x0,#2; add x1,x19,#12 */
+                  0x62, 0x0a, 0x40, 0xb9, 0x08, 0x08, 0x80, 0xd2, /* ldr w2,[x19,#8]; mov x8,#64 */
+                  0x01, 0, 0, 0xd4, 0x60, 0x06, 0x40, 0xb9,       /* svc #0; ldr w0,[x19,#4] */
                   0x02, 0, 0, 0x14, 0xa0, 0x0f, 0x80, 0xd2,       /* b leave; other: mov x0,#125 */
-                  0xc8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4,       /* leave: mov x8,#94; svc #0 */
-                  'c', 'a', 'n', 'n', 'o', 't', ' ', 'e', 'x', 'e', 'c', 'u', 't', 'e', ':', ' ', 'E', 'x', 'e', 'c',
-                  ' ', 'f', 'o', 'r', 'm', 'a', 't', ' ', 'e', 'r', 'r', 'o', 'r', '\n')},
+                  0xc8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4),      /* leave: mov x8,#94; svc #0 */
+     .open = CODE(0x33, 0x03, 0, 0x10, 0x62, 0x0a, 0x40, 0xb9,    /* adr x19,data; ldr w2,[x19,#8] */
+                  0x61, 0x32, 0, 0x91, 0x21, 0, 0x02, 0x8b,       /* add x1,x19,#12; add x1,x1,x2 */
+                  0x60, 0x0c, 0x80, 0x92, 0x02, 0, 0x80, 0xd2,    /* mov x0,#-100; mov x2,#0 */
+                  0x08, 0x07, 0x80, 0xd2, 0x01, 0, 0, 0xd4,       /* mov x8,#56; svc #0 */
+                  0xe4, 0x03, 0, 0xaa, 0, 0, 0x80, 0xd2,          /* mov x4,x0; mov x0,#0 */
+                  0xa4, 0x01, 0xf8, 0x36, 0xe0, 0x03, 0x04, 0xaa, /* tbz w4,#31,leave; mov x0,x4 */
+                  0x63, 0x02, 0x80, 0xb9, 0x1f, 0, 0x03, 0xeb,    /* ldrsw x3,[x19]; cmp x0,x3 */
+                  0x01, 0x01, 0, 0x54, 0x40, 0, 0x80, 0xd2,       /* b.ne other; mov x0,#2 */
+                  0x61, 0x32, 0, 0x91, 0x62, 0x0a, 0x40, 0xb9,    /* add x1,x19,#12; ldr w2,[x19,#8] */
+                  0x08, 0x08, 0x80, 0xd2, 0x01, 0, 0, 0xd4,       /* mov x8,#64; svc #0 */
+                  0x60, 0x06, 0x40, 0xb9, 0x02, 0, 0, 0x14,       /* ldr w0,[x19,#4]; b leave */
+                  0xa0, 0x0f, 0x80, 0xd2, 0xc8, 0x0b, 0x80, 0xd2, /* other: mov x0,#125; leave: mov x8,#94 */
+                  0x01, 0, 0, 0xd4)},                             /* svc #0 */
     {.uname = "i686",
      .loader = "/lib/ld-linux.so.2",
      .libc_base = "GLIBC_2.0",

@@ -137,12 +137,21 @@ static char *what_else(const struct report *got, int code)
                      first->missing ? first->missing : "nothing that is known");
 }
 
-/* The line to look for: the loader's or the program's words, else the sentence that we have for it. */
-static char *expected_line(const struct cause *got)
+/* The line to look for: the loader's or the program's words, else the sentence that we have for it. Paths in it are
+ * made relative to DIRECTORY, whose name is not the same in any two runs. */
+static char *expected_line(const struct cause *got, const char *directory)
 {
     const char *text = got->words && *got->words ? got->words : got->summary;
+    size_t size = strlen(directory);
+    char *line = text ? xstrndup(text, strcspn(text, "\n")) : NULL;
 
-    return text ? xstrndup(text, strcspn(text, "\n")) : NULL;
+    for (char *at = line; at && (at = strstr(at, directory));) {
+        if (at[size] == '/')
+            memmove(at, at + size + 1, strlen(at + size + 1) + 1);
+        else
+            at += size;
+    }
+    return line;
 }
 
 static int try_repro(const char *directory, const struct cause *wanted, struct report *fill, struct err *err)
@@ -159,7 +168,7 @@ static int try_repro(const char *directory, const struct cause *wanted, struct r
             conclude(fill, REPRO_DIFFERS,
                      alike ? xstrdup("the reproduction shows the cause but ends with status 0") : what_else(got, code));
         else if (!fill->repro_expect)
-            fill->repro_expect = expected_line(alike);
+            fill->repro_expect = expected_line(alike, directory);
         report_destroy(got);
         if (fill->repro_status == REPRO_DIFFERS)
             return 0;
@@ -248,11 +257,14 @@ int repro_run(const struct scenario *scenario, const struct cause *wanted, const
               struct err *err)
 {
     CLEANUP_FREE char *scratch = NULL;
+    struct scenario *own = NULL;
     struct err why = {""};
     int status = 0;
 
     fill->has_repro = true;
     conclude(fill, REPRO_NOT_ATTEMPTED, NULL);
+    if (!scenario)
+        scenario = own = scenario_of_cause(wanted);
     if (!scenario) {
         conclude(fill, REPRO_NOT_ATTEMPTED,
                  xasprintf("no reproduction is known for %s", cause_kind_name(wanted->kind)));
@@ -269,5 +281,6 @@ int repro_run(const struct scenario *scenario, const struct cause *wanted, const
         conclude(fill, REPRO_NOT_ATTEMPTED, xstrdup(why.text));
     if (scratch)
         scratch_remove(scratch);
+    scenario_destroy(own);
     return status;
 }

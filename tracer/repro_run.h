@@ -13,10 +13,10 @@
  * soname) counts whole. */
 bool repro_alike(const struct cause *wanted, const struct cause *got);
 
-/* Makes and tries the reproduction of SCENARIO (NULL: there is none) and fills in FILL's repro_ fields, always: a
- * reproduction that could not be made or tried is "not attempted", with the reason. DIRECTORY: an empty one in which it
- * is made and stays (for a bundle), or NULL: a scratch directory that is removed again. Below zero, with ERR, only
- * where glibctrace itself failed; the fields say so too. */
+/* Makes and tries the reproduction of SCENARIO (NULL: what WANTED alone allows, scenario_of_cause()) and fills in
+ * FILL's repro_ fields, always: a reproduction that could not be made or tried is "not attempted", with the reason.
+ * DIRECTORY: an empty one in which it is made and stays (for a bundle), or NULL: a scratch directory that is removed
+ * again. Below zero, with ERR, only where glibctrace itself failed; the fields say so too. */
 int repro_run(const struct scenario *scenario, const struct cause *wanted, const char *directory, struct report *fill,
               struct err *err);
 

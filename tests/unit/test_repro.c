@@ -258,9 +258,9 @@ static const struct {
     int execute_status;
     const char *execute_words;
 } defects[] = {
-    {MINI_EMPTY, 127, "libx.so.1: file too short", 126, "cannot execute: Exec format error"},
-    {MINI_CUT, 127, "libx.so.1: file too short", 126, "cannot execute: Exec format error"},
-    {MINI_TEXT, 127, "libx.so.1: invalid ELF header", 126, "cannot execute: Exec format error"},
+    {MINI_EMPTY, 127, "libx.so.1: file too short", 126, "Exec format error"},
+    {MINI_CUT, 127, "libx.so.1: file too short", 126, "Exec format error"},
+    {MINI_TEXT, 127, "libx.so.1: invalid ELF header", 126, "Exec format error"},
     {MINI_NO_PERMISSION, 127, "libx.so.1: cannot open shared object file: Permission denied", 126, "Permission denied"},
     {MINI_LOOP, 127, "libx.so.1: cannot open shared object file", 126, "Too many levels of symbolic links"},
     {MINI_DANGLING, 127, "libx.so.1: cannot open shared object file: No such file", 127, "No such file or directory"},
@@ -309,7 +309,7 @@ START_TEST(test_program_for_another_machine)
     struct scenario *scenario = scenario_create(SCENARIO_EXECUTE);
 
     make_foreign(scenario_object(scenario, "prog"));
-    expect(scenario, 126, "cannot execute: Exec format error");
+    expect(scenario, 126, "Exec format error");
 }
 END_TEST
 
@@ -357,6 +357,52 @@ START_TEST(test_command)
 }
 END_TEST
 
+START_TEST(test_command_of_another_program)
+{
+    struct scenario *scenario = scenario_create(SCENARIO_COMMAND);
+
+    scenario->shell = xstrdup("/usr/bin/make");
+    scenario->command = xstrdup("no such tool");
+    expect(scenario, 127, "cannot execute bin/no such tool: No such file or directory\n");
+    ck_assert_uint_eq(written.files, 2);
+}
+END_TEST
+
+START_TEST(test_executed_by_somebody)
+{
+    struct scenario *scenario = scenario_create(SCENARIO_EXECUTE);
+
+    scenario_object(scenario, "tool")->defect = MINI_LOOP;
+    scenario->asker = xstrdup("python3.11");
+    expect(scenario, 126, "cannot execute ./tool: Too many levels of symbolic links\n");
+}
+END_TEST
+
+static const struct {
+    enum cause_kind kind;
+    const char *words;
+} opened[] = {
+    {CAUSE_FILE_MISSING, "No such file or directory"},
+    {CAUSE_PERMISSION_DENIED, "Permission denied"},
+    {CAUSE_SYMLINK_LOOP, "Too many levels of symbolic links"},
+    {CAUSE_SYMLINK_DANGLING, "No such file or directory"},
+};
+
+START_TEST(test_of_a_cause)
+{
+    struct cause *cause = cause_create(opened[_i].kind);
+    struct scenario *scenario;
+
+    ck_assert_ptr_null(scenario_of_cause(cause));
+    cause->subject = xstrdup("/opt/x/prog one");
+    cause->missing = xstrdup("/opt/x/etc/app's.conf");
+    scenario = scenario_of_cause(cause);
+    ck_assert_ptr_nonnull(scenario);
+    cause_destroy(cause);
+    expect(scenario, 1, opened[_i].words);
+}
+END_TEST
+
 START_TEST(test_refused_names)
 {
     static const char *const names[] = {"", ".", "..", "a/b", "/etc/passwd", "../../x"};
@@ -392,9 +438,19 @@ START_TEST(test_refused)
     scenario->mend_object = 9;
     expect_refused(scenario, "what would mend it");
     scenario = scenario_create(SCENARIO_COMMAND);
-    scenario->shell = xstrdup("/opt/x/deploy");
+    scenario->shell = xstrdup("/opt/x/bin");
     scenario->command = xstrdup("x");
-    expect_refused(scenario, "is no shell");
+    expect_refused(scenario, "cannot be the name");
+    scenario = scenario_create(SCENARIO_EXECUTE);
+    scenario_object(scenario, "data");
+    expect_refused(scenario, "cannot be the name");
+    scenario = scenario_create(SCENARIO_OPEN);
+    scenario_object(scenario, "prog");
+    expect_refused(scenario, "which file is opened");
+    scenario = scenario_create(SCENARIO_OPEN);
+    scenario_object(scenario, "prog");
+    scenario_object(scenario, "file");
+    expect_refused(scenario, "does not fail");
     scenario = scenario_create(SCENARIO_SCRIPT);
     scenario->script_name = xstrdup("x");
     scenario->script_line = xstrdup("#!/bin/sh\nrm -rf x\n");
@@ -439,6 +495,9 @@ int main(void)
     tcase_add_loop_test(all, test_library_for_another_machine, 0, 2);
     tcase_add_loop_test(all, test_script, 0, 3);
     tcase_add_loop_test(all, test_command, 0, 4);
+    tcase_add_test(all, test_command_of_another_program);
+    tcase_add_test(all, test_executed_by_somebody);
+    tcase_add_loop_test(all, test_of_a_cause, 0, 4);
     tcase_add_loop_test(all, test_refused_names, 0, 6);
     tcase_add_test(all, test_refused);
     tcase_add_test(all, test_quote);

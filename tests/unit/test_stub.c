@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -246,23 +247,38 @@ START_TEST(test_interpreter_missing)
 }
 END_TEST
 
-START_TEST(test_launcher)
+static void put_caller(const struct stub_call *call)
 {
     struct stub_file stub;
     struct err err = {""};
-    CLEANUP_FREE char *path = xasprintf("%s/launcher", directory);
+    CLEANUP_FREE char *path = xasprintf("%s/caller", directory);
     CLEANUP_FREE unsigned char *bytes = NULL;
-    int fd = open(path, O_WRONLY | O_CREAT, 0755);
+    CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
 
-    ck_assert_int_eq(stub_launcher("./prog", &stub, &err), 0);
+    ck_assert_int_eq(stub_caller(call, &stub, &err), 0);
     bytes = stub.bytes;
+    ck_assert_uint_lt(stub.size, 1024);
     ck_assert_int_eq(write(fd, bytes, stub.size), (ssize_t)stub.size);
-    close(fd);
-    expect("./launcher", 125, NULL);
-    expect(": >prog; chmod 755 prog; ./launcher", 126, "cannot execute: Exec format error\n");
+}
+
+START_TEST(test_caller_executes)
+{
+    put_caller(&(struct stub_call){.path = "./prog", .error = ENOEXEC, .status = 126, .words = "no good\n"});
+    expect("./caller", 125, NULL);
+    expect(": >prog; chmod 755 prog; ./caller", 126, "no good\n");
     expect("rm prog", 0, NULL);
     put(program(), NULL);
-    expect("./launcher", 0, NULL);
+    expect("./caller", 0, NULL);
+}
+END_TEST
+
+START_TEST(test_caller_opens)
+{
+    put_caller(&(struct stub_call){
+        .opens = true, .path = "a file", .error = ENOENT, .status = 3, .words = "a file: there is none\n"});
+    expect("./caller", 3, "a file: there is none\n");
+    expect("ln -s 'a file' 'a file'; ./caller", 125, NULL);
+    expect("rm 'a file'; : >'a file'; ./caller", 0, NULL);
 }
 END_TEST
 
@@ -392,7 +408,8 @@ int main(void)
     tcase_add_test(loader, test_the_system_does_not_help);
     tcase_add_test(loader, test_static);
     tcase_add_test(loader, test_interpreter_missing);
-    tcase_add_test(loader, test_launcher);
+    tcase_add_test(loader, test_caller_executes);
+    tcase_add_test(loader, test_caller_opens);
     if (access(MUSL, X_OK) == 0)
         tcase_add_test(loader, test_musl);
     if (access("/lib/ld-linux.so.2", X_OK) == 0)
