@@ -13,7 +13,7 @@ static void tell_nearby(const struct finding *finding, struct cause *cause)
     char **names = path_nearby(finding->process->root, finding->path, SIMILAR, &count);
 
     for (size_t i = 0; i < count; i++) {
-        cause_fact(cause, i ? "" : "nearby", "%s", names[i]);
+        cause_fact(cause, i ? "or" : "nearby", "%s", names[i]);
         free(names[i]);
     }
     free(names);

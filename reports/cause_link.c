@@ -12,7 +12,7 @@
 static void tell_links(const struct finding *finding, struct cause *cause)
 {
     for (size_t i = 0; finding->walk && i < finding->walk->link_count && i < 6; i++)
-        cause_fact(cause, i ? "" : "the links", "%s", finding->walk->links[i]);
+        cause_fact(cause, i ? "then" : "the link", "%s", finding->walk->links[i]);
 }
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)

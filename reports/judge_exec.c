@@ -157,7 +157,8 @@ static bool is_path_search(const struct process *image, const struct episode *ep
             return false;
         if (attempt->execution && attempt->argv0 && strchr(attempt->argv0, '/') && episode->count == 1)
             return false;
-        on_path += directory_on_path(image, attempt->path);
+        on_path += directory_on_path(image, attempt->path) ||
+                   (attempt->execution && attempt->argv0 && !strchr(attempt->argv0, '/'));
     }
     return on_path > 0 && on_path == episode->count;
 }

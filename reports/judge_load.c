@@ -330,11 +330,20 @@ static void judge_batch(struct process *process, const struct maps *maps, struct
     }
 }
 
+/* An earlier failure covers it: the same name was not found, or the file is one of the places that were passed over then. */
 static bool explained(const struct load *load, const struct load_act *act)
 {
-    for (size_t i = 0; i < load->fault_count; i++)
-        if (load->faults[i]->kind == FAULT_NOT_FOUND && strcmp(path_base(load->faults[i]->name), act->name) == 0)
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+
+        if (fault->kind != FAULT_NOT_FOUND)
+            continue;
+        if (strcmp(path_base(fault->name), act->name) == 0)
             return true;
+        for (size_t k = 0; k < fault->search.count; k++)
+            if (strcmp(fault->search.places[k].path, act->path) == 0)
+                return true;
+    }
     return false;
 }
 
@@ -359,7 +368,7 @@ static void judge_dlopens(struct process *process, const struct maps *maps, stru
     for (size_t i = 0; i < process->act_count; i++) {
         const struct load_act *act = &process->acts[i];
 
-        if (act->error ? explained(load, act) : load_find(load, act->path) != NULL)
+        if (explained(load, act) || (!act->error && load_find(load, act->path)))
             continue;
         judge_batch(process, maps, load, i, load_dlopen(load, asked_for(load, act), NULL, true));
     }

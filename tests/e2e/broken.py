@@ -208,7 +208,7 @@ def _main(place, function, *libraries):
 
 
 def _middle(place):
-    return place.cc(MIDDLE, "lib/libdep.so.1", *MID_RUNPATH, name="lib/libmid.so", cwd=place.top)
+    return place.cc(MIDDLE, "lib/libdep.so.1", "-Wl,-soname,libmid.so", *MID_RUNPATH, name="lib/libmid.so", cwd=place.top)
 
 
 @dataclasses.dataclass
