@@ -11,7 +11,7 @@ int main(void)
     if (plugin)
         sharpen = (int (*)(int))dlsym(plugin, "plugin_sharpen");
     if (!sharpen) {
-        fprintf(stderr, "viewer: a plugin could not be started\n");
+        fprintf(stderr, "viewer: the plugin sharpen.so could not be started\n");
         return 3;
     }
     printf("viewer: sharpened %d\n", sharpen(41));
