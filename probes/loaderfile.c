@@ -208,6 +208,8 @@ static void legacy_parts(const struct loader_bytes *loader, struct loader_traits
         if (ours && own_avx512_1() && holds(loader, "avx512_1"))
             parts[count++] = "avx512_1";
         parts[count++] = "x86_64";
+    } else if (traits->elf->machine == EM_386) {
+        parts[count++] = "sse2";
     }
     add_legacy(traits, parts, count);
 }
