@@ -116,7 +116,7 @@ static void add_mended_program(struct plan *plan)
     if (!scenario->mended || !stub_runs(mended->class, mended->data, mended->machine))
         stub_native(&mended->class, &mended->data, &mended->machine);
     plan->mended_program = true;
-    add_file(plan, mended, xasprintf("mended/%s", plan->program), "$ORIGIN/../root/lib")->mended = true;
+    add_file(plan, mended, xasprintf("mended/bin/%s", plan->program), "$ORIGIN/../../root/lib")->mended = true;
 }
 
 static void add_mended(struct plan *plan)
@@ -167,6 +167,8 @@ static bool native(const struct mini_object *object)
     return object->class == class && object->data == data && object->machine == machine;
 }
 
+/* The program stands in bin/, so that what is in mended/ is not in its neighbourhood, which glibctrace looks through
+ * for a library that is in no directory of the search (search_elsewhere()). */
 static int plan_load(struct plan *plan, struct err *err)
 {
     const struct scenario *scenario = plan->scenario;
@@ -188,17 +190,13 @@ static int plan_load(struct plan *plan, struct err *err)
             continue;
         stub = trim_object(scenario, object);
         stub->program = i == 0;
-        if (i == 0) {
+        if (i == 0)
             need_the_opened(scenario, stub);
-            path = xasprintf("root/%s", plan->program);
-        } else {
-            path = xasprintf("root/%s/%s", directories[object->directory], trim_file_name(scenario, object));
-        }
+        path = xasprintf("root/%s/%s", i ? directories[object->directory] : "bin",
+                         i ? trim_file_name(scenario, object) : plan->program);
         if (i && object->defect == MINI_NO_PERMISSION && !plan->forbidden)
             plan->forbidden = xstrdup(path + strlen("root/"));
-        add_file(plan, stub, path,
-                 i == 0 ? (shadowed ? "$ORIGIN/wrong:$ORIGIN/lib" : "$ORIGIN/lib")
-                        : (shadowed ? "$ORIGIN/../wrong:$ORIGIN/../lib" : "$ORIGIN/../lib"));
+        add_file(plan, stub, path, shadowed ? "$ORIGIN/../wrong:$ORIGIN/../lib" : "$ORIGIN/../lib");
     }
     add_mended(plan);
     return 0;

@@ -99,7 +99,7 @@ static char *failing_command(const struct plan *plan)
         return shell_command(scenario);
     if (scenario->way == SCENARIO_SCRIPT)
         return file_command(plan, ".", scenario->script_name, NULL, NULL);
-    return file_command(plan, ".", plan->program, plan->library_path, NULL);
+    return file_command(plan, scenario->way == SCENARIO_LOAD ? "bin" : ".", plan->program, plan->library_path, NULL);
 }
 
 static char *mended_command(const struct plan *plan)
@@ -112,7 +112,9 @@ static char *mended_command(const struct plan *plan)
         return shell_command(scenario);
     if (scenario->way == SCENARIO_SCRIPT)
         return file_command(plan, ".", scenario->script_name, NULL, NULL);
-    return file_command(plan, plan->mended_program ? "." : "../root", plan->program, plan->control_library_path,
+    if (scenario->way == SCENARIO_EXECUTE)
+        return file_command(plan, ".", plan->program, NULL, NULL);
+    return file_command(plan, plan->mended_program ? "bin" : "../root/bin", plan->program, plan->control_library_path,
                         plan->control_preload);
 }
 

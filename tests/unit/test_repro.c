@@ -111,7 +111,7 @@ START_TEST(test_library_missing)
 
     add_library(scenario, "libx.so.1")->absent = true;
     expect(scenario, 127,
-           "./prog: error while loading shared libraries: libx.so.1: cannot open shared object file: No such file or "
+           "bin/prog: error while loading shared libraries: libx.so.1: cannot open shared object file: No such file or "
            "directory\n");
     ck_assert_uint_eq(written.files, 2);
 }
@@ -159,7 +159,7 @@ START_TEST(test_soname_is_not_the_file_name)
     lib->soname = xstrdup("libx.so.1");
     mini_object_define_version(lib, "X_1");
     mini_object_need_version(scenario->objects[0], "libx.so.1", "X_2");
-    expect(scenario, 1, "libx.so.1: version `X_2' not found (required by ./prog)");
+    expect(scenario, 1, "libx.so.1: version `X_2' not found (required by bin/prog)");
 }
 END_TEST
 
@@ -174,7 +174,7 @@ START_TEST(test_version_missing)
     scenario->mended = mini_object_copy(libm);
     mini_object_define_version(scenario->mended, "GLIBC_2.38");
     mini_object_define(scenario->mended, "fmod", "GLIBC_2.38");
-    expect(scenario, 1, "libm.so.6: version `GLIBC_2.38' not found (required by ./prog)\n");
+    expect(scenario, 1, "libm.so.6: version `GLIBC_2.38' not found (required by bin/prog)\n");
     ck_assert_uint_eq(written.files, 3);
 }
 END_TEST
@@ -219,7 +219,7 @@ START_TEST(test_symbol_missing)
 
     add_library(scenario, "libx.so.1");
     mini_object_undefined(scenario->objects[0], "not_there", NULL, NULL);
-    expect(scenario, 127, "./prog: symbol lookup error: ./prog: undefined symbol: not_there\n");
+    expect(scenario, 127, "bin/prog: symbol lookup error: bin/prog: undefined symbol: not_there\n");
 }
 END_TEST
 
@@ -247,7 +247,7 @@ START_TEST(test_shadowed)
     mini_object_define_version(good, "V_2");
     mini_object_need_version(scenario->objects[0], "libv.so.1", "V_2");
     scenario->by_library_path = _i == 1;
-    expect(scenario, 1, "wrong/libv.so.1: version `V_2' not found (required by ./prog)");
+    expect(scenario, 1, "wrong/libv.so.1: version `V_2' not found (required by bin/prog)");
 }
 END_TEST
 
