@@ -35,6 +35,13 @@ static void learn_status(const struct finding *f, struct search_dir *dir, size_t
     path_walk_deinit(&walk);
 }
 
+/* A hwcaps subdirectory that is not there. */
+static bool is_no_news(const struct candidate *c)
+{
+    return c->state == CANDIDATE_ABSENT && c->walk.at && strcmp(c->walk.at, c->path) != 0 &&
+           strcmp(path_base(c->walk.at), path_base(c->path)) != 0;
+}
+
 /* One directory and its hwcaps subdirectories. *HERE: one of them exists. *ERROR: errno after the last look. */
 static enum verdict try_directory(const struct finding *f, struct search_dir *dir, struct place *place, bool *here,
                                   int *error)
@@ -55,7 +62,7 @@ static enum verdict try_directory(const struct finding *f, struct search_dir *di
         *here |= dir->status[i] == DIR_EXISTS;
         if (verdict != VERDICT_PASSED)
             return verdict;
-        if (dir->status[i] == DIR_MISSING && !last) /* a subdirectory that is not there is no news */
+        if (!last && is_no_news(&f->ret->places[f->ret->count - 1]))
             place_drop_last(f->ret);
     }
     return VERDICT_PASSED;
