@@ -101,14 +101,15 @@ def environment():
 
 @pytest.fixture
 def run(tool, environment, tmp_path):
-    """run(*args, env=None, cwd=None, stdin="", report=True) -> Result
+    """run(*args, env=None, cwd=None, stdin="", report=True, redact=False) -> Result
 
     Runs glibctrace with ARGS (a subcommand may come first). Unless REPORT is false, `-o FILE.json` is added and the
-    report is checked. CWD is tmp_path unless given; ENV holds changes, see `environment`.
+    report is checked; unless REDACT is true, `--no-redact` too, since tmp_path may hold the user's name. CWD is
+    tmp_path unless given; ENV holds changes, see `environment`.
     """
     numbers = itertools.count(1)
 
-    def run_(*args, env=None, cwd=None, stdin="", report=True):
+    def run_(*args, env=None, cwd=None, stdin="", report=True, redact=False):
         words = [os.fspath(arg) if isinstance(arg, os.PathLike) else str(arg) for arg in args]
         path = None
         if report:
@@ -116,7 +117,7 @@ def run(tool, environment, tmp_path):
             folder.mkdir(exist_ok=True)
             path = folder / f"r{next(numbers)}.json"
             at = 1 if words and words[0] in SUBCOMMANDS else 0
-            words[at:at] = ["-o", str(path)]
+            words[at:at] = ["-o", str(path)] + ([] if redact else ["--no-redact"])
         process = subprocess.Popen([str(tool), *words], cwd=cwd or tmp_path, env=environment(env),
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, encoding="utf-8", errors="surrogateescape", start_new_session=True)
