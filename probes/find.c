@@ -147,8 +147,12 @@ static enum verdict try_cache(const struct finding *f, bool nodeflib)
     struct place place = {.path = path, .origin = ORIGIN_CACHE};
     int error;
 
-    if (ignored(f, ORIGIN_CACHE) || f->secure || !path || (nodeflib && in_system_dir(f->load, path)))
+    if (ignored(f, ORIGIN_CACHE) || f->secure || !path)
         return VERDICT_PASSED;
+    if (nodeflib && in_system_dir(f->load, path)) {
+        place_refuse(f->load, &place, "in a default directory, and who asks was linked with -z nodefaultlib", f->ret);
+        return VERDICT_PASSED;
+    }
     return place_try(f->load, &place, f->ret, &error);
 }
 

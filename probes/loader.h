@@ -107,6 +107,8 @@ struct place {
 /* Looks and appends a candidate to SEARCH unless QUIET and nothing is there. *ERROR: what errno is then in the loader.
  */
 enum verdict place_try(const struct load *load, const struct place *place, struct search *search, int *error);
+/* A place that is known, and not looked at for the reason WHY. */
+void place_refuse(const struct load *load, const struct place *place, const char *why, struct search *search);
 void place_drop_last(struct search *search); /* takes the last candidate back */
 void search_settle(struct search *search);   /* sets .fault where nothing was found */
 

@@ -205,11 +205,9 @@ static void candidate_deinit(struct candidate *c)
     elffile_put(c->elf);
 }
 
-enum verdict place_try(const struct load *load, const struct place *place, struct search *search, int *error)
+static struct candidate *candidate_new(const struct load *load, const struct place *place, struct search *search)
 {
     struct candidate *c;
-    struct trial trial = {.load = load};
-    enum verdict verdict;
 
     /* growing one by one is fine: a search has a dozen places */
     search->places = xreallocarray(search->places, search->count + 1, sizeof *search->places);
@@ -217,7 +215,22 @@ enum verdict place_try(const struct load *load, const struct place *place, struc
     *c = (struct candidate){.origin = place->origin, .origin_of = place->origin_of};
     c->path = place->path[0] == '/' ? xstrdup(place->path) : path_join(load->priv->cwd, place->path);
     c->entry = xstrdup_or_null(place->entry);
-    trial.c = c;
+    return c;
+}
+
+void place_refuse(const struct load *load, const struct place *place, const char *why, struct search *search)
+{
+    struct candidate *c = candidate_new(load, place, search);
+
+    c->state = CANDIDATE_OTHER;
+    c->why = xstrdup(why);
+}
+
+enum verdict place_try(const struct load *load, const struct place *place, struct search *search, int *error)
+{
+    struct trial trial = {.load = load, .c = candidate_new(load, place, search)};
+    enum verdict verdict;
+
     verdict = judge(&trial, place);
     if (verdict == VERDICT_TAKEN)
         search->found = (long)search->count - 1;
