@@ -97,6 +97,7 @@ static void put_sheet(FILE *out, const struct sheet *sheet)
 static void put_place(FILE *out, const struct place_line *line)
 {
     const struct place *place = line->place;
+    CLEANUP_FREE char *why = wording_why(place);
 
     if (line->skipped) {
         fprintf(out, "<li class=\"why\" value=\"%zu\">… to %zu. likewise: nothing is there</li>\n", line->number,
@@ -108,11 +109,9 @@ static void put_place(FILE *out, const struct place_line *line)
             : place_is_dull(place) ? "dull"
                                    : "bad");
     put_element(out, "<code>", place->path, "</code>");
-    put_element(out, " <span class=\"why\">",
-                place->why     ? place->why
-                : place->taken ? "taken"
-                               : "not there",
-                "</span></li>\n");
+    fputs(" <span class=\"why\">", out);
+    put_escaped(out, why);
+    fputs("</span></li>\n", out);
 }
 
 static void put_places(FILE *out, const struct cause *cause)

@@ -122,7 +122,7 @@ static void put_places(FILE *out, const struct cause *cause)
     for (size_t i = 0; i < count; i++) {
         const struct place *place = lines[i].place;
         CLEANUP_FREE char *path = utf8_plain(place->path);
-        CLEANUP_FREE char *why = utf8_plain(place->why ? place->why : place->taken ? "taken" : "not there");
+        CLEANUP_FREE char *why = wording_why(place);
         CLEANUP_FREE char *now = place->from ? utf8_plain(place->from) : NULL;
 
         if (now && (!from || strcmp(from, place->from) != 0))

@@ -11,10 +11,12 @@
 
 enum {
     MARGIN = 2,
-    LABEL = 13,       /* columns of the label, with the space behind it */
-    WIDTH = 100,      /* where the options name none */
-    NARROWEST = 60,   /* below it wrapping does more harm than good */
-    PLACE_COLUMN = 60 /* the reasons of a search list are aligned up to here */
+    LABEL = 13,         /* columns of the label, with the space behind it */
+    WIDTH = 110,        /* where the options name none */
+    WIDEST = 130,       /* longer lines are hard to read */
+    NARROWEST = 60,     /* below it wrapping does more harm than good */
+    PLACE_COLUMN = 60,  /* the reasons of a search list are aligned up to here … */
+    REASON_COLUMNS = 30 /* … and wrapped in their own column where it has as many */
 };
 
 struct page {
@@ -105,11 +107,9 @@ static size_t place_column(const struct place_line *lines, size_t count)
 static void put_place(const struct page *page, const struct place_line *line, size_t column)
 {
     CLEANUP_FREE char *path = utf8_plain(line->place->path);
-    CLEANUP_FREE char *why = utf8_plain(line->place->why     ? line->place->why
-                                        : line->place->taken ? "taken"
-                                                             : "not there");
+    CLEANUP_FREE char *why = wording_why(line->place);
     CLEANUP_FREE char *number = xasprintf("%3zu. ", line->number);
-    size_t at = MARGIN + LABEL + strlen(number), columns = utf8_columns(path);
+    size_t at = MARGIN + LABEL + strlen(number), columns = utf8_columns(path), hang;
 
     fputs(number, page->out);
     if (line->skipped) {
@@ -119,12 +119,13 @@ static void put_place(const struct page *page, const struct place_line *line, si
     fputs(path, page->out);
     spaces(page, (columns < column ? column - columns : 0) + 2);
     at += (columns < column ? column : columns) + 2;
+    hang = at + REASON_COLUMNS <= page->width ? at : MARGIN + LABEL + strlen(number);
     if (page->colour && !place_is_dull(line->place)) {
         fputs(line->place->taken ? green : red, page->out);
-        wrapped(page, at, MARGIN + LABEL + strlen(number), why);
+        wrapped(page, at, hang, why);
         fputs(off, page->out);
     } else {
-        wrapped(page, at, MARGIN + LABEL + strlen(number), why);
+        wrapped(page, at, hang, why);
     }
 }
 
@@ -154,37 +155,51 @@ static void put_places(const struct page *page, const struct cause *cause)
 
 /* --- what helps --- */
 
-/* A single command reads on from the title; several stand below it. */
-static char *remedy_line(const struct remedy *remedy)
+/* A command reads on from the title where the line holds it; else it stands below, whole, to be copied. */
+static bool reads_on(const struct page *page, const struct remedy *remedy)
+{
+    CLEANUP_FREE char *command = NULL;
+    size_t columns;
+
+    if (remedy->commands.n != 1)
+        return false;
+    command = utf8_plain(remedy->commands.v[0]);
+    columns = utf8_columns(command) + strlen(remedy->title ? remedy->title : "");
+    return MARGIN + LABEL + strlen("1. : ") + columns + 3 + strlen(wording_proof(remedy->proof)) <= page->width;
+}
+
+static char *remedy_line(const struct page *page, const struct remedy *remedy)
 {
     CLEANUP_FREE char *title = utf8_plain(remedy->title ? remedy->title : "");
-    CLEANUP_FREE char *command = remedy->commands.n == 1 ? utf8_plain(remedy->commands.v[0]) : NULL;
+    CLEANUP_FREE char *command = NULL;
 
-    if (command && !strstr(title, command))
-        return xasprintf("%s: %s", title, command);
-    return steal_pointer(&title);
+    if (!reads_on(page, remedy))
+        return steal_pointer(&title);
+    command = utf8_plain(remedy->commands.v[0]);
+    return xasprintf("%s: %s", title, command);
 }
 
 static void put_remedy(const struct page *page, const struct remedy *remedy, size_t number, size_t column)
 {
-    CLEANUP_FREE char *line = remedy_line(remedy);
+    CLEANUP_FREE char *line = remedy_line(page, remedy);
     CLEANUP_FREE char *numbered = xasprintf("%zu. ", number), *risk = remedy->risk ? utf8_plain(remedy->risk) : NULL;
     CLEANUP_FREE char *whole = NULL;
-    size_t at = MARGIN + LABEL, hang = at + strlen(numbered), columns = utf8_columns(line);
+    size_t hang = MARGIN + LABEL + strlen(numbered), columns = utf8_columns(line);
 
     fputs(numbered, page->out);
     whole = column ? xasprintf("%s%*s   %s", line, (int)(column - columns), "", wording_proof(remedy->proof))
                    : xasprintf("%s (%s)", line, wording_proof(remedy->proof));
     wrapped(page, hang, hang, whole);
-    for (size_t i = 0; remedy->commands.n > 1 && i < remedy->commands.n; i++) {
+    for (size_t i = 0; !reads_on(page, remedy) && i < remedy->commands.n; i++) {
         CLEANUP_FREE char *command = utf8_plain(remedy->commands.v[i]);
 
         spaces(page, hang + 2);
-        fprintf(page->out, "%s\n", command); /* never wrapped: it is there to be copied */
+        fprintf(page->out, "%s\n", command);
     }
     if (risk) {
         spaces(page, hang);
-        wrapped(page, hang + strlen("risk: "), hang, (fputs("risk: ", page->out), risk));
+        fputs("risk: ", page->out);
+        wrapped(page, hang + strlen("risk: "), hang, risk);
     }
 }
 
@@ -194,13 +209,13 @@ static size_t proof_column(const struct page *page, const struct cause *cause)
     size_t widest = 0, longest = 0;
 
     for (size_t i = 0; i < cause->remedy_count; i++) {
-        CLEANUP_FREE char *line = remedy_line(&cause->remedies[i]);
+        CLEANUP_FREE char *line = remedy_line(page, &cause->remedies[i]);
         size_t columns = utf8_columns(line), proof = strlen(wording_proof(cause->remedies[i].proof));
 
         widest = columns > widest ? columns : widest;
         longest = proof > longest ? proof : longest;
     }
-    return MARGIN + LABEL + 3 + widest + 3 + longest <= page->width ? widest : 0;
+    return MARGIN + LABEL + strlen("1. ") + widest + 3 + longest <= page->width ? widest : 0;
 }
 
 static void put_remedies(const struct page *page, const struct cause *cause)
@@ -260,8 +275,8 @@ static void put_reproduction(const struct page *page, const struct report *repor
 static void render(const struct report *report, const struct render_options *options, FILE *out)
 {
     size_t width = options && options->width ? options->width : WIDTH;
-    struct page page = {
-        .out = out, .width = width < NARROWEST ? NARROWEST : width, .colour = options && options->colour};
+    size_t bounded = width < NARROWEST ? NARROWEST : width > WIDEST ? WIDEST : width;
+    struct page page = {.out = out, .width = bounded, .colour = options && options->colour};
     CLEANUP_FREE char *headline = wording_headline(report);
     struct sheet rest;
 

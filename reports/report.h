@@ -172,7 +172,7 @@ void cause_destroy(struct cause *cause);
 /* A renderer: one form, one file, one row in renderers[] (render.c). */
 struct render_options {
     bool colour;
-    unsigned width; /* columns, 0: 100 */
+    unsigned width; /* columns, 0: 110 */
 };
 struct renderer {
     const char *name;   /* "text", "json", "markdown", "html" */

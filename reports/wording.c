@@ -377,6 +377,19 @@ bool place_is_dull(const struct place *place)
     return !place->taken && (!place->why || strncmp(place->why, absent, strlen(absent)) == 0);
 }
 
+char *wording_why(const struct place *place)
+{
+    const char *absent = path_reason_text(PATH_ABSENT);
+    const char *base = path_base(place->path), *why = place->why, *at;
+
+    if (!why)
+        return xstrdup(place->taken ? "taken" : absent);
+    at = place_is_dull(place) && *base ? strstr(why, base) : NULL;
+    if (at && at > why && at[-1] == '/' && strncmp(at + strlen(base), " does not exist", 15) == 0)
+        return xstrdup(absent); /* it is the last component: the path stands beside it already */
+    return utf8_plain(why);
+}
+
 static bool same_from(const struct place *a, const struct place *b)
 {
     return strcmp(a->from ? a->from : "", b->from ? b->from : "") == 0;

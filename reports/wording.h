@@ -34,6 +34,8 @@ struct place_line {
 };
 /* The lines for CAUSE's places in *RET (malloced; the places stay the cause's); their number. */
 size_t wording_places(const struct cause *cause, struct place_line **ret);
+/* Why the place was left, or that it was taken; without the path where that is only the place's own. */
+char *wording_why(const struct place *place);
 /* Nothing stands at that place: it may be left out of a long list. */
 bool place_is_dull(const struct place *place);
 

@@ -187,6 +187,39 @@ START_TEST(a_long_search_list_keeps_what_matters)
 }
 END_TEST
 
+/* The loader's own directories are links on many systems: what is not there is then called by another path. */
+START_TEST(a_reason_does_not_repeat_the_place)
+{
+    struct report *report = sample_empty("prog");
+    struct cause *cause = add_simple(report, IMPACT_FATAL, 0.95);
+    CLEANUP_FREE char *text = NULL;
+
+    cause_place(cause, "/lib/libx.so.1", NULL, "not there: /usr/lib/libx.so.1 does not exist", false);
+    cause_place(cause, "/opt/x/libx.so.1", NULL, "not there: /opt/x does not exist", false);
+    text = sample_render(&renderer_text, report, false, 0);
+    ck_assert_ptr_nonnull(strstr(text, "1. /lib/libx.so.1    not there\n"));
+    ck_assert_ptr_nonnull(strstr(text, "2. /opt/x/libx.so.1  not there: /opt/x does not exist\n"));
+    report_destroy(report);
+}
+END_TEST
+
+/* A command that does not fit behind its title stands alone and whole. */
+START_TEST(commands_can_be_copied)
+{
+    struct report *report = sample_empty("prog");
+    struct cause *cause = add_simple(report, IMPACT_FATAL, 0.95);
+    CLEANUP_FREE char *text = NULL;
+
+    strings_addf(&cause_remedy(cause, PROOF_KNOWN, "make it a system-wide library directory")->commands,
+                 "echo /opt/some/where/else/altogether > /etc/ld.so.conf.d/local.conf && ldconfig");
+    text = sample_render(&renderer_text, report, false, 80);
+    ck_assert_ptr_nonnull(strstr(text, "1. make it a system-wide library directory   known\n"
+                                       "                    echo /opt/some/where/else/altogether > "
+                                       "/etc/ld.so.conf.d/local.conf && ldconfig\n"));
+    report_destroy(report);
+}
+END_TEST
+
 START_TEST(several_causes_are_numbered)
 {
     struct report *report = sample_empty("prog");
@@ -302,6 +335,8 @@ int main(void)
     tcase_add_test(tcase, headlines);
     tcase_add_test(tcase, an_unknown_cause_says_what_was_ruled_out);
     tcase_add_test(tcase, a_long_search_list_keeps_what_matters);
+    tcase_add_test(tcase, a_reason_does_not_repeat_the_place);
+    tcase_add_test(tcase, commands_can_be_copied);
     tcase_add_test(tcase, several_causes_are_numbered);
     tcase_add_test(tcase, remedies_with_commands_and_risk);
     tcase_add_test(tcase, long_messages_are_cut);
