@@ -18,15 +18,6 @@ static bool same(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-/* Names of directories in root/, which a program there cannot have. */
-static bool is_directory(const char *name)
-{
-    for (size_t i = 0; i < DIRECTORIES; i++)
-        if (same(directories[i], name))
-            return true;
-    return same(name, "bin") || same(name, "data");
-}
-
 bool repro_name_fits(const char *name)
 {
     return name && *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
@@ -119,17 +110,20 @@ static void add_mended_program(struct plan *plan)
     add_file(plan, mended, xasprintf("mended/bin/%s", plan->program), "$ORIGIN/../../root/lib")->mended = true;
 }
 
+/* Nothing that is there already is put into mended/ as well. */
 static void add_mended(struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
     const struct mini_object *target =
         scenario->mend_object < scenario->object_count ? scenario->objects[scenario->mend_object] : NULL;
 
-    if (scenario->mend_object == 0)
+    if (plan->forbidden)
+        plan->control_in_root = true;
+    else if (scenario->mend_object == 0)
         add_mended_program(plan);
-    else if (!scenario->mended && target && target->directory == 1)
+    else if (target && target->directory == 1)
         plan->control_library_path = "../root/lib"; /* the good copy first */
-    else if (!scenario->mended && target && target->directory == 2)
+    else if (target && target->directory == 2)
         plan->control_library_path = "../root/elsewhere"; /* the place where it is, added to the search */
     else if (scenario->mended || target)
         add_mended_library(plan, target);
@@ -146,8 +140,7 @@ static int check_objects(const struct scenario *scenario, struct err *err)
     for (size_t i = 0; i < scenario->object_count; i++) {
         const struct mini_object *object = scenario->objects[i];
 
-        if (!repro_name_fits(object->name) || object->directory >= DIRECTORIES ||
-            (i == 0 && is_directory(object->name)))
+        if (!repro_name_fits(object->name) || object->directory >= DIRECTORIES)
             return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a file in it",
                            object->name ? object->name : "");
         if (i && strncmp(object->name, "ld-linux", 8) == 0)
@@ -196,6 +189,8 @@ static int plan_load(struct plan *plan, struct err *err)
                          i ? trim_file_name(scenario, object) : plan->program);
         if (i && object->defect == MINI_NO_PERMISSION && !plan->forbidden)
             plan->forbidden = xstrdup(path + strlen("root/"));
+        if (i && !plan->shown && (object->defect != MINI_SOUND || object->machine != program->machine))
+            plan->shown = xstrdup(path + strlen("root/"));
         add_file(plan, stub, path, shadowed ? "$ORIGIN/../wrong:$ORIGIN/../lib" : "$ORIGIN/../lib");
     }
     add_mended(plan);
@@ -253,11 +248,13 @@ static int plan_caller(struct plan *plan, const char *name, char *path, bool ope
 {
     const char *verb = opens ? "open" : "execute";
     unsigned refused = error == ENOENT ? 127 : 126; /* as a shell's */
+    size_t beside = strcspn(path, "/");
 
     plan->call = (struct stub_call){.opens = opens, .path = path, .error = error, .status = opens ? 1 : refused};
     plan->call.words = xasprintf("cannot %s %s: %s\n", verb, path, error_words(error));
     plan->caller = xstrdup(name);
-    if (!repro_name_fits(name) || is_directory(name))
+    /* It stands next to the directory in which it looks. */
+    if (!repro_name_fits(name) || (strlen(name) == beside && strncmp(path, name, beside) == 0))
         return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a file in it", name);
     return 0;
 }
@@ -270,6 +267,7 @@ static int plan_execute(struct plan *plan, struct err *err)
     int error = object->interp && object->defect == MINI_SOUND ? ENOENT : defect_error(object);
     struct mini_object *good = bare_program(mended ? mended : object);
 
+    plan->shown = xstrdup(plan->program);
     add_file(plan, bare_program(object), xasprintf("root/%s", plan->program), NULL);
     good->defect = MINI_SOUND;
     if (!native(good))
@@ -291,20 +289,25 @@ static int plan_open(struct plan *plan, struct err *err)
 {
     const struct scenario *scenario = plan->scenario;
     const struct mini_object *file;
-    struct mini_object *good;
 
     if (scenario->object_count != 2)
         return err_set(err, "no reproduction: it is not known which file is opened");
     file = scenario->objects[1];
     if (file->absent || file->defect == MINI_NO_PERMISSION || file->defect == MINI_LOOP ||
         file->defect == MINI_DANGLING) {
-        if (!file->absent)
+        if (!file->absent) {
+            plan->shown = xasprintf("data/%s", file->name);
             add_file(plan, mini_object_copy(file), xasprintf("root/data/%s", file->name), NULL)->plain = true;
-        if (!file->absent && file->defect == MINI_NO_PERMISSION)
-            plan->forbidden = xasprintf("data/%s", file->name);
-        good = mini_object_create(file->name);
-        add_file(plan, good, xasprintf("mended/data/%s", file->name), NULL)->plain = true;
-        plan->files[plan->file_count - 1].mended = true;
+        }
+        if (!file->absent && file->defect == MINI_NO_PERMISSION) {
+            plan->forbidden = xstrdup(plan->shown);
+            plan->control_in_root = true;
+        } else {
+            struct plan_file *good =
+                add_file(plan, mini_object_create(file->name), xasprintf("mended/data/%s", file->name), NULL);
+
+            good->plain = good->mended = true;
+        }
         return plan_caller(plan, plan->program, xasprintf("data/%s", file->name), true, defect_error(file), err);
     }
     return err_set(err, "no reproduction: opening %.200s does not fail", file->name);
@@ -363,7 +366,10 @@ int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err
                : scenario->way == SCENARIO_EXECUTE ? plan_execute(ret, err)
                                                    : plan_open(ret, err);
     case SCENARIO_SCRIPT:
-        return check_script(scenario, err);
+        if (check_script(scenario, err) < 0)
+            return -1;
+        ret->shown = xstrdup(scenario->script_name);
+        return 0;
     case SCENARIO_COMMAND:
         return plan_command(ret, err);
     }
@@ -378,6 +384,7 @@ void plan_deinit(struct plan *plan)
     }
     free(plan->files);
     free(plan->forbidden);
+    free(plan->shown);
     free(plan->control_preload);
     free(plan->caller);
     free((char *)plan->call.path);

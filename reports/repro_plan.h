@@ -24,6 +24,8 @@ struct plan {
     bool by_path;          /* PATH=bin: both scripts */
     bool mended_program;   /* control.sh runs mended/PROGRAM, else root/PROGRAM */
     char *forbidden;       /* the library, as root/ has it, that must not be readable while the program runs, or NULL */
+    char *shown;           /* the file, as root/ has it, that is there and fails all the same, or NULL */
+    bool control_in_root;  /* control.sh is repro.sh without what that does to FORBIDDEN */
     const char *library_path;         /* LD_LIBRARY_PATH of repro.sh, relative to root/, or NULL */
     const char *control_library_path; /* of control.sh, relative to mended/, or NULL */
     char *control_preload;            /* LD_PRELOAD of control.sh, relative to mended/, or NULL */

@@ -58,11 +58,21 @@ static void put_forbidden(FILE *out, const char *file, const char *command)
             "    }\n"
             "fi\n"
             "chmod 000 \"$file\" || exit 125\n"
+            "ls -ld \"./$file\"\n"
             "\"$@\" %s\n"
             "status=$?\n"
             "chmod 644 \"$file\"\n"
             "exit $status\n",
             quoted, command);
+}
+
+/* "No such file or directory" is said of some files that are there: so this one is shown first. */
+static void put_shown(FILE *out, const char *file, const char *command)
+{
+    CLEANUP_FREE char *path = xasprintf("./%s", file);
+    CLEANUP_FREE char *quoted = repro_quote(path);
+
+    fprintf(out, "ls -ld %s || exit 125\nexec %s\n", quoted, command);
 }
 
 /* A shell is asked for the command; see plan.by_path. */
@@ -130,6 +140,8 @@ char *repro_script(const struct plan *plan)
     put_start(out, "a failure in miniature. The exit status is that of the failing program.", "root");
     if (plan->forbidden)
         put_forbidden(out, plan->forbidden, command);
+    else if (plan->shown)
+        put_shown(out, plan->shown, command);
     else
         fprintf(out, "exec %s\n", command);
     if (fclose(out) != 0)
@@ -139,14 +151,15 @@ char *repro_script(const struct plan *plan)
 
 char *repro_control_script(const struct plan *plan)
 {
-    CLEANUP_FREE char *command = mended_command(plan);
+    CLEANUP_FREE char *command = plan->control_in_root ? failing_command(plan) : mended_command(plan);
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     if (!out)
         alloc_failed();
-    put_start(out, "the same as repro.sh with the cause mended. It exits with 0.", "mended");
+    put_start(out, "the same as repro.sh with the cause mended. It exits with 0.",
+              plan->control_in_root ? "root" : "mended");
     fprintf(out, "exec %s\n", command);
     if (fclose(out) != 0)
         alloc_failed();
