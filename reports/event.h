@@ -56,6 +56,17 @@ struct event_signal {
     int sender;          /* si_pid where a process sent it, else 0 */
     uint64_t ip_addr;
     bool fatal; /* no handler, not blocked, default action ends the process (from /proc/PID/status) */
+    /* What else siginfo says (sigaction(2)), for the live view; 0 where the signal has none of it. */
+    unsigned uid;         /* of the sender or child */
+    int child;            /* SIGCHLD: the child, … */
+    int status;           /* … its exit status or signal … */
+    int64_t utime, stime; /* … and its processor time in clock ticks */
+    uint64_t value;       /* sent with SI_QUEUE or SI_TIMER */
+    int timer, overrun;   /* SI_TIMER */
+    int64_t band;         /* SIGIO: what is ready … */
+    int fd;               /* … and where */
+    int call;             /* SIGSYS: the number of the call that a filter refused, … */
+    unsigned arch;        /* … and its AUDIT_ARCH_… */
 };
 
 /* A program image, as read from the process at its exec (or at attach). */

@@ -1,0 +1,210 @@
+/* The sink of the live view: which events, and whether their process must be named. */
+#include "line.h"
+
+#include "syscall.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+#include <sys/wait.h>
+#include <uthash.h>
+
+static const struct {
+    const char *word;
+    unsigned kind;
+} words[] = {
+    {"failed", LINE_FAILED},   {"files", LINE_FILES},     {"loader", LINE_LOADER},
+    {"lookups", LINE_LOOKUPS}, {"process", LINE_PROCESS}, {"all", LINE_ALL},
+};
+
+static unsigned word_kind(const char *word, size_t n)
+{
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i].word) == n && memcmp(words[i].word, word, n) == 0)
+            return words[i].kind;
+    return 0;
+}
+
+int line_set_parse(const char *text, unsigned *ret, struct err *err)
+{
+    unsigned set = 0;
+
+    if (!text || !text[0]) {
+        *ret = LINE_FAILED;
+        return 0;
+    }
+    while (true) {
+        size_t n = strcspn(text, ",");
+        unsigned kind = word_kind(text, n);
+
+        if (!kind)
+            return err_set(err, "unknown kind of event '%.*s': failed, files, loader, lookups, process or all",
+                           n > 40 ? 40 : (int)n, text);
+        set |= kind;
+        if (!text[n])
+            break;
+        text += n + 1;
+    }
+    *ret = set;
+    return 0;
+}
+
+static bool restarts(int error)
+{
+    return error >= 512 && error <= 516;
+}
+
+static bool is_failure(const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_SYSCALL:
+        return event->syscall.returned && event->syscall.error && !restarts(event->syscall.error);
+    case EVENT_SIGNAL:
+        return event->signal.fatal;
+    case EVENT_PROCESS:
+        return event->process.what == PROCESS_NOTE ||
+               (event->process.what == PROCESS_EXIT && event->process.status != 0);
+    case EVENT_LOADER:
+        return true;
+    case EVENT_LOOKUP:
+        return !event->lookup.to;
+    case EVENT_OUTPUT:
+        return false;
+    }
+    return false;
+}
+
+static unsigned syscall_kinds(const struct event_syscall *call)
+{
+    unsigned kinds = 0;
+
+    if (call->desc->path_arg >= 0 || call->desc->family == FAMILY_FILE)
+        kinds |= LINE_FILES;
+    if (call->by == BY_LOADER)
+        kinds |= LINE_LOADER;
+    if (call->desc->family == FAMILY_PROCESS)
+        kinds |= LINE_PROCESS;
+    return kinds;
+}
+
+bool line_wanted(unsigned set, const struct event *event)
+{
+    if (set & LINE_ALL || (set & LINE_FAILED && is_failure(event)))
+        return true;
+    switch (event->type) {
+    case EVENT_SYSCALL:
+        return set & syscall_kinds(&event->syscall);
+    case EVENT_SIGNAL:
+    case EVENT_PROCESS:
+        return set & LINE_PROCESS;
+    case EVENT_LOADER:
+        return set & LINE_LOADER;
+    case EVENT_LOOKUP:
+        return set & LINE_LOOKUPS;
+    case EVENT_OUTPUT:
+        return event->output.by == BY_LOADER && set & LINE_LOADER;
+    }
+    return false;
+}
+
+struct live { /* a process and how many threads of it are there */
+    pid_t pid;
+    size_t threads;
+    UT_hash_handle hh;
+};
+
+struct line_view {
+    FILE *out;
+    unsigned set;
+    bool colour;
+    struct live *processes;
+    size_t threads; /* of all */
+    struct text text;
+};
+
+static void arrive(struct line_view *view, pid_t pid)
+{
+    struct live *live;
+
+    HASH_FIND_INT(view->processes, &pid, live);
+    if (!live) {
+        live = xcalloc(1, sizeof *live);
+        live->pid = pid;
+        HASH_ADD_INT(view->processes, pid, live);
+    }
+    live->threads++;
+    view->threads++;
+}
+
+static void leave(struct line_view *view, pid_t pid, bool all)
+{
+    struct live *live;
+    size_t gone;
+
+    HASH_FIND_INT(view->processes, &pid, live);
+    if (!live)
+        return;
+    gone = all ? live->threads : 1;
+    view->threads -= gone;
+    live->threads -= gone;
+    if (live->threads)
+        return;
+    HASH_DEL(view->processes, live);
+    free(live);
+}
+
+static void count_before(struct line_view *view, const struct event *event)
+{
+    if (event->type == EVENT_PROCESS && (event->process.what == PROCESS_START || event->process.what == PROCESS_THREAD))
+        arrive(view, event->pid);
+}
+
+/* The last line of a process still names it. */
+static void count_after(struct line_view *view, const struct event *event)
+{
+    if (event->type == EVENT_PROCESS &&
+        (event->process.what == PROCESS_EXIT || event->process.what == PROCESS_DETACHED))
+        leave(view, event->pid, true);
+}
+
+static void view_event(void *ctx, const struct event *event)
+{
+    struct line_view *view = ctx;
+
+    count_before(view, event);
+    if (line_wanted(view->set, event)) {
+        const struct line_options options = {.colour = view->colour, .pid = view->threads > 1};
+
+        text_clear(&view->text);
+        line_add(event, &options, &view->text);
+        if (view->text.n)
+            fwrite(view->text.v, 1, view->text.n, view->out);
+    }
+    count_after(view, event);
+}
+
+struct line_view *line_view_create(FILE *out, unsigned set, bool colour, struct sink *ret)
+{
+    struct line_view *view = xcalloc(1, sizeof *view);
+
+    view->out = out;
+    view->set = set;
+    view->colour = colour;
+    *ret = (struct sink){view_event, view};
+    return view;
+}
+
+void line_view_destroy(struct line_view *view)
+{
+    struct live *live, *next;
+
+    if (!view)
+        return;
+    HASH_ITER(hh, view->processes, live, next)
+    {
+        HASH_DEL(view->processes, live);
+        free(live);
+    }
+    text_deinit(&view->text);
+    free(view);
+}
