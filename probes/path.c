@@ -203,8 +203,11 @@ static void finish_absent(struct walker *w, const char *path, long link)
         finish(w, PATH_ABSENT, ENOENT, path);
         return;
     }
+    const struct pending *top = w->depth ? &w->pending[w->depth - 1] : NULL;
+    const char *rest = top && top->link == link ? top->text + top->at : "";
+
     finish(w, PATH_DANGLING, ENOENT, w->link_paths[link]);
-    w->walk->target = xstrdup(path);
+    w->walk->target = xasprintf("%s%s", path, rest); /* all that the link's text says, not only up to the gap */
 }
 
 static bool must_be_directory(struct walker *w)

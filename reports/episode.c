@@ -23,6 +23,7 @@ static void episode_free(struct episode *episode)
         attempt_free(episode->attempts[i]);
     free(episode->attempts);
     free(episode->name);
+    free(episode->key);
     free(episode->found_path);
     free(episode);
 }
@@ -45,18 +46,25 @@ void model_forget_episodes(struct process *process)
     process->last_file = process->before_words = NULL;
 }
 
-static struct episode *episode_of(struct process *process, const char *path, bool make)
+/* Attempts to execute are episodes of their own: that a file can be opened or is there does not end them well. */
+static struct episode *episode_of(struct process *process, const char *path, bool execution, bool make)
 {
-    const char *name = path_base(path);
+    CLEANUP_FREE char *key = xasprintf("%c%s", execution ? 'x' : 'f', path_base(path));
     struct episode *episode;
 
-    HASH_FIND_STR(process->episodes, name, episode);
+    HASH_FIND_STR(process->episodes, key, episode);
     if (!episode && make) {
         episode = xcalloc(1, sizeof *episode);
-        episode->name = xstrdup(name);
-        HASH_ADD_KEYPTR(hh, process->episodes, episode->name, strlen(episode->name), episode);
+        episode->name = xstrdup(key + 1);
+        episode->key = steal_pointer(&key);
+        HASH_ADD_KEYPTR(hh, process->episodes, episode->key, strlen(episode->key), episode);
     }
     return episode;
+}
+
+static bool is_execution(const struct syscall_desc *desc)
+{
+    return strncmp(desc->name, "execve", 6) == 0;
 }
 
 static bool held(const struct process *process, const struct episode *episode)
@@ -109,7 +117,7 @@ static struct attempt *attempt_record(struct process *process, const struct even
 
     if (process->attempt_count >= ATTEMPTS_KEPT)
         drop_old(process);
-    episode = episode_of(process, call->path, true);
+    episode = episode_of(process, call->path, is_execution(call->desc), true);
     attempt = attempt_find(episode, event);
     episode->last_n = event->n;
     episode->found_n = 0;
@@ -126,7 +134,7 @@ static struct attempt *attempt_record(struct process *process, const struct even
         attempt->root = xstrdup(event->root);
         attempt->error = call->error;
         attempt->by = call->by;
-        attempt->execution = strncmp(call->desc->name, "execve", 6) == 0;
+        attempt->execution = is_execution(call->desc);
         if (attempt->execution && call->argv)
             attempt->argv0 = xstrdup_or_null(call->argv[0]);
     }
@@ -192,7 +200,7 @@ void model_file_call(struct process *process, const struct event *event)
     if (call->error) {
         attempt = attempt_record(process, event);
     } else {
-        struct episode *episode = episode_of(process, call->path, false);
+        struct episode *episode = episode_of(process, call->path, is_execution(call->desc), false);
 
         if (episode && !episode->found_n) {
             episode->found_n = event->n;

@@ -145,7 +145,7 @@ static double confidence_of(const struct process *process, const struct suspect 
     case AT_START:
         return said ? 0.97 : 0.9;
     case AT_DLOPEN:
-        return said ? 0.96 : suspect->last_act ? 0.8 : 0.65;
+        return said ? 0.96 : suspect->last_act ? 0.8 : 0.55;
     case AT_EXECUTION:
         return said ? 0.96 : failed ? 0.8 : 0;
     case AT_COMMAND:
@@ -168,6 +168,9 @@ static void settle(struct process *process, struct suspect *suspect)
         cause->words = xstrdup(line->text);
         cause_evidence(cause, line->n);
     }
+    for (size_t i = 0; i < suspect->needles.n && !line; i++)
+        suspect->coped |=
+            process_hushed(process, suspect->needles.v[i]) || process_hushed(suspect->actor, suspect->needles.v[i]);
     cause->confidence = confidence_of(process, suspect, line != NULL);
     cause->impact = failed && (suspect->certain || line || suspect->last_act || suspect->at == AT_EXECUTION)
                         ? IMPACT_FATAL
@@ -181,7 +184,7 @@ static void look_at_stderr(struct model *model, struct process *process)
     CLEANUP_FREE char *path = xasprintf("/proc/%d/fd/2", (int)process->pid);
     struct stat st;
 
-    if (stat(path, &st) < 0)
+    if (!model->live || stat(path, &st) < 0)
         return;
     process->stderr_null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3); /* null(4) */
     process->stderr_shared = model->has_stderr && st.st_ino == model->stderr_ino && st.st_dev == model->stderr_dev;
@@ -199,7 +202,7 @@ void judge_process(struct model *model, struct process *process)
 {
     look_at_stderr(model, process);
     if (process->executed)
-        judge_load(process);
+        judge_load(process, model->live);
     judge_exec(process, false);
     if (process_failed(process))
         judge_open(process);

@@ -49,7 +49,8 @@ void judge_process(struct model *model, struct process *process);
 void judge_verdict(struct model *model, struct report *report);
 
 /* Part of judge_process(): */
-void judge_load(struct process *process);
+/* LIVE: the process is there, so that its mappings can be read. */
+void judge_load(struct process *process, bool live);
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
 void judge_exec(struct process *process, bool over);
 void judge_open(struct process *process);

@@ -254,4 +254,8 @@ void judge_exec(struct process *process, bool over)
         else if (executed_any(episode))
             judge_file(process, episode->attempts[episode->count - 1]);
     }
+    /* The command itself: it never ran, so it has no words of its own, and there is nothing else that it can have ended
+     * of. */
+    for (size_t i = 0; i < process->suspect_count && !process_owner(process)->executed; i++)
+        process->suspects[i].certain = true;
 }

@@ -270,8 +270,15 @@ static bool same_stem(const char *a, const char *b)
 }
 
 /* Another copy or version of it was loaded later: the program searched, and found. */
-static bool found_later(const struct process *process, const struct maps *maps, size_t act)
+static bool found_later(const struct process *process, const struct maps *maps, const struct load *load, size_t act)
 {
+    const char *name = process->acts[act].name;
+
+    /* "libc.so.99" was asked for, libc.so.6 is loaded: dlopen("libc.so.6") then makes no call at all. */
+    for (size_t i = 0; i < load->object_count; i++)
+        if (load->objects[i]->batch == 0 && same_stem(path_base(load->objects[i]->path), name) &&
+            strcmp(path_base(load->objects[i]->path), name) != 0)
+            return true;
     for (size_t i = act + 1; i < process->act_count; i++) {
         const struct load_act *later = &process->acts[i];
 
@@ -325,12 +332,13 @@ static void judge_batch(struct process *process, const struct maps *maps, struct
             continue;
         if (head)
             strings_add(&suspect->needles, xstrdup(path_base(head->path)));
-        suspect->coped = tried_by_libc(tried->path) || found_later(process, maps, act);
+        suspect->coped = tried_by_libc(tried->path) || found_later(process, maps, load, act);
         suspect->last_act = last_act_before_words(process, act);
     }
 }
 
-/* An earlier failure covers it: the same name was not found, or the file is one of the places that were passed over then. */
+/* An earlier failure covers it: the same name was not found, or the file is one of the places that were passed over
+ * then. */
 static bool explained(const struct load *load, const struct load_act *act)
 {
     for (size_t i = 0; i < load->fault_count; i++) {
@@ -410,7 +418,7 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
         judge_late_symbols(process, load);
 }
 
-void judge_load(struct process *process)
+void judge_load(struct process *process, bool live)
 {
     CLEANUP_FREE const char **env = NULL;
     struct load_request request = {.root = process->root,
@@ -419,11 +427,12 @@ void judge_load(struct process *process)
                                    .secure = process->secure,
                                    .cred = &process->cred};
     struct load *load;
-    struct maps maps;
+    struct maps maps = {0};
 
     if (!process->exe)
         return;
-    maps_read(process->pid, &maps);
+    if (live)
+        maps_read(process->pid, &maps);
     if (process_failed(process) || !all_well(process, &maps)) {
         request.env = env = process_env_array(process);
         if (load_create(&request, &load, NULL) == 0) {

@@ -64,6 +64,23 @@ static struct suspect *suspect_open(struct process *actor, const struct attempt 
     return suspect;
 }
 
+/* A line that names a file's last component need not be about it: "make: *** [all] Error 1". It is where it complains,
+ * in the C library's words for that error or in a few that most programs use; of another language's words nothing can
+ * be said. */
+static bool complains(const char *line, int error)
+{
+    static const char *const words[] = {"cannot",   "can't",   "could not", "couldn't",     "unable",    "not found",
+                                        "no such",  "missing", "failed",    "denied",       "not exist", "not open",
+                                        "not read", "fatal",   "required",  "not permitted"};
+
+    if (strcasestr(line, strerror(error)))
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(line, words[i]))
+            return true;
+    return false;
+}
+
 static bool names_place(const struct process *process, const char *needle)
 {
     return needle && strlen(needle) > 2 && process_says(process, needle);
@@ -77,9 +94,12 @@ static int named(const struct process *actor, const struct attempt *attempt)
 
     places[1] = process_owner((struct process *)actor);
     for (size_t i = 0; i < 2; i++) {
-        if (names_place(places[i], attempt->path) || names_place(places[i], attempt->string))
+        if (names_place(places[i], attempt->path) ||
+            (attempt->string && strchr(attempt->string, '/') && names_place(places[i], attempt->string)))
             return 2;
-        if (names_place(places[i], path_base(attempt->path)))
+        const struct output_line *line = process_says(places[i], path_base(attempt->path));
+
+        if (line && strlen(path_base(attempt->path)) > 2 && complains(line->text, attempt->error))
             best = 1;
     }
     return best;

@@ -3,6 +3,8 @@
 #include "syscall.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include <probes/alloc.h>
@@ -15,6 +17,9 @@ static void process_free(struct process *process)
         free(process->lines[i].text);
     free(process->lines);
     free(process->partial);
+    for (size_t i = 0; i < process->hushed_count; i++)
+        free(process->hushed[i].text);
+    free(process->hushed);
     for (size_t i = 0; i < process->suspect_count; i++) {
         if (process->suspects[i].cause) /* the report may have taken it */
             cause_destroy(process->suspects[i].cause);
@@ -164,11 +169,15 @@ static void on_signal(struct process *process, const struct event *event)
 
 static void on_end(struct model *model, struct process *process)
 {
+    bool inherited = process->judged;
+
     model_flush_output(process);
     if (!process->judged && model->at_end) {
         process->judged = true;
         model->at_end(model, process);
     }
+    if (!inherited && process_owner(process) != process)
+        model_inherit_words(process_owner(process), process);
     model_forget_episodes(process);
 }
 
@@ -191,7 +200,7 @@ static void note_stderr(struct model *model, const struct process *process)
     CLEANUP_FREE char *path = xasprintf("/proc/%d/fd/2", (int)process->pid);
     struct stat st;
 
-    if (model->has_stderr || process != model->first || stat(path, &st) < 0)
+    if (!model->live || model->has_stderr || process != model->first || stat(path, &st) < 0)
         return;
     model->has_stderr = true;
     model->stderr_dev = st.st_dev;
@@ -259,6 +268,16 @@ static void on_process(struct model *model, const struct event *event)
     }
 }
 
+/* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
+static bool fd_is_null(pid_t pid, int fd)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+    return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 void model_event(void *ctx, const struct event *event)
 {
     struct model *model = ctx;
@@ -275,7 +294,7 @@ void model_event(void *ctx, const struct event *event)
     if (event->type == EVENT_SYSCALL)
         on_syscall(model, process, event);
     else if (event->type == EVENT_OUTPUT)
-        model_output(process, event);
+        model_output(process, event, model->live && fd_is_null(event->pid, event->output.fd));
     else if (event->type == EVENT_SIGNAL)
         on_signal(process, event);
 }

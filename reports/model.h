@@ -32,6 +32,7 @@ struct attempt {
 /* All attempts of one process at one file name, wherever it was looked for. */
 struct episode {
     char *name;                /* the last component */
+    char *key;                 /* of the hash: 'x' for executions or 'f', and the name */
     struct attempt **attempts; /* oldest first */
     size_t count, cap;
     uint64_t dropped; /* older attempts that are no longer kept */
@@ -97,7 +98,7 @@ struct process {
     bool has_image;
     bool musl; /* the loader is musl's: its calls cannot be told from the program's by their address */
 
-    struct episode *episodes; /* hash by name */
+    struct episode *episodes; /* hash by key */
     size_t attempt_count;
     struct load_act *acts;
     size_t act_count, act_cap;
@@ -110,6 +111,8 @@ struct process {
     uint64_t partial_n;
     enum event_by partial_by;
     uint64_t first_output_n, last_output_n;
+    struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
+    size_t hushed_count, hushed_cap;
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
     bool stderr_shared; /* at its end descriptor 2 was the same file as the session's own */
 
@@ -146,6 +149,7 @@ struct model {
     void (*at_end)(struct model *model, struct process *process);
     /* Called when a process has executed something, before what its old image tried is forgotten. */
     void (*at_exec)(struct model *model, struct process *process);
+    bool live; /* the processes are there and stand still during an event: /proc may be asked about them */
     /* What descriptor 2 of the first process was when it began. */
     bool has_stderr;
     dev_t stderr_dev;
@@ -167,6 +171,8 @@ const char *process_env(const struct process *process, const char *name);
 /* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer
  * name), or NULL. */
 const struct output_line *process_says(const struct process *process, const char *needle);
+/* Whether it named NEEDLE in words that it sent to /dev/null. */
+bool process_hushed(const struct process *process, const char *needle);
 bool process_failed(const struct process *process); /* ended, by a signal or with a status other than 0 */
 
 #endif

@@ -7,7 +7,10 @@
 /* A file call of PROCESS that has a path: an attempt that failed, or one that ends an episode well. */
 void model_file_call(struct process *process, const struct event *event);
 void model_forget_episodes(struct process *process);
-void model_output(struct process *process, const struct event *event);
+/* NOWHERE: it was written to /dev/null. */
+void model_output(struct process *process, const struct event *event, bool nowhere);
+/* What a child said that runs its parent's image (a shell's fork) counts as the image's own words. */
+void model_inherit_words(struct process *owner, const struct process *child);
 /* What was written without a newline at its end becomes a line. */
 void model_flush_output(struct process *process);
 

@@ -28,13 +28,29 @@ static void line_add(struct process *process, const char *text, size_t size, uin
     process->line_bytes += strlen(line->text);
 }
 
-void model_output(struct process *process, const struct event *event)
+static void hushed_add(struct process *process, const struct event *event)
+{
+    struct output_line *line;
+
+    if (process->hushed_count >= LINES_KEPT / 8)
+        return;
+    line = array_add(&process->hushed, &process->hushed_count, &process->hushed_cap, sizeof *line);
+    line->text = xstrndup(event->output.data, event->output.size < 4096 ? event->output.size : 4096);
+    line->n = event->n;
+    line->by = event->output.by;
+}
+
+void model_output(struct process *process, const struct event *event, bool nowhere)
 {
     const struct event_output *output = &event->output;
     const char *p = output->data, *end = p + output->size, *newline;
 
     if (output->fd != 2)
         return;
+    if (nowhere) {
+        hushed_add(process, event);
+        return;
+    }
     if (!process->first_output_n) {
         process->first_output_n = event->n;
         process->before_words = process->last_file;
@@ -72,33 +88,73 @@ static bool part_of_a_name(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.' || c == '+' || (unsigned char)c >= 0x80;
 }
 
+/* Typographic quotes are beyond ASCII, and no part of the name that stands in them. */
+static bool quote_ends_before(const char *line, const char *at)
+{
+    static const char *const quotes[] = {"\u2018", "\u2019", "\u201c", "\u201d", "\u201e", "\u00ab", "\u00bb"};
+
+    for (size_t i = 0; i < sizeof quotes / sizeof *quotes; i++) {
+        size_t n = strlen(quotes[i]);
+
+        if ((size_t)(at - line) >= n && memcmp(at - n, quotes[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool quote_begins(const char *at)
+{
+    return strncmp(at, "\u2018", 3) == 0 || strncmp(at, "\u2019", 3) == 0 || strncmp(at, "\u201c", 3) == 0 ||
+           strncmp(at, "\u201d", 3) == 0 || strncmp(at, "\u00bb", 2) == 0 || strncmp(at, "\u00ab", 2) == 0;
+}
+
 /* "libx.so" is a word of its own in "/opt/libx.so: cannot", not in "libx.so.5" nor "mylibx.so"; a full stop that ends a
  * sentence is no name. */
 static bool stands_alone(const char *line, const char *at, size_t size)
 {
     const char *end = at + size;
 
-    if (at > line && part_of_a_name(at[-1]) && at[0] != '/')
+    if (at > line && part_of_a_name(at[-1]) && at[0] != '/' && !quote_ends_before(line, at))
         return false;
     if (*end == '.' && !part_of_a_name(end[1]))
         return true;
-    return !part_of_a_name(*end);
+    return !part_of_a_name(*end) || quote_begins(end);
+}
+
+static bool line_says(const char *line, const char *needle, size_t size)
+{
+    for (const char *at = line; (at = strstr(at, needle)); at++)
+        if (stands_alone(line, at, size))
+            return true;
+    return false;
 }
 
 const struct output_line *process_says(const struct process *process, const char *needle)
 {
     size_t size = strlen(needle);
 
-    if (size == 0)
-        return NULL;
-    for (size_t i = process->line_count; i-- > 0;) {
-        const char *line = process->lines[i].text, *at = line;
-
-        while ((at = strstr(at, needle))) {
-            if (stands_alone(line, at, size))
-                return &process->lines[i];
-            at++;
-        }
-    }
+    for (size_t i = size ? process->line_count : 0; i-- > 0;)
+        if (line_says(process->lines[i].text, needle, size))
+            return &process->lines[i];
     return NULL;
+}
+
+bool process_hushed(const struct process *process, const char *needle)
+{
+    size_t size = strlen(needle);
+
+    for (size_t i = 0; size && i < process->hushed_count; i++)
+        if (line_says(process->hushed[i].text, needle, size))
+            return true;
+    return false;
+}
+
+void model_inherit_words(struct process *owner, const struct process *child)
+{
+    for (size_t i = 0; i < child->line_count; i++)
+        line_add(owner, child->lines[i].text, strlen(child->lines[i].text), child->lines[i].n, child->lines[i].by);
+    if (child->line_count && !owner->first_output_n)
+        owner->first_output_n = child->first_output_n;
+    if (child->last_output_n > owner->last_output_n)
+        owner->last_output_n = child->last_output_n;
 }

@@ -58,6 +58,7 @@ static struct model *judged_model(void)
 {
     struct model *model = model_create();
 
+    model->live = true;
     model->at_end = judge_process;
     model->at_exec = judge_exec_over;
     return model;

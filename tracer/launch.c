@@ -52,12 +52,25 @@ static const char *variable(char *const *env, const char *name)
     return NULL;
 }
 
+/* An ELF file of another machine is no shell's script. */
+static bool has_elf_magic(const char *path)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char magic[4];
+
+    return fd >= 0 && read(fd, magic, sizeof magic) == sizeof magic && !memcmp(magic, "\177ELF", 4);
+}
+
 /* A file that is no program is a shell's script, as execvp(3) has it. */
 static void exec_file(const char *path, char *const *argv, char *const *env)
 {
     execve(path, argv, env);
     if (errno != ENOEXEC)
         return;
+    if (has_elf_magic(path)) {
+        errno = ENOEXEC;
+        return;
+    }
     size_t count = 0;
 
     while (argv[count])
@@ -242,6 +255,24 @@ static int told_error(const struct plan *plan, struct message *ret)
     return read(plan->told[0], ret, sizeof *ret) == sizeof *ret ? ret->error : 0;
 }
 
+/* ENOENT for a file that is there means that its interpreter is not: the command was found, and could not be executed.
+ * Asked here, where nobody traces the question. */
+static bool command_is_there(const struct session_options *options)
+{
+    const char *name = options->argv[0], *path = variable(options->env ? options->env : environ, "PATH");
+    char file[PATH_MAX];
+
+    if (strchr(name, '/'))
+        return access(name, F_OK) == 0;
+    for (const char *end; path; path = *end ? end + 1 : NULL) {
+        end = strchrnul(path, ':');
+        snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "", name);
+        if (access(file, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int record(struct session *session, struct plan *plan, struct session_result *ret, struct err *err)
 {
     struct message message;
@@ -253,6 +284,8 @@ static int record(struct session *session, struct plan *plan, struct session_res
             return refuse(plan, &message, err);
         ret->end = SESSION_EXEC_FAILED;
         ret->error = message.error;
+        if (ret->code == 127 && command_is_there(plan->options))
+            ret->code = 126;
     }
     return 0;
 }

@@ -63,7 +63,7 @@ ACTORS = {
     "perl": lambda path: ["perl", "-e", f"exec('{path}') or die \"cannot run {path}: $!\\n\""],
     "env": lambda path: ["env", "A=b", str(path)],
     "node": lambda path: ["node", "-e", f"const r = require('child_process').spawnSync('{path}');"
-                                        "if (r.error) throw r.error"],
+                                        "if (r.error) throw r.error; process.exit(r.status)"],
 }
 
 

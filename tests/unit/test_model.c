@@ -71,7 +71,7 @@ START_TEST(attempts_are_bounded)
     }
     ck_assert_uint_le(process->attempt_count, ATTEMPTS_KEPT);
     ck_assert_uint_eq(model->failed, 200000);
-    HASH_FIND_STR(process->episodes, "199999", episode); /* the newest is what an end may follow from */
+    HASH_FIND_STR(process->episodes, "f199999", episode); /* the newest is what an end may follow from */
     ck_assert_ptr_nonnull(episode);
 }
 END_TEST
@@ -83,7 +83,7 @@ START_TEST(the_same_failure_is_kept_once)
 
     for (int i = 0; i < 1000; i++)
         open_file("/nowhere/x", ENOENT, BY_PROGRAM);
-    HASH_FIND_STR(process->episodes, "x", episode);
+    HASH_FIND_STR(process->episodes, "fx", episode);
     ck_assert_uint_eq(episode->count, 1);
     ck_assert_uint_eq(episode->attempts[0]->count, 1000);
 }
@@ -96,7 +96,7 @@ START_TEST(a_search_that_finds_ends_well)
 
     open_file("/a/x", ENOENT, BY_PROGRAM);
     open_file("/b/x", 0, BY_PROGRAM);
-    HASH_FIND_STR(process->episodes, "x", episode);
+    HASH_FIND_STR(process->episodes, "fx", episode);
     ck_assert_uint_ne(episode->found_n, 0);
     open_file("/c/x", ENOENT, BY_PROGRAM);
     ck_assert_uint_eq(episode->found_n, 0);
