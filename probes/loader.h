@@ -15,6 +15,7 @@ struct loader_traits {
     const char *platform; /* $PLATFORM, or NULL */
     bool isa_check;       /* refuses objects whose x86 ISA level this processor lacks (2.33 and later) */
     bool kernel_check;    /* passes over objects whose .note.ABI-tag asks for a newer kernel */
+    bool version_assert;  /* aborts when a versioned reference finds its library without any versions */
     unsigned cpu_level;   /* x86-64-vN of this machine; 0 where the files are for another machine */
     char **subdirs;       /* tried below every directory, best first; "" is the last; each with a slash at the end */
     size_t subdir_count;

@@ -275,6 +275,7 @@ void traits_read(const char *root, const struct elffile *loader, const char *int
     ret->platform = platform_of(&bytes, loader);
     ret->cpu_level = is_our_machine(loader) ? own_cpu_level() : 0;
     ret->isa_check = holds(&bytes, "CPU ISA level is lower than required");
+    ret->version_assert = holds(&bytes, "version->filename == NULL || ! _dl_name_match_p");
     ret->kernel_check = holds(&bytes, "kernel too old");
     find_subdirs(&bytes, ret);
     free(bytes.bytes);

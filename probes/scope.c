@@ -156,11 +156,20 @@ static void symbol_fault(const struct checking *c, const struct object *object, 
     fault->lazy = lazy;
 }
 
+/* Where the library that a version names has none at all, check_match() takes the symbol, or (as in 2.36) ends the
+ * program with a failed assertion. */
+static bool aborts(const struct load *load, const struct object *found, const struct elf_symbol *s)
+{
+    return load->priv->traits.version_assert && s->version && s->file && !found->elf->has_versym &&
+           loaded_by_name(load, s->file) == found;
+}
+
 static void check_symbol(const struct checking *c, const struct object *object, const struct elf_symbol *s,
                          uint32_t hash, bool want_lazy)
 {
     bool lazy = !s->by_data && !s->by_copy && !c->now && !object->elf->bind_now && c->load->family == LOADER_GLIBC;
     struct question q = {.load = c->load, .name = s->name, .version = s->version, .hash = hash};
+    const struct object *found;
 
     if (lazy != want_lazy || s->bind != STB_GLOBAL || !*s->name)
         return;
@@ -168,7 +177,8 @@ static void check_symbol(const struct checking *c, const struct object *object, 
         return;
     if (s->by_copy)
         q.skip = object;
-    if (ask_scope(&q, object) || (s->by_data && canonical_in_program(c->load, s->name)) ||
+    found = ask_scope(&q, object);
+    if ((found && !aborts(c->load, found, s)) || (s->by_data && canonical_in_program(c->load, s->name)) ||
         covered_by_version_fault(c->load, object, s, c->batch))
         return;
     symbol_fault(c, object, s, lazy);

@@ -121,6 +121,117 @@ START_TEST(programs_of_this_machine)
 }
 END_TEST
 
+/* --- bindings -------------------------------------------------------------------------------------------------- */
+
+struct binding {
+    const char *from, *to, *symbol, *version;
+};
+
+/* "    123:\tbinding file FROM [0] to TO [0]: normal symbol `NAME' [VERSION]" */
+static bool read_binding(char *line, struct binding *ret)
+{
+    char *from = strstr(line, "binding file "), *to, *symbol, *end;
+
+    if (!from || !(to = strstr(from, " [0] to ")) || !(symbol = strstr(to, "symbol `")) ||
+        !(end = strchr(symbol + 8, '\'')))
+        return false;
+    ret->from = from + strlen("binding file ");
+    *to = '\0';
+    ret->to = to + strlen(" [0] to ");
+    *strstr(ret->to, " [") = '\0';
+    ret->symbol = symbol + 8;
+    *end = '\0';
+    ret->version = end[1] == ' ' && end[2] == '[' ? end + 3 : NULL;
+    if (ret->version)
+        *strchr(ret->version, ']') = '\0';
+    return true;
+}
+
+static struct object *object_at(const struct load *load, const char *path)
+{
+    for (size_t i = 0; i < load->object_count; i++)
+        if (!strcmp(load->objects[i]->path, path))
+            return load->objects[i];
+    return NULL;
+}
+
+/* Only bindings that a relocation of FROM asks for: the loader looks a few names up on its own account, and a COPY
+ * relocation does not look at the program. */
+static bool is_reference(const struct object *from, const struct binding *b)
+{
+    for (size_t i = 0; i < from->elf->symbol_count; i++) {
+        const struct elf_symbol *s = &from->elf->symbols[i];
+
+        if (!strcmp(s->name, b->symbol) && !s->by_copy && (s->by_call || s->by_data) &&
+            (s->version ? b->version && !strcmp(s->version, b->version) : !b->version))
+            return true;
+    }
+    return false;
+}
+
+/* A program at a fixed address that takes a function's address has a PLT entry which stands for the function itself: an
+ * undefined symbol with a value. The log names that entry, load_lookup() the definition behind it. */
+static bool is_plt_entry(const struct load *load, const struct binding *b)
+{
+    const struct elffile *elf = load->objects[0]->elf;
+
+    for (size_t i = 0; i < elf->symbol_count && !strcmp(load->objects[0]->path, b->to); i++)
+        if (!elf->symbols[i].defined && elf->symbols[i].value && !strcmp(elf->symbols[i].name, b->symbol))
+            return true;
+    return false;
+}
+
+static void compare_bindings(const char *program, const char *arguments, size_t *bindings, size_t *differences)
+{
+    CLEANUP_FREE char *command = xasprintf("LD_BIND_NOW=1 LD_DEBUG=bindings %s %s", program, arguments);
+    CLEANUP_FREE char *text = output_of(command, NULL);
+    struct load *load = load_with(program, NULL);
+    char *save = NULL;
+
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct binding b;
+        const struct object *from, *to;
+
+        if (!read_binding(line, &b) || !(from = object_at(load, b.from)) || !object_at(load, b.to) ||
+            !is_reference(from, &b) || is_plt_entry(load, &b))
+            continue;
+        to = load_lookup(load, from, b.symbol, b.version, NULL);
+        (*bindings)++;
+        if (!to || strcmp(to->path, b.to) != 0) {
+            (*differences)++;
+            printf("differs: %s: %s@%s is bound to %s, not %s\n", b.from, b.symbol, b.version, b.to,
+                   to ? to->path : "nothing");
+        }
+    }
+    load_destroy(load);
+}
+
+START_TEST(bindings_at_start)
+{
+    static const char *const programs[][2] = {
+        {"/usr/bin/python3", "-c 0"},
+        {"/usr/bin/git", "--version"},
+        {"/usr/bin/perl", "-e 0"},
+        {"/bin/bash", "-c :"},
+        {"/bin/ls", "/"},
+        {"/usr/bin/ld", "--version"},
+        {"/usr/bin/apt-get", "-v"},
+        {"/usr/bin/gdb", "--version"},
+        {"/usr/bin/node", "--version"},
+    };
+    size_t bindings = 0, differences = 0;
+
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        if (!access(programs[i][0], X_OK))
+            compare_bindings(programs[i][0], programs[i][1], &bindings, &differences);
+    printf("%zu bindings, %zu differences\n", bindings, differences);
+    fflush(stdout);
+    elffile_forget_all();
+    ck_assert_uint_eq(differences, 0);
+    ck_assert_uint_ge(bindings, 100);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("conformance");
@@ -130,6 +241,7 @@ int main(void)
     unsetenv("LD_PRELOAD");
     tcase_set_timeout(tcase, 600);
     tcase_add_test(tcase, programs_of_this_machine);
+    tcase_add_test(tcase, bindings_at_start);
     suite_add_tcase(suite, tcase);
     return bed_run(suite);
 }
