@@ -25,13 +25,13 @@ static void tell_script(const struct finding *finding, struct cause *cause)
         cause->summary = xasprintf("%s cannot be executed: its first line ends with a carriage return (a Windows line "
                                    "end), so that the kernel looks for a program whose name ends with one.",
                                    subject);
-        cause_fact(cause, "it asks for", "%s followed by a carriage return (\\r)", bare);
+        cause_fact(cause, "it needs", "%s followed by a carriage return (\\r)", bare);
         remedy = cause_remedy(cause, PROOF_KNOWN, "take the carriage returns out of %s", subject);
         strings_addf(&remedy->commands, "sed -i 's/\\r$//' %s", finding->subject);
     } else {
         cause->summary =
             xasprintf("%s cannot be executed: the program of its first line, %s, is not there.", subject, bare);
-        cause_fact(cause, "it asks for", "%s   (its #! line)", bare);
+        cause_fact(cause, "it needs", "%s   (its #! line)", bare);
         cause_remedy(cause, PROOF_KNOWN, "install %s, or name the right program in the first line of %s", bare,
                      finding->subject);
     }
@@ -48,7 +48,7 @@ static void tell_elf(const struct finding *finding, struct cause *cause)
 
     cause->summary = xasprintf("%s is there, but cannot be executed: the dynamic loader that it names, %s, is not.",
                                subject, interp);
-    cause_fact(cause, "it asks for", "%s   (PT_INTERP)", interp);
+    cause_fact(cause, "it needs", "%s   (PT_INTERP)", interp);
     if (musl)
         cause_remedy(cause, PROOF_KNOWN,
                      "it was built for musl (Alpine): install the musl package, or use its glibc build");

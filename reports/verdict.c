@@ -73,6 +73,24 @@ static bool told_already(const struct report *report, const struct cause *cause)
     return false;
 }
 
+/* Optional files are too many to be told one by one; what the loader or an execve could not do is worth a line, once.
+ */
+static void rule_out(struct report *report, const struct process *process, const struct suspect *suspect)
+{
+    char *line;
+
+    if (suspect->at == AT_OPEN || report->ruled_out.n >= RULED_OUT_TOLD)
+        return;
+    line = xasprintf("%s: %s got over it", suspect->cause->missing,
+                     process->exe ? path_base(process->exe) : "the program");
+    for (size_t i = 0; i < report->ruled_out.n; i++)
+        if (strcmp(report->ruled_out.v[i], line) == 0) {
+            free(line);
+            return;
+        }
+    strings_add(&report->ruled_out, line);
+}
+
 static void collect_from(const struct model *model, struct process *process, struct candidate_cause **list,
                          size_t *count, size_t *cap, struct report *report)
 {
@@ -81,9 +99,7 @@ static void collect_from(const struct model *model, struct process *process, str
         struct candidate_cause *one;
 
         if (suspect->cause->confidence <= 0 || hushed(model, process) || swallowed(model, process, suspect)) {
-            if (report->ruled_out.n < RULED_OUT_TOLD)
-                strings_addf(&report->ruled_out, "%s: %s got over it", suspect->cause->missing,
-                             process->exe ? path_base(process->exe) : "the program");
+            rule_out(report, process, suspect);
             continue;
         }
         one = array_add(list, count, cap, sizeof *one);

@@ -3,28 +3,13 @@
 
 #include "finish.h"
 #include "front.h"
+#include "outlets.h"
 #include "session.h"
 #include "signals.h"
 
 #include <probes/alloc.h>
-#include <reports/judge.h>
-#include <reports/syscall.h>
-
 #include <string.h>
 #include <sys/wait.h>
-
-static void print_event(void *ctx, const struct event *event)
-{
-    const struct event_syscall *call = &event->syscall;
-
-    (void)ctx;
-    if (event->type != EVENT_SYSCALL || !call->error)
-        return;
-    fprintf(stderr, "[pid %5d] %s(", (int)event->tid, call->desc->name);
-    for (int i = 0; i < 6 && call->text[i]; i++)
-        fprintf(stderr, "%s%s", i ? ", " : "", call->text[i]);
-    fprintf(stderr, ") = -1 %s (%s)\n", errno_name(call->error), strerror(call->error));
-}
 
 static int exit_status(const struct session_result *result)
 {
@@ -54,16 +39,6 @@ static void report(const struct finish *finish, const struct session_result *res
     finish_report(finish, result);
 }
 
-static struct model *judged_model(void)
-{
-    struct model *model = model_create();
-
-    model->live = true;
-    model->at_end = judge_process;
-    model->at_exec = judge_exec_over;
-    return model;
-}
-
 static void on_end(void *ctx, int status)
 {
     front_ended(ctx, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -89,13 +64,12 @@ static void report_apart(struct front *front, const struct finish *finish, const
 int cmd_launch(const struct options *options, struct err *err)
 {
     struct session_result result;
+    struct outlets outlets;
     struct front front;
 
-    if (finish_check(options, err) < 0 || front_split(&front, err) < 0)
+    if (finish_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0 || front_split(&front, err) < 0)
         return -1;
-    struct model *model = judged_model();
-    const struct finish finish = {.options = options, .model = model, .how = INPUT_LAUNCH};
-    struct sink sinks[] = {{model_event, model}, {print_event, NULL}};
+    const struct finish finish = {.options = options, .model = outlets.model, .how = INPUT_LAUNCH};
     char **env = options_environment(options);
     const struct session_options session = {
         .argv = options->rest,
@@ -105,8 +79,8 @@ int cmd_launch(const struct options *options, struct err *err)
         .seconds = options->seconds,
         .texts = options->live,
         .quiet = options->quiet,
-        .sinks = sinks,
-        .sink_count = options->live ? 2 : 1,
+        .sinks = outlets.sinks,
+        .sink_count = outlets.count,
         .front = front.pid,
         .before = &front.before,
     };
@@ -120,8 +94,7 @@ int cmd_launch(const struct options *options, struct err *err)
         front_reported(&front);
     }
     environment_free(env);
-    model_destroy(model);
-    elffile_forget_all();
+    outlets_close(&outlets);
     return status;
 }
 
@@ -129,25 +102,26 @@ int cmd_attach(const struct options *options, struct err *err)
 {
     struct session_result result;
     struct signal_setup before;
-    struct model *model = judged_model();
-    const struct finish finish = {.options = options, .model = model, .how = INPUT_ATTACH};
-    struct sink sinks[] = {{model_event, model}, {print_event, NULL}};
+    struct outlets outlets;
+
+    if (finish_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0)
+        return -1;
+    const struct finish finish = {.options = options, .model = outlets.model, .how = INPUT_ATTACH};
     const struct session_options session = {
         .pids = options->pids,
         .pid_count = options->pid_count,
         .seconds = options->seconds,
         .texts = options->live,
         .quiet = options->quiet,
-        .sinks = sinks,
-        .sink_count = options->live ? 2 : 1,
+        .sinks = outlets.sinks,
+        .sink_count = outlets.count,
     };
 
     signals_catch(&before);
-    int status = finish_check(options, err) < 0 ? -1 : session_attach(&session, &result, err);
+    int status = session_attach(&session, &result, err);
 
     if (!status)
         report(&finish, &result);
-    model_destroy(model);
-    elffile_forget_all();
+    outlets_close(&outlets);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "finish.h"
 
+#include "outlets.h"
 #include "repro_run.h"
 
 #include <reports/judge.h>
@@ -79,15 +80,6 @@ static void hide(const struct finish *finish, struct report *report)
     redactor_destroy(redactor);
 }
 
-static bool wants_colour(const struct options *options)
-{
-    const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */
-
-    if (options->colour == COLOUR_AUTO)
-        return isatty(STDERR_FILENO) && !(no && *no);
-    return options->colour == COLOUR_ALWAYS;
-}
-
 static unsigned terminal_width(void)
 {
     struct winsize size;
@@ -119,7 +111,7 @@ static int put(const struct finish *finish, const struct report *report, const c
         }
     }
     if (!told) {
-        const struct render_options options_text = {.colour = wants_colour(options), .width = terminal_width()};
+        const struct render_options options_text = {.colour = outlets_colour(options), .width = terminal_width()};
 
         fputc('\n', stderr);
         renderer_text.render(report, &options_text, stderr);
