@@ -47,24 +47,23 @@ static const char *file_name(const char *path)
 
 static void add_arguments(struct line *line, const struct event_syscall *call)
 {
-    const struct syscall_desc *desc = call->desc;
+    struct syscall_texts made = {{0}};
+    const char *const *texts = call->text;
 
-    if (!call->text[0] && desc->args[0]) { /* a session without texts */
-        if (call->string)
-            text_quote(line->out, call->string, strlen(call->string));
-        else
-            text_add(line->out, "...");
-        return;
+    if (!call->text[0]) { /* a session without texts */
+        syscall_texts_guess(call->desc, call->args, call->string, &made);
+        texts = (const char *const *)made.text;
     }
-    for (int i = 0; i < 6 && call->text[i]; i++) {
+    for (int i = 0; i < 6 && texts[i]; i++) {
         if (i)
             text_add(line->out, ", ");
-        if (i == desc->path_arg)
+        if (i == call->desc->path_arg)
             colour(line, bold);
-        text_add(line->out, call->text[i]);
-        if (i == desc->path_arg)
+        text_add(line->out, texts[i]);
+        if (i == call->desc->path_arg)
             colour(line, plain);
     }
+    syscall_texts_deinit(&made);
 }
 
 static void add_error(struct line *line, int error)

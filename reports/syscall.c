@@ -292,6 +292,29 @@ void syscall_texts_format(const struct syscall_desc *desc, const uint64_t args[6
         texts->text[i] = i < used ? out[i].v : NULL;
 }
 
+static ssize_t read_nothing(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+    (void)ctx;
+    (void)addr;
+    (void)buf;
+    (void)n;
+    return -1;
+}
+
+void syscall_texts_guess(const struct syscall_desc *desc, const uint64_t args[6], const char *string,
+                         struct syscall_texts *texts)
+{
+    const struct mem nothing = {.read = read_nothing, .word_size = 8};
+    struct text quoted = {0};
+
+    syscall_texts_format(desc, args, false, 0, &nothing, texts);
+    if (!string || desc->path_arg < 0 || !texts->text[desc->path_arg])
+        return;
+    text_quote(&quoted, string, strlen(string));
+    free(texts->text[desc->path_arg]);
+    texts->text[desc->path_arg] = quoted.v;
+}
+
 void syscall_texts_deinit(struct syscall_texts *texts)
 {
     for (unsigned i = 0; i < 6; i++)

@@ -56,6 +56,9 @@ struct syscall_texts {
 };
 void syscall_texts_format(const struct syscall_desc *desc, const uint64_t args[6], bool after, int64_t ret,
                           const struct mem *mem, struct syscall_texts *texts);
+/* The same without the process: pointers stay addresses but for the path argument, which is STRING (or NULL). */
+void syscall_texts_guess(const struct syscall_desc *desc, const uint64_t args[6], const char *string,
+                         struct syscall_texts *texts);
 void syscall_texts_deinit(struct syscall_texts *texts);
 
 #endif

@@ -41,17 +41,22 @@ void text_addc(struct text *text, char c)
 void text_addf(struct text *text, const char *format, ...)
 {
     va_list ap;
+    size_t room;
     int n;
 
+    text_reserve(text, 32); /* most fit at the first attempt */
+    room = text->cap - text->n;
     va_start(ap, format);
-    n = vsnprintf(NULL, 0, format, ap);
+    n = vsnprintf(text->v + text->n, room, format, ap);
     va_end(ap);
     if (n < 0)
         return;
-    text_reserve(text, (size_t)n);
-    va_start(ap, format);
-    vsnprintf(text->v + text->n, (size_t)n + 1, format, ap);
-    va_end(ap);
+    if ((size_t)n >= room) {
+        text_reserve(text, (size_t)n);
+        va_start(ap, format);
+        vsnprintf(text->v + text->n, (size_t)n + 1, format, ap);
+        va_end(ap);
+    }
     text->n += (size_t)n;
 }
 
@@ -64,12 +69,28 @@ static void text_quote_octal(struct text *text, unsigned char c, bool digit_foll
         text_addf(text, "\\%o", c);
 }
 
+/* Bytes from BYTES on that stand for themselves. */
+static size_t plain_length(const char *bytes, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && bytes[i] >= ' ' && bytes[i] <= '~' && bytes[i] != '"' && bytes[i] != '\\')
+        i++;
+    return i;
+}
+
 void text_quote(struct text *text, const char *bytes, size_t n)
 {
     static const char letters[] = "tnvfr"; /* 9 to 13 */
 
     text_addc(text, '"');
     for (size_t i = 0; i < n; i++) {
+        size_t same = plain_length(bytes + i, n - i);
+
+        text_addn(text, bytes + i, same);
+        i += same;
+        if (i == n)
+            break;
         unsigned char c = (unsigned char)bytes[i];
         bool digit_follows = i + 1 < n && bytes[i + 1] >= '0' && bytes[i + 1] <= '9';
 
@@ -77,8 +98,6 @@ void text_quote(struct text *text, const char *bytes, size_t n)
             text_addn(text, (const char[]){'\\', (char)c}, 2);
         else if (c >= '\t' && c <= '\r')
             text_addn(text, (const char[]){'\\', letters[c - '\t']}, 2);
-        else if (c >= ' ' && c <= '~')
-            text_addc(text, (char)c);
         else
             text_quote_octal(text, c, digit_follows);
     }

@@ -1,0 +1,364 @@
+#include "log.h"
+
+#include "json_text.h"
+#include "line_signal.h"
+#include "log_names.h"
+#include "syscall.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+#include <sys/wait.h>
+#include <uthash.h>
+
+/* Root and working directory are told when they change. */
+struct place_told {
+    pid_t pid;
+    char *root, *cwd;
+    UT_hash_handle hh;
+};
+
+struct log {
+    FILE *out;
+    char *(*redact)(void *ctx, const char *string);
+    void *ctx;
+    struct place_told *places;
+    struct text line;
+};
+
+/* A string of the program's, with its key; left out where there is none. */
+static void put(struct log *log, const char *key, const char *string)
+{
+    CLEANUP_FREE char *redacted = string && log->redact ? log->redact(log->ctx, string) : NULL;
+
+    if (!string)
+        return;
+    text_addf(&log->line, ",\"%s\":", key);
+    json_text_add(&log->line, redacted ? redacted : string);
+}
+
+static void put_item(struct log *log, size_t i, const char *string)
+{
+    CLEANUP_FREE char *redacted = string && log->redact ? log->redact(log->ctx, string) : NULL;
+
+    if (i)
+        text_addc(&log->line, ',');
+    if (string)
+        json_text_add(&log->line, redacted ? redacted : string);
+    else
+        text_add(&log->line, "null");
+}
+
+static void put_array(struct log *log, const char *key, const char *const *strings)
+{
+    if (!strings)
+        return;
+    text_addf(&log->line, ",\"%s\":[", key);
+    for (size_t i = 0; strings[i]; i++)
+        put_item(log, i, strings[i]);
+    text_addc(&log->line, ']');
+}
+
+/* Words of our own: names of errors, signals, kinds. */
+static void put_word(struct log *log, const char *key, const char *word)
+{
+    if (word)
+        text_addf(&log->line, ",\"%s\":\"%s\"", key, word);
+}
+
+static void put_int(struct log *log, const char *key, int64_t value)
+{
+    text_addf(&log->line, ",\"%s\":%lld", key, (long long)value);
+}
+
+static void put_addr(struct log *log, const char *key, uint64_t addr)
+{
+    if (addr)
+        text_addf(&log->line, ",\"%s\":\"%#llx\"", key, (unsigned long long)addr);
+}
+
+static void put_true(struct log *log, const char *key, bool value)
+{
+    if (value)
+        text_addf(&log->line, ",\"%s\":true", key);
+}
+
+static void put_error(struct log *log, int error)
+{
+    const char *name = errno_name(error);
+
+    if (name)
+        put_word(log, "errno", name);
+    else if (error)
+        put_int(log, "errno", error);
+}
+
+static void put_signal_name(struct log *log, const char *key, int signal)
+{
+    const char *name = signal_name(signal);
+
+    if (name)
+        put_word(log, key, name);
+    else
+        put_int(log, key, signal);
+}
+
+/* raw: the registers, which the decoded texts cannot be turned back into. */
+static void put_arguments(struct log *log, const struct event_syscall *call)
+{
+    struct syscall_texts made = {{0}};
+    const char *const *texts = call->text;
+
+    if (!call->text[0]) {
+        syscall_texts_guess(call->desc, call->args, call->string, &made);
+        texts = (const char *const *)made.text;
+    }
+    text_add(&log->line, ",\"args\":[");
+    for (size_t i = 0; i < 6 && texts[i]; i++)
+        put_item(log, i, texts[i]);
+    text_add(&log->line, "],\"raw\":[");
+    for (size_t i = 0; i < 6; i++)
+        text_addf(&log->line, "%s\"%#llx\"", i ? "," : "", (unsigned long long)call->args[i]);
+    text_addc(&log->line, ']');
+    syscall_texts_deinit(&made);
+}
+
+static void put_syscall(struct log *log, const struct event_syscall *call)
+{
+    put_word(log, "name", call->desc->name);
+    put_arguments(log, call);
+    if (call->string && !(call->path && strcmp(call->path, call->string) == 0))
+        put(log, "string", call->string);
+    put(log, "path", call->path);
+    put_array(log, "argv", call->argv);
+    put(log, "result", call->result);
+    if (call->flags)
+        put_addr(log, "flags", call->flags);
+    if (call->returned)
+        put_int(log, "ret", call->ret);
+    else
+        text_add(&log->line, ",\"ret\":null");
+    put_error(log, call->error);
+    put_word(log, "by", log_by_name(call->by));
+    put_addr(log, "ip", call->ip_addr);
+}
+
+static void put_signal(struct log *log, const struct event_signal *signal)
+{
+    const char *code = line_signal_code(signal->signal, signal->code);
+
+    put_signal_name(log, "name", signal->signal);
+    put_word(log, "code_name", code);
+    put_int(log, "code", signal->code);
+    put_addr(log, "addr", signal->fault_addr);
+    if (signal->sender)
+        put_int(log, "sender", signal->sender);
+    if (signal->child) {
+        put_int(log, "child", signal->child);
+        put_int(log, "status", signal->status);
+    }
+    if (signal->uid)
+        put_int(log, "uid", signal->uid);
+    put_addr(log, "value", signal->value);
+    if (signal->arch) {
+        put_int(log, "call", signal->call);
+        put_int(log, "arch", signal->arch);
+    }
+    put_true(log, "fatal", signal->fatal);
+    put_addr(log, "ip", signal->ip_addr);
+}
+
+static void put_image(struct log *log, const struct image *image)
+{
+    put(log, "exe", image->exe);
+    put_array(log, "argv", image->argv);
+    put_array(log, "env", image->env);
+    put_true(log, "secure", image->secure);
+    put_true(log, "musl", image->musl);
+    put_int(log, "class", image->class);
+    put_int(log, "machine", image->machine);
+    put_int(log, "uid", image->cred.uid);
+    put_int(log, "gid", image->cred.gid);
+    text_add(&log->line, ",\"groups\":[");
+    for (size_t i = 0; i < image->cred.group_count; i++)
+        text_addf(&log->line, "%s%u", i ? "," : "", (unsigned)image->cred.groups[i]);
+    text_addc(&log->line, ']');
+    put_true(log, "override", image->cred.override);
+    put_addr(log, "loader_base", image->loader_base);
+    put_addr(log, "loader_end", image->loader_end);
+}
+
+static void put_status(struct log *log, int status)
+{
+    if (WIFSIGNALED(status)) {
+        put_signal_name(log, "signal", WTERMSIG(status));
+        put_true(log, "core", WCOREDUMP(status));
+    } else {
+        put_int(log, "code", WEXITSTATUS(status));
+    }
+}
+
+static void put_process(struct log *log, const struct event_process *process)
+{
+    put_word(log, "what", log_what_name(process->what));
+    if (process->parent)
+        put_int(log, "parent", process->parent);
+    if (process->what == PROCESS_EXITING || process->what == PROCESS_EXIT || process->status)
+        put_status(log, process->status);
+    put_true(log, "by_loader", process->by_loader);
+    put(log, "text", process->text);
+    if (process->image)
+        put_image(log, process->image);
+}
+
+/* What was written, NUL bytes and all: strings are redacted, so it is taken apart at them. */
+static void put_output(struct log *log, const struct event_output *output)
+{
+    put_int(log, "fd", output->fd);
+    text_add(&log->line, ",\"data\":\"");
+    for (size_t at = 0; at < output->size;) {
+        size_t n = strnlen(output->data + at, output->size - at);
+        CLEANUP_FREE char *piece = xstrndup(output->data + at, n);
+        CLEANUP_FREE char *redacted = log->redact ? log->redact(log->ctx, piece) : NULL;
+
+        json_text_add_inside(&log->line, redacted ? redacted : piece);
+        at += n;
+        if (at < output->size) {
+            text_add(&log->line, "\\u0000");
+            at++;
+        }
+    }
+    text_addc(&log->line, '"');
+    put_int(log, "size", (int64_t)output->whole);
+    put_word(log, "by", log_by_name(output->by));
+}
+
+static void put_loader(struct log *log, const struct event_loader *loader)
+{
+    size_t count = sizeof loader->args / sizeof loader->args[0];
+
+    put(log, "object", loader->object);
+    put(log, "format", loader->format);
+    while (count && !loader->args[count - 1])
+        count--;
+    text_add(&log->line, ",\"args\":[");
+    for (size_t i = 0; i < count; i++)
+        put_item(log, i, loader->args[i]);
+    text_addc(&log->line, ']');
+    put(log, "occasion", loader->occasion);
+    put_error(log, loader->error);
+}
+
+static void put_lookup(struct log *log, const struct event_lookup *lookup)
+{
+    put(log, "symbol", lookup->symbol);
+    put(log, "version", lookup->version);
+    put(log, "from", lookup->from);
+    put(log, "to", lookup->to);
+    if (!lookup->to)
+        text_add(&log->line, ",\"to\":null");
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void put_place(struct log *log, const struct event *event)
+{
+    struct place_told *told;
+    const char *root = event->root ? event->root : "";
+
+    HASH_FIND_INT(log->places, &event->pid, told);
+    if (!told) {
+        told = xcalloc(1, sizeof *told);
+        told->pid = event->pid;
+        told->root = xstrdup("");
+        HASH_ADD_INT(log->places, pid, told);
+    }
+    if (!same(told->root, root)) {
+        put(log, "root", root);
+        free(told->root);
+        told->root = xstrdup(root);
+    }
+    if (event->cwd && !same(told->cwd, event->cwd)) {
+        put(log, "cwd", event->cwd);
+        free(told->cwd);
+        told->cwd = xstrdup(event->cwd);
+    }
+}
+
+static void forget_place(struct log *log, pid_t pid)
+{
+    struct place_told *told;
+
+    HASH_FIND_INT(log->places, &pid, told);
+    if (!told)
+        return;
+    HASH_DEL(log->places, told);
+    free(told->root);
+    free(told->cwd);
+    free(told);
+}
+
+static void put_body(struct log *log, const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_SYSCALL:
+        put_syscall(log, &event->syscall);
+        break;
+    case EVENT_SIGNAL:
+        put_signal(log, &event->signal);
+        break;
+    case EVENT_PROCESS:
+        put_process(log, &event->process);
+        break;
+    case EVENT_OUTPUT:
+        put_output(log, &event->output);
+        break;
+    case EVENT_LOADER:
+        put_loader(log, &event->loader);
+        break;
+    case EVENT_LOOKUP:
+        put_lookup(log, &event->lookup);
+        break;
+    }
+}
+
+static void log_event(void *ctx, const struct event *event)
+{
+    struct log *log = ctx;
+
+    text_clear(&log->line);
+    text_addf(&log->line, "{\"n\":%llu,\"t\":%llu.%06llu,\"pid\":%d,\"tid\":%d,\"type\":\"%s\"",
+              (unsigned long long)event->n, (unsigned long long)event->t_ns / 1000000000,
+              (unsigned long long)event->t_ns % 1000000000 / 1000, event->pid, event->tid, log_type_name(event->type));
+    put_place(log, event);
+    put_body(log, event);
+    text_add(&log->line, "}\n");
+    fwrite(log->line.v, 1, log->line.n, log->out);
+    if (event->type == EVENT_PROCESS &&
+        (event->process.what == PROCESS_EXIT || event->process.what == PROCESS_DETACHED))
+        forget_place(log, event->pid);
+}
+
+struct log *log_create(FILE *out, char *(*redact)(void *ctx, const char *string), void *ctx, struct sink *ret)
+{
+    struct log *log = xcalloc(1, sizeof *log);
+
+    log->out = out;
+    log->redact = redact;
+    log->ctx = ctx;
+    *ret = (struct sink){log_event, log};
+    return log;
+}
+
+void log_destroy(struct log *log)
+{
+    if (!log)
+        return;
+    while (log->places)
+        forget_place(log, log->places->pid);
+    text_deinit(&log->line);
+    free(log);
+}

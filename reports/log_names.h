@@ -1,0 +1,15 @@
+/* The words of trace.jsonl for our enumerations, shared by its writer and its reader. */
+#ifndef GLIBCTRACE_REPORTS_LOG_NAMES_H
+#define GLIBCTRACE_REPORTS_LOG_NAMES_H
+
+#include "event.h"
+
+const char *log_type_name(enum event_type type);
+const char *log_what_name(enum process_what what);
+const char *log_by_name(enum event_by by); /* NULL where it is not known */
+/* Back; -1 for unknown words. */
+int log_type_value(const char *name);
+int log_what_value(const char *name);
+int log_by_value(const char *name);
+
+#endif
