@@ -96,7 +96,7 @@ static struct path_walk walked(const char *root, const char *cwd, const char *pa
 
 START_TEST(forty_links)
 {
-    char name[8];
+    char name[16];
 
     sh("i=0; echo x >l0; while [ $i -lt 41 ]; do n=$((i + 1)); ln -s l$i l$n; i=$n; done");
     for (int i = 39; i <= 41; i++) {
