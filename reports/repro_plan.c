@@ -250,7 +250,10 @@ static int plan_caller(struct plan *plan, const char *name, char *path, bool ope
     unsigned refused = error == ENOENT ? 127 : 126; /* as a shell's */
     size_t beside = strcspn(path, "/");
 
-    plan->call = (struct stub_call){.opens = opens, .path = path, .error = error, .status = opens ? 1 : refused};
+    plan->call.opens = opens;
+    plan->call.path = path;
+    plan->call.error = error;
+    plan->call.status = opens ? 1 : refused;
     plan->call.words = xasprintf("cannot %s %s: %s\n", verb, path, error_words(error));
     plan->caller = xstrdup(name);
     /* It stands next to the directory in which it looks. */
@@ -349,6 +352,7 @@ static int plan_command(struct plan *plan, struct err *err)
     plan->by_path = true;
     if (is_shell(scenario->shell))
         return 0;
+    plan->call.bare = true;
     return plan_caller(plan, path_base(scenario->shell), xasprintf("bin/%s", scenario->command), false, ENOENT, err);
 }
 

@@ -21,7 +21,7 @@ struct plan {
     size_t file_count, file_cap;
     char *caller;          /* file name in root/ of the program that makes the call and tells of its failure, or NULL */
     struct stub_call call; /* what it does; path and words are the plan's */
-    bool by_path;          /* PATH=bin: both scripts */
+    bool by_path;          /* PATH is bin/ of root/ or mended/: both scripts */
     bool mended_program;   /* control.sh runs mended/PROGRAM, else root/PROGRAM */
     char *forbidden;       /* the library, as root/ has it, that must not be readable while the program runs, or NULL */
     char *shown;           /* the file, as root/ has it, that is there and fails all the same, or NULL */

@@ -83,7 +83,7 @@ static char *shell_command(const struct scenario *scenario)
     CLEANUP_FREE char *text = repro_quote(word);
     const char *applet = strcmp(path_base(scenario->shell), "busybox") == 0 ? " sh" : "";
 
-    return xasprintf("env -i PATH=bin %s%s -c %s", shell, applet, text);
+    return xasprintf("env -i PATH=\"$PWD/bin\" %s%s -c %s", shell, applet, text);
 }
 
 /* `env -i VARIABLE=VALUE … FILE`: FILE in DIRECTORY, LIBRARIES and PRELOAD may be NULL. */
@@ -94,9 +94,9 @@ static char *file_command(const struct plan *plan, const char *directory, const 
     CLEANUP_FREE char *file = repro_quote(path);
     CLEANUP_FREE char *preloaded = preload ? repro_quote(preload) : NULL;
 
-    return xasprintf("env -i %s%s%s%s%s%s%s%s", plan->by_path ? "PATH=bin " : "", libraries ? "LD_LIBRARY_PATH=" : "",
-                     libraries ? libraries : "", libraries ? " " : "", preloaded ? "LD_PRELOAD=" : "",
-                     preloaded ? preloaded : "", preloaded ? " " : "", file);
+    return xasprintf("env -i %s%s%s%s%s%s%s%s", plan->by_path ? "PATH=\"$PWD/bin\" " : "",
+                     libraries ? "LD_LIBRARY_PATH=" : "", libraries ? libraries : "", libraries ? " " : "",
+                     preloaded ? "LD_PRELOAD=" : "", preloaded ? preloaded : "", preloaded ? " " : "", file);
 }
 
 static char *failing_command(const struct plan *plan)

@@ -392,7 +392,8 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
     return 0;
 }
 
-/* Behind the code stand what it reads: -error, status, length of the words (32 bits each), the words, the path. */
+/* Behind the code stand what it reads: -error, status, length of the words, where in the path argv[0] begins
+ * (32 bits each), the words, the path. */
 static void put_call(struct stub *stub, const struct stub_call *call)
 {
     size_t size = strlen(call->words);
@@ -400,6 +401,7 @@ static void put_call(struct stub *stub, const struct stub_call *call)
     stub_put32(stub, (uint32_t)-call->error);
     stub_put32(stub, call->status);
     stub_put32(stub, size);
+    stub_put32(stub, call->bare ? (uint32_t)(path_base(call->path) - call->path) : 0);
     stub_put(stub, call->words, size);
     stub_put(stub, call->path, strlen(call->path) + 1);
 }

@@ -32,6 +32,7 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
 struct stub_call {
     bool opens;        /* openat(2) for reading, and exit with 0 where it goes well; else execve(2) without arguments */
     const char *path;  /* relative to its working directory */
+    bool bare;         /* argv[0] is the file's name alone, as it is after a search on PATH */
     int error;         /* the errno value that is expected: then it writes WORDS to its standard error … */
     unsigned status;   /* … and exits with STATUS. Another error: silently, with 125 */
     const char *words; /* with a newline */

@@ -153,8 +153,8 @@ def test_opening(run, cc, tmp_path, kind):
 
 
 @pytest.mark.parametrize("command", [["sh", "-c", "no-such-tool; exit $?"],
-                                     ["/usr/bin/python3", "-c", "import os; os.execvp('no-such-tool', ['x'])"],
-                                     ["perl", "-e", "exec('no-such-tool') or die $!"]])
+                                     ["/usr/bin/python3", "-c", "import subprocess; subprocess.run(['no-such-tool'])"],
+                                     ["perl", "-e", "exec('no-such-tool') or die \"no-such-tool: $!\\n\""]])
 def test_looking_for_a_command(run, command):
     if not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is not installed")
