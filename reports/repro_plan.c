@@ -160,6 +160,14 @@ static bool native(const struct mini_object *object)
     return object->class == class && object->data == data && object->machine == machine;
 }
 
+/* For the directories by number, and last bin/. */
+static const char *runpath_of(unsigned directory, bool shadowed)
+{
+    if (directory == 0)
+        return shadowed ? "$ORIGIN/../wrong:$ORIGIN" : "$ORIGIN";
+    return shadowed ? "$ORIGIN/../wrong:$ORIGIN/../lib" : "$ORIGIN/../lib";
+}
+
 /* The program stands in bin/, so that what is in mended/ is not in its neighbourhood, which glibctrace looks through
  * for a library that is in no directory of the search (search_elsewhere()). */
 static int plan_load(struct plan *plan, struct err *err)
@@ -191,7 +199,7 @@ static int plan_load(struct plan *plan, struct err *err)
             plan->forbidden = xstrdup(path + strlen("root/"));
         if (i && !plan->shown && (object->defect != MINI_SOUND || object->machine != program->machine))
             plan->shown = xstrdup(path + strlen("root/"));
-        add_file(plan, stub, path, shadowed ? "$ORIGIN/../wrong:$ORIGIN/../lib" : "$ORIGIN/../lib");
+        add_file(plan, stub, path, runpath_of(i ? object->directory : 3, shadowed));
     }
     add_mended(plan);
     return 0;
