@@ -25,22 +25,28 @@ static const char *find(const char *data, size_t size, const char *words)
     return memmem(data, size, words, strlen(words));
 }
 
+/* libc.so.6 says "GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.", ld.so from 2.33 on "ld.so (Debian
+ * GLIBC …". */
 static void find_glibc(const char *data, size_t size, struct libc_identity *ret)
 {
     static const char release[] = "release version ";
-    const char *end = data + size, *open, *close, *at;
-    const char *banner = find(data, size, "GNU C Library (");
+    static const char *const beginnings[] = {"GNU C Library (", "ld.so ("};
+    const char *end = data + size;
 
-    if (!banner)
-        return;
-    ret->family = "glibc";
-    open = banner + strlen("GNU C Library (");
-    close = memchr(open, ')', (size_t)(end - open) < 128 ? (size_t)(end - open) : 128);
-    if (close)
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings && !ret->release; i++) {
+        const char *banner = find(data, size, beginnings[i]), *open, *close, *at;
+
+        if (!banner)
+            continue;
+        open = banner + strlen(beginnings[i]);
+        close = memchr(open, ')', (size_t)(end - open) < 128 ? (size_t)(end - open) : 128);
+        at = memmem(banner, (size_t)(end - banner) < 256 ? (size_t)(end - banner) : 256, release, strlen(release));
+        if (!close || !at)
+            continue;
+        ret->family = "glibc";
         ret->build = xstrndup(open, (size_t)(close - open));
-    at = memmem(banner, (size_t)(end - banner) < 256 ? (size_t)(end - banner) : 256, release, strlen(release));
-    if (at)
         ret->release = digits_after(at + strlen(release), end);
+    }
 }
 
 /* The release stands alone between NUL bytes, "1.2.5" (ldso/dynlink.c prints it with "Version %s"). */

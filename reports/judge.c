@@ -126,7 +126,7 @@ static const struct output_line *words_for(const struct process *process, const 
         for (size_t i = 0; i < n; i++) {
             const struct output_line *line = process_says(places[i], suspect->needles.v[needle]);
 
-            if (line && line->n >= suspect->n)
+            if (line && (line->n >= suspect->n || suspect->certain))
                 return line;
         }
     return NULL;

@@ -51,6 +51,8 @@ void judge_verdict(struct model *model, struct report *report);
 /* Part of judge_process(): */
 /* LIVE: the process is there, so that its mappings can be read. */
 void judge_load(struct process *process, bool live);
+/* Symbols that the program says were missing, in the loader's words; LOAD has all that was loaded. */
+void judge_said(struct process *process, const struct load *load);
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
 void judge_exec(struct process *process, bool over);
 void judge_open(struct process *process);

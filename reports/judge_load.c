@@ -311,9 +311,11 @@ static const struct object *batch_head(const struct load *load, size_t batch)
     return NULL;
 }
 
-static bool last_act_before_words(const struct process *process, size_t act)
+/* Nothing that we see came between it and the end: no other object, no file of the program's own. */
+static bool nothing_after(const struct process *process, size_t act)
 {
-    return process->last_output_n > process->acts[act].n && act + 1 == process->act_count;
+    return act + 1 == process->act_count && process->last_file_n < process->acts[act].n &&
+           (process_failed(process) || process->last_output_n > process->acts[act].n);
 }
 
 static void judge_batch(struct process *process, const struct maps *maps, struct load *load, size_t act, size_t batch)
@@ -333,7 +335,7 @@ static void judge_batch(struct process *process, const struct maps *maps, struct
         if (head)
             strings_add(&suspect->needles, xstrdup(path_base(head->path)));
         suspect->coped = tried_by_libc(tried->path) || found_later(process, maps, load, act);
-        suspect->last_act = last_act_before_words(process, act);
+        suspect->last_act = nothing_after(process, act);
     }
 }
 
@@ -416,6 +418,8 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
     judge_dlopens(process, maps, load);
     if (by_loader)
         judge_late_symbols(process, load);
+    if (process->suspect_count == 0 && process_failed(process))
+        judge_said(process, load);
 }
 
 void judge_load(struct process *process, bool live)

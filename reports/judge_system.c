@@ -29,15 +29,56 @@ static char *loader_of(const struct process *process, bool *is_static)
     return interp;
 }
 
+/* libc.so.6 beside the loader, all links resolved: where a program that never came to open it would have found it. */
+static char *beside_loader(const struct process *process, const char *interp)
+{
+    struct path_walk walk;
+    char *path = NULL;
+
+    path_walk(process->root, "/", interp, NULL, &walk);
+    if (walk.reason == PATH_OK) {
+        CLEANUP_FREE char *directory = path_dir(walk.final);
+
+        path = path_join(directory, "libc.so.6");
+    }
+    path_walk_deinit(&walk);
+    return path;
+}
+
+/* The first of the files that says which C library it is of. */
+static void identify(struct process *process, const char *opened, const char *interp)
+{
+    CLEANUP_FREE char *beside = interp ? beside_loader(process, interp) : NULL;
+    const struct {
+        const char *path, *how;
+    } ways[] = {{opened, "the banner in the file that the loader opened"},
+                {interp, "the words in the loader that PT_INTERP names"},
+                {beside, "the banner in the file beside the loader that PT_INTERP names"}};
+    struct libc_facts *libc = &process->libc;
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && !libc->version; i++) {
+        struct libc_identity identity;
+
+        if (!ways[i].path)
+            continue;
+        libc_identify(process->root, ways[i].path, &identity);
+        if (identity.release) {
+            libc->family = xstrdup(identity.family);
+            libc->version = steal_pointer(&identity.release);
+            libc->path = xstrdup(ways[i].path);
+            libc->from = xstrdup(ways[i].how);
+        }
+        libc_identity_deinit(&identity);
+    }
+}
+
 void judge_system(struct process *process)
 {
     const struct load_act *act = libc_act(process);
     struct libc_facts *libc = &process->libc;
-    struct libc_identity identity;
     struct system_facts facts;
     bool is_static;
     CLEANUP_FREE char *interp = loader_of(process, &is_static);
-    const char *path = act ? act->path : interp;
 
     if (libc->family)
         return;
@@ -45,19 +86,12 @@ void judge_system(struct process *process)
     process->context = facts.context;
     process->distribution = steal_pointer(&facts.distribution);
     system_facts_deinit(&facts);
-    if (!path) {
-        libc->family = xstrdup(is_static ? "none" : "unknown");
-        libc->from =
-            xstrdup(is_static ? "the program is static: it has no PT_INTERP" : "the program could not be read");
+    identify(process, act ? act->path : NULL, interp);
+    if (libc->family)
         return;
-    }
-    libc_identify(process->root, path, &identity);
-    libc->family = xstrdup(identity.family);
-    libc->version = steal_pointer(&identity.release);
-    libc->path = xstrdup(path);
-    libc->from =
-        xstrdup(act ? "the banner in the file that the loader opened" : "the words in the loader that PT_INTERP names");
-    libc_identity_deinit(&identity);
+    libc->family = xstrdup(is_static ? "none" : "unknown");
+    libc->from = xstrdup(is_static ? "the program is static: it has no PT_INTERP"
+                                   : "no file that says which it is could be read");
 }
 
 static void copy_libc(const struct libc_facts *from, struct libc_facts *to)
