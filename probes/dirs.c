@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <string.h>
 
+enum { MAX_DIRS = 1024 }; /* of one list; a hostile RPATH may hold a million */
+
 /* The length of "NAME" or "{NAME}" at S, or 0. */
 static size_t token(const char *s, const char *name)
 {
@@ -126,6 +128,8 @@ static void append(struct dir_list *list, struct search_dir *dir)
     for (size_t i = 0; i < list->count; i++)
         if (list->dirs[i] == dir)
             return;
+    if (list->count == MAX_DIRS)
+        return;
     slot = array_add(&list->dirs, &list->count, &list->capacity, sizeof *slot);
     *slot = dir;
 }

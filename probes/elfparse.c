@@ -13,7 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_SEGMENTS = 4096, MAX_DYNAMIC = 1 << 16, MAX_NOTES = 1 << 16, MAX_STRINGS = 1 << 28, PAGE = 4096 };
+enum {
+    MAX_SEGMENTS = 4096,
+    MAX_DYNAMIC = 1 << 16,
+    MAX_NEEDED = 4096,
+    MAX_NOTES = 1 << 16,
+    MAX_STRINGS = 1 << 28,
+    PAGE = 4096
+};
 
 /* Not in every elf.h that we are built with. */
 enum { X86_ISA_1_NEEDED = 0xc0008002 };
@@ -440,7 +447,7 @@ static void parse_dynamic(struct elf_entry *entry, struct elf_image *image, cons
     }
     read_strings(entry, image);
     for (size_t i = 0; i < count; i++) {
-        if (image_word(image, bytes + i * size) != DT_NEEDED)
+        if (image_word(image, bytes + i * size) != DT_NEEDED || entry->elf.needed_count == MAX_NEEDED)
             continue;
         const char **needed = array_add(&entry->needed, &entry->elf.needed_count, &capacity, sizeof *needed);
         *needed = entry_string(entry, image_word(image, bytes + i * size + size / 2));

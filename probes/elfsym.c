@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { MAX_SYMBOLS = 1 << 24, MAX_VERSIONS = 0x8000, MAX_RELOCATIONS = 1 << 26, CHUNK = 4096 };
+enum { MAX_SYMBOLS = 1 << 22, MAX_VERSIONS = 4096, VERSION_INDEXES = 0x8000, MAX_RELOCATIONS = 1 << 26, CHUNK = 4096 };
 
 struct reading {
     struct elf_entry *entry;
@@ -48,7 +48,7 @@ static void read_needs(struct reading *r)
 
         if (!file)
             return;
-        for (unsigned n = image_u16(image, file + 2); n; n--) {
+        for (unsigned n = image_u16(image, file + 2); n && elf->need_count < MAX_VERSIONS; n--) {
             CLEANUP_FREE uint8_t *aux = image_read_address(image, aux_at, sizeof(Elf64_Vernaux));
 
             if (!aux)
@@ -387,8 +387,8 @@ void elf_parse_symbols(struct elf_entry *entry, const struct elf_image *image)
     r.limit = image_available(image, image->dynamic[DT_SYMTAB]) / (image->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym));
     if (r.limit > MAX_SYMBOLS)
         r.limit = MAX_SYMBOLS;
-    r.names = xcalloc(MAX_VERSIONS, sizeof *r.names);
-    r.files = xcalloc(MAX_VERSIONS, sizeof *r.files);
+    r.names = xcalloc(VERSION_INDEXES, sizeof *r.names);
+    r.files = xcalloc(VERSION_INDEXES, sizeof *r.files);
     read_needs(&r);
     read_defs(&r);
     read_references(&r);

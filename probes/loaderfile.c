@@ -122,27 +122,27 @@ static bool is_our_machine(const struct elffile *loader)
 }
 
 #if defined(__x86_64__)
+/* The levels of the x86-64 psABI, by the features that came last to each. */
 static unsigned own_cpu_level(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("x86-64-v4")   ? 4
-           : __builtin_cpu_supports("x86-64-v3") ? 3
-           : __builtin_cpu_supports("x86-64-v2") ? 2
-                                                 : 1;
+    if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("ssse3") || !__builtin_cpu_supports("popcnt"))
+        return 1;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") || !__builtin_cpu_supports("bmi2") ||
+        !__builtin_cpu_supports("fma"))
+        return 2;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                   __builtin_cpu_supports("avx512vl")
+               ? 4
+               : 3;
 }
 
-/* init_cpu_features() of sysdeps/x86/cpu-features.c: two Intel families have a platform name of their own. */
+/* init_cpu_features() of sysdeps/x86/cpu-features.c gives Intel's newer processors a platform name of their own. */
 static const char *own_platform(const char *plain)
 {
     __builtin_cpu_init();
-    if (!__builtin_cpu_is("intel") || !__builtin_cpu_supports("avx2"))
-        return plain;
-    if (__builtin_cpu_supports("avx512er") && __builtin_cpu_supports("avx512pf"))
-        return "xeon_phi";
-    return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") &&
-                   __builtin_cpu_supports("movbe") && __builtin_cpu_supports("popcnt")
-               ? "haswell"
-               : plain;
+    return __builtin_cpu_is("intel") && own_cpu_level() >= 3 ? "haswell" : plain;
 }
 
 static bool own_avx512_1(void)

@@ -7,6 +7,8 @@
 #include <elf.h>
 #include <string.h>
 
+enum { MAX_FAULTS = 10000 };
+
 /* The undefined symbols of SUBJECT that carry VERSION of FILE. */
 static void list_symbols(struct fault *fault, const struct elf_version *need)
 {
@@ -148,8 +150,11 @@ struct checking {
 
 static void symbol_fault(const struct checking *c, const struct object *object, const struct elf_symbol *s, bool lazy)
 {
-    struct fault *fault = fault_add(c->load, FAULT_SYMBOL, object, c->batch);
+    struct fault *fault;
 
+    if (c->load->fault_count >= MAX_FAULTS)
+        return;
+    fault = fault_add(c->load, FAULT_SYMBOL, object, c->batch);
     fault->name = s->name;
     fault->version = s->version;
     fault->provider = s->version && s->file ? loaded_by_name(c->load, s->file) : NULL;
