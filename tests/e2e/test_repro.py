@@ -13,6 +13,8 @@ import subprocess
 import broken
 import pytest
 
+from test_static import cached_root
+
 PLAIN = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 EXECUTED = {
     "interpreter": lambda cc, script: cc("int main(void) { return 0; }", "-Wl,--dynamic-linker=/nowhere/ld.so.9"),
@@ -229,3 +231,45 @@ def test_two_faults_are_one_reproduction_each(run, cc, tmp_path):
     result = run("--", prog, cwd=top)
     assert result.first["kind"] in ("library-missing", "symbol-version-missing")
     _verified(result)
+
+
+def _in_root(root, folder, script):
+    """SCRIPT of FOLDER, run by the shell of another system."""
+    inside = ["/bin/sh", f"/mnt/{script}"]
+    if os.getuid() == 0:
+        enter = 'mount --bind "$1" "$2/mnt" && mount -t proc proc "$2/proc" && shift && exec chroot "$@"'
+        inside = ["unshare", "-m", "--propagation", "private", "sh", "-c", enter, "enter", str(folder), str(root), *inside]
+    else:
+        inside = ["bwrap", "--ro-bind", str(root), "/", "--bind", str(folder), "/mnt", "--proc", "/proc", "--dev", "/dev",
+                  *inside]
+    done = subprocess.run(inside, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def of_the_libc(run, cc, tmp_path):
+    """A bundle made here of an add-on that wants of libc.so.6 what none has: its reproduction has a libc of its own."""
+    version = tmp_path / "v.map"
+    version.write_text("GLIBC_9.9 { global: later; local: *; };")
+    (tmp_path / "newer").mkdir()
+    newer = cc("int later(void) { return 0; }", "-nostdlib", "-Wl,-soname,libc.so.6", f"-Wl,--version-script={version}",
+               name="newer/libc.so.6")
+    addon = cc("int later(void); int entry(void) { return later(); }", "-nostdlib", newer, name="addon.so")
+    prog = cc("#include <dlfcn.h>\n#include <stdio.h>\nint main(int n, char **v)\n"
+              "{\n    if (!dlopen(v[n - 1], RTLD_NOW)) {\n        puts(dlerror());\n        return 1;\n    }\n}\n", "-ldl")
+    bundle = tmp_path / "case.tar.zst"
+    result = run("-o", bundle, "--", prog, addon)
+    assert (result.first["kind"], result.first["missing"]) == ("symbol-version-missing", "GLIBC_9.9")
+    _verified(result)
+    return _unpack(bundle, tmp_path / "unpacked")
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="tar needs zstd to read a bundle")
+@pytest.mark.parametrize("name", ["bullseye", "trixie", "forky"])
+def test_under_other_loaders(of_the_libc, name):
+    """Each glibc's loader asks something else of a libc.so.6; the stub has it all, or the control would not pass."""
+    root = cached_root(name)
+    status, said = _in_root(root, of_the_libc, "repro.sh")
+    assert status == 1, said
+    assert "libc.so.6: version `GLIBC_9.9' not found (required by " in said
+    assert _in_root(root, of_the_libc, "control.sh") == (0, "")
