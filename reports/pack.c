@@ -136,7 +136,8 @@ static const char *purpose(const char *name)
                                               {"report.html", "the same for a browser"},
                                               {"trace.jsonl", "every event, one a line"},
                                               {"system.json", "the system that it was seen on"},
-                                              {"repro/repro.sh", "the reproduction: sh repro.sh"}};
+                                              {"repro/repro.sh", "the reproduction: sh repro.sh"},
+                                              {"repro/control.sh", "the same with the cause mended"}};
 
     for (size_t i = 0; i < sizeof purposes / sizeof *purposes; i++)
         if (strcmp(purposes[i][0], name) == 0)
