@@ -60,10 +60,10 @@ void text_addf(struct text *text, const char *format, ...)
     text->n += (size_t)n;
 }
 
-static void text_quote_octal(struct text *text, unsigned char c, bool digit_follows)
+static void text_quote_octal(struct text *text, unsigned char c, bool octal_follows)
 {
     /* "\1" before "0" would read as "\10". */
-    if (digit_follows)
+    if (octal_follows)
         text_addf(text, "\\%03o", c);
     else
         text_addf(text, "\\%o", c);
@@ -92,14 +92,14 @@ void text_quote(struct text *text, const char *bytes, size_t n)
         if (i == n)
             break;
         unsigned char c = (unsigned char)bytes[i];
-        bool digit_follows = i + 1 < n && bytes[i + 1] >= '0' && bytes[i + 1] <= '9';
+        bool octal_follows = i + 1 < n && bytes[i + 1] >= '0' && bytes[i + 1] <= '7';
 
         if (c == '"' || c == '\\')
             text_addn(text, (const char[]){'\\', (char)c}, 2);
         else if (c >= '\t' && c <= '\r')
             text_addn(text, (const char[]){'\\', letters[c - '\t']}, 2);
         else
-            text_quote_octal(text, c, digit_follows);
+            text_quote_octal(text, c, octal_follows);
     }
     text_addc(text, '"');
 }

@@ -142,7 +142,8 @@ bool decode_entry(struct session *session, struct task *task, const struct call 
         return false;
     memcpy(state.args, stop->args, sizeof state.args);
     begin(session, task, call, desc, &state);
-    if (call->exit_stop)
+    /* The live view tells results, as strace does, where nothing else would need them. */
+    if (call->exit_stop || session->options->texts)
         return true;
     emit(session, task, false, 0, false, NULL);
     pending_clear(&task->pending);

@@ -274,6 +274,50 @@ static bool fatal(const struct task *task, int signal)
     return !((status.caught | status.ignored) >> (signal - 1) & 1);
 }
 
+/* The parts of siginfo that one kind of signal has (sigaction(2)). */
+static void signal_details(const siginfo_t *info, struct event_signal *ret)
+{
+    bool kernel = info->si_code > 0;
+
+    if (info->si_code <= 0 && info->si_code != SI_TIMER) {
+        ret->sender = info->si_pid;
+        ret->uid = info->si_uid;
+    }
+    if (info->si_code == SI_QUEUE || info->si_code == SI_TIMER)
+        ret->value = (uint64_t)(uintptr_t)info->si_ptr;
+    if (info->si_code == SI_TIMER) {
+        ret->timer = info->si_timerid;
+        ret->overrun = info->si_overrun;
+    }
+    if (!kernel)
+        return;
+    switch (info->si_signo) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+    case SIGTRAP:
+        ret->fault_addr = (uint64_t)(uintptr_t)info->si_addr;
+        break;
+    case SIGCHLD:
+        ret->child = info->si_pid;
+        ret->uid = info->si_uid;
+        ret->status = info->si_status;
+        ret->utime = info->si_utime;
+        ret->stime = info->si_stime;
+        break;
+    case SIGIO:
+        ret->band = info->si_band;
+        ret->fd = info->si_fd;
+        break;
+    case SIGSYS:
+        ret->fault_addr = (uint64_t)(uintptr_t)info->si_call_addr;
+        ret->call = info->si_syscall;
+        ret->arch = info->si_arch;
+        break;
+    }
+}
+
 void follow_signal(struct session *session, struct task *task, int signal)
 {
     struct event event = {.type = EVENT_SIGNAL, .signal = {.signal = signal}};
@@ -282,10 +326,7 @@ void follow_signal(struct session *session, struct task *task, int signal)
 
     if (!ptrace_signal_info(task->tid, &info)) {
         event.signal.code = info.si_code;
-        if (info.si_code <= 0)
-            event.signal.sender = info.si_pid;
-        if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
-            event.signal.fault_addr = info.si_code > 0 ? (uint64_t)(uintptr_t)info.si_addr : 0;
+        signal_details(&info, &event.signal);
         if (task->group->pid == session->command) {
             session->delivered = (struct signal_note){signal, event.signal.sender};
             session->delivered_ns = clock_ns();
