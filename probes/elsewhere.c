@@ -9,12 +9,15 @@
 enum { MAX_ENTRIES = 30000, MAX_DEPTH = 6, MAX_QUEUE = 8000 };
 
 struct place_to_go {
-    char *path; /* inside the root */
-    unsigned depth;
+    char *path;      /* inside the root */
+    unsigned depth;  /* below where it began; MAX_DEPTH: its subdirectories are not entered */
+    bool neighbours; /* the directory above a program's: its other children count only if they are no installation of
+                        their own */
+    char *branch;    /* that child, of the directories below it; or NULL */
 };
 
 struct hunt {
-    const char *root, *name;
+    const char *root, *name, *program;
     const struct elffile *model;
     struct place_to_go *queue;
     size_t count, capacity;
@@ -22,18 +25,42 @@ struct hunt {
     char *found;
 };
 
-static void go_to(struct hunt *h, const char *path, unsigned depth)
+/* Directories that strangers share: whatever is below them belongs to somebody else. */
+static bool shared_by_all(const char *path)
+{
+    static const char *const names[] = {"/",     "/usr", "/tmp", "/var/tmp", "/home",
+                                        "/root", "/var", "/mnt", "/media",   "/srv"};
+    CLEANUP_FREE char *above = path_dir(path);
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(path, names[i]))
+            return true;
+    return !strcmp(above, "/home"); /* a home directory */
+}
+
+static struct place_to_go *go_to(struct hunt *h, const char *path, unsigned depth)
 {
     struct place_to_go *p;
 
     if (depth > MAX_DEPTH || h->count >= MAX_QUEUE || !strncmp(path, "/proc", 5) || !strncmp(path, "/sys", 4) ||
         !strncmp(path, "/dev", 4))
-        return;
+        return NULL;
     for (size_t i = 0; depth == 0 && i < h->count; i++)
         if (!strcmp(h->queue[i].path, path))
-            return;
+            return NULL;
     p = array_add(&h->queue, &h->count, &h->capacity, sizeof *p);
     *p = (struct place_to_go){.path = xstrdup(path), .depth = depth};
+    return p;
+}
+
+/* Another installation of the same program has its own libraries; that they are there says nothing about this one's. */
+static bool another_installation(const struct hunt *h, const char *branch)
+{
+    CLEANUP_FREE char *beside = path_join(branch, path_base(h->program));
+    CLEANUP_FREE char *bin = xasprintf("%s/bin/%s", branch, path_base(h->program));
+    struct stat st;
+
+    return path_stat(h->root, beside, &st) == 0 || path_stat(h->root, bin, &st) == 0;
 }
 
 static bool fits(const struct hunt *h, const char *path)
@@ -47,9 +74,28 @@ static bool fits(const struct hunt *h, const char *path)
 }
 
 /* Links to directories are not followed: whatever is behind them is reached by its own name. */
-static void look_into(struct hunt *h, const char *path, unsigned depth)
+static void look_at_entry(struct hunt *h, const struct place_to_go *from, const struct dirent *entry)
 {
-    int fd = path_open(h->root, path);
+    bool wanted = !strcmp(entry->d_name, h->name);
+    CLEANUP_FREE char *inside = NULL;
+    struct place_to_go *next;
+
+    if (!wanted && (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+                    !strcmp(entry->d_name, ".git")))
+        return;
+    inside = path_join(from->path, entry->d_name);
+    if (wanted && fits(h, inside) && !(from->branch && another_installation(h, from->branch))) {
+        h->found = steal_pointer(&inside);
+        return;
+    }
+    next = entry->d_type == DT_DIR ? go_to(h, inside, from->depth + 1) : NULL;
+    if (next)
+        next->branch = xstrdup_or_null(from->neighbours ? inside : from->branch);
+}
+
+static void look_into(struct hunt *h, const struct place_to_go *from)
+{
+    int fd = path_open(h->root, from->path);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
@@ -58,54 +104,47 @@ static void look_into(struct hunt *h, const char *path, unsigned depth)
             close(fd);
         return;
     }
-    while (!h->found && (entry = readdir(dir)) && h->entries++ < MAX_ENTRIES) {
-        CLEANUP_FREE char *inside = NULL;
-        bool wanted = !strcmp(entry->d_name, h->name);
-
-        if (!wanted && (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-                        !strcmp(entry->d_name, ".git")))
-            continue;
-        inside = path_join(path, entry->d_name);
-        if (wanted && fits(h, inside))
-            h->found = steal_pointer(&inside);
-        else if (entry->d_type == DT_DIR)
-            go_to(h, inside, depth + 1);
-    }
+    while (!h->found && (entry = readdir(dir)) && h->entries++ < MAX_ENTRIES)
+        look_at_entry(h, from, entry);
     closedir(dir);
 }
 
-/* The directory of NEAR and the one above it (bin/prog and lib/libx.so are neighbours). */
+/* The directory of NEAR and what is below it, and the one above (bin/prog and lib/libx.so are neighbours). */
 static void start_near(struct hunt *h, const char *near)
 {
     CLEANUP_FREE char *directory = path_dir(near);
     CLEANUP_FREE char *above = path_dir(directory);
+    struct place_to_go *place;
 
     if (near[0] != '/')
         return;
-    go_to(h, directory, 0);
-    if (strcmp(above, "/") != 0 && strcmp(above, "/usr") != 0) /* those hold everything */
-        go_to(h, above, 0);
+    go_to(h, directory, shared_by_all(directory) ? MAX_DEPTH : 0);
+    place = shared_by_all(above) ? NULL : go_to(h, above, 0);
+    if (place)
+        place->neighbours = true;
 }
 
 char *search_elsewhere(const char *root, const char *name, const struct elffile *model, const char *const *near,
                        size_t near_count, const char *cwd)
 {
     static const char *const usual[] = {"/usr/local", "/opt", "/usr/lib", "/lib"};
-    struct hunt h = {.root = root, .name = path_base(name), .model = model};
+    struct hunt h = {.root = root, .name = path_base(name), .program = near_count ? near[0] : "", .model = model};
 
     for (size_t i = 0; i < near_count; i++)
         start_near(&h, near[i]);
     if (cwd && cwd[0] == '/' && cwd[1])
-        go_to(&h, cwd, 0);
+        go_to(&h, cwd, shared_by_all(cwd) ? MAX_DEPTH : 0);
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
         go_to(&h, usual[i], 0);
     for (size_t i = 0; *h.name && i < h.count && !h.found && h.entries < MAX_ENTRIES; i++) {
-        CLEANUP_FREE char *path = xstrdup(h.queue[i].path); /* the queue moves as it grows */
+        const struct place_to_go place = h.queue[i]; /* the queue moves as it grows, the strings stay */
 
-        look_into(&h, path, h.queue[i].depth);
+        look_into(&h, &place);
     }
-    for (size_t i = 0; i < h.count; i++)
+    for (size_t i = 0; i < h.count; i++) {
         free(h.queue[i].path);
+        free(h.queue[i].branch);
+    }
     free(h.queue);
     return h.found;
 }

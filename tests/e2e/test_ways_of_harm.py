@@ -1,0 +1,203 @@
+"""How a failure reaches the harm: across processes and threads, lazily, in other roots, in the program's words only."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+PYTHON = "/usr/bin/python3"
+CALLS = "int dep(void);\nint main(int argc, char **argv) { (void)argv; return argc > 1 ? 0 : dep(); }\n"
+
+
+@pytest.fixture
+def orphan(cc, tmp_path):
+    """A program whose library is gone."""
+    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1")
+    prog = cc(CALLS, "./libdep.so.1", "-Wl,-rpath,$ORIGIN")
+    (tmp_path / "libdep.so.1").unlink()
+    return prog
+
+
+def _found(result):
+    return [(c["kind"], c["missing"], c["impact"]) for c in result.causes]
+
+
+MISSING = [("library-missing", "libdep.so.1", "fatal")]
+WRAPPERS = {
+    "a shell that ends well": ["sh", "-c", "{p}; exit 0"],
+    "timeout": ["timeout", "60", "{p}"],
+    "xargs": ["sh", "-c", "echo a | xargs {p}"],
+    "find": ["find", "{p}", "-exec", "{p}", ";"],
+    "a captured child": [PYTHON, "-c", "import subprocess; subprocess.run(['{p}'], capture_output=True)"],
+    "a daemon": [PYTHON, "-c", "import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n"
+                               "os.execv('{p}', ['{p}'])"],
+    "a pipe": ["sh", "-c", "{p} | cat"],
+    "perl's system": ["perl", "-e", "exit(system('{p}') >> 8)"],
+    "node's child": ["node", "-e", "process.exit(require('child_process').spawnSync('{p}').status)"],
+}
+
+
+@pytest.mark.parametrize("way", WRAPPERS)
+def test_across_processes(run, orphan, way):
+    command = [word.format(p=orphan) for word in WRAPPERS[way]]
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    result = run("--", *command)
+    assert _found(result) == MISSING
+    assert result.first["chain"][-1] == str(orphan)
+    assert len(result.first["chain"]) > 1
+
+
+def test_hushed_and_coped_with(run, orphan):
+    result = run("--", "sh", "-c", f"{orphan} 2>/dev/null || echo other way")
+    assert result.stdout == "other way\n"
+    assert result.causes == []
+
+
+def test_executed_by_a_thread(run, cc, orphan):
+    prog = cc('#include <pthread.h>\n#include <unistd.h>\nstatic void *f(void *a) { execl(a, a, (char *)0); return 0; }\n'
+              'int main(int c, char **v) { pthread_t t; (void)c; pthread_create(&t, 0, f, v[1]); pause(); }\n', "-pthread",
+              name="threaded")
+    result = run("--", prog, orphan)
+    assert _found(result) == MISSING
+    assert result.returncode == 127
+
+
+@pytest.mark.parametrize("called", [True, False])
+def test_lazy_binding(run, cc, tmp_path, called):
+    cc("int dep(void) { return 0; }\n", name="libdep.so")
+    prog = cc(CALLS, "./libdep.so", "-Wl,-rpath,$ORIGIN", "-Wl,-z,lazy")
+    cc("int other(void) { return 0; }\n", name="libdep.so")
+    result = run("--", prog, *([] if called else ["not-called"]))
+    if called:
+        assert _found(result) == [("symbol-missing", "dep", "fatal")]
+        assert result.returncode == 127
+        assert "undefined symbol: dep" in result.first["words"]
+    else:
+        assert result.causes == []
+        assert result.returncode == 0
+
+
+def test_lazy_binding_in_a_plugin(run, cc):
+    cc("int dep(void); int f(void) { return dep(); }\n", "-Wl,-z,lazy", name="plugin.so")
+    prog = cc('#include <dlfcn.h>\nint main(void) { int (*f)(void) = (int (*)(void))dlsym(dlopen("./plugin.so", RTLD_LAZY),'
+              ' "f"); return f(); }\n')
+    result = run("--", prog)
+    assert _found(result) == [("symbol-missing", "dep", "fatal")]
+    assert result.first["subject"].endswith("/plugin.so")
+
+
+def test_symbol_that_dlsym_did_not_find(run, cc, tmp_path):
+    library = cc("int there(void) { return 0; }\n", name="libx.so")
+    code = f"import ctypes; ctypes.CDLL('{library}').NAME()"
+    result = run("--", PYTHON, "-c", code.replace("NAME", "absent_one"))
+    assert _found(result) == [("symbol-missing", "absent_one", "fatal")]
+    assert result.first["subject"] == str(library)
+    assert run("--", PYTHON, "-c", code.replace("NAME", "there")).causes == []
+
+
+SAYS_ON_STDOUT = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++)
+        if (dlopen(argv[i], RTLD_NOW)) {
+            puts("loaded");
+            return 0;
+        }
+    puts("no plugin");
+    return atoi(argv[1]);
+}
+"""
+
+
+def test_plugin_that_is_told_of_on_standard_output_only(run, cc):
+    prog = cc(SAYS_ON_STDOUT)
+    assert _found(run("--", prog, "0", "libnowhere.so.3")) == [("library-missing", "libnowhere.so.3", "degraded")]
+    assert _found(run("--", prog, "3", "libnowhere.so.3")) == [("library-missing", "libnowhere.so.3", "fatal")]
+
+
+def test_another_version_does(run, cc, tmp_path):
+    prog = cc(SAYS_ON_STDOUT)
+    cc("int x;\n", name="libalt.so.1")
+    assert run("--", prog, "0", "libalt.so.2", str(tmp_path / "libalt.so.1")).causes == []
+    assert run("--", prog, "0", "libc.so.99", "libc.so.6").causes == []
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="chroot(2) wants root")
+
+
+@pytest.fixture
+def other_root(orphan, tmp_path):
+    """A root with the orphan's loader and libc, as ldd tells them."""
+    root = tmp_path / "root"
+    for word in subprocess.run(["ldd", "/bin/true"], capture_output=True, text=True, check=True).stdout.split():
+        if word.startswith("/"):
+            (root / word[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(word, root / word[1:])
+    (root / "opt").mkdir()
+    shutil.copy(orphan, root / "opt" / "prog")
+    return root
+
+
+@needs_root
+def test_in_a_chroot(run, other_root):
+    result = run("--", "chroot", other_root, "/opt/prog")
+    assert _found(result) == MISSING
+    assert result.first["subject"] == "/opt/prog"
+    assert result.report["system"]["context"] == "root"
+    assert result.report["system"]["libc"]["family"] == "glibc"
+
+
+@needs_root
+def test_library_of_the_host_does_not_count_in_a_chroot(run, cc, other_root, tmp_path):
+    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1")  # beside the program, outside
+    result = run("--", "chroot", other_root, "/opt/prog")
+    assert _found(result) == MISSING
+    shutil.copy(tmp_path / "libdep.so.1", other_root / "opt")
+    assert run("--", "chroot", other_root, "/opt/prog").causes == []
+
+
+def test_in_a_mount_namespace(run, other_root):
+    if not shutil.which("bwrap") or subprocess.run(["bwrap", "--bind", "/", "/", "true"], capture_output=True).returncode:
+        pytest.skip("bwrap does not work here")
+    result = run("--", "bwrap", "--bind", other_root, "/", "/opt/prog")
+    assert _found(result) == MISSING
+    assert result.first["subject"] == "/opt/prog"
+
+
+def test_static_program(run, cc):
+    prog = cc('#include <stdio.h>\nint main(void) { FILE *f = fopen("/nowhere/app.conf", "r"); if (!f) perror("app.conf");'
+              ' return !f; }\n', "-static")
+    result = run("--", prog)
+    assert _found(result) == [("file-missing", "/nowhere/app.conf", "fatal")]
+    assert result.report["system"]["libc"]["family"] == "none"
+
+
+@pytest.fixture
+def musl_cc(cc, monkeypatch):
+    if not shutil.which("musl-gcc"):
+        pytest.skip("musl-gcc is not installed")
+    monkeypatch.setenv("CC", "musl-gcc")
+    return cc
+
+
+@pytest.mark.parametrize("left", ["nothing", "another symbol", "all"])
+def test_musl(run, musl_cc, tmp_path, left):
+    musl_cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1")
+    prog = musl_cc(CALLS, "./libdep.so.1", "-Wl,-rpath,$ORIGIN")
+    if left != "all":
+        (tmp_path / "libdep.so.1").unlink()
+    if left == "another symbol":
+        musl_cc("int other(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1")
+    result = run("--", prog)
+    expected = {"nothing": MISSING, "another symbol": [("symbol-missing", "dep", "fatal")], "all": []}
+    assert _found(result) == expected[left]
+    assert result.returncode == (0 if left == "all" else 127)
+    assert result.report["system"]["libc"]["family"] == "musl"
+    if left != "all":
+        assert result.first["words"].startswith("Error ")
+        assert result.report["reproduction"]["status"] == "verified"
