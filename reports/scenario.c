@@ -85,6 +85,59 @@ struct scenario *scenario_of_cause(const struct cause *cause)
     }
 }
 
+struct redaction {
+    char *(*redact)(void *ctx, const char *bytes);
+    void *ctx;
+};
+
+static void redact_string(const struct redaction *redaction, char **string)
+{
+    char *replaced = *string ? redaction->redact(redaction->ctx, *string) : NULL;
+
+    free(*string);
+    *string = replaced;
+}
+
+static void redact_object(const struct redaction *redaction, struct mini_object *object)
+{
+    redact_string(redaction, &object->name);
+    redact_string(redaction, &object->soname);
+    redact_string(redaction, &object->interp);
+    redact_string(redaction, &object->link_text);
+    for (size_t i = 0; i < object->needed.n; i++)
+        redact_string(redaction, &object->needed.v[i]);
+    for (size_t i = 0; i < object->need_count; i++) {
+        redact_string(redaction, &object->needs[i].file);
+        redact_string(redaction, &object->needs[i].name);
+    }
+    for (size_t i = 0; i < object->def_count; i++)
+        redact_string(redaction, &object->defs[i].name);
+    for (size_t i = 0; i < object->defined_count; i++) {
+        redact_string(redaction, &object->defined[i].name);
+        redact_string(redaction, &object->defined[i].version);
+    }
+    for (size_t i = 0; i < object->undefined_count; i++) {
+        redact_string(redaction, &object->undefined[i].name);
+        redact_string(redaction, &object->undefined[i].version);
+        redact_string(redaction, &object->undefined[i].file);
+    }
+}
+
+void scenario_redact(struct scenario *scenario, char *(*redact)(void *ctx, const char *bytes), void *ctx)
+{
+    const struct redaction redaction = {redact, ctx};
+
+    for (size_t i = 0; i < scenario->object_count; i++)
+        redact_object(&redaction, scenario->objects[i]);
+    if (scenario->mended)
+        redact_object(&redaction, scenario->mended);
+    redact_string(&redaction, &scenario->script_name);
+    redact_string(&redaction, &scenario->script_line);
+    redact_string(&redaction, &scenario->shell);
+    redact_string(&redaction, &scenario->command);
+    redact_string(&redaction, &scenario->asker);
+}
+
 void scenario_destroy(struct scenario *scenario)
 {
     if (!scenario)

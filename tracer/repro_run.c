@@ -120,6 +120,8 @@ static int run_script(const char *directory, const char *script, struct report *
         return err_set(err, "%s did not end within %d seconds", script, LIMIT_MS / 1000);
     }
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (*code == 125 && access(file, F_OK) < 0)
+        return err_set(err, "%s could not be run under glibctrace here", script);
     loaded = report_json_load(file, ret, err);
     unlink(file);
     return loaded;

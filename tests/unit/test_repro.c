@@ -460,6 +460,36 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* As a redactor would: "alice" becomes "user1". */
+static char *hide_alice(void *ctx, const char *bytes)
+{
+    const char *at = strstr(bytes, "alice");
+
+    ++*(size_t *)ctx;
+    return at ? xasprintf("%.*suser1%s", (int)(at - bytes), bytes, at + strlen("alice")) : xstrdup(bytes);
+}
+
+START_TEST(test_redacted)
+{
+    CLEANUP_FREE char *search = xasprintf("grep -r -l alice %s; ls -R %s | grep alice", directory, directory);
+    CLEANUP_FREE char *found = NULL;
+    struct scenario *scenario = loading("libalice.so.1");
+    struct mini_object *lib = add_library(scenario, "libalice.so.1");
+    size_t strings = 0;
+
+    mini_object_need_version(scenario->objects[0], "libalice.so.1", "alice_2");
+    mini_object_undefined(scenario->objects[0], "of_alice", "alice_2", "libalice.so.1");
+    mini_object_define_version(lib, "alice_1");
+    scenario->mended = mini_object_copy(lib);
+    mini_object_define(scenario->mended, "of_alice", "alice_2");
+    scenario_redact(scenario, hide_alice, &strings);
+    ck_assert_uint_gt(strings, 12);
+    expect(scenario, 1, "libuser1.so.1: version `user1_2' not found (required by bin/prog)");
+    ck_assert_int_eq(run(search, &found), 1);
+    ck_assert_str_eq(found, "");
+}
+END_TEST
+
 START_TEST(test_quote)
 {
     CLEANUP_FREE char *quoted = repro_quote("a'b c");
@@ -502,6 +532,7 @@ int main(void)
     tcase_add_loop_test(all, test_of_a_cause, 0, 4);
     tcase_add_loop_test(all, test_refused_names, 0, 6);
     tcase_add_test(all, test_refused);
+    tcase_add_test(all, test_redacted);
     tcase_add_test(all, test_quote);
     suite_add_tcase(suite, all);
     runner = srunner_create(suite);
