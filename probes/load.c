@@ -272,6 +272,28 @@ static void preload_file(struct load *load)
     preload_names(load, text, ": \t\n");
 }
 
+/* LD_AUDIT's objects live in namespaces of their own: of them only a missing one shows, as a warning. */
+static void check_audit(struct load *load)
+{
+    const char *text = load->priv->secure ? NULL : load_env(load, "LD_AUDIT");
+
+    for (const char *s = text; s && *(s += strspn(s, ":"));) {
+        CLEANUP_FREE char *name = xstrndup(s, strcspn(s, ":"));
+        struct search search;
+
+        s += strlen(name);
+        find_library(load, name, load->objects[0], 0, 0, &search);
+        if (search.found >= 0) {
+            search_deinit(&search);
+            continue;
+        }
+        struct fault *fault = fault_add(load, FAULT_NOT_FOUND, load->objects[0], 0);
+        fault->search = search;
+        fault->name = fault->search.name;
+        fault->warning = true;
+    }
+}
+
 static void load_preloads(struct load *load)
 {
     const char *env = load_env(load, "LD_PRELOAD");
@@ -281,6 +303,7 @@ static void load_preloads(struct load *load)
             preload_names(load, env, ": \t\n\v\f\r");
         return;
     }
+    check_audit(load);
     if (env)
         preload_names(load, env, " :");
     preload_file(load);
@@ -408,9 +431,8 @@ size_t load_dlopen(struct load *load, const char *file, const struct object *cal
     struct group *group = group_new(load);
     struct object *object = NULL;
 
-    if (load->priv->interp) /* nothing was loaded, so nothing can call */
-        object =
-            load_one(load, file, caller ? (struct object *)(uintptr_t)caller : load->objects[0], OBJECT_DLOPEN, batch);
+    if (load->priv->interp && *file) /* "" is the program itself; without a loader nothing can call */
+        object = load_one(load, file, (struct object *)(uintptr_t)caller, OBJECT_DLOPEN, batch);
     load_dependencies(load, first, batch);
     if (object) {
         group_add(group, object);

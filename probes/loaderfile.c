@@ -210,6 +210,8 @@ static void legacy_parts(const struct loader_bytes *loader, struct loader_traits
         parts[count++] = "x86_64";
     } else if (traits->elf->machine == EM_386) {
         parts[count++] = "sse2";
+    } else if (traits->elf->machine == EM_AARCH64) {
+        parts[count++] = "atomics"; /* all but the first ARMv8 processors */
     }
     add_legacy(traits, parts, count);
 }

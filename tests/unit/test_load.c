@@ -318,6 +318,18 @@ START_TEST(preloads)
 }
 END_TEST
 
+START_TEST(audit)
+{
+    static const char *const env[] = {"LD_LIBRARY_PATH=.", "LD_AUDIT=libnot.so", NULL};
+    sh("cc p.c -o p -L. -lx");
+    struct load *load = load_with("p", env);
+
+    ck_assert(only_fault(load, FAULT_NOT_FOUND, "libnot.so", "p")->warning);
+    ends_with("p", env, 0, "object 'libnot.so' cannot be loaded as audit interface");
+    load_destroy(load);
+}
+END_TEST
+
 START_TEST(secure_programs)
 {
     const char *env[] = {"LD_LIBRARY_PATH=.", "LD_PRELOAD=./libx.so", NULL};
@@ -395,9 +407,11 @@ START_TEST(dlopen_batches)
     ck_assert_uint_eq(load->fault_count, 0);
     ck_assert_ptr_eq(load_lookup(load, load->objects[before], "x", NULL, NULL), load->objects[before + 1]);
     ck_assert_ptr_eq(load_lookup(load, load->objects[0], "x", NULL, NULL), NULL); /* RTLD_LOCAL */
-    ck_assert_uint_eq(load_dlopen(load, "libnot.so", NULL, true), 3);
+    ck_assert_uint_eq(load_dlopen(load, "", NULL, true), 3);
+    ck_assert_uint_eq(load->fault_count, 0);
+    ck_assert_uint_eq(load_dlopen(load, "libnot.so", NULL, true), 4);
     ck_assert_uint_eq(load->fault_count, 1);
-    ck_assert_uint_eq(load->faults[0]->batch, 3);
+    ck_assert_uint_eq(load->faults[0]->batch, 4);
     CLEANUP_FREE char *text = output_of("LD_LIBRARY_PATH=. ./o liby.so libx.so libnot.so", &status);
     ck_assert_int_eq(status, 1);
     ck_assert_str_eq(text, "libnot.so: cannot open shared object file: No such file or directory\n");
@@ -547,6 +561,7 @@ int main(void)
     tcase_add_test(tcase, hidden_definitions_do_not_count);
     tcase_add_test(tcase, sharing);
     tcase_add_test(tcase, preloads);
+    tcase_add_test(tcase, audit);
     tcase_add_test(tcase, secure_programs);
     tcase_add_test(tcase, interpreter_missing);
     tcase_add_test(tcase, dlopen_batches);
