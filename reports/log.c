@@ -117,7 +117,7 @@ static void put_arguments(struct log *log, const struct event_syscall *call)
     for (size_t i = 0; i < 6 && texts[i]; i++)
         put_item(log, i, texts[i]);
     text_add(&log->line, "],\"raw\":[");
-    for (size_t i = 0; i < 6; i++)
+    for (unsigned i = 0; i < syscall_argument_count(call->desc); i++)
         text_addf(&log->line, "%s\"%#llx\"", i ? "," : "", (unsigned long long)call->args[i]);
     text_addc(&log->line, ']');
     syscall_texts_deinit(&made);

@@ -42,6 +42,8 @@ struct syscall_desc {
 
 /* The row of NAME, or NULL. */
 const struct syscall_desc *syscall_by_name(const char *name);
+/* How many arguments it takes in registers. */
+unsigned syscall_argument_count(const struct syscall_desc *desc);
 /* The Ith row of all, from 0, or NULL past the last: for those that go through them (tests). */
 const struct syscall_desc *syscall_row(size_t i);
 /* socketcall(2) of 32-bit x86 is several calls in one: gives the row that is meant (or DESC itself, also where that row

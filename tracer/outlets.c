@@ -1,8 +1,12 @@
 #include "outlets.h"
 
+#include <reports/bundle.h>
 #include <reports/judge.h>
 #include <reports/line.h>
+#include <reports/log.h>
+#include <reports/redact.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,25 +29,96 @@ static struct model *judged_model(void)
     return model;
 }
 
-int outlets_open(const struct options *options, struct outlets *ret, struct err *err)
+static char *redact(void *ctx, const char *string)
+{
+    const struct outlets *outlets = ctx;
+
+    return redactor_callback(outlets->redactor, string);
+}
+
+/* Stands before the trace's writer: the command's own environment may hold secrets that ours does not (-E, -u, -p). */
+static void learn_environment(void *ctx, const struct event *event)
+{
+    struct outlets *outlets = ctx;
+
+    if (outlets->environment_known || event->type != EVENT_PROCESS || !event->process.image)
+        return;
+    outlets->environment_known = true;
+    if (event->process.image->env)
+        redactor_add_environment(outlets->redactor, event->process.image->env);
+}
+
+static int open_trace(const struct options *options, struct outlets *outlets, struct err *err)
+{
+    outlets->trace = tmpfile();
+    if (!outlets->trace)
+        return err_errno(err, errno, "the trace needs a temporary file");
+    if (!options->no_redact) {
+        outlets->redactor = redactor_create();
+        redactor_add_here(outlets->redactor, (const char *const *)environ, "/etc/passwd", getuid());
+        outlets->sinks[outlets->count++] = (struct sink){learn_environment, outlets};
+    }
+    outlets->log =
+        log_create(outlets->trace, outlets->redactor ? redact : NULL, outlets, &outlets->sinks[outlets->count]);
+    outlets->count++;
+    outlets->texts = true;
+    return 0;
+}
+
+static int open_view(const struct options *options, struct outlets *outlets, struct err *err)
 {
     unsigned set;
 
-    *ret = (struct outlets){.model = judged_model()};
-    ret->sinks[ret->count++] = (struct sink){model_event, ret->model};
-    if (!options->live)
-        return 0;
     if (line_set_parse(options->live_set, &set, err) < 0)
         return -1;
-    ret->view = line_view_create(stderr, set, outlets_colour(options), &ret->sinks[ret->count]);
-    ret->count++;
+    outlets->view = line_view_create(stderr, set, outlets_colour(options), &outlets->sinks[outlets->count]);
+    outlets->count++;
+    outlets->texts = true;
+    return 0;
+}
+
+/* The log lies in an unnamed file until the bundle is packed: a million events need no memory. */
+static int open_log(const struct options *options, struct outlets *outlets, struct err *err)
+{
+    char *(*hide)(void *, const char *) = options->no_redact ? NULL : redactor_callback;
+
+    outlets->trace = tmpfile();
+    if (!outlets->trace)
+        return err_errno(err, errno, "cannot keep the log of a bundle in %s", P_tmpdir);
+    outlets->redactor = redactor_create();
+    redactor_add_here(outlets->redactor, (const char *const *)environ, "/etc/passwd", getuid());
+    outlets->log = log_create(outlets->trace, hide, outlets->redactor, &outlets->sinks[outlets->count]);
+    outlets->count++;
+    return 0;
+}
+
+bool outlets_bundle(const struct options *options)
+{
+    for (size_t i = 0; i < options->outputs.n; i++)
+        if (bundle_named(options->outputs.v[i]))
+            return true;
+    return false;
+}
+
+int outlets_open(const struct options *options, struct outlets *ret, struct err *err)
+{
+    *ret = (struct outlets){.model = judged_model()};
+    ret->sinks[ret->count++] = (struct sink){model_event, ret->model};
+    if (options->live && open_view(options, ret, err) < 0)
+        return -1;
+    for (size_t i = 0; i < options->outputs.n && !ret->trace; i++)
+        if (bundle_named(options->outputs.v[i]) && open_trace(options, ret, err) < 0)
+            return -1;
     return 0;
 }
 
 void outlets_close(struct outlets *outlets)
 {
-    if (outlets->view)
-        line_view_destroy(outlets->view);
+    line_view_destroy(outlets->view);
+    log_destroy(outlets->log);
+    redactor_destroy(outlets->redactor);
+    if (outlets->trace)
+        fclose(outlets->trace);
     model_destroy(outlets->model);
     elffile_forget_all();
 }

@@ -7,19 +7,28 @@
 #include <reports/model.h>
 
 struct line_view;
+struct log;
+struct redactor;
 
-enum { OUTLETS_MOST = 3 };
+enum { OUTLETS_MOST = 4 };
 
 struct outlets {
     struct model *model;
-    struct line_view *view; /* or NULL */
+    struct line_view *view;    /* or NULL */
+    FILE *trace;               /* trace.jsonl, in a file without a name; NULL where no bundle is asked for */
+    struct log *log;           /* its writer */
+    struct redactor *redactor; /* what it hides; NULL: nothing */
+    bool environment_known;    /* the redactor has been told of the command's own environment */
+    bool texts;                /* somebody wants event_syscall.text */
     struct sink sinks[OUTLETS_MOST];
     size_t count;
 };
 
-/* 0, or -1 and ERR for an unknown word in -t's SET. Free with outlets_close() in either case. */
+/* 0, or -1 and ERR for an unknown word in -t's SET, or where a bundle's log cannot be kept. Free with outlets_close() in either case. RET must stay where it
+ * is: its sinks point at it. */
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err);
 void outlets_close(struct outlets *outlets);
+bool outlets_bundle(const struct options *options);
 /* Whether anything on standard error is to be coloured. */
 bool outlets_colour(const struct options *options);
 
