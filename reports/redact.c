@@ -34,6 +34,7 @@ struct redactor {
     size_t count, cap;
     size_t numbers[RULE_COUNT]; /* how many names of each kind there are */
     uint64_t hits[RULE_COUNT];  /* how many were replaced */
+    char *option;               /* the string before, where the callback's next one is its value; or NULL */
 };
 
 struct redactor *redactor_create(void)
@@ -50,6 +51,7 @@ void redactor_destroy(struct redactor *redactor)
         free(redactor->literals[i].to);
     }
     free(redactor->literals);
+    free(redactor->option);
     free(redactor);
 }
 
@@ -299,9 +301,50 @@ char *redactor_text(struct redactor *redactor, const char *bytes)
     return replace_secrets(redactor, known);
 }
 
+/* WORD is an option without "=" whose next word is its value: "--api-key", "-password". */
+static bool is_secret_option(const char *word)
+{
+    size_t dashes = strspn(word, "-");
+
+    return dashes && !strchr(word, '=') && redact_secret_name(word + dashes, strlen(word + dashes));
+}
+
+/* "password=…" whole, with what would end a value in a text; WORD is without its dashes. */
+static bool is_secret_assignment(const char *word)
+{
+    size_t name = strcspn(word, "=");
+
+    if (!name || !word[name] || !redact_secret_name(word, name))
+        return false;
+    return strlen(word + name + 1) >= (redact_password_name(word, name) ? 1 : VALUE_SHORTEST);
+}
+
+/* The value behind such an option; a path says where a secret is, and stays unless it is a password. */
+static bool is_option_value(const char *option, const char *word)
+{
+    const char *name = option + strspn(option, "-");
+
+    return word[0] != '-' && (word[0] != '/' || redact_password_name(name, strlen(name)));
+}
+
+static char *hidden_assignment(const char *word)
+{
+    return xasprintf("%.*s=" HIDDEN, (int)strcspn(word, "="), word);
+}
+
 char *redactor_callback(void *ctx, const char *bytes)
 {
-    return redactor_text(ctx, bytes);
+    struct redactor *redactor = ctx;
+    CLEANUP_FREE char *option = steal_pointer(&redactor->option), *hidden = NULL;
+
+    if (is_secret_option(bytes))
+        redactor->option = xstrdup(bytes);
+    if (option && is_option_value(option, bytes))
+        hidden = xstrdup(HIDDEN);
+    else if (is_secret_assignment(bytes + strspn(bytes, "-")) && !strchr(bytes, '\n'))
+        hidden = hidden_assignment(bytes);
+    redactor->hits[RULE_SECRET] += hidden != NULL;
+    return redactor_text(redactor, hidden ? hidden : bytes);
 }
 
 /* --- a report --- */
@@ -331,40 +374,15 @@ static void redact_strings(struct redactor *redactor, struct strings *list)
         redact(redactor, &list->v[i]);
 }
 
-/* The word at I is an option without "=" whose next word is its value: "--api-key", "-password". */
-static bool is_secret_option(const char *word)
-{
-    size_t dashes = strspn(word, "-");
-
-    return dashes && !strchr(word, '=') && redact_secret_name(word + dashes, strlen(word + dashes));
-}
-
-/* "password=…" whole, with what would end a value in a text; WORD is without its dashes. */
-static bool is_secret_assignment(const char *word)
-{
-    size_t name = strcspn(word, "=");
-
-    if (!name || !word[name] || !redact_secret_name(word, name))
-        return false;
-    return strlen(word + name + 1) >= (redact_password_name(word, name) ? 1 : VALUE_SHORTEST);
-}
-
 static void redact_argv(struct redactor *redactor, struct strings *argv)
 {
     for (size_t i = 0; i < argv->n; i++) {
-        size_t name = strcspn(argv->v[i], "="), dashes = strspn(argv->v[i], "-");
-        bool option = i && is_secret_option(argv->v[i - 1]) && argv->v[i][0] != '-';
-        bool assigned = is_secret_assignment(argv->v[i] + dashes);
+        char *redacted = redactor_callback(redactor, argv->v[i]);
 
-        if (option || assigned) {
-            char *hidden = assigned ? xasprintf("%.*s=" HIDDEN, (int)name, argv->v[i]) : xstrdup(HIDDEN);
-
-            free(argv->v[i]);
-            argv->v[i] = hidden;
-            redactor->hits[RULE_SECRET]++;
-        }
-        redact(redactor, &argv->v[i]);
+        free(argv->v[i]);
+        argv->v[i] = redacted;
     }
+    free(steal_pointer(&redactor->option));
 }
 
 static void redact_lists(struct redactor *redactor, struct cause *cause)

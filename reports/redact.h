@@ -26,7 +26,9 @@ void redactor_add_here(struct redactor *redactor, const char *const *env, const 
 
 /* BYTES with all of that replaced, malloced. */
 char *redactor_text(struct redactor *redactor, const char *bytes);
-/* The same behind the signature of a callback; CTX is a struct redactor. */
+/* The same as a callback for strings that come one by one in their order, as trace.jsonl's do; CTX is a struct
+ * redactor. A string that is NAME=value as a whole, or that follows an option such as "--password", is taken as one
+ * value. */
 char *redactor_callback(void *ctx, const char *bytes);
 /* Whether a variable or option of that name (without its dashes) holds a secret: API_TOKEN, --password, sshKey … */
 bool redact_secret_name(const char *name, size_t length);

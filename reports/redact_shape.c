@@ -132,6 +132,25 @@ static bool is_header(const char *name, size_t length)
     return ends_with(name, length, "Authorization") || ends_with(name, length, "Cookie");
 }
 
+/* The word behind an option: "--api-key value", or the next of a list of arguments, "--api-key", "value". A path is
+ * where a key is, not the key. NAME is the option's, without dashes. */
+static size_t option_value_at(const char *name, size_t length, size_t shortest, size_t *skip)
+{
+    const char *value = name + length;
+    bool listed = strncmp(value, "\", \"", 4) == 0, password = redact_password_name(name, length);
+    size_t quote = 0, n;
+
+    if (!listed && *value != ' ')
+        return 0;
+    value += listed ? 4 : strspn(value, " ");
+    n = listed ? strcspn(value, "\"") : value_length(value, &quote);
+    if (n < shortest || value[quote] == '-' || (!password && value[quote] == '/') ||
+        (!password && !listed && !quote && !is_value_like(value, n)))
+        return 0;
+    *skip = (size_t)(value - name) + quote;
+    return n;
+}
+
 /* NAME=value, NAME="value", "name": "value", name: value, Authorization: rest of the line. AT is the name's first
  * letter. */
 static size_t named_at(const char *text, size_t at, size_t shortest, size_t *skip)
@@ -146,6 +165,8 @@ static size_t named_at(const char *text, size_t at, size_t shortest, size_t *ski
         length++;
     if (!length || !redact_secret_name(name, length))
         return 0;
+    if (at && text[at - 1] == '-' && (n = option_value_at(name, length, shortest, skip)))
+        return n;
     value = name + length;
     if (*value == '"' || *value == '\'')
         value++;

@@ -73,6 +73,9 @@ static const char *const planted[][2] = {
     {"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI"},
     {"MY_CREDENTIALS=user1234", "user1234"},
     {"GPG_PASSPHRASE=open sesame", "open"},
+    {"exec [\"prog\", \"--api-key\", \"plain\"]", "plain"},
+    {"ran prog --password hunter --verbose", "hunter"},
+    {"ran prog --auth-token Xy7pQ2mn", "Xy7pQ2mn"},
     /* by what the environment says */
     {"login failed for correcthorse at once", "correcthorse"},
     {"sent tok,with;marks 77 to it", "tok,with;marks 77"},
@@ -124,6 +127,10 @@ static const char *const innocent[] = {
     "/proc/self/fd/3",
     "execve(\"/usr/bin/env\", [\"env\", \"node\"])",
     "sort --key=2 file",
+    "sort --key 2 file",
+    "ssh --key /etc/ssl/private/server --verbose",
+    "[\"curl\", \"--key\", \"/etc/ssl/private/server\"]",
+    "[\"prog\", \"--auth\", \"--verbose\"]",
     "error: key: not found",
     "unexpected token: identifier",
     "KEYBOARD=de",
@@ -261,6 +268,31 @@ START_TEST(a_whole_report)
 }
 END_TEST
 
+/* As trace.jsonl's strings come: an environment's entries and an argument vector's words, one by one. */
+START_TEST(strings_one_by_one)
+{
+    static const char *const pairs[][2] = {
+        {"env", "env"},
+        {"PIN_TOKEN=with, a; comma", "PIN_TOKEN=[redacted]"},
+        {"--passphrase", "--passphrase"},
+        {"plain words", "[redacted]"},
+        {"plain words", "plain words"},
+        {"--key", "--key"},
+        {"/home/marlene/key.pem", "$HOME/key.pem"},
+        {"--token", "--token"},
+        {"--verbose", "--verbose"},
+        {"TOKEN=secret\nprog: error while loading", "TOKEN=[redacted]\nprog: error while loading"}};
+    struct redactor *redactor = knowing();
+
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        CLEANUP_FREE char *text = redactor_callback(redactor, pairs[i][0]);
+
+        ck_assert_str_eq(text, pairs[i][1]);
+    }
+    redactor_destroy(redactor);
+}
+END_TEST
+
 /* Hostile lengths: the time must grow with the text, not with its square. */
 START_TEST(long_texts)
 {
@@ -296,6 +328,7 @@ int main(void)
     tcase_add_test(tcase, passwd_by_hand);
     tcase_add_test(tcase, two_of_each);
     tcase_add_test(tcase, a_whole_report);
+    tcase_add_test(tcase, strings_one_by_one);
     tcase_add_test(tcase, long_texts);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
