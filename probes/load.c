@@ -158,7 +158,11 @@ static struct object *load_one(struct load *load, const char *name, struct objec
     if (object)
         return object;
     find_library(load, name, asker, 0, why == OBJECT_PRELOAD ? FIND_PRELOAD : 0, &search);
-    if (search.found < 0 || load->object_count >= MAX_OBJECTS) {
+    if (load->object_count >= MAX_OBJECTS) {
+        search_deinit(&search);
+        return NULL;
+    }
+    if (search.found < 0) {
         struct fault *fault = fault_add(load, FAULT_NOT_FOUND, asker, batch);
 
         fault->search = search;

@@ -93,9 +93,12 @@ static enum verdict try_text(const struct finding *f, const char *text, enum sea
 
 static enum verdict try_rpaths(const struct finding *f, const struct object *loader)
 {
-    for (const struct object *o = loader; o; o = o->loader) {
+    const struct load *load = f->load;
+
+    /* whoever calls dlopen(), what it loads counts as needed by the program */
+    for (const struct object *o = loader; o; o = o->why == OBJECT_DLOPEN ? load->objects[0] : o->loader) {
         const char *text = o->elf->runpath ? o->elf->runpath : o->elf->rpath;
-        CLEANUP_FREE char *expanded = text ? expand(f->load, o, text) : NULL;
+        CLEANUP_FREE char *expanded = text ? expand(load, o, text) : NULL;
         enum verdict verdict;
 
         if (!expanded)
