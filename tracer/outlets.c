@@ -29,13 +29,6 @@ static struct model *judged_model(void)
     return model;
 }
 
-static char *redact(void *ctx, const char *string)
-{
-    const struct outlets *outlets = ctx;
-
-    return redactor_callback(outlets->redactor, string);
-}
-
 /* Stands before the trace's writer: the command's own environment may hold secrets that ours does not (-E, -u, -p). */
 static void learn_environment(void *ctx, const struct event *event)
 {
@@ -48,18 +41,19 @@ static void learn_environment(void *ctx, const struct event *event)
         redactor_add_environment(outlets->redactor, event->process.image->env);
 }
 
+/* It lies in an unnamed file until the bundle is packed: a million events need no memory. */
 static int open_trace(const struct options *options, struct outlets *outlets, struct err *err)
 {
     outlets->trace = tmpfile();
     if (!outlets->trace)
-        return err_errno(err, errno, "the trace needs a temporary file");
+        return err_errno(err, errno, "cannot keep the log of a bundle in %s", P_tmpdir);
     if (!options->no_redact) {
         outlets->redactor = redactor_create();
         redactor_add_here(outlets->redactor, (const char *const *)environ, "/etc/passwd", getuid());
         outlets->sinks[outlets->count++] = (struct sink){learn_environment, outlets};
     }
-    outlets->log =
-        log_create(outlets->trace, outlets->redactor ? redact : NULL, outlets, &outlets->sinks[outlets->count]);
+    outlets->log = log_create(outlets->trace, outlets->redactor ? redactor_callback : NULL, outlets->redactor,
+                              &outlets->sinks[outlets->count]);
     outlets->count++;
     outlets->texts = true;
     return 0;
@@ -77,21 +71,6 @@ static int open_view(const struct options *options, struct outlets *outlets, str
     return 0;
 }
 
-/* The log lies in an unnamed file until the bundle is packed: a million events need no memory. */
-static int open_log(const struct options *options, struct outlets *outlets, struct err *err)
-{
-    char *(*hide)(void *, const char *) = options->no_redact ? NULL : redactor_callback;
-
-    outlets->trace = tmpfile();
-    if (!outlets->trace)
-        return err_errno(err, errno, "cannot keep the log of a bundle in %s", P_tmpdir);
-    outlets->redactor = redactor_create();
-    redactor_add_here(outlets->redactor, (const char *const *)environ, "/etc/passwd", getuid());
-    outlets->log = log_create(outlets->trace, hide, outlets->redactor, &outlets->sinks[outlets->count]);
-    outlets->count++;
-    return 0;
-}
-
 bool outlets_bundle(const struct options *options)
 {
     for (size_t i = 0; i < options->outputs.n; i++)
@@ -106,10 +85,7 @@ int outlets_open(const struct options *options, struct outlets *ret, struct err 
     ret->sinks[ret->count++] = (struct sink){model_event, ret->model};
     if (options->live && open_view(options, ret, err) < 0)
         return -1;
-    for (size_t i = 0; i < options->outputs.n && !ret->trace; i++)
-        if (bundle_named(options->outputs.v[i]) && open_trace(options, ret, err) < 0)
-            return -1;
-    return 0;
+    return outlets_bundle(options) ? open_trace(options, ret, err) : 0;
 }
 
 void outlets_close(struct outlets *outlets)

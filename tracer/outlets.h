@@ -24,10 +24,11 @@ struct outlets {
     size_t count;
 };
 
-/* 0, or -1 and ERR for an unknown word in -t's SET, or where a bundle's log cannot be kept. Free with outlets_close() in either case. RET must stay where it
- * is: its sinks point at it. */
+/* 0, or -1 and ERR for an unknown word in -t's SET, or where a bundle's log cannot be kept. Free with outlets_close()
+ * in either case. RET must stay where it is: its sinks point at it. */
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err);
 void outlets_close(struct outlets *outlets);
+/* Whether an output is a bundle. */
 bool outlets_bundle(const struct options *options);
 /* Whether anything on standard error is to be coloured. */
 bool outlets_colour(const struct options *options);
