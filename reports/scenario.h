@@ -78,7 +78,7 @@ struct mini_object *scenario_take(struct scenario *scenario, struct mini_object 
 /* The scenario of a cause whose judge made none, from what the cause says alone: files that the subject opens (missing,
  * forbidden, behind a broken link) and commands that it looks for. NULL for other kinds. */
 struct scenario *scenario_of_cause(const struct cause *cause);
-/* Replaces every string of SCENARIO by what REDACT gives for it (malloced; redactor_callback() of redact.h fits). Two
+/* Replaces every string of SCENARIO by what REDACT gives for it (malloced; redactor_text() of redact.h, wrapped). Two
  * that were equal must stay equal: then the failure stays the same, under names that tell nothing. */
 void scenario_redact(struct scenario *scenario, char *(*redact)(void *ctx, const char *bytes), void *ctx);
 void scenario_destroy(struct scenario *scenario);
