@@ -168,11 +168,40 @@ static void put_signal(struct log *log, const struct event_signal *signal)
     put_addr(log, "ip", signal->ip_addr);
 }
 
+/* Only what a loader, a search or a language's own search reads: the rest of an environment is nobody's business. */
+static bool variable_matters(const char *entry)
+{
+    static const char *const names[] = {
+        "LD_",       "PATH=",    "LANG",     "LC_",   "HOME=",   "TMPDIR=", "GLIBC_TUNABLES=",
+        "NODE_",     "PYTHON",   "GO",       "PERL5", "RUBY",    "JAVA_",   "XDG_RUNTIME_DIR=",
+        "ELECTRON_", "DISPLAY=", "WAYLAND_", "DBUS_", "VSCODE_", "CGO_"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static void put_environment(struct log *log, const char *const *env)
+{
+    size_t n = 0;
+
+    for (; env && env[n]; n++)
+        ;
+    CLEANUP_FREE const char **kept = xcalloc(n + 1, sizeof *kept);
+
+    n = 0;
+    for (size_t i = 0; env && env[i]; i++)
+        if (variable_matters(env[i]))
+            kept[n++] = env[i];
+    put_array(log, "env", kept);
+}
+
 static void put_image(struct log *log, const struct image *image)
 {
     put(log, "exe", image->exe);
     put_array(log, "argv", image->argv);
-    put_array(log, "env", image->env);
+    put_environment(log, image->env);
     put_true(log, "secure", image->secure);
     put_true(log, "musl", image->musl);
     put_int(log, "class", image->class);

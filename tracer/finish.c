@@ -68,7 +68,7 @@ static void try_reproduction(struct report *report, const char *directory)
 static void hide(const struct finish *finish, struct report *report)
 {
     const struct process *first = finish->model->first;
-    struct redactor *redactor = redactor_create();
+    struct redactor *redactor = finish->redactor ? finish->redactor : redactor_create();
 
     redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
     if (first && first->env.n) {
@@ -77,7 +77,8 @@ static void hide(const struct finish *finish, struct report *report)
         redactor_add_environment(redactor, env);
     }
     report_redact(report, redactor);
-    redactor_destroy(redactor);
+    if (redactor != finish->redactor)
+        redactor_destroy(redactor);
 }
 
 static unsigned terminal_width(void)
@@ -119,14 +120,6 @@ static int put(const struct finish *finish, const struct report *report, const c
     return status;
 }
 
-static bool wants_bundle(const struct options *options)
-{
-    for (size_t i = 0; i < options->outputs.n; i++)
-        if (bundle_named(options->outputs.v[i]))
-            return true;
-    return false;
-}
-
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
     (void)st;
@@ -157,7 +150,7 @@ static void scratch_destroy(char *path)
 int finish_report(const struct finish *finish, const struct session_result *result)
 {
     struct report *report = report_create();
-    char *scratch = wants_bundle(finish->options) ? scratch_create() : NULL;
+    char *scratch = outlets_bundle(finish->options) ? scratch_create() : NULL;
     int status;
 
     model_finish(finish->model);

@@ -7,11 +7,14 @@
 
 #include <reports/model.h>
 
+struct redactor;
+
 struct finish {
     const struct options *options;
     struct model *model;
     enum input_how how;
-    FILE *trace; /* trace.jsonl so far, or NULL */
+    FILE *trace;               /* trace.jsonl so far, or NULL */
+    struct redactor *redactor; /* that wrote it, so that equal things are replaced alike; or NULL */
 };
 
 /* Whether all -o of OPTIONS can be written, before anything is run: 0, or -1 and ERR. */
