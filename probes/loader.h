@@ -1,4 +1,4 @@
-/* What the files of the shadow loader share (load.c, dirs.c, place.c, scope.c, ldcache.c, loaderfile.c, musl.c). Not
+/* What the files of the shadow loader share (load.c, dirs.c, candidate.c, scope.c, ldcache.c, loaderfile.c, musl.c). Not
  * for others: load.h is the way in. */
 #ifndef GLIBCTRACE_PROBES_LOADER_H
 #define GLIBCTRACE_PROBES_LOADER_H
@@ -96,7 +96,7 @@ void dir_list_deinit(struct dir_list *list);
 /* $ORIGIN, $LIB and $PLATFORM put in; malloced; NULL where the text must not be used. */
 char *dirs_expand(const struct load *load, const struct object *object, const char *text);
 
-/* place.c: what stands at one place, and may it be taken. */
+/* candidate.c: what stands at one place, and may it be taken. */
 enum verdict { VERDICT_TAKEN, VERDICT_PASSED, VERDICT_ENDS };
 struct place {
     const char *path;
