@@ -380,7 +380,7 @@ START_TEST(permissions)
             ck_assert_int_eq(status, 127);
             ck_assert_msg(strstr(real, "libx.so: cannot open shared object file: No such file"), "%s", real);
         }
-        sh("chmod 644 A/libx.so; chmod 0 A");
+        sh("chmod 755 A; chmod 644 A/libx.so; chmod 0 A");
     }
     sh("chmod 755 A");
 }
