@@ -88,7 +88,7 @@ struct object *load_find(const struct load *load, const char *path);
 void load_search(const struct load *load, const char *name, const struct object *object, unsigned ignore,
                  struct search *ret);
 /* The object that a reference of OBJECT to NAME, VERSION binds to in the scope of OBJECT, or NULL. *SYMBOL (may be
- * NULL) is the definition. */
+ * NULL) is the definition. A PLT entry of a program at a fixed address that stands for a function is looked through. */
 const struct object *load_lookup(const struct load *load, const struct object *object, const char *name,
                                  const char *version, const struct elf_symbol **symbol);
 void load_destroy(struct load *load);

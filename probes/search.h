@@ -41,8 +41,8 @@ struct candidate {
     const char *origin_of; /* RPATH, RUNPATH: path of the object whose entry it is; else NULL. Owned by the load. */
     char *entry;           /* the directory as it was written ("$ORIGIN/../lib"), or NULL */
     enum candidate_state state;
-    bool ends; /* glibc stops the search here with an error (a file that is not ELF ends it, one of another class is
-                  passed over) */
+    bool ends; /* a truncated object counts too: it is taken, and then ends the process with SIGBUS. glibc stops the
+                  search here with an error (a file that is not ELF ends it, one of another class is passed over) */
     struct path_walk walk;     /* for the reason; PATH_OK for files that are there */
     const struct elffile *elf; /* what was read, or NULL; owned by the candidate */
     char *why; /* one phrase for a person: "not there: /opt/x does not exist", "a link to itself", "for aarch64, not
