@@ -192,6 +192,15 @@ static void executions(void)
     CALL(execve, NULL, words + 5, words + 5);
     words[1] = NULL;
     CALL(execve, "absent", words, words);
+    /* a vector and a string that run into the end of the mapping */
+    char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    munmap(page + 4096, 4096);
+    memset(page, 'y', 4096);
+    CALL(execve, page + 8, NULL, NULL);
+    memcpy(page + 4096 - sizeof words[0], words, sizeof words[0]);
+    CALL(execve, "absent", page + 4096 - sizeof words[0], page + 4096 - sizeof words[0]);
+    CALL(execve, "absent", page + 4096, page + 4096);
     CALL(execveat, here, "absent", words, words, all_bits);
     CALL(execveat, here, "absent", words, words, 0);
     CALL(execveat, here, "absent", words, words, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
