@@ -13,8 +13,9 @@ static void tell_mode(const struct finding *finding, struct cause *cause, const 
     if (path_stat(finding->process->root, at, &st) == 0)
         cause_fact(cause, "it gets", "%s   mode %04o, owner %u, group %u", at, (unsigned)st.st_mode & 07777,
                    (unsigned)st.st_uid, (unsigned)st.st_gid);
-    cause_fact(cause, "it runs as", "user %u, group %u", (unsigned)finding->process->cred.uid,
-               (unsigned)finding->process->cred.gid);
+    if (finding->process->has_image)
+        cause_fact(cause, "it runs as", "user %u, group %u", (unsigned)finding->process->cred.uid,
+                   (unsigned)finding->process->cred.gid);
 }
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)

@@ -106,11 +106,11 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
     struct path_walk walk;
     bool known;
 
-    path_walk(attempt->root, attempt->cwd, attempt->path, &actor->cred, &walk);
+    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
     if (walk.reason == PATH_OK) {
         struct execfile file;
 
-        execfile_inspect(attempt->root, attempt->path, &actor->cred, attempt->error, &file);
+        execfile_inspect(attempt->root, attempt->path, process_cred(actor), attempt->error, &file);
         known = file_fault(&finding, &file) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
         execfile_deinit(&file);
     } else {

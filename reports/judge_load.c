@@ -429,7 +429,7 @@ void judge_load(struct process *process, bool live)
                                    .program = process->exe,
                                    .cwd = process->cwd,
                                    .secure = process->secure,
-                                   .cred = &process->cred};
+                                   .cred = process_cred(process)};
     struct load *load;
     struct maps maps = {0};
 

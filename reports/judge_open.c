@@ -53,7 +53,7 @@ static struct suspect *suspect_open(struct process *actor, const struct attempt 
     struct suspect *suspect;
     struct path_walk walk;
 
-    path_walk(attempt->root, attempt->cwd, attempt->path, &actor->cred, &walk);
+    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
     finding.walk = &walk;
     finding.subject = image->exe ? image->exe : attempt->path;
     finding.kind = kind_of(attempt, &walk);

@@ -331,3 +331,8 @@ bool process_failed(const struct process *process)
 {
     return process->ended && process->status != 0;
 }
+
+const struct cred *process_cred(const struct process *process)
+{
+    return process->has_image ? &process->cred : NULL;
+}

@@ -166,6 +166,9 @@ void model_finish(struct model *model);
 struct process *model_process(const struct model *model, pid_t pid);
 /* The process whose image PROCESS runs: itself, or the nearest ancestor that executed something. */
 struct process *process_owner(struct process *process);
+/* Whose permissions count in PROCESS, or NULL where they are not known (the command itself before it was executed):
+ * then this process's. */
+const struct cred *process_cred(const struct process *process);
 /* The value of an environment variable of PROCESS's image, or NULL. */
 const char *process_env(const struct process *process, const char *name);
 /* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer

@@ -6,6 +6,7 @@
 #include <reports/judge.h>
 #include <reports/output.h>
 #include <reports/redact.h>
+#include <reports/scenario.h>
 
 #include <probes/alloc.h>
 
@@ -65,10 +66,24 @@ static void try_reproduction(struct report *report, const char *directory)
         fprintf(stderr, "glibctrace: the reproduction could not be made: %s\n", err.text);
 }
 
-static void hide(const struct finish *finish, struct report *report)
+static char *hide_text(void *ctx, const char *bytes)
+{
+    return redactor_text(ctx, bytes);
+}
+
+static void hide_again(struct redactor *redactor, char **text)
+{
+    char *hidden = *text ? redactor_text(redactor, *text) : NULL;
+
+    free(*text);
+    *text = hidden;
+}
+
+/* What is to be shown is redacted first and tried then, so that the files of a reproduction hold nothing that the
+ * report does not. */
+static void hide(const struct finish *finish, struct report *report, struct redactor *redactor)
 {
     const struct process *first = finish->model->first;
-    struct redactor *redactor = finish->redactor ? finish->redactor : redactor_create();
 
     redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
     if (first && first->env.n) {
@@ -77,8 +92,21 @@ static void hide(const struct finish *finish, struct report *report)
         redactor_add_environment(redactor, env);
     }
     report_redact(report, redactor);
-    if (redactor != finish->redactor)
-        redactor_destroy(redactor);
+    for (size_t i = 0; i < report->cause_count; i++)
+        if (report->causes[i]->scenario)
+            scenario_redact(report->causes[i]->scenario, hide_text, redactor);
+}
+
+/* The reproduction, hidden before where REDACTOR is there; its own words are hidden after. */
+static void try_it(const struct finish *finish, struct report *report, const char *directory, struct redactor *redactor)
+{
+    if (!report->cause_count || finish->options->no_repro)
+        return;
+    try_reproduction(report, directory);
+    if (!redactor)
+        return;
+    hide_again(redactor, &report->repro_expect);
+    hide_again(redactor, &report->repro_why);
 }
 
 static unsigned terminal_width(void)
@@ -150,6 +178,8 @@ static void scratch_destroy(char *path)
 int finish_report(const struct finish *finish, const struct session_result *result)
 {
     struct report *report = report_create();
+    struct redactor *own = finish->redactor || finish->options->no_redact ? NULL : redactor_create();
+    struct redactor *redactor = finish->redactor ? finish->redactor : own;
     char *scratch = outlets_bundle(finish->options) ? scratch_create() : NULL;
     int status;
 
@@ -158,12 +188,12 @@ int finish_report(const struct finish *finish, const struct session_result *resu
     report_fill_system(finish->model, report);
     fill_input(finish, report);
     fill_outcome(report, result);
-    if (report->cause_count && !finish->options->no_repro)
-        try_reproduction(report, scratch);
-    if (!finish->options->no_redact)
-        hide(finish, report);
+    if (redactor)
+        hide(finish, report, redactor);
+    try_it(finish, report, scratch, redactor);
     status = put(finish, report, scratch && report->has_repro ? scratch : NULL);
     scratch_destroy(scratch);
+    redactor_destroy(own);
     report_destroy(report);
     return status;
 }

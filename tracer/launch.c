@@ -121,7 +121,8 @@ static int put_filter_on(const struct plan *plan)
      * CAP_SYS_ADMIN and does need it. */
     int error = filter_load(plan->filter, false);
 
-    return error == -EACCES || error == -EPERM ? filter_load(plan->filter, true) : error;
+    /* libseccomp's own word for what the kernel refused: seccomp_load(3), ECANCELED. */
+    return error == -EACCES || error == -EPERM || error == -ECANCELED ? filter_load(plan->filter, true) : error;
 }
 
 static _Noreturn void run_child(const struct plan *plan)
