@@ -1,0 +1,400 @@
+"""A program does not notice glibctrace: same output, same exit status, same signals, same world around it."""
+
+import os
+import pathlib
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+HANGS_AFTER = 60  # seconds; ends a test that would never end, nothing is measured with it
+MODES = ["auto", "no"]  # --seccomp: with the filter, and with a stop at every system call
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def puppet(tmp_path_factory):
+    source = pathlib.Path(__file__).with_name("puppet.c")
+    target = tmp_path_factory.mktemp("puppet") / "puppet"
+    subprocess.run([*os.environ.get("CC", "cc").split(), "-O1", "-pthread", "-o", target, source], check=True)
+    return target
+
+
+@pytest.fixture
+def start(tool, environment):
+    """start(*command, mode="auto", options=(), **popen) -> Popen of glibctrace, reaped at the end of the test."""
+    started = []
+
+    def start_(*command, mode="auto", options=(), **popen):
+        popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                 "env": environment(), "start_new_session": True} | popen
+        process = subprocess.Popen([tool, "-q", "--no-repro", f"--seccomp={mode}", *options, "--", *command], **popen)
+        started.append(process)
+        return process
+
+    yield start_
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def traced(start):
+    """traced(*command, …) -> (exit status, output, error output)"""
+
+    def traced_(*command, stdin=b"", **more):
+        process = start(*command, **more)
+        try:
+            out, err = process.communicate(stdin, timeout=HANGS_AFTER)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail(f"{command} did not end")
+        return process.returncode, out, err
+
+    return traced_
+
+
+def plain(*command, env, stdin=b"", **more):
+    result = subprocess.run(command, input=stdin, capture_output=True, env=env, timeout=HANGS_AFTER,
+                            start_new_session=True, **more)
+    status = result.returncode if result.returncode >= 0 else 128 - result.returncode
+    return status, result.stdout, result.stderr
+
+
+def line(stream):
+    """The next line of a pipe, or fails the test where none comes."""
+    ready, _, _ = select.select([stream], [], [], HANGS_AFTER)
+    assert ready, "nothing came"
+    return stream.readline()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("word", ["world", "threads", "thread-exec", "leader-leaves", "children", "stops", "signals",
+                                  "untraced", "filter"])
+def test_same_as_without(traced, environment, puppet, tmp_path, word, mode):
+    assert traced(puppet, word, mode=mode, cwd=tmp_path) == plain(puppet, word, env=environment(), cwd=tmp_path)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("status", [0, 1, 77, 125, 255])
+def test_exit_status(traced, status, mode):
+    assert traced("sh", "-c", f"exit {status}", mode=mode) == (status, b"", b"")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ["HUP", "INT", "KILL", "SEGV", "TERM", "ABRT", "USR1", "PIPE", "ALRM"])
+def test_ended_by_a_signal(traced, name, mode):
+    status, out, err = traced("sh", "-c", f"echo before; kill -{name} $$; echo after", mode=mode)
+    assert (status, out) == (128 + signal.Signals[f"SIG{name}"], b"before\n")
+
+
+def test_standard_input_and_large_output(traced):
+    data = os.urandom(3_000_000)
+    assert traced("cat", stdin=data) == (0, data, b"")
+    status, out, err = traced("sh", "-c", "seq 100000; seq 100000 >&2; exit 3")
+    assert (status, len(out), err) == (3, 588895, out)
+
+
+def test_closed_output_is_the_programs_affair(traced, environment):
+    command = ("sh", "-c", "seq 1000000 | head -1; yes | head -2")
+    assert traced(*command) == plain(*command, env=environment())
+
+
+def test_signals_ignored_before_stay_ignored(traced, environment, puppet):
+    def ignore():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2, signal.SIGCHLD])
+
+    assert traced(puppet, "world", preexec_fn=ignore) == plain(puppet, "world", env=environment(), preexec_fn=ignore)
+
+
+def test_one_processor_stays_one(traced, environment, puppet):
+    one = min(os.sched_getaffinity(0))
+
+    def narrow():
+        os.sched_setaffinity(0, [one])
+
+    assert traced(puppet, "world", preexec_fn=narrow) == plain(puppet, "world", env=environment(), preexec_fn=narrow)
+
+
+def test_affinity_is_told_truly_while_stops_are_many(traced, environment):
+    # Enough failing calls for tracer and program to share a processor; then every way to ask.
+    code = ("import os\nfor i in range(20000):\n  os.access('/nothere', 0)\n"
+            "print(len(os.sched_getaffinity(0)))\nfor i in range(20000):\n  os.access('/nothere', 0)\n"
+            "print([l for l in open('/proc/self/status') if l.startswith('Cpus_allowed_list')])\n"
+            "import subprocess; print(subprocess.check_output(['nproc']))\n"
+            "os.sched_setaffinity(0, [0]) if 0 in os.sched_getaffinity(0) else 0\n"
+            "print(os.sched_getaffinity(0))")
+    assert traced(sys.executable, "-c", code) == plain(sys.executable, "-c", code, env=environment())
+
+
+# Programs that cannot be executed.
+
+
+def test_not_found(traced):
+    status, out, err = traced("no-such-command-here")
+    assert status == 127 and b"no-such-command-here" in err
+
+
+def test_found_but_not_executable(traced, tmp_path):
+    (tmp_path / "plain.txt").write_text("text\n")
+    assert traced(tmp_path / "plain.txt")[0] == 126
+    assert traced(tmp_path)[0] == 126
+
+
+def test_a_file_without_a_head_is_a_shells(traced, tmp_path):
+    script = tmp_path / "headless"
+    script.write_text('echo "$1"; exit 5\n')
+    script.chmod(0o755)
+    assert traced(script, "an argument") == (5, b"an argument\n", b"")
+
+
+def test_path_of_the_commands_environment(traced, tmp_path):
+    script = tmp_path / "only-here"
+    script.write_text("#!/bin/sh\necho \"$A,$B\"\n")
+    script.chmod(0o755)
+    options = ("-E", f"PATH={tmp_path}", "-E", "A=a=1", "-E", "B")
+    assert traced("only-here", options=options) == (0, b"a=1,\n", b"")
+
+
+# Users.
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become another user")
+@pytest.mark.parametrize("mode", MODES)
+def test_another_user(traced, mode):
+    status, out, err = traced("id", mode=mode, options=("-u", "nobody"))
+    uid = subprocess.check_output(["id", "nobody"])
+    assert (status, out.split(), err) == (0, uid.split(), b"")
+    assert traced("true", options=("-u", "no-such-user-here"))[0] == 125
+
+
+@pytest.mark.skipif(not ROOT, reason="needs a set-user-ID program of root's")
+@pytest.mark.parametrize("mode", MODES)
+def test_set_user_id_keeps_working_under_root(traced, tmp_path, mode):
+    id_ = tmp_path / "id"
+    shutil.copy(shutil.which("id"), id_)
+    id_.chmod(0o4755)
+    for directory in [tmp_path, *tmp_path.parents]:
+        if os.stat(directory).st_uid == 0 and directory != pathlib.Path("/"):
+            directory.chmod(directory.stat().st_mode | 0o011)
+    status, out, err = traced(id_, "-u", mode=mode, options=("-u", "nobody"))
+    assert (status, out) == (0, b"0\n"), err
+
+
+# Signals from outside.
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_a_signal_sent_to_glibctrace_reaches_the_program_once(start, puppet, name):
+    process = start(puppet, "signalled")
+    assert line(process.stdout) == b"ready\n"
+    process.send_signal(signal.Signals[f"SIG{name}"])
+    assert line(process.stdout) == b"signals 1\n"
+    out, err = process.communicate(b"q", timeout=HANGS_AFTER)
+    assert (process.returncode, out, err) == (5, b"", b"")
+
+
+def test_a_signal_to_the_whole_group_reaches_the_program_once(start, puppet):
+    process = start(puppet, "signalled")
+    assert line(process.stdout) == b"ready\n"
+    os.killpg(process.pid, signal.SIGTERM)
+    assert line(process.stdout) == b"signals 1\n"
+    # A second one is told apart from the first one's echo.
+    os.killpg(process.pid, signal.SIGTERM)
+    assert line(process.stdout) == b"signals 2\n"
+    out, err = process.communicate(b"q", timeout=HANGS_AFTER)
+    assert (process.returncode, out, err) == (5, b"", b"")
+
+
+def test_killing_glibctrace_kills_the_program(start, puppet):
+    process = start(puppet, "signalled")
+    assert line(process.stdout) == b"ready\n"
+    process.kill()
+    # The program and the tracer hold the pipe's other end: its end is theirs.
+    assert process.communicate(timeout=HANGS_AFTER)[0] == b""
+
+
+class Terminal:
+    """glibctrace in the foreground of a terminal of its own."""
+
+    def __init__(self, tool, env, *command):
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            os.execve(tool, [os.fspath(tool), "-q", "--no-repro", "--", *map(os.fspath, command)], env)
+        self.seen = b""
+
+    def until(self, text):
+        while text not in self.seen:
+            ready, _, _ = select.select([self.fd], [], [], HANGS_AFTER)
+            assert ready, f"{text} did not come after {self.seen}"
+            try:
+                data = os.read(self.fd, 4096)
+            except OSError:
+                data = b""
+            assert data, f"{text} did not come before the end, after {self.seen}"
+            self.seen += data
+        self.seen = self.seen[self.seen.index(text) + len(text):]
+
+    def end(self):
+        try:
+            while os.read(self.fd, 4096):
+                pass
+        except OSError:
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@pytest.fixture
+def terminal(tool, environment):
+    terminals = []
+
+    def open_(*command):
+        terminals.append(Terminal(tool, environment(), *command))
+        return terminals[-1]
+
+    yield open_
+    for each in terminals:
+        os.close(each.fd)
+
+
+def test_ctrl_c_is_the_programs(terminal, puppet):
+    t = terminal(puppet, "signalled")
+    t.until(b"ready")
+    os.write(t.fd, b"\x03")
+    t.until(b"signals 1")
+    os.write(t.fd, b"\x03")
+    t.until(b"signals 2")
+    os.write(t.fd, b"q\n")
+    assert t.end() == 5
+
+
+def test_ctrl_c_ends_a_program_that_does_not_mind(terminal):
+    t = terminal("sh", "-c", "echo ready; exec sleep 1000")
+    t.until(b"ready")
+    os.write(t.fd, b"\x03")
+    assert t.end() == 128 + signal.SIGINT
+
+
+def test_ctrl_z_stops_the_job_and_fg_continues_it(terminal, puppet):
+    t = terminal(puppet, "signalled")
+    t.until(b"ready")
+    os.write(t.fd, b"\x1a")
+    pid, status = os.waitpid(t.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    os.killpg(t.pid, signal.SIGCONT)
+    os.write(t.fd, b"\x03")
+    t.until(b"signals 1")
+    os.write(t.fd, b"q\n")
+    assert t.end() == 5
+
+
+def test_a_closed_terminal_ends_it(tool, environment, tmp_path):
+    t = Terminal(tool, environment(), "sh", "-c", "echo ready; exec sleep 1000")
+    t.until(b"ready")
+    os.close(t.fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(t.pid, 0)[1]) == 128 + signal.SIGHUP
+
+
+def test_the_command_stopping_itself_stops_the_job(start):
+    process = start("sh", "-c", "kill -STOP $$; exit 4")
+    pid, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    os.killpg(process.pid, signal.SIGCONT)
+    assert process.wait(timeout=HANGS_AFTER) == 4
+
+
+# What outlives the command.
+
+
+class Daemon:
+    def __init__(self, tmp_path):
+        self.ask, self.answer = tmp_path / "ask", tmp_path / "answer"
+        os.mkfifo(self.ask)
+        os.mkfifo(self.answer)
+
+    def says(self, question):
+        self.ask.write_bytes(question)
+        return self.answer.read_bytes()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ctrl_c_leaves_a_daemon_running(start, puppet, tmp_path, mode):
+    daemon = Daemon(tmp_path)
+    process = start(puppet, "daemon", daemon.ask, daemon.answer, mode=mode, options=("-o", tmp_path / "r.txt"))
+    assert b"goes on" in line(process.stderr)
+    assert daemon.says(b"?") == b"y"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=HANGS_AFTER)
+    assert process.returncode == 3
+    assert (tmp_path / "r.txt").exists()
+    # Its filter still wants a tracer; calls must answer as ever.
+    assert [daemon.says(b"?") for _ in range(3)] == [b"y"] * 3
+    assert daemon.says(b"q") == b"e"
+
+
+def test_tracing_ends_with_the_last_process(start, puppet, tmp_path):
+    daemon = Daemon(tmp_path)
+    process = start(puppet, "daemon", daemon.ask, daemon.answer)
+    assert b"goes on" in line(process.stderr)
+    assert daemon.says(b"q") == b"e"
+    process.communicate(timeout=HANGS_AFTER)
+    assert process.returncode == 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_for_ends_the_recording_not_the_program(start, puppet, tmp_path, mode):
+    report = tmp_path / "r.txt"
+    os.mkfifo(report)
+    process = start(puppet, "signalled", mode=mode, options=("--for", "0.2", "-o", report))
+    assert line(process.stdout) == b"ready\n"
+    assert report.read_bytes()  # written while the program goes on
+    process.send_signal(signal.SIGTERM)
+    assert line(process.stdout) == b"signals 1\n"
+    out, err = process.communicate(b"q", timeout=HANGS_AFTER)
+    assert process.returncode == 5
+
+
+# Others who trace.
+
+
+def test_a_program_that_wants_to_be_traced_does_not_hang(traced, puppet):
+    assert traced(puppet, "traceme") == (0, b"child 40\n", b"")
+
+
+# 32-bit programs: without a C library, so that none need be installed.
+
+I386 = r"""
+static int call(int n, const void *a, int b, int c)
+{
+    int r;
+    __asm__ volatile("int $0x80" : "=a"(r) : "a"(n), "b"(a), "c"(b), "d"(c) : "memory");
+    return r;
+}
+void _start(void)
+{
+    int missing = call(5, "/nothere/at/all", 0, 0); /* open */
+    int found = call(33, "/", 0, 0);                /* access */
+    call(4, (void *)1, (int)"from i386\n", 10);     /* write */
+    call(1, (void *)(missing == -2 && found == 0 ? 8 : 9), 0, 0);
+}
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_32_bit_program(traced, tmp_path, mode):
+    (tmp_path / "p.c").write_text(I386)
+    built = subprocess.run(["cc", "-m32", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector", "-o",
+                            tmp_path / "p", tmp_path / "p.c"], capture_output=True, text=True)
+    if built.returncode:
+        pytest.skip(f"this compiler makes no 32-bit programs: {built.stderr.splitlines()[-1:]}")
+    if subprocess.run([tmp_path / "p"], capture_output=True).returncode != 8:
+        pytest.skip("this kernel runs no 32-bit programs")
+    assert traced(tmp_path / "p", mode=mode) == (8, b"from i386\n", b"")
