@@ -48,21 +48,22 @@ START_TEST(calls)
 
     is_line("[pid  4711] openat(AT_FDCWD, \"/x\", O_RDONLY) = -1 ENOENT (No such file or directory)\n", &event, true,
             false);
-    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)       = -1 ENOENT (No such file or directory)\n", &event, false, false);
+    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)        = -1 ENOENT (No such file or directory)\n", &event, false,
+            false);
     event = opened(0, 3);
-    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)       = 3\n", &event, false, false);
+    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)        = 3\n", &event, false, false);
     event.tid = 123456;
     is_line("[pid 123456] openat(AT_FDCWD, \"/x\", O_RDONLY) = 3\n", &event, true, false);
     event = opened(512, 0);
-    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)       = ? ERESTARTSYS (To be restarted if SA_RESTART is set)\n", &event,
-            false, false);
+    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)        = ? ERESTARTSYS (To be restarted if SA_RESTART is set)\n",
+            &event, false, false);
     event = opened(600, 0);
-    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)       = -1 (errno 600)\n", &event, false, false);
+    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)        = -1 (errno 600)\n", &event, false, false);
     memset(event.syscall.text, 0, sizeof event.syscall.text); /* a log without texts */
     event.syscall.string = "/x";
     event.syscall.args[0] = (uint64_t)AT_FDCWD;
     event.syscall.error = EACCES;
-    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)       = -1 EACCES (Permission denied)\n", &event, false, false);
+    is_line("openat(AT_FDCWD, \"/x\", O_RDONLY)        = -1 EACCES (Permission denied)\n", &event, false, false);
     event.syscall = (struct event_syscall){.desc = syscall_by_name("exit_group"), .text = {"0"}};
     is_line("exit_group(0)                           = ?\n", &event, false, false);
     event.syscall = (struct event_syscall){
@@ -78,7 +79,7 @@ START_TEST(colours)
     struct event event = opened(ENOENT, 0);
 
     /* Escapes take no column. */
-    is_line("openat(AT_FDCWD, \033[1m\"/x\"\033[0m, O_RDONLY)       = \033[31m-1 ENOENT (No such file or "
+    is_line("openat(AT_FDCWD, \033[1m\"/x\"\033[0m, O_RDONLY)        = \033[31m-1 ENOENT (No such file or "
             "directory)\033[0m\n",
             &event, false, true);
     event = (struct event){.root = "", .type = EVENT_SIGNAL, .signal = {.signal = SIGTERM, .sender = 5, .uid = 7}};
@@ -264,11 +265,11 @@ START_TEST(prefixes)
     sink.event(sink.ctx, &end);
     line_view_destroy(view);
     fclose(out);
-    ck_assert_str_eq(seen, "openat(AT_FDCWD, \"/x\", O_RDONLY)       = 3\n"
+    ck_assert_str_eq(seen, "openat(AT_FDCWD, \"/x\", O_RDONLY)        = 3\n"
                            "glibctrace: Process 12 attached\n"
                            "[pid  4711] openat(AT_FDCWD, \"/x\", O_RDONLY) = 3\n"
                            "[pid    12] +++ exited with 1 +++\n"
-                           "openat(AT_FDCWD, \"/x\", O_RDONLY)       = 3\n"
+                           "openat(AT_FDCWD, \"/x\", O_RDONLY)        = 3\n"
                            "glibctrace: Process 4712 attached\n"
                            "[pid  4711] openat(AT_FDCWD, \"/x\", O_RDONLY) = 3\n"
                            "[pid  4711] +++ exited with 0 +++\n");
