@@ -156,6 +156,16 @@ static void put_signal(struct log *log, const struct event_signal *signal)
     if (signal->child) {
         put_int(log, "child", signal->child);
         put_int(log, "status", signal->status);
+        put_int(log, "utime", signal->utime);
+        put_int(log, "stime", signal->stime);
+    }
+    if (signal->timer || signal->overrun) {
+        put_int(log, "timer", signal->timer);
+        put_int(log, "overrun", signal->overrun);
+    }
+    if (signal->band || signal->fd) {
+        put_int(log, "band", signal->band);
+        put_int(log, "fd", signal->fd);
     }
     if (signal->uid)
         put_int(log, "uid", signal->uid);
