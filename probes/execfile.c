@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -116,6 +117,17 @@ static enum execfile_verdict look_at_script(const char *root, char *program, con
     return verdict;
 }
 
+/* Without credentials the kernel is asked what this process may do; it must have looked at the file already (FD's
+ * status is ST). */
+static bool may_execute(const char *root, const char *path, const struct stat *st, const struct cred *cred)
+{
+    CLEANUP_FREE char *real = xasprintf("%s%s", root, path);
+
+    if (cred)
+        return path_permits(st, cred, X_OK);
+    return faccessat(AT_FDCWD, real, X_OK, AT_EACCESS) == 0;
+}
+
 static enum execfile_verdict look(const char *root, const char *path, const struct cred *cred, int error, int depth,
                                   struct execfile *ret)
 {
@@ -126,7 +138,7 @@ static enum execfile_verdict look(const char *root, const char *path, const stru
 
     if (path_stat(root, at, &st) < 0)
         return EXECFILE_SOUND;
-    if (!S_ISREG(st.st_mode) || !path_permits(&st, cred, X_OK))
+    if (!S_ISREG(st.st_mode) || !may_execute(root, at, &st, cred))
         return EXECFILE_NOT_PERMITTED;
     if (fd < 0)
         return EXECFILE_SOUND;

@@ -28,8 +28,9 @@ struct execfile {
     const struct elffile *elf;  /* of the file at fault, or NULL */
 };
 
-/* Looks at PATH (absolute) inside ROOT with CRED's eyes; ERROR is the errno value that execve gave, 0 where it was not
- * asked. Follows scripts to their interpreters, at most five deep as the kernel does (BINPRM_MAX_RECURSION). */
+/* Looks at PATH (absolute) inside ROOT with CRED's eyes (NULL: this process's); ERROR is the errno value that execve
+ * gave, 0 where it was not asked. Follows scripts to their interpreters, at most five deep as the kernel does
+ * (BINPRM_MAX_RECURSION). */
 void execfile_inspect(const char *root, const char *path, const struct cred *cred, int error, struct execfile *ret);
 void execfile_deinit(struct execfile *file);
 /* The program named in the first line of the file behind FD ("/bin/sh\r" with its carriage return), malloced, or NULL
