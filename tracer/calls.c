@@ -61,6 +61,8 @@ const struct call calls[] = {
     {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_TRACEME}}},
     {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_ATTACH}}},
     {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_SEIZE}}},
+    {"sched_getaffinity", CALL_AFFINITY, false, {{0}}},
+    {"sched_setaffinity", CALL_AFFINITY, false, {{0}}},
     {"write", CALL_WRITE, false, {{0, 0xffffffff, 2}}},
     {"writev", CALL_WRITEV, false, {{0, 0xffffffff, 2}}},
     {"pwrite64", CALL_WRITE, false, {{0, 0xffffffff, 2}}},

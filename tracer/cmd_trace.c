@@ -82,7 +82,6 @@ int cmd_launch(const struct options *options, struct err *err)
         .filter = options->no_filter ? FILTER_NO : FILTER_AUTO,
         .seconds = options->seconds,
         .texts = outlets.texts,
-        .quiet = options->quiet,
         .sinks = outlets.sinks,
         .sink_count = outlets.count,
         .front = front.pid,
@@ -120,7 +119,6 @@ int cmd_attach(const struct options *options, struct err *err)
         .pid_count = options->pid_count,
         .seconds = options->seconds,
         .texts = outlets.texts,
-        .quiet = options->quiet,
         .sinks = outlets.sinks,
         .sink_count = outlets.count,
     };

@@ -138,6 +138,8 @@ bool decode_entry(struct session *session, struct task *task, const struct call 
         emit_output(session, task, call, stop);
         return false;
     }
+    if (call->kind == CALL_AFFINITY)
+        pin_release(&session->pin, &session->tasks, task, (pid_t)stop->args[0]);
     if (!desc || stop->abi == ABI_FOREIGN || call->kind == CALL_LEAVE)
         return false;
     memcpy(state.args, stop->args, sizeof state.args);

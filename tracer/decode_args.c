@@ -183,13 +183,14 @@ void args_read(struct session *session, struct task *task, const struct mem *mem
     struct pending *pending = &task->pending;
     const struct syscall_desc *desc = pending->desc;
 
-    (void)session;
     if (desc->flags_arg >= 0)
         pending->flags = pending->args[desc->flags_arg];
     if (desc->path_arg >= 0) {
         pending->string = memory_string(mem, pending->args[desc->path_arg], PATH_MAX);
         if (pending->string)
             read_path(task);
+        if (task->pinned && pending->string && !strncmp(pending->string, "/proc/", 6))
+            pin_release(&session->pin, &session->tasks, task, 0);
     }
     switch (pending->call->kind) {
     case CALL_OPENAT2: /* struct open_how begins with its flags (openat2(2)) */

@@ -34,6 +34,7 @@ static void on_syscall(struct session *session, struct task *task, bool seccomp)
 {
     struct syscall_stop stop;
 
+    pin_stop(&session->pin, &session->tasks, task);
     if (ptrace_syscall_stop(task->tid, task->seen || task->in_call, seccomp, &stop) < 0)
         return;
     if (stop.op == SYSCALL_EXIT) {

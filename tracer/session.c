@@ -13,7 +13,8 @@
 enum {
     FORWARD_DELAY_NS = 30 * 1000000,    /* how long the command has to get a signal by itself before it is handed on */
     FORWARD_MEMORY_NS = 1000 * 1000000, /* how long it is remembered that it did */
-    ANNOUNCE_DELAY_NS = 300 * 1000000,  /* what ends right after the command needs no line */
+    PIN_CHECK_NS = 50 * 1000000,
+    ANNOUNCE_DELAY_NS = 300 * 1000000, /* what ends right after the command needs no line */
 };
 
 uint64_t clock_ns(void)
@@ -76,7 +77,7 @@ static bool delivered(const struct session *session, const struct forward *forwa
 
 static void take_note(struct session *session, const struct signal_note *note)
 {
-    bool from_terminal = !note->sender && note->signal != SIGTERM;
+    bool from_terminal = !note->sender && (note->signal == SIGINT || note->signal == SIGQUIT);
 
     if (note->signal == SIGUSR1 || note->signal == SIGUSR2) {
         if (session->attach || session->ended)
@@ -85,8 +86,9 @@ static void take_note(struct session *session, const struct signal_note *note)
         session->stop = true;
         return;
     }
-    /* The terminal's own signals reach the command as they reach us; one sent by a process that we follow went to its
-     * whole group. */
+    /* The terminal's own signals reach the command as they reach us (but for SIGHUP, which goes to the session's leader
+     * only: tty_signal_session_leader(), drivers/tty/tty_jobctrl.c of the kernel); one sent by a process that we follow
+     * went to its whole group. */
     if (from_terminal || task_find(&session->tasks, note->sender))
         return;
     for (size_t i = 0; i < FORWARD_COUNT; i++) {
@@ -149,6 +151,7 @@ void session_attend(struct session *session)
     while (signals_next(&note))
         take_note(session, &note);
     send_forwards(session, now);
+    pin_check(&session->pin, &session->tasks);
     if (session->deadline_ns && session->deadline_ns <= now && session->recording)
         session->stop = true;
     if (session->announce_ns && session->announce_ns <= now) {
@@ -160,6 +163,8 @@ void session_attend(struct session *session)
     if (session->recording)
         earliest(&soonest, session->deadline_ns);
     earliest(&soonest, session->announce_ns);
+    if (session->pin.on)
+        earliest(&soonest, now + PIN_CHECK_NS);
     signals_timer(!soonest ? 0 : soonest > now ? soonest - now : 1);
 }
 
@@ -171,6 +176,7 @@ struct session *session_create(const struct session_options *options, bool attac
     session->attach = attach;
     session->recording = true;
     session->report_fd = -1;
+    pin_init(&session->pin, !attach);
     session->start_ns = clock_ns();
     call_index_init(&session->index, &arch_native);
     session->descs = xcalloc(call_count, sizeof(void *));
@@ -196,6 +202,8 @@ void session_record(struct session *session)
         session->deadline_ns = session->start_ns + (uint64_t)(session->options->seconds * 1e9);
     session_attend(session);
     loop_run(session);
+    pin_off(&session->pin, &session->tasks);
+    session->pin.allowed = false;
     session->recording = false;
     session->stop = false;
     session->announce_ns = 0;

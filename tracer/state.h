@@ -4,6 +4,7 @@
 #define GLIBCTRACE_TRACER_STATE_H
 
 #include "memory.h"
+#include "pin.h"
 #include "session.h"
 #include "signals.h"
 #include "task.h"
@@ -27,6 +28,7 @@ struct session {
     struct call_index index;
     const struct syscall_desc **descs; /* of calls[], in its order */
     struct memory memory;
+    struct pin pin;
     struct wait *waits; /* drained, not yet dispatched */
     size_t wait_count, wait_cap;
 

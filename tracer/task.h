@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "ptrace.h"
 
+#include <sched.h>
 #include <stdint.h>
 #include <uthash.h>
 
@@ -50,7 +51,10 @@ struct task {
     bool leaving; /* past its exit stop */
     bool stopped; /* in a group stop */
     bool newborn; /* its first stop is still to come */
-    int held;     /* wait status of a first stop that came before its creator's event */
+    bool pinned;  /* to the tracer's processor (pin.h); its own affinity is kept in: */
+    cpu_set_t affinity;
+    bool unpinnable;
+    int held; /* wait status of a first stop that came before its creator's event */
     UT_hash_handle hh;
 };
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-HANGS_AFTER = 60  # seconds; ends a test that would never end, nothing is measured with it
+HANGS_AFTER = 20  # seconds; ends a test that would never end, nothing is measured with it
 MODES = ["auto", "no"]  # --seccomp: with the filter, and with a stop at every system call
 ROOT = os.geteuid() == 0
 
@@ -29,10 +29,11 @@ def start(tool, environment):
     """start(*command, mode="auto", options=(), **popen) -> Popen of glibctrace, reaped at the end of the test."""
     started = []
 
-    def start_(*command, mode="auto", options=(), **popen):
+    def start_(*command, mode="auto", options=(), quiet=True, **popen):
+        options = (["-q"] if quiet else []) + [*options]
         popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                  "env": environment(), "start_new_session": True} | popen
-        process = subprocess.Popen([tool, "-q", "--no-repro", f"--seccomp={mode}", *options, "--", *command], **popen)
+        process = subprocess.Popen([tool, "--no-repro", f"--seccomp={mode}", *options, "--", *command], **popen)
         started.append(process)
         return process
 
@@ -315,20 +316,34 @@ def test_the_command_stopping_itself_stops_the_job(start):
 
 
 class Daemon:
+    """The other end of `puppet daemon`. Both pipes are held open for reading and writing, so that nothing here can wait
+    for a daemon that is not there."""
+
     def __init__(self, tmp_path):
-        self.ask, self.answer = tmp_path / "ask", tmp_path / "answer"
-        os.mkfifo(self.ask)
-        os.mkfifo(self.answer)
+        self.paths = tmp_path / "ask", tmp_path / "answer"
+        for path in self.paths:
+            os.mkfifo(path)
+        self.ask, self.answer = [os.open(path, os.O_RDWR) for path in self.paths]
 
     def says(self, question):
-        self.ask.write_bytes(question)
-        return self.answer.read_bytes()
+        os.write(self.ask, question)
+        ready, _, _ = select.select([self.answer], [], [], HANGS_AFTER)
+        assert ready, "the daemon does not answer"
+        return os.read(self.answer, 1)
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    made = Daemon(tmp_path)
+    yield made
+    os.write(made.ask, b"q")  # one that a failed test left ends as well
+    os.close(made.ask)
+    os.close(made.answer)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_ctrl_c_leaves_a_daemon_running(start, puppet, tmp_path, mode):
-    daemon = Daemon(tmp_path)
-    process = start(puppet, "daemon", daemon.ask, daemon.answer, mode=mode, options=("-o", tmp_path / "r.txt"))
+def test_ctrl_c_leaves_a_daemon_running(start, puppet, tmp_path, daemon, mode):
+    process = start(puppet, "daemon", *daemon.paths, mode=mode, options=("-o", tmp_path / "r.txt"))
     assert b"goes on" in line(process.stderr)
     assert daemon.says(b"?") == b"y"
     process.send_signal(signal.SIGINT)
@@ -340,9 +355,8 @@ def test_ctrl_c_leaves_a_daemon_running(start, puppet, tmp_path, mode):
     assert daemon.says(b"q") == b"e"
 
 
-def test_tracing_ends_with_the_last_process(start, puppet, tmp_path):
-    daemon = Daemon(tmp_path)
-    process = start(puppet, "daemon", daemon.ask, daemon.answer)
+def test_tracing_ends_with_the_last_process(start, puppet, daemon):
+    process = start(puppet, "daemon", *daemon.paths)
     assert b"goes on" in line(process.stderr)
     assert daemon.says(b"q") == b"e"
     process.communicate(timeout=HANGS_AFTER)
@@ -350,12 +364,10 @@ def test_tracing_ends_with_the_last_process(start, puppet, tmp_path):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_for_ends_the_recording_not_the_program(start, puppet, tmp_path, mode):
-    report = tmp_path / "r.txt"
-    os.mkfifo(report)
-    process = start(puppet, "signalled", mode=mode, options=("--for", "0.2", "-o", report))
+def test_for_ends_the_recording_not_the_program(start, puppet, mode):
+    process = start(puppet, "signalled", mode=mode, options=("--for", "0.2"), quiet=False)
     assert line(process.stdout) == b"ready\n"
-    assert report.read_bytes()  # written while the program goes on
+    assert line(process.stderr)  # the report is written while the program goes on
     process.send_signal(signal.SIGTERM)
     assert line(process.stdout) == b"signals 1\n"
     out, err = process.communicate(b"q", timeout=HANGS_AFTER)
