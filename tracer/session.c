@@ -240,6 +240,8 @@ void session_stay(struct session *session, void (*ended)(void *ctx, int status),
             loop_step(session);
         else if (!session->ended && waitpid(session->command, &session->status, 0) == session->command)
             session->ended = true;
+        if (signals_rang())
+            session_attend(session);
         if (session->ended && !told) {
             told = true;
             if (ended)
