@@ -93,6 +93,7 @@ enum process_what {
     PROCESS_DETACHED, /* we let go of it */
     PROCESS_NOTE,     /* something that we did not see or could not do: text set ("seccomp filter of its own", "lost 3
                          events") */
+    PROCESS_THREAD_EXIT, /* the thread tid has ended, others of pid live on. status set */
 };
 
 struct event_process {

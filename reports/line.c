@@ -142,6 +142,7 @@ static void add_process(struct line *line, const struct event *event)
 {
     switch (event->process.what) {
     case PROCESS_EXIT:
+    case PROCESS_THREAD_EXIT:
         add_ended(line, event->process.status);
         break;
     case PROCESS_NOTE:
@@ -226,7 +227,9 @@ static bool add_arrival(const struct event *event, struct text *out)
 
 static bool has_line(const struct event *event)
 {
-    return event->type != EVENT_PROCESS || event->process.what == PROCESS_EXIT || event->process.what == PROCESS_NOTE;
+    enum process_what what = event->process.what;
+
+    return event->type != EVENT_PROCESS || what == PROCESS_EXIT || what == PROCESS_THREAD_EXIT || what == PROCESS_NOTE;
 }
 
 void line_add(const struct event *event, const struct line_options *options, struct text *out)

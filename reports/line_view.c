@@ -110,6 +110,8 @@ bool line_wanted(unsigned set, const struct event *event)
 struct live { /* a process and how many threads of it are there */
     pid_t pid;
     size_t threads;
+    bool searching;   /* launched, and nothing has been executed yet */
+    struct text held; /* its lines since then */
     UT_hash_handle hh;
 };
 
@@ -122,11 +124,18 @@ struct line_view {
     struct text text;
 };
 
-static void arrive(struct line_view *view, pid_t pid)
+static struct live *find(const struct line_view *view, pid_t pid)
 {
     struct live *live;
 
     HASH_FIND_INT(view->processes, &pid, live);
+    return live;
+}
+
+static void arrive(struct line_view *view, pid_t pid)
+{
+    struct live *live = find(view, pid);
+
     if (!live) {
         live = xcalloc(1, sizeof *live);
         live->pid = pid;
@@ -136,35 +145,82 @@ static void arrive(struct line_view *view, pid_t pid)
     view->threads++;
 }
 
-static void leave(struct line_view *view, pid_t pid, bool all)
+static void live_destroy(struct line_view *view, struct live *live)
 {
-    struct live *live;
-    size_t gone;
-
-    HASH_FIND_INT(view->processes, &pid, live);
-    if (!live)
-        return;
-    gone = all ? live->threads : 1;
-    view->threads -= gone;
-    live->threads -= gone;
-    if (live->threads)
-        return;
     HASH_DEL(view->processes, live);
+    text_deinit(&live->held);
     free(live);
+}
+
+/* All but LEFT of its threads are gone. */
+static void leave(struct line_view *view, pid_t pid, size_t left)
+{
+    struct live *live = find(view, pid);
+
+    if (!live || live->threads < left)
+        return;
+    view->threads -= live->threads - left;
+    live->threads = left;
+    if (!left)
+        live_destroy(view, live);
+}
+
+/* The command's search along PATH is ours, not the program's: strace does not show it. Its failing attempts are told
+ * only where none succeeds. */
+static bool hold(struct line_view *view, const struct event *event)
+{
+    struct live *live = find(view, event->pid);
+
+    return live && live->searching && event->type == EVENT_SYSCALL && event->syscall.error &&
+           strcmp(event->syscall.desc->name, "execve") == 0;
+}
+
+static void put(struct line_view *view, const struct text *text)
+{
+    if (text->n)
+        fwrite(text->v, 1, text->n, view->out);
 }
 
 static void count_before(struct line_view *view, const struct event *event)
 {
-    if (event->type == EVENT_PROCESS && (event->process.what == PROCESS_START || event->process.what == PROCESS_THREAD))
+    struct live *live;
+
+    if (event->type != EVENT_PROCESS)
+        return;
+    switch (event->process.what) {
+    case PROCESS_START:
         arrive(view, event->pid);
+        live = find(view, event->pid);
+        live->searching = !event->process.parent && !event->process.image;
+        break;
+    case PROCESS_THREAD:
+        arrive(view, event->pid);
+        break;
+    case PROCESS_EXEC:
+        leave(view, event->pid, 1); /* execve(2): all other threads are destroyed */
+        if ((live = find(view, event->pid)))
+            live->searching = false;
+        break;
+    case PROCESS_EXIT:
+        if ((live = find(view, event->pid)) && live->searching)
+            put(view, &live->held);
+        break;
+    default:
+        break;
+    }
 }
 
-/* The last line of a process still names it. */
+/* The last line of a process or thread still names it. */
 static void count_after(struct line_view *view, const struct event *event)
 {
-    if (event->type == EVENT_PROCESS &&
-        (event->process.what == PROCESS_EXIT || event->process.what == PROCESS_DETACHED))
-        leave(view, event->pid, true);
+    const struct live *live = event->type == EVENT_PROCESS ? find(view, event->pid) : NULL;
+
+    if (!live)
+        return;
+    if (event->process.what == PROCESS_EXIT || event->process.what == PROCESS_DETACHED)
+        leave(view, event->pid, 0);
+    else if (event->process.what == PROCESS_THREAD_EXIT)
+        leave(view, event->pid, live->threads - 1);
 }
 
 static void view_event(void *ctx, const struct event *event)
@@ -176,9 +232,12 @@ static void view_event(void *ctx, const struct event *event)
         const struct line_options options = {.colour = view->colour, .pid = view->threads > 1};
 
         text_clear(&view->text);
-        line_add(event, &options, &view->text);
-        if (view->text.n)
-            fwrite(view->text.v, 1, view->text.n, view->out);
+        if (hold(view, event)) {
+            line_add(event, &options, &find(view, event->pid)->held);
+        } else {
+            line_add(event, &options, &view->text);
+            put(view, &view->text);
+        }
     }
     count_after(view, event);
 }
@@ -201,10 +260,7 @@ void line_view_destroy(struct line_view *view)
     if (!view)
         return;
     HASH_ITER(hh, view->processes, live, next)
-    {
-        HASH_DEL(view->processes, live);
-        free(live);
-    }
+    live_destroy(view, live);
     text_deinit(&view->text);
     free(view);
 }

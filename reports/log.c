@@ -242,7 +242,7 @@ static void put_process(struct log *log, const struct event_process *process)
     put_word(log, "what", log_what_name(process->what));
     if (process->parent)
         put_int(log, "parent", process->parent);
-    if (process->what == PROCESS_EXITING || process->what == PROCESS_EXIT || process->status)
+    if (process->what == PROCESS_EXITING || process->what == PROCESS_EXIT || process->what == PROCESS_THREAD_EXIT)
         put_status(log, process->status);
     put_true(log, "by_loader", process->by_loader);
     put(log, "text", process->text);

@@ -8,9 +8,10 @@ static const char *const types[] = {
 };
 
 static const char *const whats[] = {
-    [PROCESS_START] = "start",     [PROCESS_EXEC] = "exec", [PROCESS_THREAD] = "thread",
-    [PROCESS_EXITING] = "exiting", [PROCESS_EXIT] = "exit", [PROCESS_DETACHED] = "detached",
-    [PROCESS_NOTE] = "note",
+    [PROCESS_START] = "start",   [PROCESS_EXEC] = "exec",
+    [PROCESS_THREAD] = "thread", [PROCESS_EXITING] = "exiting",
+    [PROCESS_EXIT] = "exit",     [PROCESS_DETACHED] = "detached",
+    [PROCESS_NOTE] = "note",     [PROCESS_THREAD_EXIT] = "thread-exit",
 };
 
 static const char *const bys[] = {[BY_PROGRAM] = "program", [BY_LOADER] = "loader"};

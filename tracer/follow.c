@@ -48,7 +48,7 @@ static void image_event(struct session *session, struct task *task, enum process
     proc_image_deinit(&read);
 }
 
-struct task *follow_first(struct session *session, pid_t pid, bool image)
+struct task *follow_first(struct session *session, pid_t pid)
 {
     struct group *group = group_create(&session->tasks, pid, space_create());
     struct task *task = task_create(&session->tasks, pid);
@@ -56,16 +56,36 @@ struct task *follow_first(struct session *session, pid_t pid, bool image)
     task_place(&session->tasks, task, group, place_read(pid));
     session->processes++;
     session->threads++;
-    if (image)
-        image_event(session, task, PROCESS_START);
-    else
+    if (!session->attach)
         emit_process(session, task, (struct event_process){.what = PROCESS_START});
     return task;
+}
+
+void follow_found(struct session *session, pid_t tid, struct group *group)
+{
+    struct task *task = task_create(&session->tasks, tid);
+    struct task *first = task_find(&session->tasks, group->pid);
+
+    task_place(&session->tasks, task, group, first ? place_get(first->place) : place_read(tid));
+    session->threads++;
+}
+
+void follow_attached(struct session *session, struct task *task)
+{
+    struct group *group = task->group;
+
+    if (!group->told_start) {
+        group->told_start = true;
+        image_event(session, task, PROCESS_START);
+    }
+    if (task->tid != group->pid)
+        emit_process(session, task, (struct event_process){.what = PROCESS_THREAD});
 }
 
 static void new_thread(struct session *session, struct task *task, struct group *group, struct place *place)
 {
     task_place(&session->tasks, task, group, place);
+    task->told = true;
     session->threads++;
     emit_process(session, task, (struct event_process){.what = PROCESS_THREAD});
 }
@@ -75,6 +95,7 @@ static void new_process(struct session *session, struct task *task, struct space
 {
     struct group *group = group_create(&session->tasks, task->tid, space);
 
+    group->told_start = task->told = true;
     task_place(&session->tasks, task, group, place);
     session->processes++;
     session->threads++;
@@ -138,7 +159,6 @@ void follow_clone(struct session *session, struct task *creator, pid_t child)
         if (flags & (CLONE_NEWNS | CLONE_FS))
             task->place->stale = true;
     }
-    pin_inherit(&session->pin, creator, task);
     catch_up(session, task);
 }
 
@@ -251,6 +271,7 @@ void follow_end(struct session *session, struct task *task, int status)
             session_command_ended(session, status);
         group_destroy(&session->tasks, group);
     } else {
+        emit_process(session, task, (struct event_process){.what = PROCESS_THREAD_EXIT, .status = status});
         task_destroy(&session->tasks, task);
     }
     follow_orphans(session);

@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/stat.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -103,7 +104,8 @@ static void links(void)
 
 static void stats(void)
 {
-    static const char *const paths[] = {"/etc/passwd", "/dev/null", "/", "/tmp", "/usr/bin/su", "absent", "l1", "/proc"};
+    static const char *const paths[] = {"/etc/passwd", "/dev/null", "/",  "/tmp",
+                                        "/usr/bin/su", "absent",    "l1", "/proc"};
     struct stat st;
     struct statx stx;
 
@@ -326,6 +328,25 @@ static void clones(void)
     child(vfork());
 }
 
+static void *fail_once(void *name)
+{
+    open(name, O_RDONLY);
+    return NULL;
+}
+
+static void threads(void)
+{
+    static char *const names[] = {"absent/1", "absent/2", "absent/3"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, fail_once, names[i]))
+            abort();
+        pthread_join(thread, NULL);
+    }
+}
+
 /* What the tracer's own filter would refuse is left out: TRACEME. */
 static void tracers(void)
 {
@@ -370,10 +391,14 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(void);
     } groups[] = {
-        {"opens", opens},       {"openat2s", openat2s},         {"accesses", accesses}, {"links", links},
-        {"stats", stats},       {"maps", maps},                 {"places", places},     {"memory_files", memory_files},
-        {"executions", executions}, {"connections", connections}, {"watches", watches},  {"rules", rules},
-        {"clones", clones},     {"tracers", tracers},           {"signals", signals_come},
+        {"opens", opens},           {"openat2s", openat2s},
+        {"accesses", accesses},     {"links", links},
+        {"stats", stats},           {"maps", maps},
+        {"places", places},         {"memory_files", memory_files},
+        {"executions", executions}, {"connections", connections},
+        {"watches", watches},       {"rules", rules},
+        {"clones", clones},         {"tracers", tracers},
+        {"signals", signals_come},  {"threads", threads},
     };
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)

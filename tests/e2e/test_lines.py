@@ -16,7 +16,7 @@ inotify_init inotify_init1 inotify_add_watch memfd_create prctl seccomp ptrace""
 HANGS_AFTER = 120
 
 GROUPS = """opens openat2s accesses links stats maps places memory_files executions connections watches rules clones
-tracers signals""".split()
+tracers signals threads""".split()
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace i
 def every_call(tmp_path_factory):
     source = os.path.join(os.path.dirname(__file__), "every_call.c")
     program = tmp_path_factory.mktemp("lines") / "every_call"
-    subprocess.run(["cc", "-w", "-O0", "-D_GNU_SOURCE", "-o", program, source], check=True)
+    subprocess.run(["cc", "-w", "-O0", "-pthread", "-D_GNU_SOURCE", "-o", program, source], check=True)
     return program
 
 
