@@ -136,11 +136,28 @@ const struct elffile *elffile_get_fd(int fd)
     entry->elf.st = st;
     entry->elf.file_size = (uint64_t)st.st_size;
     entry->key = key_of(&st);
-    elf_parse(entry, fd);
+    elf_parse(entry, fd, true);
     if (entry->elf.state != ELFFILE_UNREADABLE) {
         entry->cached = true;
         HASH_ADD(hh, cache, key, sizeof entry->key, entry);
     }
+    return &entry->elf;
+}
+
+const struct elffile *elffile_get_head(const char *root, const char *path)
+{
+    CLEANUP_CLOSE int fd = path_open(root, path);
+    struct elf_entry *entry;
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st))
+        return unreadable(fd < 0 ? -fd : errno);
+    if (!S_ISREG(st.st_mode))
+        return not_regular(&st);
+    entry = entry_new();
+    entry->elf.st = st;
+    entry->elf.file_size = (uint64_t)st.st_size;
+    elf_parse(entry, fd, false);
     return &entry->elf;
 }
 

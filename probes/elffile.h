@@ -44,7 +44,7 @@ struct elf_symbol {
     bool hidden;   /* VERSYM_HIDDEN: not the default version */
     bool absolute; /* SHN_ABS */
     bool by_data;  /* undefined: some relocation other than JUMP_SLOT refers to it, so it is bound at load time */
-    bool by_copy;   /* a COPY relocation: room in this program for an object that a library must define */
+    bool by_copy;  /* a COPY relocation: room in this program for an object that a library must define */
     bool by_call;  /* undefined: a JUMP_SLOT refers to it, bound at the first call unless BIND_NOW */
 };
 
@@ -89,6 +89,9 @@ struct elffile {
 const struct elffile *elffile_get(const char *root, const char *path);
 /* The same for an open descriptor, which is not closed and whose offset may move. */
 const struct elffile *elffile_get_fd(int fd);
+/* Only what the headers say (class, machine, interpreter, whether it is dynamic at all stays unknown): cheap, and not
+ * in the cache. */
+const struct elffile *elffile_get_head(const char *root, const char *path);
 void elffile_put(const struct elffile *elf);
 /* Empties the cache (tests, and before the end so that leak checkers are content). */
 void elffile_forget_all(void);

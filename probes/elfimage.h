@@ -69,8 +69,8 @@ uint64_t image_word(const struct elf_image *image, const uint8_t *p);
 
 /* The string at OFFSET of DT_STRTAB, "" where there is none. */
 const char *entry_string(const struct elf_entry *entry, uint64_t offset);
-/* Fills ENTRY->elf from the file, but for the symbols. */
-void elf_parse(struct elf_entry *entry, int fd);
+/* Fills ENTRY->elf from the file; unless WHOLE only what the headers say. */
+void elf_parse(struct elf_entry *entry, int fd, bool whole);
 /* Versions, symbols and the references to them; elf_parse() calls it. */
 void elf_parse_symbols(struct elf_entry *entry, const struct elf_image *image);
 

@@ -457,7 +457,7 @@ static void parse_dynamic(struct elf_entry *entry, struct elf_image *image, cons
     elf_parse_symbols(entry, image);
 }
 
-void elf_parse(struct elf_entry *entry, int fd)
+void elf_parse(struct elf_entry *entry, int fd, bool whole)
 {
     struct elf_image image = {.fd = fd, .size = entry->elf.file_size};
     uint64_t phoff;
@@ -477,7 +477,7 @@ void elf_parse(struct elf_entry *entry, int fd)
             else if (s->type == PT_NOTE)
                 parse_notes(entry, &image, s);
         }
-        for (size_t i = 0; i < image.segment_count; i++)
+        for (size_t i = 0; whole && i < image.segment_count; i++)
             if (image.segments[i].type == PT_DYNAMIC) {
                 parse_dynamic(entry, &image, &image.segments[i]);
                 break;

@@ -18,7 +18,7 @@ static const struct load_act *libc_act(const struct process *process)
 /* PT_INTERP says which family before anything is opened; static programs have none. */
 static char *loader_of(const struct process *process, bool *is_static)
 {
-    const struct elffile *elf = process->exe ? elffile_get(process->root, process->exe) : NULL;
+    const struct elffile *elf = process->exe ? elffile_get_head(process->root, process->exe) : NULL;
     char *interp = NULL;
 
     *is_static = elf && elf->state == ELFFILE_OK && !elf->interp;
