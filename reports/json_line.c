@@ -117,28 +117,41 @@ static bool parse_escape(struct scan *scan, char **to)
     return true;
 }
 
+/* Bytes from S on that stand for themselves. */
+static size_t plain_length(const char *s)
+{
+    size_t n = 0;
+
+    while ((unsigned char)s[n] >= ' ' && (unsigned char)s[n] < 0x80 && s[n] != '"' && s[n] != '\\')
+        n++;
+    return n;
+}
+
 static bool parse_string(struct scan *scan, const char **string, size_t *size)
 {
     char *to = scan->at;
     uint32_t point;
 
     *string = to;
-    while (*scan->at != '"') {
-        if ((unsigned char)*scan->at < ' ')
-            return fail(scan, "a string that does not end, or a control character in it");
+    while (true) {
+        size_t n = plain_length(scan->at);
+
+        if (!n && *scan->at & 0x80)
+            n = utf8_decode(scan->at, &point);
+        if (n && to != scan->at)
+            memmove(to, scan->at, n);
+        to += n;
+        scan->at += n;
+        if (*scan->at == '"')
+            break;
         if (*scan->at == '\\') {
             scan->at++;
             if (!parse_escape(scan, &to))
                 return false;
-            continue;
+        } else if (!n) {
+            return fail(scan, *scan->at & 0x80 ? "bytes that are no UTF-8"
+                                               : "a string that does not end, or a control character in it");
         }
-        size_t n = *scan->at & 0x80 ? utf8_decode(scan->at, &point) : 1;
-
-        if (!n)
-            return fail(scan, "bytes that are no UTF-8");
-        memmove(to, scan->at, n);
-        to += n;
-        scan->at += n;
     }
     scan->at++;
     *to = '\0';
