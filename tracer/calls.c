@@ -31,11 +31,11 @@ const struct call calls[] = {
     {"faccessat", CALL_PLAIN, true, {{0}}},
     {"faccessat2", CALL_PLAIN, true, {{0}}},
     /* Of files only. What the loader cannot map executable (a noexec mount) it reports without a reason, so that result
-     * is wanted; the address of plain data is not. */
+     * is wanted; a mapping of plain data decides nothing, and every library has four. */
     {"mmap", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
-    {"mmap", CALL_PLAIN, false, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
+    {"mmap", CALL_DETAIL, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
     {"mmap2", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
-    {"mmap2", CALL_PLAIN, false, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
+    {"mmap2", CALL_DETAIL, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
     {"execve", CALL_EXECVE, true, {{0}}},
     {"execveat", CALL_EXECVEAT, true, {{0}}},
     {"connect", CALL_CONNECT, true, {{0}}},
@@ -93,9 +93,9 @@ static short first_call(const char *row)
     return 0;
 }
 
-void call_index_init(struct call_index *index, const struct arch *arch)
+void call_index_init(struct call_index *index, const struct arch *arch, bool full)
 {
-    *index = (struct call_index){0};
+    *index = (struct call_index){.full = full};
     for (size_t i = 0; i < arch->call_count; i++) {
         const struct arch_call *call = &arch->calls[i];
         size_t *size = &index->size[call->abi];
@@ -137,6 +137,6 @@ const struct call *call_find(const struct call_index *index, enum abi abi, uint6
 
     for (size_t i = first; i < call_count && !strcmp(calls[i].row, calls[first].row); i++)
         if (holds(&calls[i], args))
-            return &calls[i];
+            return calls[i].kind == CALL_DETAIL && !index->full ? NULL : &calls[i];
     return NULL;
 }

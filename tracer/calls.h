@@ -10,6 +10,7 @@
 
 enum call_kind {
     CALL_PLAIN,    /* described wholly by its row */
+    CALL_DETAIL,   /* the same, but it decides nothing: only where every event is to be told (-t, a bundle's trace) */
     CALL_OPENAT2,  /* flags lie in a struct open_how */
     CALL_READLINK, /* the answer is a string */
     CALL_CONNECT,  /* the argument is an address */
@@ -51,8 +52,9 @@ const struct call *call_of_data(uint32_t data);
 struct call_index {
     short *first[ABI_COUNT]; /* by number: 1 + index of the first call of that row; 0 where none is wanted */
     size_t size[ABI_COUNT];
+    bool full; /* CALL_DETAIL is found, too */
 };
-void call_index_init(struct call_index *index, const struct arch *arch);
+void call_index_init(struct call_index *index, const struct arch *arch, bool full);
 void call_index_deinit(struct call_index *index);
 const struct call *call_find(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6]);
 

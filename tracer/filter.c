@@ -35,7 +35,7 @@ static int add_rule(scmp_filter_ctx context, const struct arch_call *name, const
 }
 
 /* One context an ABI, so that a rule for i386's stat64 says nothing about a native call of that name. */
-static scmp_filter_ctx abi_context(const struct arch *arch, enum abi abi, int *error)
+static scmp_filter_ctx abi_context(const struct arch *arch, enum abi abi, bool full, int *error)
 {
     scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
     uint32_t token = seccomp_arch_resolve_name(arch->abis[abi].name);
@@ -54,7 +54,8 @@ static scmp_filter_ctx abi_context(const struct arch *arch, enum abi abi, int *e
         if (arch->calls[n].abi != abi)
             continue;
         for (size_t i = 0; !*error && i < call_count; i++)
-            if (!strcmp(calls[i].row, arch->calls[n].row) && calls[i].kind != CALL_LEAVE)
+            if (!strcmp(calls[i].row, arch->calls[n].row) && calls[i].kind != CALL_LEAVE &&
+                (full || calls[i].kind != CALL_DETAIL))
                 *error = add_rule(context, &arch->calls[n], &calls[i], i);
     }
     return context;
@@ -74,13 +75,13 @@ static int set_attributes(scmp_filter_ctx context)
     return error;
 }
 
-struct filter *filter_create(const struct arch *arch, struct err *err)
+struct filter *filter_create(const struct arch *arch, bool full, struct err *err)
 {
     scmp_filter_ctx whole = NULL;
     int error = 0;
 
     for (enum abi abi = ABI_NATIVE; !error && abi < ABI_COUNT; abi++) {
-        scmp_filter_ctx context = abi_context(arch, abi, &error);
+        scmp_filter_ctx context = abi_context(arch, abi, full, &error);
 
         if (!error)
             error = set_attributes(context);

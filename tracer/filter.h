@@ -11,8 +11,9 @@
 
 struct filter;
 
-/* Builds the filter for all ABIs of ARCH. NULL and ERR where libseccomp cannot. */
-struct filter *filter_create(const struct arch *arch, struct err *err);
+/* Builds the filter for all ABIs of ARCH; FULL: with the calls that are only wanted where every event is told. NULL and
+ * ERR where libseccomp cannot. */
+struct filter *filter_create(const struct arch *arch, bool full, struct err *err);
 void filter_destroy(struct filter *filter);
 /* Puts it on the calling process, for ever and for all its children. NO_NEW_PRIVS: sets that flag first, which is
  * needed without CAP_SYS_ADMIN (seccomp(2)). 0 or -errno. */

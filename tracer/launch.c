@@ -29,6 +29,7 @@ struct plan {
     const struct session_options *options;
     struct filter *filter; /* NULL: none */
     struct user user;
+    char *file; /* what the search on PATH will come to, or NULL */
     int go[2], told[2]; /* pipes: to the new process, and from it */
     pid_t child;
 };
@@ -153,6 +154,8 @@ static _Noreturn void run_child(const struct plan *plan)
         error = -user_become(&plan->user);
     if (error)
         fail(plan, STAGE_USER, error, 125);
+    if (plan->file)
+        exec_file(plan->file, options->argv, env); /* where it fails, the search tells with which error */
     error = exec_search(options->argv, env);
     fail(plan, STAGE_EXEC, error, error == ENOENT || error == ENOTDIR ? 127 : 126);
 }
@@ -175,14 +178,35 @@ static bool changes_user(const struct session_options *options)
     return false;
 }
 
+/* The file that the search on PATH will come to, so that the directories before it are not asked under trace (strace resolves COMMAND so, too);
+ * NULL where the search itself is what is to be seen, or where another user is to search. */
+static char *find_command(const struct session_options *options)
+{
+    const char *name = options->argv[0], *path = variable(options->env ? options->env : environ, "PATH");
+    struct stat st;
+
+    if (strchr(name, '/') || !*name || options->user)
+        return NULL;
+    for (const char *end; path; path = *end ? end + 1 : NULL) {
+        end = strchrnul(path, ':');
+        char *file = xasprintf("%.*s%s%s", (int)(end - path), path, end > path ? "/" : "", name);
+
+        if (!access(file, X_OK) && !stat(file, &st) && S_ISREG(st.st_mode))
+            return file;
+        free(file);
+    }
+    return NULL;
+}
+
 static int plan_make(struct session *session, struct plan *plan, struct err *err)
 {
     const struct session_options *options = plan->options;
 
     if (options->user && user_find(options->user, &plan->user, err) < 0)
         return -1;
+    plan->file = find_command(options);
     session->plain = options->filter == FILTER_NO || (geteuid() != 0 && changes_user(options));
-    if (!session->plain && !(plan->filter = filter_create(&arch_native, err)))
+    if (!session->plain && !(plan->filter = filter_create(&arch_native, options->texts, err)))
         return -1;
     if (pipe2(plan->go, O_CLOEXEC) < 0 || pipe2(plan->told, O_CLOEXEC) < 0)
         return err_errno(err, errno, "cannot make a pipe");
@@ -193,6 +217,7 @@ static void plan_unmake(struct plan *plan)
 {
     filter_destroy(plan->filter);
     user_deinit(&plan->user);
+    free(plan->file);
     for (int i = 0; i < 2; i++) {
         if (plan->go[i] >= 0)
             close(plan->go[i]);
@@ -240,7 +265,7 @@ static int start(struct session *session, struct plan *plan, struct err *err)
     if (error)
         return err_errno(err, -error, "cannot trace the new process");
     session->command = plan->child;
-    follow_first(session, plan->child, false);
+    follow_first(session, plan->child)->told = true;
     /* For plain stops it must stand once, to be restarted so; it does before it sees the byte. */
     if (session->plain)
         ptrace_interrupt(plan->child);

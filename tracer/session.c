@@ -178,7 +178,7 @@ struct session *session_create(const struct session_options *options, bool attac
     session->report_fd = -1;
     pin_init(&session->pin, !attach);
     session->start_ns = clock_ns();
-    call_index_init(&session->index, &arch_native);
+    call_index_init(&session->index, &arch_native, options->texts);
     session->descs = xcalloc(call_count, sizeof(void *));
     for (size_t i = 0; i < call_count; i++)
         session->descs[i] = syscall_by_name(calls[i].row);
