@@ -4,6 +4,7 @@ process, must give the same lines but for process numbers and addresses."""
 import difflib
 import itertools
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 CALLS = """open openat openat2 creat readlink readlinkat stat lstat newfstatat statx access faccessat faccessat2 mmap
 execve execveat connect chdir fchdir chroot pivot_root unshare setns clone clone3 fork vfork exit exit_group
 inotify_init inotify_init1 inotify_add_watch memfd_create prctl seccomp ptrace""".split()
+NARROW_CALLS = "stat64 lstat64 fstatat64 mmap2".split()  # 32-bit x86 only: strace elsewhere knows no such names
 HANGS_AFTER = 120
 
 GROUPS = """opens openat2s accesses links stats maps places memory_files executions connections watches rules clones
@@ -21,12 +23,16 @@ tracers signals threads""".split()
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
+def built(tmp_path_factory, name, *flags):
+    source = os.path.join(os.path.dirname(__file__), f"{name}.c")
+    program = tmp_path_factory.mktemp("lines") / name
+    subprocess.run(["cc", "-w", *flags, "-D_GNU_SOURCE", "-o", program, source], check=True)
+    return program
+
+
 @pytest.fixture(scope="session")
 def every_call(tmp_path_factory):
-    source = os.path.join(os.path.dirname(__file__), "every_call.c")
-    program = tmp_path_factory.mktemp("lines") / "every_call"
-    subprocess.run(["cc", "-w", "-O0", "-pthread", "-D_GNU_SOURCE", "-o", program, source], check=True)
-    return program
+    return built(tmp_path_factory, "every_call", "-O0", "-pthread")
 
 
 def joined(lines):
@@ -45,8 +51,8 @@ def joined(lines):
 
 
 def wanted(line):
-    """Left out are calls that cannot fail for want of anything, which glibctrace never stops (README), and those lines
-    of strace's that are about itself."""
+    """Left out are calls that cannot fail for want of anything, which glibctrace never stops, and those lines of strace's
+    that are about itself."""
     if line.startswith(("---", "+++")):
         return line.startswith(("--- SIG", "+++ exited", "+++ killed"))
     name = line.split("(", 1)[0]
@@ -56,7 +62,7 @@ def wanted(line):
         return "AT_EMPTY_PATH" not in line
     if name == "prctl":
         return line.startswith(("prctl(PR_SET_SECCOMP", "prctl(PR_SET_NO_NEW_PRIVS"))
-    return name in CALLS
+    return name in CALLS + NARROW_CALLS
 
 
 class Names:
@@ -109,8 +115,9 @@ def start(tmp_path, command, env, err):
 
 
 def with_strace(tmp_path, command, env):
+    traced = CALLS + (NARROW_CALLS if platform.machine() == "x86_64" else [])
     out = tmp_path / "strace.out"
-    start(tmp_path, ["strace", "-f", "-o", out, "-e", "trace=" + ",".join(CALLS), "--", *QUIET, *command], env,
+    start(tmp_path, ["strace", "-f", "-o", out, "-e", "trace=" + ",".join(traced), "--", *QUIET, *command], env,
           subprocess.DEVNULL)
     lines = [line.split(None, 1) for line in out.read_text(errors="surrogateescape").splitlines()]
     return list(joined(lines))
@@ -154,12 +161,58 @@ def test_every_call(tool, environment, tmp_path, every_call, group):
     compare(tool, tmp_path, [every_call, group], environment())
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="32-bit x86 programs run on x86-64 only")
+def test_narrow_calls(tool, environment, tmp_path, tmp_path_factory):
+    flags = "-m32 -nostdlib -static -O1 -fno-pic -fno-stack-protector".split()
+    compare(tool, tmp_path, [built(tmp_path_factory, "narrow_calls", *flags)], environment())
+
+
 @pytest.mark.parametrize("command", [
     ["/bin/cat", "/absent/file"],
     ["/bin/ls", "/"],
     ["/bin/sh", "-c", "cat /absent; ls /; (exit 3); kill -TERM $$"],
     ["/usr/bin/python3", "-S", "-c", "1"],
     ["/usr/bin/env", "-i", "/absent/program"],
+    ["/usr/bin/perl", "-e", "open F, '<', '/absent'; system 'true'; exec '/absent/program'"],
+    ["/bin/bash", "-c", "shopt -s nullglob; for f in /etc/*.conf; do test -r $f; done; . /absent"],
+    ["/usr/bin/git", "--no-pager", "log"],
+    ["/usr/bin/gcc", "-E", "-x", "c", "/dev/null"],
 ])
 def test_programs(tool, environment, tmp_path, command):
     compare(tool, tmp_path, command, environment())
+
+
+def test_columns(tool, environment, tmp_path, every_call):
+    """Without a second process there is no prefix, and the results stand in strace's column."""
+    told = {}
+    for name, command in {"strace": ["strace", "-o", tmp_path / "strace", "-e", "trace=open,access,openat,exit_group"],
+                          "glibctrace": [tool, "-t", "all", "-q"]}.items():
+        with open(tmp_path / f"{name}.err", "wb") as err:
+            start(tmp_path, [*command, "--", every_call, "opens"], environment(), err)
+        out = tmp_path / ("strace" if name == "strace" else "glibctrace.err")
+        told[name] = [line for line in out.read_text().splitlines()
+                      if line.startswith(("open(", "access(", "openat(", "exit_group(", "+++"))]
+    assert len(told["strace"]) > 40
+    assert told["glibctrace"] == told["strace"]
+
+
+@pytest.mark.parametrize("words, there, not_there", [
+    ("failed", "= -1 ENOENT", "= 3\n"),
+    ("files", "access(", "mmap("),
+    ("process", "+++ exited with 1 +++", "access("),
+    ("loader", "ld.so.cache", "/absent/file"),
+])
+def test_sets(tool, environment, tmp_path, words, there, not_there):
+    with open(tmp_path / "err", "wb") as err:
+        start(tmp_path, [tool, "-t", words, "-q", "--", "/bin/sh", "-c", "cat /absent/file 2>/dev/null"],
+              environment(), err)
+    text = (tmp_path / "err").read_text()
+    assert there in text
+    assert not_there not in text
+
+
+def test_an_unknown_set_is_refused(tool, environment, tmp_path):
+    with open(tmp_path / "err", "wb") as err:
+        start(tmp_path, [tool, "--trace=file", "--", "touch", "ran"], environment(), err)
+    assert "'file'" in (tmp_path / "err").read_text()
+    assert not (tmp_path / "empty" / "ran").exists()
