@@ -306,8 +306,8 @@ int64_t json_line_int(const struct json_line *line, const char *key, int64_t oth
     const struct json_value *value = json_line_get(line, key);
 
     /* Both ends of int64_t, as doubles: the upper one is 2^63 itself, which does not fit. */
-    if (!value || value->type != JSON_NUMBER || value->number < -0x1p63 || value->number >= 0x1p63 ||
-        value->number != (double)(int64_t)value->number)
+    if (!value || value->type != JSON_NUMBER || value->number < -9223372036854775808.0 ||
+        value->number >= 9223372036854775808.0 || value->number != (double)(int64_t)value->number)
         return otherwise;
     return (int64_t)value->number;
 }

@@ -12,38 +12,38 @@
 static const struct {
     const char *word;
     unsigned kind;
-} words[] = {
+} kinds[] = {
     {"failed", LINE_FAILED},   {"files", LINE_FILES},     {"loader", LINE_LOADER},
     {"lookups", LINE_LOOKUPS}, {"process", LINE_PROCESS}, {"all", LINE_ALL},
 };
 
 static unsigned word_kind(const char *word, size_t n)
 {
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strlen(words[i].word) == n && memcmp(words[i].word, word, n) == 0)
-            return words[i].kind;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strlen(kinds[i].word) == n && memcmp(kinds[i].word, word, n) == 0)
+            return kinds[i].kind;
     return 0;
 }
 
-int line_set_parse(const char *text, unsigned *ret, struct err *err)
+int line_set_parse(const char *words, unsigned *ret, struct err *err)
 {
     unsigned set = 0;
 
-    if (!text || !text[0]) {
+    if (!words || !words[0]) {
         *ret = LINE_FAILED;
         return 0;
     }
     while (true) {
-        size_t n = strcspn(text, ",");
-        unsigned kind = word_kind(text, n);
+        size_t n = strcspn(words, ",");
+        unsigned kind = word_kind(words, n);
 
         if (!kind)
             return err_set(err, "unknown kind of event '%.*s': failed, files, loader, lookups, process or all",
-                           n > 40 ? 40 : (int)n, text);
+                           n > 40 ? 40 : (int)n, words);
         set |= kind;
-        if (!text[n])
+        if (!words[n])
             break;
-        text += n + 1;
+        words += n + 1;
     }
     *ret = set;
     return 0;
@@ -76,15 +76,15 @@ static bool is_failure(const struct event *event)
 
 static unsigned syscall_kinds(const struct event_syscall *call)
 {
-    unsigned kinds = 0;
+    unsigned ret = 0;
 
     if (call->desc->path_arg >= 0 || call->desc->family == FAMILY_FILE)
-        kinds |= LINE_FILES;
+        ret |= LINE_FILES;
     if (call->by == BY_LOADER)
-        kinds |= LINE_LOADER;
+        ret |= LINE_LOADER;
     if (call->desc->family == FAMILY_PROCESS)
-        kinds |= LINE_PROCESS;
-    return kinds;
+        ret |= LINE_PROCESS;
+    return ret;
 }
 
 bool line_wanted(unsigned set, const struct event *event)
