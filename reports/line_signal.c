@@ -101,13 +101,22 @@ static void add_pointer(struct text *out, const char *key, uint64_t addr)
         text_addf(out, "%sNULL", key);
 }
 
+/* Clock ticks are hundredths of a second on all our machines (USER_HZ, sysconf(3) _SC_CLK_TCK). */
+static void add_ticks(struct text *out, const char *key, int64_t ticks)
+{
+    text_addf(out, "%s%lld", key, (long long)ticks);
+    if (ticks > 0)
+        text_addf(out, " /* %lld.%02lld s */", (long long)ticks / 100, (long long)ticks % 100);
+}
+
 static void add_child(struct text *out, const struct event_signal *signal)
 {
     bool exited = signal->code == CHILD_EXITED;
 
     text_addf(out, ", si_pid=%d, si_uid=%u", signal->child, signal->uid);
     add_name(out, ", si_status=", exited ? NULL : signal_name(signal->status), signal->status);
-    text_addf(out, ", si_utime=%lld, si_stime=%lld", (long long)signal->utime, (long long)signal->stime);
+    add_ticks(out, ", si_utime=", signal->utime);
+    add_ticks(out, ", si_stime=", signal->stime);
 }
 
 static void add_refused_call(struct text *out, const struct event_signal *signal)

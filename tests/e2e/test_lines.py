@@ -76,7 +76,7 @@ class Names:
 
     def line(self, text):
         text = re.sub(r"0x[0-9a-f]{6,16}\b", "ADDRESS", text)
-        text = re.sub(r"\b(si_[us]time)=\d+", r"\1=N", text)
+        text = re.sub(r"\b(si_[us]time)=\d+( /\* [\d.]+ s \*/)?", r"\1=N", text)
         text = re.sub(r"\[(\d{2,})\]", lambda m: f"[{self.pids.get(m[1], m[1])}]", text)
         text = re.sub(r"si_pid=(\d+)", lambda m: f"si_pid={self.pids.get(m[1], m[1])}", text)
         # The column of "=" depends on the length of what was replaced.

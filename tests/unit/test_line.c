@@ -110,8 +110,9 @@ START_TEST(signals)
               (struct event_signal){.signal = SIGBUS, .code = 2, .fault_addr = 0x7f8c6fad2000});
     is_signal("SIGABRT {si_signo=SIGABRT, si_code=SI_TKILL, si_pid=10, si_uid=1000}",
               (struct event_signal){.signal = SIGABRT, .code = -6, .sender = 10, .uid = 1000});
-    is_signal("SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=7, si_uid=0, si_status=3, si_utime=1, si_stime=2}",
-              (struct event_signal){.signal = SIGCHLD, .code = 1, .child = 7, .status = 3, .utime = 1, .stime = 2});
+    is_signal("SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=7, si_uid=0, si_status=3, si_utime=1 /* 0.01 s "
+              "*/, si_stime=250 /* 2.50 s */}",
+              (struct event_signal){.signal = SIGCHLD, .code = 1, .child = 7, .status = 3, .utime = 1, .stime = 250});
     is_signal("SIGCHLD {si_signo=SIGCHLD, si_code=CLD_KILLED, si_pid=7, si_uid=0, si_status=SIGKILL, si_utime=0, "
               "si_stime=0}",
               (struct event_signal){.signal = SIGCHLD, .code = 2, .child = 7, .status = 9});
