@@ -9,10 +9,10 @@ PYTHON ?= /usr/bin/python3
 SAN ?=
 
 # Libraries of the program, by pkg-config name; .ci/setup has the same list with each system's packages.
-MODULES := libarchive jansson libseccomp libelf
+MODULES := libarchive jansson libseccomp libzstd
 # The static binary names its archives itself: pkg-config's --static for libarchive asks for everything that some
 # format of it may use (libxml2, nettle, acl, …), while the linker takes only the members that are called.
-STATIC_LIBS := -larchive -ljansson -lseccomp -lelf -lz -lzstd
+STATIC_LIBS := -larchive -ljansson -lseccomp -lzstd
 
 ifeq ($(SAN),1)
 BUILD := build/san
@@ -33,7 +33,11 @@ say = @$(if $(V),:,printf '%-5s %s\n' $(1) $(2))
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)"' $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
 # Asked when a recipe runs, not when the Makefile is read: before the set-up there may be no pkg-config.
-LIBS = $(shell pkg-config --libs $(MODULES))
+# libarchive from its archive where there is one (Debian's -dev has it, others ship none): its shared library drags in
+# libxml2, ICU and a C++ library for formats that are never used, which would take longer to load than most programs run.
+ARCHIVED = $(wildcard $(shell $(CC) -print-file-name=libarchive.a))
+LIBS = $(if $(ARCHIVED),$(shell pkg-config --libs $(filter-out libarchive,$(MODULES))) $(ARCHIVED) -lzstd,\
+       $(shell pkg-config --libs $(MODULES)))
 TEST_LIBS = $(shell pkg-config --libs check) $(LIBS)
 
 SOURCES := $(sort $(wildcard probes/*.c reports/*.c tracer/*.c))
@@ -72,7 +76,7 @@ setup-static setup-test setup-bench setup-lint: | setup-build
 # --- the program -----------------------------------------------------------------------------------------------
 $(PROGRAM): $(MAIN) $(LIBRARY)
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(MAIN) $(LIBRARY) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--gc-sections -o $@ $(MAIN) $(LIBRARY) $(LIBS)
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
