@@ -77,10 +77,7 @@ static size_t seize_new(struct session *session, pid_t pid)
     for (size_t i = 0; i < count; i++) {
         if (task_find(&session->tasks, tids[i]) || ptrace_seize(tids[i], false))
             continue;
-        struct task *task = task_create(&session->tasks, tids[i]);
-
-        task_place(&session->tasks, task, group, place_get(task_find(&session->tasks, pid)->place));
-        session->threads++;
+        follow_found(session, tids[i], group);
         ptrace_interrupt(tids[i]);
         fresh++;
     }
@@ -104,7 +101,7 @@ static int attach(struct session *session, pid_t pid, struct err *err)
         return explain(leader, -error, err);
     if (!session->command)
         session->command = leader;
-    follow_first(session, leader, true);
+    follow_first(session, leader);
     ptrace_interrupt(leader);
     /* A thread made by one that was not ours yet was not followed: look again until nothing new is there. */
     for (int round = 0; round < ROUNDS && seize_new(session, leader); round++)

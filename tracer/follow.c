@@ -159,6 +159,7 @@ void follow_clone(struct session *session, struct task *creator, pid_t child)
         if (flags & (CLONE_NEWNS | CLONE_FS))
             task->place->stale = true;
     }
+    pin_inherit(&session->pin, creator, task);
     catch_up(session, task);
 }
 

@@ -29,7 +29,7 @@ struct plan {
     const struct session_options *options;
     struct filter *filter; /* NULL: none */
     struct user user;
-    char *file; /* what the search on PATH will come to, or NULL */
+    char *file;         /* what the search on PATH will come to, or NULL */
     int go[2], told[2]; /* pipes: to the new process, and from it */
     pid_t child;
 };
@@ -178,8 +178,8 @@ static bool changes_user(const struct session_options *options)
     return false;
 }
 
-/* The file that the search on PATH will come to, so that the directories before it are not asked under trace (strace resolves COMMAND so, too);
- * NULL where the search itself is what is to be seen, or where another user is to search. */
+/* The file that the search on PATH will come to, so that the directories before it are not asked under trace (strace
+ * resolves COMMAND so, too); NULL where the search itself is what is to be seen, or where another user is to search. */
 static char *find_command(const struct session_options *options)
 {
     const char *name = options->argv[0], *path = variable(options->env ? options->env : environ, "PATH");

@@ -126,7 +126,10 @@ void loop_dispatch(struct session *session, pid_t tid, int status)
         follow_end(session, task, status);
         return;
     }
-    task->newborn = false;
+    if (!task->told) {
+        task->told = true;
+        follow_attached(session, task);
+    }
     if (stop.kind == STOP_GROUP && !session->detaching) {
         if (!task->stopped)
             session_job(session, task, true);

@@ -84,8 +84,13 @@ void loop_dispatch(struct session *session, pid_t tid, int status);
 void loop_detach(struct session *session);
 
 /* follow.c: life and death. */
-/* A process is new to us: a group, its first thread and the event that says so. */
-struct task *follow_first(struct session *session, pid_t pid, bool image);
+/* A process is new to us: a group and its first thread. A launched one is told of at once, one that was attached to at
+ * its first stop. */
+struct task *follow_first(struct session *session, pid_t pid);
+/* A thread of GROUP was there already when we attached. */
+void follow_found(struct session *session, pid_t tid, struct group *group);
+/* The first stop of TASK, which was attached to. */
+void follow_attached(struct session *session, struct task *task);
 void follow_clone(struct session *session, struct task *creator, pid_t child);
 /* The thread that goes on under TID, or NULL where nothing is known of it. */
 struct task *follow_exec(struct session *session, pid_t tid);

@@ -25,7 +25,6 @@ struct task *task_create(struct tasks *tasks, pid_t tid)
     struct task *task = xcalloc(1, sizeof *task);
 
     task->tid = tid;
-    task->newborn = true;
     HASH_ADD_INT(tasks->by_tid, tid, task);
     tasks->unplaced++;
     return task;

@@ -50,7 +50,7 @@ struct task {
     bool seen;    /* plain stops: between entry and exit of any call */
     bool leaving; /* past its exit stop */
     bool stopped; /* in a group stop */
-    bool newborn; /* its first stop is still to come */
+    bool told;    /* its PROCESS_START or PROCESS_THREAD has been emitted */
     bool pinned;  /* to the tracer's processor (pin.h); its own affinity is kept in: */
     cpu_set_t affinity;
     bool unpinnable;
@@ -65,6 +65,7 @@ struct group {
     enum abi abi;      /* of its image */
     unsigned tasks;    /* threads that have not been reaped */
     unsigned running;  /* threads that are not past their exit stop */
+    bool told_start;   /* PROCESS_START has been emitted */
     bool told_exiting; /* PROCESS_EXITING has been emitted */
     bool exit_by_loader;
     bool leader_left; /* its first thread is past its exit stop: /proc/PID/root is gone */

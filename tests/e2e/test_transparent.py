@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-HANGS_AFTER = 20  # seconds; ends a test that would never end, nothing is measured with it
+from lines import HANGS_AFTER, line
+
 MODES = ["auto", "no"]  # --seccomp: with the filter, and with a stop at every system call
 ROOT = os.geteuid() == 0
 
@@ -31,7 +32,7 @@ def start(tool, environment):
 
     def start_(*command, mode="auto", options=(), quiet=True, **popen):
         options = (["-q"] if quiet else []) + [*options]
-        popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+        popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0,
                  "env": environment(), "start_new_session": True} | popen
         process = subprocess.Popen([tool, "--no-repro", f"--seccomp={mode}", *options, "--", *command], **popen)
         started.append(process)
@@ -65,13 +66,6 @@ def plain(*command, env, stdin=b"", **more):
                             start_new_session=True, **more)
     status = result.returncode if result.returncode >= 0 else 128 - result.returncode
     return status, result.stdout, result.stderr
-
-
-def line(stream):
-    """The next line of a pipe, or fails the test where none comes."""
-    ready, _, _ = select.select([stream], [], [], HANGS_AFTER)
-    assert ready, "nothing came"
-    return stream.readline()
 
 
 @pytest.mark.parametrize("mode", MODES)
