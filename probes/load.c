@@ -317,7 +317,7 @@ static void load_preloads(struct load *load)
 static bool load_interp(struct load *load)
 {
     struct load_private *priv = load->priv;
-    struct place place = {.path = load->objects[0]->elf->interp, .origin = ORIGIN_DIRECT};
+    struct place place = {.path = priv->loader ? priv->loader : load->objects[0]->elf->interp, .origin = ORIGIN_DIRECT};
     struct search search = {.name = xstrdup(place.path), .found = -1, .fault = -1};
     int error;
     bool usable;
@@ -386,6 +386,7 @@ static struct load_private *private_new(const struct load_request *request)
 
     priv->root = xstrdup(request->root ? request->root : "");
     priv->program = xstrdup(request->program);
+    priv->loader = xstrdup_or_null(request->loader);
     priv->cwd = xstrdup(request->cwd ? request->cwd : "/");
     while (request->env && request->env[n])
         n++;
@@ -414,7 +415,7 @@ int load_create(const struct load_request *request, struct load **ret, struct er
     *ret = load;
     if (program->elf->state != ELFFILE_OK)
         fault_add(load, FAULT_PROGRAM, program, 0)->name = program->path;
-    else if (program->elf->interp && load_interp(load))
+    else if ((program->elf->interp || request->loader) && load_interp(load))
         load_startup(load);
     if (!load->priv->group_count)
         group_add(group_new(load), program);

@@ -12,7 +12,9 @@
 enum loader_family { LOADER_GLIBC, LOADER_MUSL, LOADER_NONE /* static: no PT_INTERP */ };
 
 struct load_request {
-    const char *root;    /* see path.h */
+    const char *root; /* see path.h */
+    const char
+        *loader; /* the loader was run itself, with PROGRAM as its argument (ld.so(8)); NULL: PT_INTERP says which */
     const char *program; /* absolute path inside the root of the file that was executed */
     const char *cwd;     /* absolute; for relative entries and names */
     const char *const *

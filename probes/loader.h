@@ -67,7 +67,7 @@ struct group { /* a dlopen's own scope, in lookup order */
 };
 
 struct load_private {
-    char *root, *program, *cwd;
+    char *root, *program, *loader, *cwd;
     char **env;
     bool secure;
     struct cred *cred;

@@ -52,6 +52,7 @@ static void private_destroy(struct load_private *priv)
     free(priv->root);
     free(priv->program);
     free(priv->cwd);
+    free(priv->loader);
     free(priv);
 }
 

@@ -51,8 +51,12 @@ void cause_command_tell(const struct finding *finding, struct cause *cause)
 {
     const char *subject = path_base(finding->subject);
 
-    cause->summary = xasprintf("%s looked for the program %s on PATH, and it is in none of its %zu directories.",
-                               subject, finding->missing, finding->episode->count);
+    if (finding->process->executed)
+        cause->summary = xasprintf("%s looked for the program %s on PATH, and it is in none of its %zu directories.",
+                                   subject, finding->missing, finding->episode->count);
+    else
+        cause->summary = xasprintf("The command %s is in none of the %zu directories of PATH.", finding->missing,
+                                   finding->episode->count);
     cause_fact(cause, "it needs", "%s", finding->missing);
     tell_places(finding, cause);
     tell_nearby(finding, cause);

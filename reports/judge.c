@@ -65,6 +65,8 @@ static void chain_fill(struct cause *cause, const struct process *process, const
         strings_add(&cause->chain, xstrdup(process->ancestry.v[i]));
     if (process->exe)
         strings_add(&cause->chain, xstrdup(process->exe));
+    if (finding->fault && process->exe && strcmp(process->exe, finding->load->objects[0]->path) != 0)
+        strings_add(&cause->chain, xstrdup(finding->load->objects[0]->path)); /* ld.so was run itself */
     if (finding->fault)
         chain_objects(cause, finding->fault->subject);
     else if (strcmp(finding->subject, process->exe ? process->exe : "") != 0)

@@ -49,6 +49,16 @@ void judge_process(struct model *model, struct process *process);
 void judge_verdict(struct model *model, struct report *report);
 
 /* Part of judge_process(): */
+/* The program of a process whose executable is a loader that was run itself, from its arguments. */
+struct direct {
+    char *program;            /* absolute */
+    const char *library_path; /* --library-path, or NULL */
+    char *variable;
+};
+bool direct_find(const struct process *process, struct direct *ret);
+/* ENV (malloced) with --library-path in the place of LD_LIBRARY_PATH. */
+const char **direct_env(struct direct *direct, const char **env);
+void direct_deinit(struct direct *direct);
 /* LIVE: the process is there, so that its mappings can be read. */
 void judge_load(struct process *process, bool live);
 /* Symbols that the program says were missing, in the loader's words; LOAD has all that was loaded. */

@@ -228,7 +228,8 @@ static bool judge_start(struct process *process, const struct load *load)
         const struct fault *fault = load->faults[i];
         struct suspect *suspect;
 
-        if (fault->batch || fault->warning || consequence(load, fault))
+        if (fault->batch || fault->warning || consequence(load, fault) ||
+            (fault->kind == FAULT_PROGRAM && fault->subject->elf->state == ELFFILE_UNREADABLE))
             continue;
         if (fault->kind == FAULT_SYMBOL && (fault->lazy || lazily) && !named_by(process, fault))
             continue;
@@ -409,10 +410,20 @@ static bool all_well(const struct process *process, const struct maps *maps)
     return true;
 }
 
+/* A program whose own file is cut off dies of SIGBUS or SIGSEGV before or in its first instructions. */
+static bool died_of_its_file(const struct process *process, const struct load *load)
+{
+    const struct elffile *elf = load->objects[0]->elf;
+
+    return process->signal && elf->state != ELFFILE_OK && elf->state != ELFFILE_UNREADABLE;
+}
+
 static void judge_with(struct process *process, const struct maps *maps, struct load *load)
 {
-    bool by_loader = process_failed(process) && ended_by_loader(process, load);
+    bool by_loader = process_failed(process) && (ended_by_loader(process, load) || died_of_its_file(process, load));
 
+    if (by_loader && load->family == LOADER_NONE)
+        judge_start(process, load);
     if (load->family == LOADER_NONE || (by_loader && judge_start(process, load)))
         return;
     judge_dlopens(process, maps, load);
@@ -438,11 +449,20 @@ void judge_load(struct process *process, bool live)
     if (live)
         maps_read(process->pid, &maps);
     if (process_failed(process) || !all_well(process, &maps)) {
-        request.env = env = process_env_array(process);
+        struct direct direct;
+
+        env = process_env_array(process);
+        if (direct_find(process, &direct)) {
+            request.loader = process->exe;
+            request.program = direct.program;
+            env = direct_env(&direct, env);
+        }
+        request.env = env;
         if (load_create(&request, &load, NULL) == 0) {
             judge_with(process, &maps, load);
             load_destroy(load);
         }
+        direct_deinit(&direct);
     }
     maps_deinit(&maps);
 }

@@ -201,3 +201,31 @@ def test_musl(run, musl_cc, tmp_path, left):
     if left != "all":
         assert result.first["words"].startswith("Error ")
         assert result.report["reproduction"]["status"] == "verified"
+
+
+def _loader():
+    """The loader of this machine's own programs."""
+    lines = subprocess.run(["ldd", "/bin/true"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return next(line.split()[0] for line in lines if "/ld-" in line)
+
+
+def test_loader_run_by_hand(run, orphan, tmp_path):
+    result = run("--", _loader(), orphan)
+    assert _found(result) == MISSING
+    assert result.first["chain"][-1] == str(orphan)
+    (tmp_path / "other").mkdir()
+    subprocess.run(["cc", "-shared", "-x", "c", "-", "-o", tmp_path / "other" / "libdep.so.1"], input="int dep(void) { return 0; }",
+                   text=True, check=True)
+    assert run("--", _loader(), "--library-path", tmp_path / "other", orphan).causes == []
+
+
+def test_loader_run_by_hand_on_something_else(run, script):
+    text = script("text", "no program\n")
+    assert _found(run("--", _loader(), text)) == [("object-corrupt", str(text), "fatal")]
+
+
+def test_program_cut_in_the_middle(run, cc):
+    prog = cc("int main(void) { return 0; }\n", "-static")
+    prog.write_bytes(prog.read_bytes()[:200000])
+    result = run("--", prog)
+    assert _found(result) == [("object-corrupt", str(prog), "fatal")]

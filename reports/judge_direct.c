@@ -1,0 +1,78 @@
+/* A loader that was run itself: "ld.so --library-path DIR PROGRAM" (ld.so(8); musl has the same options). The program
+ * is then an argument, and the process's executable is the loader. */
+#include "judge.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static bool is_loader(const struct process *process)
+{
+    const struct elffile *elf = elffile_get(process->root, process->exe);
+    const char *soname = elf->soname ? elf->soname : "";
+    bool loader = strncmp(soname, "ld-linux", 8) == 0 || strncmp(soname, "ld64", 4) == 0 ||
+                  strncmp(soname, "ld.so", 5) == 0 || strncmp(path_base(process->exe), "ld-musl-", 8) == 0;
+
+    elffile_put(elf);
+    return loader;
+}
+
+/* Options that take the next word; all others stand alone. */
+static bool takes_word(const char *option)
+{
+    static const char *const names[] = {
+        "--library-path",        "--preload", "--audit", "--argv0", "--inhibit-rpath", "--glibc-hwcaps-mask",
+        "--glibc-hwcaps-prepend"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(option, names[i]) == 0)
+            return true;
+    return false;
+}
+
+bool direct_find(const struct process *process, struct direct *ret)
+{
+    const struct strings *argv = &process->argv;
+    size_t i = 1;
+
+    *ret = (struct direct){0};
+    if (!process->exe || argv->n < 2 || !is_loader(process))
+        return false;
+    for (; i < argv->n && strncmp(argv->v[i], "--", 2) == 0; i++) {
+        if (strcmp(argv->v[i], "--") == 0) {
+            i++;
+            break;
+        }
+        if (i + 1 < argv->n && strcmp(argv->v[i], "--library-path") == 0)
+            ret->library_path = argv->v[i + 1];
+        if (strncmp(argv->v[i], "--library-path=", 15) == 0)
+            ret->library_path = argv->v[i] + 15;
+        i += takes_word(argv->v[i]);
+    }
+    if (i >= argv->n)
+        return false;
+    ret->program =
+        argv->v[i][0] == '/' ? xstrdup(argv->v[i]) : path_join(process->cwd ? process->cwd : "/", argv->v[i]);
+    return true;
+}
+
+void direct_deinit(struct direct *direct)
+{
+    free(direct->program);
+    free(direct->variable);
+    *direct = (struct direct){0};
+}
+
+const char **direct_env(struct direct *direct, const char **env)
+{
+    size_t n = 0;
+
+    if (!direct->library_path)
+        return env;
+    while (env[n])
+        n++;
+    env = xreallocarray(env, n + 2, sizeof *env);
+    memmove(env + 1, env, (n + 1) * sizeof *env);
+    env[0] = direct->variable = xasprintf("LD_LIBRARY_PATH=%s", direct->library_path); /* the first of a name counts */
+    return env;
+}
