@@ -237,8 +237,10 @@ def _in_root(root, folder, script):
     """SCRIPT of FOLDER, run by the shell of another system."""
     inside = ["/bin/sh", f"/mnt/{script}"]
     if os.getuid() == 0:
-        enter = 'mount --bind "$1" "$2/mnt" && mount -t proc proc "$2/proc" && shift && exec chroot "$@"'
-        inside = ["unshare", "-m", "--propagation", "private", "sh", "-c", enter, "enter", str(folder), str(root), *inside]
+        # In a chroot / is no mount point, so its propagation cannot be changed; what is mounted is taken away again.
+        enter = ('mount --make-rprivate / 2>/dev/null; mount --bind "$1" "$2/mnt" && mount -t proc proc "$2/proc" && '
+                 'root=$2 && shift && { chroot "$@"; status=$?; umount "$root/proc" "$root/mnt"; exit $status; }')
+        inside = ["unshare", "-m", "--propagation", "unchanged", "sh", "-c", enter, "enter", str(folder), str(root), *inside]
     else:
         inside = ["bwrap", "--ro-bind", str(root), "/", "--bind", str(folder), "/mnt", "--proc", "/proc", "--dev", "/dev",
                   *inside]

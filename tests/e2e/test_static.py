@@ -52,9 +52,12 @@ def inside(static, tmp_path):
     def run(root, words):
         command = ["/tmp/glibctrace", *words]
         if os.geteuid() == 0:
-            enter = (f'mount --bind "$1" "$2/tmp" && mount -t proc proc "$2/proc" && exec chroot "$2" /tmp/glibctrace '
-                     + " ".join(map(shlex.quote, words)))
-            command = ["unshare", "-m", "--propagation", "private", "sh", "-c", enter, "enter", str(work), str(root)]
+            # In a chroot / is no mount point, so its propagation cannot be changed, and what is mounted is taken away
+            # again in case it does propagate.
+            enter = ('mount --make-rprivate / 2>/dev/null; mount --bind "$1" "$2/tmp" && mount -t proc proc "$2/proc" && '
+                     f'{{ chroot "$2" /tmp/glibctrace {" ".join(map(shlex.quote, words))}; status=$?; '
+                     'umount "$2/proc" "$2/tmp"; exit $status; }')
+            command = ["unshare", "-m", "--propagation", "unchanged", "sh", "-c", enter, "enter", str(work), str(root)]
         else:
             command = ["bwrap", "--ro-bind", str(root), "/", "--bind", str(work), "/tmp", "--proc", "/proc", "--dev",
                        "/dev", *command]
