@@ -58,9 +58,9 @@ static enum cause_kind kind_of_place(const struct candidate *place)
     }
 }
 
-static char *elsewhere_of(const struct process *process, const struct fault *fault)
+static char *elsewhere_of(const struct process *process, const struct load *load, const struct fault *fault)
 {
-    const char *near[2] = {process->exe, fault->subject->path};
+    const char *near[2] = {load->objects[0]->path, fault->subject->path};
 
     if (strchr(fault->name, '/'))
         return NULL;
@@ -89,7 +89,7 @@ static void find_not_found(struct finding *finding, char **elsewhere)
             return;
         }
     }
-    finding->elsewhere = *elsewhere = elsewhere_of(finding->process, fault);
+    finding->elsewhere = *elsewhere = elsewhere_of(finding->process, finding->load, fault);
     finding->kind = *elsewhere ? CAUSE_LIBRARY_OFF_PATH : CAUSE_LIBRARY_MISSING;
 }
 

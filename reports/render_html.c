@@ -185,7 +185,7 @@ static void put_detail(FILE *out, const struct cause *cause)
     fputs("</pre></details>\n", out);
 }
 
-static void put_cause(FILE *out, const struct cause *cause, size_t number)
+static void put_cause(const struct report *report, FILE *out, const struct cause *cause, size_t number)
 {
     CLEANUP_FREE char *summary = wording_summary(cause);
     struct sheet sheet;
@@ -195,7 +195,7 @@ static void put_cause(FILE *out, const struct cause *cause, size_t number)
         fprintf(out, "%zu. ", number);
     put_escaped(out, summary);
     fputs("</p>\n<table>\n", out);
-    wording_cause(cause, &sheet);
+    wording_cause(report, cause, &sheet);
     put_sheet(out, &sheet);
     sheet_deinit(&sheet);
     fputs("</table>\n", out);
@@ -239,8 +239,14 @@ static void render(const struct report *report, const struct render_options *opt
     fputs("<h1>", out);
     put_escaped(out, headline);
     fputs("</h1>\n", out);
-    for (size_t i = 0; i < report->cause_count; i++)
-        put_cause(out, report->causes[i], report->cause_count > 1 ? i + 1 : 0);
+    bool several = wording_cause_count(report) > 1;
+    size_t number = 0;
+
+    for (size_t i = 0; i < report->cause_count; i++) {
+        if (wording_told_before(report, i))
+            continue;
+        put_cause(report, out, report->causes[i], several ? ++number : 0);
+    }
     put_rest(out, report);
     fputs(foot, out);
 }

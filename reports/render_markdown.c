@@ -209,7 +209,7 @@ static void put_detail(FILE *out, const struct cause *cause)
     text_deinit(&text);
 }
 
-static void put_cause(FILE *out, const struct cause *cause, size_t number)
+static void put_cause(const struct report *report, FILE *out, const struct cause *cause, size_t number)
 {
     CLEANUP_FREE char *summary = wording_summary(cause);
     struct sheet sheet;
@@ -219,7 +219,7 @@ static void put_cause(FILE *out, const struct cause *cause, size_t number)
         fprintf(out, "#### %zu. %s\n\n", number, cause_kind_name(cause->kind));
     put_escaped(out, summary);
     fputc('\n', out);
-    wording_cause(cause, &sheet);
+    wording_cause(report, cause, &sheet);
     put_table(out, &sheet);
     sheet_deinit(&sheet);
     put_places(out, cause);
@@ -262,8 +262,14 @@ static void render(const struct report *report, const struct render_options *opt
     fputs("### ", out);
     put_escaped(out, headline);
     fputc('\n', out);
-    for (size_t i = 0; i < report->cause_count; i++)
-        put_cause(out, report->causes[i], report->cause_count > 1 ? i + 1 : 0);
+    bool several = wording_cause_count(report) > 1;
+    size_t number = 0;
+
+    for (size_t i = 0; i < report->cause_count; i++) {
+        if (wording_told_before(report, i))
+            continue;
+        put_cause(report, out, report->causes[i], several ? ++number : 0);
+    }
     put_rest(out, report);
 }
 

@@ -233,7 +233,7 @@ static void put_remedies(const struct page *page, const struct cause *cause)
 
 /* --- the page --- */
 
-static void put_cause(const struct page *page, const struct cause *cause, size_t number)
+static void put_cause(const struct report *report, const struct page *page, const struct cause *cause, size_t number)
 {
     CLEANUP_FREE char *summary = wording_summary(cause);
     CLEANUP_FREE char *numbered = number ? xasprintf("%zu. ", number) : xstrdup("");
@@ -249,7 +249,7 @@ static void put_cause(const struct page *page, const struct cause *cause, size_t
     if (page->colour)
         fputs(off, page->out);
     fputc('\n', page->out);
-    wording_cause(cause, &sheet);
+    wording_cause(report, cause, &sheet);
     put_sheet(page, &sheet);
     sheet_deinit(&sheet);
     put_places(page, cause);
@@ -282,8 +282,14 @@ static void render(const struct report *report, const struct render_options *opt
 
     styled(&page, bold, headline); /* one line, however long: it is what a script would look for */
     fputc('\n', out);
-    for (size_t i = 0; i < report->cause_count; i++)
-        put_cause(&page, report->causes[i], report->cause_count > 1 ? i + 1 : 0);
+    bool several = wording_cause_count(report) > 1;
+    size_t number = 0;
+
+    for (size_t i = 0; i < report->cause_count; i++) {
+        if (wording_told_before(report, i))
+            continue;
+        put_cause(report, &page, report->causes[i], several ? ++number : 0);
+    }
     wording_rest(report, &rest);
     if (rest.count && (!report->cause_count || report->cause_count > 1 || !report->causes[0]->remedy_count))
         fputc('\n', out);

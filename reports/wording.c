@@ -138,10 +138,33 @@ static void add_outcome(struct text *text, const struct report *report)
         text->v[0] ^= 0x20; /* a sentence of ours begins with a capital, a program's name stays as it is */
 }
 
+static bool told_together(const struct cause *a, const struct cause *b)
+{
+    return a->kind == b->kind && a->provider && b->provider && strcmp(a->provider, b->provider) == 0 && a->subject &&
+           b->subject && strcmp(a->subject, b->subject) == 0 && a->impact == b->impact;
+}
+
+bool wording_told_before(const struct report *report, size_t cause)
+{
+    for (size_t i = 0; i < cause; i++)
+        if (told_together(report->causes[i], report->causes[cause]))
+            return true;
+    return false;
+}
+
+size_t wording_cause_count(const struct report *report)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < report->cause_count; i++)
+        count += !wording_told_before(report, i);
+    return count;
+}
+
 static void add_known(struct text *text, const struct report *report)
 {
     const struct cause *first = report->causes[0];
-    size_t more = report->cause_count - 1;
+    size_t more = wording_cause_count(report) - 1;
 
     text_addf(text, ". The cause is known (%d %% sure)", percent(first->confidence));
     if (more)
@@ -348,13 +371,29 @@ static void add_row(struct sheet *sheet, const struct cause *cause, const char *
         sheet_add(sheet, shown, derived);
 }
 
-void wording_cause(const struct cause *cause, struct sheet *ret)
+/* "GLIBC_2.33, GLIBC_2.34": what the same file lacks for the same asker besides, or NULL. */
+static char *likewise(const struct report *report, const struct cause *cause)
+{
+    struct text text = {0};
+
+    for (size_t i = 0; i < report->cause_count; i++) {
+        if (report->causes[i] == cause || !told_together(cause, report->causes[i]))
+            continue;
+        CLEANUP_FREE char *missing = utf8_plain(report->causes[i]->missing);
+
+        text_addf(&text, "%s%s", text.n ? ", " : "", missing);
+    }
+    return text.v;
+}
+
+void wording_cause(const struct report *report, const struct cause *cause, struct sheet *ret)
 {
     static const char *const derived[] = {"asked by", "it needs", "it gets", "it said", "seen at"};
 
     *ret = (struct sheet){0};
     add_row(ret, cause, "asked by", "asked by", asked_by(cause));
     add_row(ret, cause, "it needs", missing_label(cause->kind), it_needs(cause));
+    add_row(ret, cause, "and also", "and also", likewise(report, cause));
     add_row(ret, cause, "it gets", "it gets", cause->provider ? utf8_plain(cause->provider) : NULL);
     add_row(ret, cause, "it said", "it said", it_said(cause));
     add_row(ret, cause, "seen at", "seen at", seen_at(cause));

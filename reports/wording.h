@@ -13,6 +13,12 @@ char *wording_headline(const struct report *report);
 /* The cause's summary; where it has none, kind, subject and missing thing in one sentence. */
 char *wording_summary(const struct cause *cause);
 
+/* A person is told of it with an earlier cause: the same file lacks several things for the same asker, and one change
+ * mends all. (report.json has each as a cause of its own.) */
+bool wording_told_before(const struct report *report, size_t cause);
+/* How many are told of on their own. */
+size_t wording_cause_count(const struct report *report);
+
 /* Labelled rows, in the order in which they are shown. */
 struct sheet {
     struct fact *rows;
@@ -20,7 +26,7 @@ struct sheet {
 };
 /* Asked by, it needs, it gets, it said, seen at, then the cause's own facts. A fact with one of those labels takes
  * the place of what would be derived from the cause. */
-void wording_cause(const struct cause *cause, struct sheet *ret);
+void wording_cause(const struct report *report, const struct cause *cause, struct sheet *ret);
 /* Of the report as a whole: not it, not seen, and where nothing failed how much was seen. */
 void wording_rest(const struct report *report, struct sheet *ret);
 void sheet_deinit(struct sheet *sheet);
