@@ -38,7 +38,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)"' $(WARN
 ARCHIVED = $(wildcard $(shell $(CC) -print-file-name=libarchive.a))
 LIBS = $(if $(ARCHIVED),$(shell pkg-config --libs $(filter-out libarchive,$(MODULES))) $(ARCHIVED) -lzstd,\
        $(shell pkg-config --libs $(MODULES)))
-TEST_LIBS = $(shell pkg-config --libs check) $(LIBS)
+TEST_LIBS = $(shell pkg-config --libs check $(MODULES))
 
 SOURCES := $(sort $(wildcard probes/*.c reports/*.c tracer/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)

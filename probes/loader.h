@@ -1,5 +1,5 @@
-/* What the files of the shadow loader share (load.c, dirs.c, candidate.c, scope.c, ldcache.c, loaderfile.c, musl.c). Not
- * for others: load.h is the way in. */
+/* What the files of the shadow loader share (load.c, dirs.c, candidate.c, scope.c, ldcache.c, loaderfile.c, musl.c).
+ * Not for others: load.h is the way in. */
 #ifndef GLIBCTRACE_PROBES_LOADER_H
 #define GLIBCTRACE_PROBES_LOADER_H
 

@@ -61,8 +61,9 @@ struct session_result {
 int session_launch(const struct session_options *options, struct session_result *ret, struct err *err);
 int session_attach(const struct session_options *options, struct session_result *ret, struct err *err);
 
-/* Stays behind REST, making no more events, until its last process has ended; frees it. ENDED (or NULL) is called once,
- * with the wait status, when the command itself ends. Must run in the process that launched. */
-void session_stay(struct session *rest, void (*ended)(void *ctx, int status), void *ctx);
+/* Stays behind SESSION (session_result.rest), making no more events, until its last process has ended; frees it. ENDED
+ * (or NULL) is called once, with the wait status, when the command itself ends. Must run in the process that launched.
+ */
+void session_stay(struct session *session, void (*ended)(void *ctx, int status), void *ctx);
 
 #endif
