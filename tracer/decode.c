@@ -224,16 +224,17 @@ void decode_exit(struct session *session, struct task *task, int64_t ret, bool f
     pending_clear(pending);
 }
 
-void decode_leave(struct session *session, struct task *task, const struct arch_state *state)
+bool decode_leave(struct session *session, struct task *task, const struct arch_state *state)
 {
     const struct call *call = call_find(&session->index, state->abi, state->number, state->args);
     const struct syscall_desc *desc = call && call->kind == CALL_LEAVE ? session->descs[call - calls] : NULL;
 
     if (!desc)
-        return;
+        return false;
     begin(session, task, call, desc, state);
     emit(session, task, false, 0, false, NULL);
     if (decode_by(task, state->ip_addr) == BY_LOADER)
         task->group->exit_by_loader = true;
     pending_clear(&task->pending);
+    return !strcmp(call->row, "exit_group");
 }

@@ -216,7 +216,7 @@ struct task *follow_exec(struct session *session, pid_t tid)
         decode_exit(session, task, 0, false);
     pending_clear(&task->pending);
     task->in_call = false;
-    group->leader_left = false;
+    group->leader_left = group->told_exiting = false;
     space_put(group->space);
     group->space = space_create();
     if (group->pid == session->command)
@@ -246,15 +246,20 @@ void follow_exit_stop(struct session *session, struct task *task)
     struct group *group = task->group;
     unsigned long status = 0;
     struct arch_state state;
+    bool whole = false;
 
     if (task->leaving)
         return;
-    if (!ptrace_message(task->tid, &status))
+    if (!ptrace_message(task->tid, &status)) {
         group->exit_status = (int)status;
-    if (session->recording && WIFEXITED(group->exit_status) && !ptrace_state(task->tid, &state))
-        decode_leave(session, task, &state);
+        /* A fatal signal and exit_group(2) end all threads: their exit stops do not hold once the kernel kills them, so
+         * this one is the last that is sure to stand. */
+        whole = WIFSIGNALED(group->exit_status);
+        if (!whole && session->recording && !ptrace_state(task->tid, &state))
+            whole = decode_leave(session, task, &state);
+    }
     task->leaving = true;
-    if (!--group->running)
+    if (!--group->running || whole)
         tell_exiting(session, task, group->exit_status);
     if (task->tid == group->pid)
         group->leader_left = true;

@@ -104,8 +104,8 @@ void follow_orphans(struct session *session);
 /* At its entry: reads what is needed; true where its exit is wanted (else all has been told). */
 bool decode_entry(struct session *session, struct task *task, const struct call *call, const struct syscall_stop *stop);
 void decode_exit(struct session *session, struct task *task, int64_t ret, bool failed);
-/* exit, exit_group, from the registers at the exit stop. */
-void decode_leave(struct session *session, struct task *task, const struct arch_state *state);
+/* exit, exit_group, from the registers at the exit stop: whether it ends the whole process. */
+bool decode_leave(struct session *session, struct task *task, const struct arch_state *state);
 enum event_by decode_by(const struct task *task, uint64_t ip_addr);
 
 /* decode_args.c: the arguments that are more than a number. */
