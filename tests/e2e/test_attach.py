@@ -164,6 +164,8 @@ def test_a_stopped_process_stays_stopped(attached, started, kill):
         await_tracer(cat.pid, trace)
         trace.kill()
     trace.communicate(timeout=HANGS_AFTER)
+    while state(cat.pid) in ("R", "t"):  # on its way from the tracer's stop to its own
+        pass
     assert state(cat.pid) == "T"
     os.kill(cat.pid, signal.SIGCONT)
     cat.stdin.write(b"x\n")
