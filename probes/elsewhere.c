@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <string.h>
 
-enum { MAX_ENTRIES = 30000, MAX_DEPTH = 6, MAX_QUEUE = 8000 };
+enum { MAX_ENTRIES = 30000, MAX_DEPTH = 6, MAX_QUEUE = 8000, CROWD = 24 };
 
 struct place_to_go {
     char *path;      /* inside the root */
@@ -53,14 +53,54 @@ static struct place_to_go *go_to(struct hunt *h, const char *path, unsigned dept
     return p;
 }
 
+/* A file of NAME in DIRECTORY or up to DEPTH below it; *LEFT bounds the entries looked at. */
+static bool holds_file(const struct hunt *h, const char *directory, const char *name, unsigned depth, size_t *left)
+{
+    int fd = path_open(h->root, directory);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    bool found = false;
+
+    if (!dir && fd >= 0)
+        close(fd);
+    while (dir && !found && *left && (entry = readdir(dir))) {
+        --*left;
+        if (entry->d_type == DT_DIR && depth && entry->d_name[0] != '.') {
+            CLEANUP_FREE char *below = path_join(directory, entry->d_name);
+
+            found = holds_file(h, below, name, depth - 1, left);
+        } else if (entry->d_type != DT_DIR) {
+            found = !strcmp(entry->d_name, name);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
 /* Another installation of the same program has its own libraries; that they are there says nothing about this one's. */
 static bool another_installation(const struct hunt *h, const char *branch)
 {
-    CLEANUP_FREE char *beside = path_join(branch, path_base(h->program));
-    CLEANUP_FREE char *bin = xasprintf("%s/bin/%s", branch, path_base(h->program));
-    struct stat st;
+    size_t left = 2000;
 
-    return path_stat(h->root, beside, &st) == 0 || path_stat(h->root, bin, &st) == 0;
+    return holds_file(h, branch, path_base(h->program), 3, &left);
+}
+
+/* A directory with many others in it is no program's: each of them is somebody's own. */
+static bool crowded(const struct hunt *h, const char *path)
+{
+    int fd = path_open(h->root, path);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    size_t count = 0;
+
+    if (!dir && fd >= 0)
+        close(fd);
+    while (dir && count <= CROWD && (entry = readdir(dir)))
+        count += entry->d_type == DT_DIR && entry->d_name[0] != '.';
+    if (dir)
+        closedir(dir);
+    return count > CROWD;
 }
 
 static bool fits(const struct hunt *h, const char *path)
@@ -119,7 +159,7 @@ static void start_near(struct hunt *h, const char *near)
     if (near[0] != '/')
         return;
     go_to(h, directory, shared_by_all(directory) ? MAX_DEPTH : 0);
-    place = shared_by_all(above) ? NULL : go_to(h, above, 0);
+    place = shared_by_all(above) || crowded(h, above) ? NULL : go_to(h, above, 0);
     if (place)
         place->neighbours = true;
 }

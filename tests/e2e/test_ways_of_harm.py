@@ -19,6 +19,18 @@ def orphan(cc, tmp_path):
     return prog
 
 
+def test_library_of_another_installation_is_not_nearby(run, orphan, cc, tmp_path):
+    """The same program with its library, in a directory beside: its business. A library alone in one is nearby."""
+    (tmp_path / "mine").mkdir()
+    orphan = orphan.rename(tmp_path / "mine" / "prog")
+    beside = tmp_path / "beside" / "app"
+    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1", cwd=beside)
+    cc("int main(void) { return 0; }\n", cwd=beside)
+    assert _found(run("--", orphan)) == MISSING
+    (beside / "prog").unlink()
+    assert _found(run("--", orphan)) == [("library-off-path", "libdep.so.1", "fatal")]
+
+
 def _found(result):
     return [(c["kind"], c["missing"], c["impact"]) for c in result.causes]
 
