@@ -122,9 +122,13 @@ int session_attach(const struct session_options *options, struct session_result 
         session_tell(session, ret);
     }
     if (session->tasks.by_tid) {
+        session->recording = !error; /* that they are let go of is the last event of each */
         loop_detach(session);
-        if (!error)
+        session->recording = false;
+        if (!error) {
             ret->end = SESSION_DETACHED;
+            ret->events = session->events;
+        }
     }
     session_destroy(session);
     return error;

@@ -283,6 +283,12 @@ void follow_end(struct session *session, struct task *task, int status)
     follow_orphans(session);
 }
 
+void follow_detach(struct session *session, struct task *task)
+{
+    if (task->group->tasks == 1)
+        emit_process(session, task, (struct event_process){.what = PROCESS_DETACHED});
+}
+
 /* Signals whose default action is to do nothing, to stop or to go on (signal(7)). */
 static bool harmless(int signal)
 {

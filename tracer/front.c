@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,17 @@ static void silence(void)
         dup2(null, fd);
     if (null > 2)
         close(null);
+}
+
+/* What was inherited from the user's shell may be the end of a pipe whose other end waits for us. */
+static void close_others(void)
+{
+    enum { FEW = 1024 };
+
+    if (syscall(SYS_close_range, 3u, ~0u, 0u) == 0) /* Linux 5.9 */
+        return;
+    for (int fd = 3; fd < FEW; fd++)
+        close(fd);
 }
 
 static _Noreturn void lost(pid_t child)
@@ -142,6 +154,7 @@ void front_leave(struct front *front)
     silence();
     setsid();
     close(front->fd);
+    close_others();
     if (chdir("/") < 0)
         return; /* then it keeps a directory busy, no more */
 }

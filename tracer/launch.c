@@ -237,6 +237,15 @@ static int refuse(const struct plan *plan, const struct message *message, struct
     return err_set(err, "the new process for %s ended before it could be traced", plan->options->argv[0]);
 }
 
+static bool is_traced(pid_t pid)
+{
+    struct proc_status status;
+    bool traced = proc_status_read(pid, &status) == 0 && status.tracer;
+
+    proc_status_deinit(&status);
+    return traced;
+}
+
 /* Forks and seizes; the new process waits for a byte on the way. */
 static int start(struct session *session, struct plan *plan, struct err *err)
 {
@@ -257,6 +266,9 @@ static int start(struct session *session, struct plan *plan, struct err *err)
         return refuse(plan, &message, err);
     int error = ptrace_seize(plan->child, true);
 
+    if (error == -EPERM && is_traced(plan->child))
+        return err_set(err, "another tracer follows this process and so all that it starts (strace, gdb, another "
+                            "glibctrace): run glibctrace without it");
     if (error == -EPERM)
         return err_set(err,
                        "tracing is not permitted here (ptrace: %s); in a container, give it the capability: "

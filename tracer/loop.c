@@ -12,10 +12,9 @@
 static void restart(struct session *session, struct task *task, int signal)
 {
     if (session->detaching) {
-        pid_t tid = task->tid;
-
+        follow_detach(session, task);
         /* The kernel takes back a PTRACE_INTERRUPT that is still to be answered (ptrace_unlink(), kernel/ptrace.c). */
-        ptrace_detach(tid, signal);
+        ptrace_detach(task->tid, signal);
         task_destroy(&session->tasks, task);
         return;
     }

@@ -94,6 +94,8 @@ void follow_attached(struct session *session, struct task *task);
 void follow_clone(struct session *session, struct task *creator, pid_t child);
 /* The thread that goes on under TID, or NULL where nothing is known of it. */
 struct task *follow_exec(struct session *session, pid_t tid);
+/* TASK is about to be let go of. */
+void follow_detach(struct session *session, struct task *task);
 void follow_exit_stop(struct session *session, struct task *task);
 void follow_end(struct session *session, struct task *task, int status);
 void follow_signal(struct session *session, struct task *task, int signal);

@@ -100,7 +100,7 @@ def test_all_threads_are_seen_and_ctrl_c_lets_go(attached, server):
     line(trace.stderr, b"/nothere/asked")
     trace.send_signal(signal.SIGINT)
     out, err = trace.communicate(timeout=HANGS_AFTER)
-    assert trace.returncode == 0
+    assert trace.returncode == 0 and b"detached" in err
     assert server.tracers() == {"0"}
     assert server.answers() and server.process.poll() is None
 
