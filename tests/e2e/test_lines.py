@@ -148,6 +148,8 @@ def with_glibctrace(tool, tmp_path, command, env):
 
 
 def compare(tool, tmp_path, command, env):
+    for name in ("strace.out", "glibctrace.out"):  # a tmpfs counts a directory's entries in its size, which is shown
+        (tmp_path / name).touch()
     expected = by_process(with_strace(tmp_path, command, env))
     seen = by_process(with_glibctrace(tool, tmp_path, command, env))
     assert sum(map(len, expected)) > 5, "strace saw nothing: the comparison would mean nothing"
