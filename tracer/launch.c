@@ -322,8 +322,13 @@ static int record(struct session *session, struct plan *plan, struct session_res
             return refuse(plan, &message, err);
         ret->end = SESSION_EXEC_FAILED;
         ret->error = message.error;
-        if (ret->code == 127 && command_is_there(plan->options))
+        if (ret->code == 127 && command_is_there(plan->options)) {
             ret->code = 126;
+        } else if (ret->error == EACCES && !strchr(plan->options->argv[0], '/') && !command_is_there(plan->options)) {
+            /* A directory of PATH may not be searched, as execvp(3) reports it: to a shell the command is not there. */
+            ret->code = 127;
+            ret->error = ENOENT;
+        }
     }
     return 0;
 }
