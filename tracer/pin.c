@@ -3,23 +3,21 @@
 #include "state.h"
 
 enum {
-    STOPS_TO_JUDGE = 96, /* how many stops make a rate */
-    STOPS_TO_JUDGE_AGAIN = 1024,
-    HOT_NS = 100 * 1000,  /* mean time between stops below which the stops themselves are what it costs */
-    COLD_NS = 250 * 1000, /* and above which the program is let go */
-    CHANGES_SHARE = 6,    /* one stop in so many may come from another thread than the one before */
+    WINDOW = 128,            /* stops whose time is compared */
+    HOT_NS = 100 * 1000,     /* mean time between stops below which it is worth a try */
+    COLD_NS = 250 * 1000,    /* and above which the program is let go */
+    CHECK_NS = 20 * 1000000, /* the shortest time after which stops that do not come say anything */
+    GAIN = 20,               /* it must be faster by one part in so many */
+    CHANGES_SHARE = 6,       /* one stop in so many may come from another thread than the one before */
+    PATIENCE_MIN = 1,
+    PATIENCE_MAX = 64,
+    PATIENCE_ON = 256, /* windows before it is asked again whether it still pays */
 };
 
 void pin_init(struct pin *pin, bool allowed)
 {
-    *pin = (struct pin){.since_ns = clock_ns()};
+    *pin = (struct pin){.since_ns = clock_ns(), .patience = 1};
     pin->allowed = allowed && !sched_getaffinity(0, sizeof pin->ours, &pin->ours) && CPU_COUNT(&pin->ours) > 1;
-}
-
-static void begin_window(struct pin *pin)
-{
-    pin->stops = pin->changes = 0;
-    pin->since_ns = clock_ns();
 }
 
 static void unpin(const struct pin *pin, struct task *task)
@@ -56,6 +54,7 @@ void pin_off(struct pin *pin, struct tasks *tasks)
     if (!pin->on)
         return;
     pin->on = false;
+    pin->windows = 0;
     HASH_ITER(hh, tasks->by_tid, task, next)
     unpin(pin, task);
     sched_setaffinity(0, sizeof pin->ours, &pin->ours);
@@ -74,29 +73,47 @@ static void turn_on(struct pin *pin)
         return;
     pin->processor = processor;
     pin->on = pin->ever = true;
+    pin->windows = 0;
     signals_timer(1);
 }
 
-static bool by_one_thread(const struct pin *pin)
+/* A window is over, which took TOOK_NS: stay, or try the other way. */
+static void judge(struct pin *pin, struct tasks *tasks, uint64_t took_ns)
 {
-    return pin->changes * CHANGES_SHARE <= pin->stops;
+    bool alone = pin->changes * CHANGES_SHARE <= pin->stops, hot = took_ns < (uint64_t)WINDOW * HOT_NS;
+
+    if (pin->on && alone && hot)
+        return;
+    if (pin->on) {
+        bool pays = took_ns + took_ns / GAIN < pin->off_ns;
+
+        if (pays && pin->windows < PATIENCE_ON)
+            return;
+        if (pin->windows == 1) /* it did not pay at all */
+            pin->patience = pin->patience * 2 < PATIENCE_MAX ? pin->patience * 2 : PATIENCE_MAX;
+        else
+            pin->patience = PATIENCE_MIN;
+        pin_off(pin, tasks);
+    } else {
+        pin->off_ns = took_ns;
+        if (hot && (alone || pin->windows >= pin->patience))
+            turn_on(pin);
+    }
 }
 
 void pin_stop(struct pin *pin, struct tasks *tasks, struct task *task)
 {
     if (!pin->allowed)
         return;
-    pin->stops++;
     pin->changes += pin->last != task->tid;
     pin->last = task->tid;
-    if (!pin->on && pin->stops >= STOPS_TO_JUDGE) {
-        if (by_one_thread(pin) && clock_ns() - pin->since_ns < (uint64_t)pin->stops * HOT_NS)
-            turn_on(pin);
-        begin_window(pin);
-    } else if (pin->on && pin->stops >= STOPS_TO_JUDGE_AGAIN) {
-        if (!by_one_thread(pin))
-            pin_off(pin, tasks);
-        begin_window(pin);
+    if (++pin->stops >= WINDOW) {
+        uint64_t now = clock_ns();
+
+        pin->windows++;
+        judge(pin, tasks, now - pin->since_ns);
+        pin->stops = pin->changes = 0;
+        pin->since_ns = now;
     }
     if (pin->on)
         pin_task(pin, task);
@@ -120,13 +137,13 @@ void pin_inherit(const struct pin *pin, const struct task *creator, struct task 
 
 void pin_check(struct pin *pin, struct tasks *tasks)
 {
-    uint64_t passed = clock_ns() - pin->since_ns;
+    uint64_t now = clock_ns(), passed = now - pin->since_ns;
 
-    if (!pin->on || passed < 20 * 1000000)
+    if (!pin->on || passed < CHECK_NS || (uint64_t)pin->stops * COLD_NS >= passed)
         return;
-    if ((uint64_t)pin->stops * COLD_NS < passed || !by_one_thread(pin))
-        pin_off(pin, tasks);
-    begin_window(pin);
+    pin_off(pin, tasks);
+    pin->stops = pin->changes = 0;
+    pin->since_ns = now;
 }
 
 void pin_release(struct pin *pin, struct tasks *tasks, struct task *task, pid_t tid)
