@@ -3,8 +3,10 @@
 #include "alloc.h"
 #include "path.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LINES_READ = 200000 };
 
@@ -36,6 +38,26 @@ void maps_read(pid_t pid, struct maps *ret)
     if (ret->count)
         qsort(ret->inodes, ret->count, sizeof *ret->inodes, compare);
     ret->known = ret->count > 0; /* a process without an address space has an empty file */
+}
+
+int maps_find(pid_t pid, uint64_t addr, struct mapping *ret)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/maps", (int)pid);
+    CLEANUP_FCLOSE FILE *file = fopen(path, "re");
+    CLEANUP_FREE char *line = NULL;
+    size_t size = 0;
+    int at = 0;
+
+    for (int i = 0; file && i < LINES_READ && getline(&line, &size, file) > 0; i++) {
+        *ret = (struct mapping){0};
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &ret->start, &ret->end, ret->permissions,
+                   &ret->offset, &at) < 4 ||
+            addr < ret->start || addr >= ret->end)
+            continue;
+        ret->name = xstrndup(line + at, strcspn(line + at, "\n"));
+        return 0;
+    }
+    return -1;
 }
 
 void maps_deinit(struct maps *maps)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct maps {
@@ -14,6 +15,15 @@ struct maps {
     size_t count;
     bool known; /* false: it could not be read (gone, not ours, or its memory is given back already) */
 };
+
+/* One mapping: what lies at an address. */
+struct mapping {
+    uint64_t start, end, offset; /* offset in the file */
+    char permissions[5];         /* "r-xp" */
+    char *name;                  /* path as the kernel shows it, "[stack]", or "" */
+};
+/* The mapping of PID that holds ADDR: 0 with RET filled in (free(ret->name)), or -1. */
+int maps_find(pid_t pid, uint64_t addr, struct mapping *ret);
 
 void maps_read(pid_t pid, struct maps *ret);
 void maps_deinit(struct maps *maps);

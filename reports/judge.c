@@ -37,6 +37,7 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_PERMISSION_DENIED, cause_permission_tell},
     {CAUSE_NOEXEC_MOUNT, cause_permission_tell},
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
+    {CAUSE_CRASH, cause_crash_tell},
 };
 
 const struct cause_desc *cause_desc_of(enum cause_kind kind)
@@ -156,6 +157,8 @@ static double confidence_of(const struct process *process, const struct suspect 
         if (!failed)
             return 0;
         return said ? 0.93 : suspect->last_act ? 0.7 : 0;
+    case AT_CRASH:
+        return 0.9;
     }
     return 0;
 }
@@ -200,6 +203,16 @@ void judge_exec_over(struct model *model, struct process *process)
     judge_exec(process, true);
 }
 
+/* A crash that follows from an earlier failure (a library that did not load, then a null pointer) is that failure's
+ * harm. */
+static bool explained(const struct process *process)
+{
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (process->suspects[i].cause->impact == IMPACT_FATAL && process->suspects[i].cause->confidence > 0)
+            return true;
+    return false;
+}
+
 void judge_process(struct model *model, struct process *process)
 {
     look_at_stderr(model, process);
@@ -213,4 +226,6 @@ void judge_process(struct model *model, struct process *process)
     if (process_owner(process) == process)
         for (size_t i = 0; i < process->suspect_count; i++)
             settle(process, &process->suspects[i]);
+    if (process->signal && !explained(process))
+        judge_crash(process, model->live);
 }

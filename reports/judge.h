@@ -70,6 +70,8 @@ void judge_open(struct process *process);
 void judge_system(struct process *process);
 /* The report's "system": of the process that failed first, else of the first one. */
 void report_fill_system(const struct model *model, struct report *report);
+/* A fatal signal of the program's own making, where nothing else explains the end. To be asked last. */
+void judge_crash(struct process *process, bool live);
 /* Makes a suspect of FINDING on the process whose image ACTOR runs; NULL where the same one is there already. */
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
                             uint64_t t_ns);
@@ -95,6 +97,7 @@ void cause_corrupt_tell(const struct finding *finding, struct cause *cause);
 void cause_link_tell(const struct finding *finding, struct cause *cause);
 void cause_file_tell(const struct finding *finding, struct cause *cause);
 void cause_permission_tell(const struct finding *finding, struct cause *cause);
+void cause_crash_tell(const struct finding *finding, struct cause *cause);
 void cause_command_tell(const struct finding *finding, struct cause *cause);
 
 #endif

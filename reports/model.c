@@ -160,6 +160,7 @@ static void on_signal(struct process *process, const struct event *event)
         return;
     process->signal = signal->signal;
     process->signal_code = signal->code;
+    process->signal_sender = signal->sender;
     process->signal_n = event->n;
     process->signal_addr = signal->fault_addr;
     process->signal_ip = signal->ip_addr;

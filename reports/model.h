@@ -66,6 +66,7 @@ enum suspicion {
     AT_EXECUTION, /* a file that exists could not be executed */
     AT_COMMAND,   /* a program was looked for on PATH and is not there */
     AT_OPEN,      /* the program's own call on a file failed */
+    AT_CRASH,     /* a signal that the program brought upon itself ended it */
 };
 
 /* A cause in the making: what failed is known when it fails, whether it did harm only when the process whose image it
@@ -122,6 +123,7 @@ struct process {
     bool by_loader;               /* the end came from ld.so's code */
     bool ended;
     int status;
+    int signal_sender;       /* pid that sent it, 0 for the kernel */
     int signal, signal_code; /* the fatal one, 0 for none */
     uint64_t signal_n, signal_addr, signal_ip;
     bool signal_by_loader;
