@@ -224,6 +224,15 @@ void decode_exit(struct session *session, struct task *task, int64_t ret, bool f
     pending_clear(pending);
 }
 
+bool decode_cloned(struct session *session, struct task *task, pid_t child)
+{
+    /* The live view prints what the kernel fills in, in the order in which calls return, as strace does. */
+    if (!task->pending.call || session->options->texts || task->pending.changed_addr)
+        return true;
+    decode_exit(session, task, child, false);
+    return false;
+}
+
 bool decode_leave(struct session *session, struct task *task, const struct arch_state *state)
 {
     const struct call *call = call_find(&session->index, state->abi, state->number, state->args);

@@ -91,6 +91,8 @@ static void on_event(struct session *session, struct task *task, const struct st
             expect_child(session, (pid_t)message);
         else if (message)
             follow_clone(session, task, (pid_t)message);
+        if (task->in_call && session->recording && message)
+            task->in_call = decode_cloned(session, task, (pid_t)message);
         break;
     case STOP_EXIT:
         follow_exit_stop(session, task);

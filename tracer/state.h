@@ -106,6 +106,8 @@ void follow_orphans(struct session *session);
 /* At its entry: reads what is needed; true where its exit is wanted (else all has been told). */
 bool decode_entry(struct session *session, struct task *task, const struct call *call, const struct syscall_stop *stop);
 void decode_exit(struct session *session, struct task *task, int64_t ret, bool failed);
+/* Its clone has made CHILD, so the result is known before its exit: true where that is wanted all the same. */
+bool decode_cloned(struct session *session, struct task *task, pid_t child);
 /* exit, exit_group, from the registers at the exit stop: whether it ends the whole process. */
 bool decode_leave(struct session *session, struct task *task, const struct arch_state *state);
 enum event_by decode_by(const struct task *task, uint64_t ip_addr);
