@@ -1,6 +1,7 @@
 """The house itself: the layering check finds what it is for, the set-up says what it does, an installation is whole."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -102,6 +103,18 @@ def test_setup_says_what_it_installs_before_it_does(tmp_path, manager, words):
 def test_setup_is_silent_where_nothing_is_missing():
     done = setup(os.environ["PATH"])
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_option_is_told_everywhere(tool):
+    """What --help lists stands in the man page and in each shell's completions, and nothing else does."""
+    told = subprocess.run([tool, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    options = set(re.findall(r"^ .{0,5} --([a-z-]+)", told, re.MULTILINE)) | {"usage"}
+    assert {"output", "trace", "no-repro", "help", "version"} <= options
+    folder = TOP / "tracer" / "doc"
+    for name, pattern in (("glibctrace.1", r"(?<![a-z-])--([a-z][a-z-]*)"), ("glibctrace.bash", r"(?<=[\s'])--([a-z-]+)"),
+                          ("glibctrace.zsh", r"(?<=[',{])--([a-z-]+)"), ("glibctrace.fish", r"-l ([a-z-]+)")):
+        text = (folder / name).read_text().replace("\\-", "-")
+        assert set(re.findall(pattern, text)) == options, name
 
 
 def test_install_and_uninstall(tmp_path):

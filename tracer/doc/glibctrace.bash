@@ -21,7 +21,7 @@ _glibctrace() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
-    -p)
+    -p | --attach)
         mapfile -t COMPREPLY < <(cd /proc && compgen -W "$(echo [0-9]*)" -- "$cur")
         return
         ;;
@@ -33,9 +33,8 @@ _glibctrace() {
         mapfile -t COMPREPLY < <(compgen -e -- "$cur")
         return
         ;;
-    --root)
-        compopt -o filenames
-        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+    --seccomp)
+        mapfile -t COMPREPLY < <(compgen -W 'auto no' -- "$cur")
         return
         ;;
     --color)
@@ -45,7 +44,7 @@ _glibctrace() {
     --for) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader
-        --trace=lookups --trace=process --trace=all -k --stack-trace --for -p -u --user -E --env --root --minimize
-        --no-repro --no-redact -q --quiet --color --help --version --' -- "$cur")
+        --trace=lookups --trace=process --trace=all --for -p --attach -u --user -E --env --seccomp --no-repro --no-redact
+        -q --quiet --color --help --usage --version --' -- "$cur")
 }
 complete -F _glibctrace glibctrace
