@@ -112,7 +112,7 @@ def test_every_option_is_told_everywhere(tool):
     assert {"output", "trace", "no-repro", "help", "version"} <= options
     folder = TOP / "tracer" / "doc"
     for name, pattern in (("glibctrace.1", r"(?<![a-z-])--([a-z][a-z-]*)"), ("glibctrace.bash", r"(?<=[\s'])--([a-z-]+)"),
-                          ("glibctrace.zsh", r"(?<=[',{])--([a-z-]+)"), ("glibctrace.fish", r"-l ([a-z-]+)")):
+                          ("glibctrace.zsh", r"(?<=[',{)])--([a-z-]+)"), ("glibctrace.fish", r"-l ([a-z-]+)")):
         text = (folder / name).read_text().replace("\\-", "-")
         assert set(re.findall(pattern, text)) == options, name
 
