@@ -142,8 +142,11 @@ void loop_dispatch(struct session *session, pid_t tid, int status)
     restart(session, task, stop.kind == STOP_SIGNAL ? stop.signal : 0);
 }
 
-/* Puts everything that can be waited for into the queue: at least one, unless a signal came or nothing is left. So no
- * thread is starved by others that stop more often. */
+enum { DRAIN_EVERY = 8 };
+
+/* Puts what can be waited for into the queue: at least one, unless a signal came or nothing is left. The kernel looks
+ * at them in an order of its own, so every now and then all that stand are taken, and none is starved by others that
+ * stop more often; each time would be one system call more for every stop. */
 static bool gather(struct session *session)
 {
     int flags = __WALL, status;
@@ -154,8 +157,8 @@ static bool gather(struct session *session)
         struct wait *wait = array_add(&session->waits, &session->wait_count, &session->wait_cap, sizeof *wait);
 
         *wait = (struct wait){tid, status};
-        if (HASH_COUNT(session->tasks.by_tid) == 1)
-            break; /* there is nobody else */
+        if (session->rounds++ % DRAIN_EVERY && session->wait_count == 1)
+            break;
         flags |= WNOHANG;
     }
     return tid >= 0 || errno != ECHILD || session->wait_count;

@@ -31,6 +31,7 @@ struct session {
     struct pin pin;
     struct wait *waits; /* drained, not yet dispatched */
     size_t wait_count, wait_cap;
+    unsigned rounds; /* of waiting */
 
     bool attach; /* leave them as they were when we go */
     bool plain;  /* no filter: every call stops, and the interesting ones are picked here */
