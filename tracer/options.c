@@ -173,14 +173,24 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const char doc[] = "Says why a program on GNU/Linux does not start or does not find its files, and proves it."
-                          "\vWithout -- the first word is a subcommand: explain, repro, diff, check, libc, matrix, "
-                          "sandbox, rollback, verify, "
-                          "doctor, bundle, help.";
+static const char doc[] =
+    "Runs COMMAND (or attaches to PID), follows everything that it starts, and says in one sentence why it failed: who "
+    "asked for what, where it was looked for and why each place was passed over. What it says is proved by a "
+    "reproduction that was run."
+    "\vExamples:\n"
+    "  glibctrace -- code                       why does it not start?\n"
+    "  glibctrace -o case.tar.zst -- code       a bundle to attach to an issue\n"
+    "  glibctrace -t -- ./prog                  failing calls live, as strace prints them\n"
+    "  glibctrace -p $(pidof gopls)             attach; Ctrl-C lets go and reports\n"
+    "\n"
+    "SET is failed (the default), files, loader, lookups, process or all, joined by commas.\n"
+    "The exit status is COMMAND's own (128+N where signal N ended it); 125: glibctrace itself failed, 126: COMMAND "
+    "could "
+    "not be executed, 127: COMMAND was not found.";
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *err)
 {
-    static const char usage[] = "-- COMMAND [ARG]...\n-p PID [-p PID]...\nSUBCOMMAND [ARG]...";
+    static const char usage[] = "-- COMMAND [ARG]...\n-p PID [-p PID]...";
     const struct argp argp = {rows, parse_option, usage, doc, NULL, NULL, NULL};
     struct parse parse = {.options = ret, .err = err};
 
