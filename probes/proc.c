@@ -16,7 +16,9 @@ enum {
     MAPS_LIMIT = 16 * 1024 * 1024,
 };
 
-char *proc_read(const char *path, size_t limit, size_t *size)
+/* WHOLE: the file gives all that is asked for in one read (status, cmdline, environ and auxv of a process do:
+ * single_open(), get_mm_cmdline(), environ_read() in fs/proc of the kernel), so that a short read is the end. */
+static char *read_file(const char *path, size_t limit, bool whole, size_t *size)
 {
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t have = 0, room = 4096;
@@ -32,7 +34,7 @@ char *proc_read(const char *path, size_t limit, size_t *size)
         if (got < 0)
             return NULL;
         have += (size_t)got;
-        if (!got || have >= limit)
+        if (!got || have >= limit || (whole && have < room))
             break;
         if (have == room) {
             room = room * 2 < limit ? room * 2 : limit;
@@ -45,12 +47,17 @@ char *proc_read(const char *path, size_t limit, size_t *size)
     return steal_pointer(&data);
 }
 
+char *proc_read(const char *path, size_t limit, size_t *size)
+{
+    return read_file(path, limit, false, size);
+}
+
 static char *read_of(pid_t pid, const char *what, size_t limit, size_t *size)
 {
     char path[64];
 
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
-    return proc_read(path, limit, size);
+    return read_file(path, limit, strcmp(what, "maps") != 0, size);
 }
 
 static char *link_of(pid_t pid, const char *what)
@@ -343,7 +350,7 @@ static void identify(struct proc_image *image, pid_t pid)
         ident[EI_DATA] == ELFDATA2MSB ? (unsigned)(ident[18] << 8 | ident[19]) : (unsigned)(ident[19] << 8 | ident[18]);
 }
 
-int proc_image_read(pid_t pid, struct proc_image *ret)
+int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_image *ret)
 {
     struct proc_status status;
 
@@ -354,10 +361,12 @@ int proc_image_read(pid_t pid, struct proc_image *ret)
         return -1;
     }
     ret->cred = status.cred;
-    ret->exe = inside_root(pid, link_of(pid, "exe"));
+    ret->exe = link_of(pid, "exe");
+    if (!root || root[0]) /* with our own root it is spelled as the process would */
+        ret->exe = inside_root(pid, ret->exe);
     ret->argv = split_strings(pid, "cmdline");
     ret->env = split_strings(pid, "environ");
-    ret->cwd = proc_cwd(pid);
+    ret->cwd = cwd ? xstrdup(cwd) : proc_cwd(pid);
     identify(ret, pid);
     struct auxv auxv = auxv_read(pid, ret->class == ELFCLASS32 ? 4 : 8);
 

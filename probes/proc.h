@@ -23,8 +23,9 @@ struct proc_image {
     uint64_t loader_base, loader_end;
     bool musl; /* the loader is musl's, which is its libc as well */
 };
-/* 0, or -1 where the process is not there any more. */
-int proc_image_read(pid_t pid, struct proc_image *ret);
+/* ROOT (as proc_root() gives it) and CWD are what the caller knows already, NULL where it does not. 0, or -1 where the
+ * process is not there any more. */
+int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_image *ret);
 void proc_image_deinit(struct proc_image *image);
 
 /* The root of a process as a prefix to open its files with: "" where root and mount namespace are those of this

@@ -22,7 +22,9 @@ static void image_event(struct session *session, struct task *task, enum process
     struct group *group = task->group;
     struct proc_image read;
 
-    if (proc_image_read(group->leader_left ? task->tid : group->pid, &read) < 0)
+    const char *cwd = place_cwd(task); /* reads the root again, too, where it may have changed */
+
+    if (proc_image_read(group->leader_left ? task->tid : group->pid, task->place->root, cwd, &read) < 0)
         session->lost++;
     group->abi = ABI_NATIVE;
     while (group->abi < ABI_COMPAT && read.machine && read.machine != arch_native.abis[group->abi].machine)
