@@ -34,7 +34,7 @@ static void tell_remedies(const struct finding *finding, struct cause *cause, co
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     const struct fault *fault = finding->fault;
-    const struct elffile *elf = fault->provider->elf;
+    const struct elffile *elf = finding->shadow->elf;
     const char *name = elf->soname ? elf->soname : path_base(finding->provider);
     const char *version = fault->kind == FAULT_VERSION ? fault->name : fault->version;
     const char *symbol = fault->kind == FAULT_SYMBOL ? fault->name : fault->symbol_count ? fault->symbols[0] : NULL;
@@ -64,7 +64,7 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
         mini_object_define(good, symbol, version);
     scenario_take(cause->scenario, good);
     cause->scenario->by_library_path =
-        fault->provider->origin == ORIGIN_LIBRARY_PATH || fault->provider->why == OBJECT_PRELOAD;
+        finding->shadow->origin == ORIGIN_LIBRARY_PATH || finding->shadow->why == OBJECT_PRELOAD;
     cause->scenario->mend_object = cause->scenario->object_count - 2;
     cause->scenario->mended = mini_object_copy(good);
     cause->scenario->mended->directory = 1;
@@ -72,7 +72,7 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 
 void cause_shadowed_tell(const struct finding *finding, struct cause *cause)
 {
-    const char *by = put_first_by(finding->fault->provider);
+    const char *by = put_first_by(finding->shadow);
     const char *name = path_base(finding->provider);
 
     cause->summary = xasprintf("%s put %s before %s: the first lacks %s, which %s needs; the second has it.", by,
@@ -84,7 +84,7 @@ void cause_shadowed_tell(const struct finding *finding, struct cause *cause)
         strings_add(&cause->symbols, xstrdup(finding->fault->symbols[i]));
     if (finding->fault->kind == FAULT_SYMBOL)
         strings_add(&cause->symbols, xstrdup(finding->fault->name));
-    tell_search(cause, finding->load, &finding->fault->provider->search);
+    tell_search(cause, finding->load, &finding->shadow->search);
     cause->detail =
         xasprintf("%s was taken for %s because of %s. Without that the loader would have taken %s, which defines %s.",
                   finding->provider, name, by, finding->elsewhere, finding->missing);

@@ -22,6 +22,7 @@ struct finding {
     const struct load *load;
     const struct fault *fault;
     const struct candidate *place; /* the file that is wrong, or NULL */
+    const struct object *shadow;   /* shadowed: the wrong copy */
     const char *elsewhere;         /* off-path: where it is; shadowed: the good copy */
     /* failures to execute or open: */
     const char *path; /* absolute, as asked for */

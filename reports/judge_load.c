@@ -100,31 +100,89 @@ static bool offers(const struct elffile *elf, const struct fault *fault)
     return elffile_lookup(elf, fault->name, fault->version) != NULL;
 }
 
-/* A copy further down the search that would have done: then the place that put the wrong one first is at fault. */
-static char *good_copy(const struct load *load, const struct fault *fault)
+enum { OWN_ORIGINS = 1u << ORIGIN_LIBRARY_PATH | 1u << ORIGIN_RPATH | 1u << ORIGIN_RUNPATH };
+
+/* Whether somebody put OBJECT where it is found: a variable or a run path, not the system. */
+static bool put_there(const struct object *object)
 {
-    const struct object *provider = fault->provider;
-    const unsigned own = 1u << ORIGIN_LIBRARY_PATH | 1u << ORIGIN_RPATH | 1u << ORIGIN_RUNPATH;
-    unsigned tries[2] = {0, own};
-    const char *name;
+    return object->why == OBJECT_PRELOAD || (object->why == OBJECT_NEEDED && 1u << object->origin & OWN_ORIGINS);
+}
 
-    if (!provider || !(provider->why == OBJECT_PRELOAD || (1u << provider->origin & own)))
-        return NULL;
-    if (provider->why != OBJECT_PRELOAD)
-        tries[0] = 1u << provider->origin;
-    name = provider->elf->soname ? provider->elf->soname : path_base(provider->path);
-    for (size_t i = 0; i < 2; i++) {
-        struct search search;
-        char *path = NULL;
+static bool good(const struct process *process, const struct fault *fault, const struct object *bad, const char *path)
+{
+    const struct elffile *elf = elffile_get(process->root, path);
+    bool fits = elf->state == ELFFILE_OK && elf->class == bad->elf->class && elf->machine == bad->elf->machine &&
+                strcmp(path, bad->path) != 0 && elf->st.st_ino != bad->elf->st.st_ino && offers(elf, fault);
 
-        load_search(load, name, fault->subject, tries[i], &search);
-        if (search.found >= 0 && search.places[search.found].elf &&
-            strcmp(search.places[search.found].path, provider->path) != 0 &&
-            offers(search.places[search.found].elf, fault))
-            path = xstrdup(search.places[search.found].path);
-        search_deinit(&search);
-        if (path)
+    elffile_put(elf);
+    return fits;
+}
+
+/* The search without the origins in IGNORE: what would have been taken, if it is good. */
+static char *good_elsewhere(const struct finding *finding, const struct object *bad, const char *name, unsigned ignore)
+{
+    struct search search;
+    char *path = NULL;
+
+    load_search(finding->load, name, finding->fault->subject, ignore, &search);
+    if (search.found >= 0 && good(finding->process, finding->fault, bad, search.places[search.found].path))
+        path = xstrdup(search.places[search.found].path);
+    search_deinit(&search);
+    return path;
+}
+
+/* A later directory of the list that the bad copy was found by; $ORIGIN is the directory of OF. */
+static char *good_in_list(const struct finding *finding, const struct object *bad, const char *name, const char *list,
+                          const struct object *of)
+{
+    CLEANUP_FREE char *origin = path_dir(of->path);
+
+    for (const char *p = list; p; p = *p ? p + 1 : NULL) {
+        size_t n = strcspn(p, ":;");
+        size_t token = strncmp(p, "$ORIGIN", 7) == 0 ? 7 : strncmp(p, "${ORIGIN}", 9) == 0 ? 9 : 0;
+        CLEANUP_FREE char *path = token ? xasprintf("%s%.*s/%s", origin, (int)(n - token), p + token, name)
+                                        : xasprintf("%.*s/%s", (int)n, p, name);
+
+        if (path[0] == '/' && good(finding->process, finding->fault, bad, path))
+            return steal_pointer(&path);
+        p += n;
+    }
+    return NULL;
+}
+
+/* A copy further down the search than BAD that would have done: then the place that put the wrong one first is at
+ * fault. */
+static char *good_copy(const struct finding *finding, const struct object *bad)
+{
+    const struct object *asker = bad->loader ? bad->loader : finding->load->objects[0];
+    const char *name = bad->elf->soname ? bad->elf->soname : path_base(bad->path);
+    const char *list = bad->origin == ORIGIN_LIBRARY_PATH ? process_env(finding->process, "LD_LIBRARY_PATH")
+                       : bad->origin == ORIGIN_RUNPATH    ? asker->elf->runpath
+                       : bad->origin == ORIGIN_RPATH      ? asker->elf->rpath
+                                                          : NULL;
+    char *path = good_elsewhere(finding, bad, name, bad->why == OBJECT_PRELOAD ? 0 : 1u << bad->origin);
+
+    if (!path && bad->why != OBJECT_PRELOAD)
+        path = good_in_list(finding, bad, name, list, asker);
+    return path ? path : good_elsewhere(finding, bad, name, OWN_ORIGINS);
+}
+
+/* The object that hides a good copy: the one that was asked, or, for a symbol without a version, any that was put
+ * there. */
+static char *shadowing(struct finding *finding)
+{
+    const struct fault *fault = finding->fault;
+
+    if (fault->provider)
+        return put_there(fault->provider) ? good_copy(finding, fault->provider) : NULL;
+    for (size_t i = 0; fault->kind == FAULT_SYMBOL && i < finding->load->object_count; i++) {
+        const struct object *object = finding->load->objects[i];
+        char *path = put_there(object) ? good_copy(finding, object) : NULL;
+
+        if (path) {
+            finding->shadow = object;
             return path;
+        }
     }
     return NULL;
 }
@@ -153,9 +211,11 @@ static struct suspect *suspect_fault(struct process *process, enum suspicion at,
         finding.kind = fault->kind == FAULT_VERSION ? CAUSE_SYMBOL_VERSION_MISSING : CAUSE_SYMBOL_MISSING;
         if (fault->kind == FAULT_SYMBOL && fault->version)
             finding.missing = versioned = xasprintf("%s@%s", fault->name, fault->version);
-        if ((finding.elsewhere = elsewhere = good_copy(load, fault)))
+        finding.shadow = fault->provider;
+        if ((finding.elsewhere = elsewhere = shadowing(&finding))) {
             finding.kind = CAUSE_LIBRARY_SHADOWED;
-        else if (private_version(fault->kind == FAULT_VERSION ? fault->name : fault->version))
+            finding.provider = finding.shadow->path;
+        } else if (private_version(fault->kind == FAULT_VERSION ? fault->name : fault->version))
             finding.kind = CAUSE_LOADER_LIBC_SKEW;
     } else if (fault->kind == FAULT_PROGRAM) {
         finding.kind = CAUSE_OBJECT_CORRUPT;
@@ -170,8 +230,11 @@ static struct suspect *suspect_fault(struct process *process, enum suspicion at,
     if (other_family(load, fault))
         finding.kind = CAUSE_LIBC_FAMILY_MISMATCH;
     suspect = suspect_add(process, at, &finding, n, t_ns);
-    if (suspect)
-        strings_add(&suspect->needles, xstrdup(fault->name));
+    if (!suspect)
+        return NULL;
+    strings_add(&suspect->needles, xstrdup(fault->name));
+    if (strchr(fault->name, '/')) /* the program may have named it by another path: "./x.so" */
+        strings_add(&suspect->needles, xstrdup(path_base(fault->name)));
     return suspect;
 }
 
