@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum what { ENDED, REPORTED };
+enum what { ENDED, REPORTED, STAYS };
 
 struct message {
     enum what what;
@@ -78,29 +78,37 @@ static _Noreturn void lost(pid_t child)
     exit(125);
 }
 
+/* The next message, or 0 when nobody is left who could send one. */
+static int next_message(int fd, struct message *ret)
+{
+    ssize_t n;
+
+    do
+        n = read(fd, ret, sizeof *ret);
+    while (n < 0 && errno == EINTR);
+    return n == sizeof *ret;
+}
+
 static _Noreturn void wait_front(pid_t child, int fd)
 {
-    bool ended = false, reported = false;
+    bool ended = false, reported = false, stays = false;
     struct message message;
     int status = 125;
 
-    while (!ended || !reported) {
-        ssize_t n = read(fd, &message, sizeof message);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != sizeof message)
-            lost(child);
-        if (message.what == ENDED) {
-            ended = true;
+    /* To the end of all messages: those who send them have exited by then, or stay behind by design. */
+    while (next_message(fd, &message)) {
+        ended |= message.what == ENDED;
+        reported |= message.what == REPORTED;
+        stays |= message.what == STAYS;
+        if (message.what == ENDED)
             status = message.status;
-        } else {
-            reported = true;
-        }
     }
-    /* Until the last of them has closed its end: it has exited, or stays behind by design. */
-    while (read(fd, &message, sizeof message) > 0)
-        continue;
+    if ((!ended || !reported) && !stays)
+        lost(child);
+    if (!ended || !reported)
+        exit(125); /* the process that was to write the report is lost; the one that stays is not to be waited for */
+    if (!stays) /* no zombie is left to an init that reaps none, as in many containers */
+        waitpid(child, NULL, 0);
     exit(status);
 }
 
@@ -151,6 +159,7 @@ void front_reported(const struct front *front)
 void front_leave(struct front *front)
 {
     prctl(PR_SET_PDEATHSIG, 0);
+    tell(front, (struct message){STAYS, 0});
     silence();
     setsid();
     close(front->fd);
