@@ -30,7 +30,7 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
         library->link_text = xstrdup(name);
     } else {
         library->defect = MINI_DANGLING;
-        library->link_text = xasprintf("gone/%s", path_base(finding->missing)); /* a bare name may be the link's own */
+        library->link_text = xstrdup(path_base(finding->missing));
     }
 }
 

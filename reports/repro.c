@@ -61,12 +61,15 @@ static int write_link(struct writer *writer, const char *path, const char *text)
     return 0;
 }
 
-/* The target of a dangling link: a plain name next to it, so that nothing that some machine has can be behind it. */
-static const char *dangling_text(const struct mini_object *object)
+/* The target of a dangling link, malloced: a plain name next to it, so that nothing that some machine has can be behind
+ * it; or, where that is the link's own name, one in a directory that is not there either. */
+static char *dangling_text(const struct mini_object *object)
 {
     const char *base = object->link_text ? path_base(object->link_text) : "";
 
-    return repro_name_fits(base) && strcmp(base, object->name) != 0 ? base : "not-there";
+    if (!repro_name_fits(base))
+        return xstrdup("not-there");
+    return strcmp(base, object->name) == 0 ? xasprintf("not-there/%s", base) : xstrdup(base);
 }
 
 /* Writes FILE's stub to PATH, with its defect where DEFECTIVE. */
@@ -87,8 +90,11 @@ static int write_object(struct writer *writer, const struct plan_file *file, con
         return write_counted(writer, path, text, sizeof text - 1, mode);
     if (defective && object->defect == MINI_LOOP)
         return write_link(writer, path, path_base(path));
-    if (defective && object->defect == MINI_DANGLING)
-        return write_link(writer, path, dangling_text(object));
+    if (defective && object->defect == MINI_DANGLING) {
+        CLEANUP_FREE char *target = dangling_text(object);
+
+        return write_link(writer, path, target);
+    }
     if (file->plain)
         return write_counted(writer, path, "", 0, 0644);
     if (stub_build(object, NULL, file->runpath, &stub, writer->err) < 0)
