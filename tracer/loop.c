@@ -49,14 +49,15 @@ static void on_syscall(struct session *session, struct task *task, bool seccomp)
     }
 }
 
-/* A thread that nobody has told us of: it waits at its first stop (or end) for its creator's event. */
+/* A thread that nobody has told us of: its first stop, or its end if it was killed before that, is kept for its
+ * creator's event. */
 static void on_unknown(struct session *session, pid_t tid, int status)
 {
     struct task *task = task_find(&session->tasks, tid);
 
     if (!task) {
-        if (!WIFSTOPPED(status))
-            return; /* the end of a thread whose group is gone already */
+        if (!WIFSTOPPED(status) && session->detaching)
+            return;
         task = task_create(&session->tasks, tid);
     } else if (session->detaching) {
         ptrace_detach(tid, 0);
@@ -164,9 +165,19 @@ static bool gather(struct session *session)
     return tid >= 0 || errno != ECHILD || session->wait_count;
 }
 
+/* The kernel knows of no thread of ours any more: those that we still know of were lost on the way. */
+static void give_up(struct session *session)
+{
+    session->lost += HASH_CNT(hh, session->tasks.by_pid);
+    tasks_deinit(&session->tasks);
+}
+
 bool loop_step(struct session *session)
 {
     bool more = gather(session);
+
+    if (!more)
+        give_up(session);
 
     for (size_t i = 0; i < session->wait_count; i++)
         loop_dispatch(session, session->waits[i].tid, session->waits[i].status);

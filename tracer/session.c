@@ -4,6 +4,7 @@
 
 #include <probes/alloc.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -238,8 +239,8 @@ void session_stay(struct session *session, void (*ended)(void *ctx, int status),
     do {
         if (session->tasks.by_tid)
             loop_step(session);
-        else if (!session->ended && waitpid(session->command, &session->status, 0) == session->command)
-            session->ended = true;
+        else if (!session->ended)
+            session->ended = waitpid(session->command, &session->status, 0) == session->command || errno == ECHILD;
         if (signals_rang())
             session_attend(session);
         if (session->ended && !told) {

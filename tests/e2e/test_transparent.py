@@ -368,6 +368,14 @@ def test_for_ends_the_recording_not_the_program(start, puppet, mode):
     assert process.returncode == 5
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_group_killed_while_it_forks_leaves_nothing_behind(traced, mode):
+    # Some children are killed before their creator could be heard of them. A tracer that waits for those for ever stays.
+    command = "(while :; do (:) & done) & sleep 0.02; kill -KILL 0"
+    for _ in range(10):
+        assert traced("setsid", "sh", "-c", command, mode=mode) == (137, b"", b"")
+
+
 # Others who trace.
 
 
