@@ -107,7 +107,7 @@ static _Noreturn void wait_front(pid_t child, int fd)
         lost(child);
     if (!ended || !reported)
         exit(125); /* the process that was to write the report is lost; the one that stays is not to be waited for */
-    if (!stays) /* no zombie is left to an init that reaps none, as in many containers */
+    if (!stays)    /* no zombie is left to an init that reaps none, as in many containers */
         waitpid(child, NULL, 0);
     exit(status);
 }
