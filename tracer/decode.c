@@ -156,7 +156,8 @@ static void note_rules(struct session *session, struct task *task, const struct 
 {
     if (call->kind == CALL_PTRACE)
         session_note(session, task,
-                     "asks for a tracer of its own (ptrace): refused by the kernel while glibctrace follows it");
+                     "asks for a tracer of its own (ptrace), which is refused while glibctrace follows it under its "
+                     "filter: a debugger works with --seccomp=no");
     else if (strcmp(call->row, "prctl") || (uint32_t)task->pending.args[0] == 22 /* PR_SET_SECCOMP */)
         session_note(session, task, "has installed a seccomp filter of its own: calls that it refuses are not seen");
 }

@@ -287,6 +287,8 @@ void follow_end(struct session *session, struct task *task, int status)
 
 void follow_detach(struct session *session, struct task *task)
 {
+    if (task->released)
+        session_note(session, task, "is handed to a tracer of its own (ptrace): what it does from here on is not seen");
     if (task->group->tasks == 1)
         emit_process(session, task, (struct event_process){.what = PROCESS_DETACHED});
 }

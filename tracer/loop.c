@@ -7,15 +7,25 @@
 #include <probes/alloc.h>
 
 #include <errno.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
+
+static void let_go(struct session *session, struct task *task, int signal)
+{
+    struct group *group = task->group;
+
+    follow_detach(session, task);
+    /* The kernel takes back a PTRACE_INTERRUPT that is still to be answered (ptrace_unlink(), kernel/ptrace.c). */
+    ptrace_detach(task->tid, signal);
+    task_destroy(&session->tasks, task);
+    if (!group->tasks)
+        group_destroy(&session->tasks, group);
+}
 
 static void restart(struct session *session, struct task *task, int signal)
 {
-    if (session->detaching) {
-        follow_detach(session, task);
-        /* The kernel takes back a PTRACE_INTERRUPT that is still to be answered (ptrace_unlink(), kernel/ptrace.c). */
-        ptrace_detach(task->tid, signal);
-        task_destroy(&session->tasks, task);
+    if (session->detaching || task->released) {
+        let_go(session, task, signal);
         return;
     }
     /* -ESRCH: it was killed as it stood; its end will be waited for. */
@@ -25,7 +35,13 @@ static void restart(struct session *session, struct task *task, int signal)
 static void on_entry(struct session *session, struct task *task, const struct call *call,
                      const struct syscall_stop *stop)
 {
-    if (call && session->recording && !session->detaching)
+    if (!call || !session->recording || session->detaching)
+        return;
+    /* A debugger starts a program that asks for it as its tracer, and there can be but one: that is left to it, where
+     * no filter binds the program to us. */
+    task->released = call->kind == CALL_PTRACE && (uint32_t)stop->args[0] == PTRACE_TRACEME && session->plain &&
+                     task->group->pid != session->command;
+    if (!task->released)
         task->in_call = decode_entry(session, task, call, stop);
 }
 

@@ -46,12 +46,13 @@ struct task {
     struct group *group; /* NULL: newly seen, and its creator has not told of it yet */
     struct place *place;
     struct pending pending;
-    bool in_call; /* between entry and exit: to be restarted so that the exit stops */
-    bool seen;    /* plain stops: between entry and exit of any call */
-    bool leaving; /* past its exit stop */
-    bool stopped; /* in a group stop */
-    bool told;    /* its PROCESS_START or PROCESS_THREAD has been emitted */
-    bool pinned;  /* to the tracer's processor (pin.h); its own affinity is kept in: */
+    bool in_call;  /* between entry and exit: to be restarted so that the exit stops */
+    bool seen;     /* plain stops: between entry and exit of any call */
+    bool leaving;  /* past its exit stop */
+    bool stopped;  /* in a group stop */
+    bool released; /* another tracer is to have it */
+    bool told;     /* its PROCESS_START or PROCESS_THREAD has been emitted */
+    bool pinned;   /* to the tracer's processor (pin.h); its own affinity is kept in: */
     cpu_set_t affinity;
     bool unpinnable;
     int held; /* wait status of a first stop that came before its creator's event */

@@ -380,7 +380,12 @@ def test_a_group_killed_while_it_forks_leaves_nothing_behind(traced, mode):
 
 
 def test_a_program_that_wants_to_be_traced_does_not_hang(traced, puppet):
+    # The filter would bind the child to glibctrace for ever, so it is told what any traced process is told: EPERM.
     assert traced(puppet, "traceme") == (0, b"child 40\n", b"")
+
+
+def test_without_a_filter_debuggers_work(traced, environment, puppet):
+    assert traced(puppet, "traceme", mode="no") == plain(puppet, "traceme", env=environment())
 
 
 # 32-bit programs: without a C library, so that none need be installed.
