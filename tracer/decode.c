@@ -80,7 +80,7 @@ static void emit_output(struct session *session, struct task *task, const struct
 }
 
 /* A child made with CLONE_UNTRACED would run under the filter without a tracer and see ENOSYS for every call of
- * interest (facts of seccomp(2), SECCOMP_RET_TRACE), so the flag is taken away for the time of the call. */
+ * interest (seccomp(2), SECCOMP_RET_TRACE), so the flag is taken away for the time of the call. */
 static void refuse_untraced(struct task *task)
 {
     struct pending *pending = &task->pending;

@@ -17,12 +17,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum stage { STAGE_PREPARE, STAGE_FILTER, STAGE_READY, STAGE_USER, STAGE_EXEC };
+enum stage { STAGE_PREPARE, STAGE_READY, STAGE_USER, STAGE_EXEC };
 
 /* What the new process says: one of these before it is seized, one more if its execve fails. */
 struct message {
     enum stage stage;
-    int error; /* errno value */
+    int error; /* errno value; READY: why there is no filter, where one was wanted */
 };
 
 struct plan {
@@ -145,9 +145,7 @@ static _Noreturn void run_child(const struct plan *plan)
     if (error)
         fail(plan, STAGE_PREPARE, error, 125);
     if (plan->filter)
-        error = -put_filter_on(plan);
-    if (error)
-        fail(plan, STAGE_FILTER, error, 125);
+        ready.error = -put_filter_on(plan);
     if (write(plan->told[1], &ready, sizeof ready) < 0 || read(plan->go[0], &go, 1) != 1)
         kill(getpid(), SIGKILL); /* an exit would ask a tracer that is not there */
     if (options->user)
@@ -206,8 +204,9 @@ static int plan_make(struct session *session, struct plan *plan, struct err *err
         return -1;
     plan->file = find_command(options);
     session->plain = options->filter == FILTER_NO || (geteuid() != 0 && changes_user(options));
-    if (!session->plain && !(plan->filter = filter_create(&arch_native, options->texts, err)))
-        return -1;
+    if (!session->plain)
+        plan->filter = filter_create(&arch_native, options->texts, err);
+    session->plain |= !plan->filter;
     if (pipe2(plan->go, O_CLOEXEC) < 0 || pipe2(plan->told, O_CLOEXEC) < 0)
         return err_errno(err, errno, "cannot make a pipe");
     return 0;
@@ -230,8 +229,6 @@ static int refuse(const struct plan *plan, const struct message *message, struct
 {
     if (message->stage == STAGE_PREPARE)
         return err_errno(err, message->error, "cannot prepare the place to run %s in", plan->options->argv[0]);
-    if (message->stage == STAGE_FILTER)
-        return err_errno(err, message->error, "cannot install the seccomp filter (try --seccomp=no)");
     if (message->stage == STAGE_USER)
         return err_errno(err, message->error, "cannot become user %s (only root can)", plan->options->user);
     return err_set(err, "the new process for %s ended before it could be traced", plan->options->argv[0]);
@@ -264,6 +261,8 @@ static int start(struct session *session, struct plan *plan, struct err *err)
     plan->go[0] = -1;
     if (read(plan->told[0], &message, sizeof message) != sizeof message || message.stage != STAGE_READY)
         return refuse(plan, &message, err);
+    if (message.error)
+        session->plain = true; /* this kernel, or a policy that we run under, has no filter for us */
     int error = ptrace_seize(plan->child, true);
 
     if (error == -EPERM && is_traced(plan->child))

@@ -1,11 +1,14 @@
 """A program does not notice glibctrace: same output, same exit status, same signals, same world around it."""
 
+import ctypes
+import errno
 import os
 import pathlib
 import pty
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 
@@ -128,6 +131,29 @@ def test_affinity_is_told_truly_while_stops_are_many(traced, environment):
             "os.sched_setaffinity(0, [0]) if 0 in os.sched_getaffinity(0) else 0\n"
             "print(os.sched_getaffinity(0))")
     assert traced(sys.executable, "-c", code) == plain(sys.executable, "-c", code, env=environment())
+
+
+def deny_filters():
+    """A policy of the surroundings: seccomp(2) and prctl(PR_SET_SECCOMP) are refused from here on."""
+    allow, refuse = 0x7FFF0000, 0x00050000 | errno.EPERM
+    load, jump, ret = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    code = [(load, 0, 0, 0), (jump, 5, 0, 317), (jump, 0, 3, 157), (load, 0, 0, 16), (jump, 0, 1, 22), (jump, 1, 0, 22),
+            (ret, 0, 0, allow), (ret, 0, 0, refuse)]
+    program = b"".join(struct.pack("HBBI", *row) for row in code)
+    buffer = ctypes.create_string_buffer(program)
+    fprog = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    assert libc.prctl(22, 2, fprog, 0, 0) == 0
+    assert libc.prctl(22, 2, fprog, 0, 0) == -1 and ctypes.get_errno() == errno.EPERM
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the policy names x86-64's call numbers")
+def test_where_no_filter_can_be_put_on_there_are_plain_stops(traced, tmp_path):
+    status, out, err = traced("sh", "-c", "cat /nothere/at/all 2>/dev/null; echo out; exit 5", preexec_fn=deny_filters,
+                              options=("-t=all",))
+    assert (status, out) == (5, b"out\n")
+    assert b'"/nothere/at/all"' in err
 
 
 # Programs that cannot be executed.
