@@ -173,6 +173,7 @@ static void settle(struct process *process, struct suspect *suspect)
         cause->words = xstrdup(line->text);
         cause_evidence(cause, line->n);
     }
+    suspect->said_n = line ? line->n : 0;
     for (size_t i = 0; i < suspect->needles.n && !line; i++)
         suspect->coped |=
             process_hushed(process, suspect->needles.v[i]) || process_hushed(suspect->actor, suspect->needles.v[i]);
@@ -203,6 +204,20 @@ void judge_exec_over(struct model *model, struct process *process)
     judge_exec(process, true);
 }
 
+/* A program that complained of a library, went on, and failed later at something else that it named did not end because
+ * of the library. */
+static void settle_survived(struct process *process)
+{
+    for (size_t i = 0; i < process->suspect_count; i++)
+        for (size_t k = 0; k < process->suspect_count; k++) {
+            struct suspect *first = &process->suspects[i];
+            const struct suspect *later = &process->suspects[k];
+
+            if (first->at == AT_DLOPEN && first->said_n && later->said_n && later->n > first->said_n)
+                first->cause->impact = IMPACT_DEGRADED;
+        }
+}
+
 /* A crash that follows from an earlier failure (a library that did not load, then a null pointer) is that failure's
  * harm. */
 static bool explained(const struct process *process)
@@ -226,6 +241,7 @@ void judge_process(struct model *model, struct process *process)
     if (process_owner(process) == process)
         for (size_t i = 0; i < process->suspect_count; i++)
             settle(process, &process->suspects[i]);
+    settle_survived(process);
     if (process->signal && !explained(process))
         judge_crash(process, model->live);
 }

@@ -242,3 +242,12 @@ def test_program_cut_in_the_middle(run, cc):
     prog.write_bytes(prog.read_bytes()[:200000])
     result = run("--", prog)
     assert _found(result) == [("object-corrupt", str(prog), "fatal")]
+
+
+def test_survived_first_and_ended_later(run):
+    """Of the library it complained and went on; the file ended it."""
+    code = ("import ctypes, sys\ntry: ctypes.CDLL('libnowhere.so.7')\nexcept OSError as error: print(error, file=sys.stderr)\n"
+            "open('/nowhere/x.conf')\n")
+    result = run("--", PYTHON, "-c", code)
+    assert _found(result) == [("file-missing", "/nowhere/x.conf", "fatal"),
+                              ("library-missing", "libnowhere.so.7", "degraded")]
