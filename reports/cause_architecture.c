@@ -26,9 +26,7 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     }
     cause->scenario->mended = mini_object_copy(stub); /* the same for this machine */
     cause->scenario->mend_object = cause->scenario->object_count - 1;
-    stub->class = finding->elf->class;
-    stub->data = finding->elf->data;
-    stub->machine = finding->elf->machine;
+    mini_object_fit(stub, finding->elf);
 }
 
 void cause_architecture_tell(const struct finding *finding, struct cause *cause)
@@ -49,7 +47,7 @@ void cause_architecture_tell(const struct finding *finding, struct cause *cause)
                finding->missing);
     cause_fact(cause, "it gets", "%s   for %s", file, is);
     if (finding->fault)
-        tell_search(cause, finding->load, &finding->fault->search);
+        tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s is an ELF file for %s; %s is needed.", file, is, finding->missing);
     cause_remedy(cause, PROOF_KNOWN, "install the %s build of %s", finding->missing, path_base(file));
     tell_scenario(finding, cause);

@@ -63,7 +63,7 @@ void cause_corrupt_tell(const struct finding *finding, struct cause *cause)
         cause->summary = xasprintf("%s cannot be run: it %s.", file, is);
     cause_fact(cause, "the file", "%s   %s", file, is);
     if (finding->fault)
-        tell_search(cause, finding->load, &finding->fault->search);
+        tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s %s.", file, is);
     cause_remedy(cause, PROOF_KNOWN, "install or copy %s again: what is there was damaged or never was a program file",
                  file);

@@ -36,7 +36,7 @@ void cause_family_tell(const struct finding *finding, struct cause *cause)
     cause_fact(cause, "it needs", "%s   (%s)", finding->missing, theirs);
     cause_fact(cause, "it gets", "a process whose C library is %s", ours);
     if (finding->fault->kind == FAULT_NOT_FOUND)
-        tell_search(cause, finding->load, &finding->fault->search);
+        tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s asks for %s, which only %s has; the loader of this process is %s.", finding->subject,
                               finding->missing, theirs, finding->load->interp ? finding->load->interp : "unknown");
     cause_remedy(cause, PROOF_KNOWN, "install the %s build of %s", ours, subject);

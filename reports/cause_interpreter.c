@@ -60,9 +60,7 @@ static void tell_elf(const struct finding *finding, struct cause *cause)
     if (finding->elf) {
         cause->scenario = scenario_create(SCENARIO_EXECUTE);
         stub = scenario_object(cause->scenario, subject);
-        stub->class = finding->elf->class;
-        stub->data = finding->elf->data;
-        stub->machine = finding->elf->machine;
+        mini_object_fit(stub, finding->elf);
         stub->interp = xstrdup(interp);
         cause->scenario->mended = mini_object_copy(stub);
         free(cause->scenario->mended->interp);
@@ -72,8 +70,6 @@ static void tell_elf(const struct finding *finding, struct cause *cause)
 
 void cause_interpreter_tell(const struct finding *finding, struct cause *cause)
 {
-    CLEANUP_FREE char *root_note = NULL;
-
     if (finding->kind == CAUSE_INTERPRETER_MISSING)
         tell_elf(finding, cause);
     else

@@ -14,7 +14,7 @@ static void tell_asked(const struct finding *finding, struct cause *cause)
     cause_fact(cause, "it needs", "%s", fault->name);
     if (finding->elsewhere)
         cause_fact(cause, "it is at", "%s   (no directory that was searched)", finding->elsewhere);
-    tell_search(cause, finding->load, &fault->search);
+    tell_search(cause, &fault->search);
 }
 
 /* "modelled": the shadow loader, asked again with the directory put on LD_LIBRARY_PATH, finds it. */

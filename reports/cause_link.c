@@ -50,7 +50,7 @@ void cause_link_tell(const struct finding *finding, struct cause *cause)
     cause_fact(cause, "it needs", "%s", asked);
     tell_links(finding, cause);
     if (finding->fault)
-        tell_search(cause, finding->load, &finding->fault->search);
+        tell_search(cause, &finding->fault->search);
     if (loop && finding->fault)
         cause_fact(cause, "mind", "the loader says \"No such file or directory\" here; the kernel said ELOOP");
     cause->detail =

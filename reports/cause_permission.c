@@ -66,7 +66,7 @@ void cause_permission_tell(const struct finding *finding, struct cause *cause)
     cause_fact(cause, "it needs", "%s", file);
     tell_mode(finding, cause, at);
     if (finding->fault)
-        tell_search(cause, finding->load, &finding->fault->search);
+        tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s was refused at %s.", file, at);
     if (finding->kind == CAUSE_PERMISSION_DENIED)
         tell_scenario(finding, cause);

@@ -84,7 +84,7 @@ void cause_shadowed_tell(const struct finding *finding, struct cause *cause)
         strings_add(&cause->symbols, xstrdup(finding->fault->symbols[i]));
     if (finding->fault->kind == FAULT_SYMBOL)
         strings_add(&cause->symbols, xstrdup(finding->fault->name));
-    tell_search(cause, finding->load, &finding->shadow->search);
+    tell_search(cause, &finding->shadow->search);
     cause->detail =
         xasprintf("%s was taken for %s because of %s. Without that the loader would have taken %s, which defines %s.",
                   finding->provider, name, by, finding->elsewhere, finding->missing);

@@ -131,7 +131,7 @@ void cause_version_tell(const struct finding *finding, struct cause *cause)
     tell_symbols(fault, cause);
     cause_fact(cause, "it gets", "%s   %s%sdefines %zu versions", finding->provider, libc ? libc : "", libc ? ", " : "",
                fault->provider->elf->def_count);
-    tell_search(cause, finding->load, &fault->provider->search);
+    tell_search(cause, &fault->provider->search);
     cause->detail = xasprintf(
         "%s has a version need for %s from %s. The loader took %s (%s), whose version definitions do not contain it%s.",
         finding->subject, fault->name, provider, finding->provider, search_origin_text(fault->provider->origin),

@@ -81,7 +81,7 @@ const char **process_env_array(const struct process *process);
 
 /* For cause_*.c: */
 /* The places of SEARCH in the cause's search list. */
-void tell_search(struct cause *cause, const struct load *load, const struct search *search);
+void tell_search(struct cause *cause, const struct search *search);
 /* "libm.so.6 is glibc 2.36" and the like: release of the C library that FILE belongs to, or NULL. malloced. */
 char *tell_libc_of(const struct finding *finding, const char *file);
 /* A LOAD scenario with the subject's stub; the program's stub needs it where it is not the program itself. Returns the

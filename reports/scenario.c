@@ -163,15 +163,20 @@ struct mini_object *mini_object_create(const char *name)
     return object;
 }
 
+void mini_object_fit(struct mini_object *object, const struct elffile *elf)
+{
+    object->class = elf->class;
+    object->data = elf->data;
+    object->machine = elf->machine;
+}
+
 struct mini_object *mini_object_of(const struct elffile *elf, const char *name)
 {
     struct mini_object *object = mini_object_create(name);
 
     if (!elf || elf->class == 0)
         return object;
-    object->class = elf->class;
-    object->data = elf->data;
-    object->machine = elf->machine;
+    mini_object_fit(object, elf);
     object->program = elf->interp != NULL;
     object->interp = xstrdup_or_null(elf->interp);
     object->soname = xstrdup_or_null(elf->soname);

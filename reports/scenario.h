@@ -87,6 +87,8 @@ void scenario_destroy(struct scenario *scenario);
 struct mini_object *mini_object_of(const struct elffile *elf, const char *name);
 /* A sound shared object for this machine without anything in it. */
 struct mini_object *mini_object_create(const char *name);
+/* Makes OBJECT one of ELF's class, byte order and machine. */
+void mini_object_fit(struct mini_object *object, const struct elffile *elf);
 struct mini_object *mini_object_copy(const struct mini_object *object);
 /* Each adds one entry, unless it is there already. Strings are copied; VERSION and FILE may be NULL. */
 void mini_object_need(struct mini_object *object, const char *soname);

@@ -9,9 +9,8 @@
 #include <probes/alloc.h>
 #include <probes/libc.h>
 
-void tell_search(struct cause *cause, const struct load *load, const struct search *search)
+void tell_search(struct cause *cause, const struct search *search)
 {
-    (void)load;
     for (size_t i = 0; i < search->count; i++) {
         const struct candidate *place = &search->places[i];
         CLEANUP_FREE char *from = NULL;
@@ -67,16 +66,12 @@ struct mini_object *tell_load_scenario(const struct finding *finding, struct cau
 
     cause->scenario = scenario;
     main_stub = scenario_object(scenario, path_base(program->path));
-    main_stub->class = program->elf->class;
-    main_stub->data = program->elf->data;
-    main_stub->machine = program->elf->machine;
+    mini_object_fit(main_stub, program->elf);
     main_stub->interp = xstrdup_or_null(finding->load->interp);
     if (subject == program)
         return main_stub;
     stub = scenario_object(scenario, path_base(subject->path));
-    stub->class = subject->elf->class;
-    stub->data = subject->elf->data;
-    stub->machine = subject->elf->machine;
+    mini_object_fit(stub, subject->elf);
     stub->soname = xstrdup_or_null(subject->elf->soname);
     mini_object_need(main_stub, stub->name);
     return stub;
