@@ -9,10 +9,10 @@ PYTHON ?= /usr/bin/python3
 SAN ?=
 
 # Libraries of the program, by pkg-config name; .ci/setup has the same list with each system's packages.
-MODULES := libarchive jansson libseccomp libzstd
+MODULES := libarchive jansson libseccomp libzstd libdw libelf capstone
 # The static binary names its archives itself: pkg-config's --static for libarchive asks for everything that some
 # format of it may use (libxml2, nettle, acl, …), while the linker takes only the members that are called.
-STATIC_LIBS := -larchive -ljansson -lseccomp -lzstd
+STATIC_LIBS := -larchive -ljansson -lseccomp -lzstd -ldw -lelf -lcapstone -lz -lbz2 -llzma
 
 ifeq ($(SAN),1)
 BUILD := build/san
@@ -31,14 +31,15 @@ Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '%-5s %s\n' $(1) $(2))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)"' $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
+ALL_CFLAGS = -std=gnu17 -fno-pie -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)"' $(WARNINGS) -I. $(CPPFLAGS) $(CFLAGS)
 # Asked when a recipe runs, not when the Makefile is read: before the set-up there may be no pkg-config.
-# libarchive from its archive where there is one (Debian's -dev has it, others ship none): its shared library drags in
-# libxml2, ICU and a C++ library for formats that are never used, which would take longer to load than most programs run.
-ARCHIVED = $(wildcard $(shell $(CC) -print-file-name=libarchive.a))
-LIBS = $(if $(ARCHIVED),$(shell pkg-config --libs $(filter-out libarchive,$(MODULES))) $(ARCHIVED) -lzstd,\
-       $(shell pkg-config --libs $(MODULES)))
-TEST_LIBS = $(shell pkg-config --libs check $(MODULES))
+# Each library from its archive where there is one (Debian's -dev packages have them, others ship none): loading shared ones
+# takes longer than most programs run, and libarchive's drags in libxml2, ICU and a C++ library for formats never used.
+# Not position-independent: capstone's tables hold 77,000 pointers, and relocating them would cost a millisecond a start.
+archive_of = $(wildcard $(shell $(CC) -print-file-name=lib$(1).a))
+library = $(foreach l,$(1),$(or $(call archive_of,$(l)),-l$(l)))
+LIBS = -no-pie $(call library,archive jansson seccomp zstd dw elf capstone $(if $(call archive_of,dw),z bz2 lzma))
+TEST_LIBS = -no-pie $(shell pkg-config --libs check $(MODULES))
 
 SOURCES := $(sort $(wildcard probes/*.c reports/*.c tracer/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)

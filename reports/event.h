@@ -7,6 +7,7 @@
 #define GLIBCTRACE_REPORTS_EVENT_H
 
 #include <probes/path.h>
+#include <probes/stack.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,17 +114,59 @@ struct event_output {
     enum event_by by;
 };
 
-/* Made by issue 3's breakpoints and by LD_DEBUG readers: the loader's own words. */
+enum loader_what {
+    LOADER_ERROR,    /* the loader's own words: one error, once, however often it is raised again on its way out */
+    LOADER_LOADED,   /* an object has come into the link map */
+    LOADER_UNLOADED, /* it has left it */
+    LOADER_CALL,     /* dlopen, dlmopen, dlsym, dlvsym or dlclose, when it has returned */
+};
+
+enum loader_outcome {
+    LOADER_OPEN,   /* not known */
+    LOADER_WARNED, /* said, and gone on */
+    LOADER_CAUGHT, /* given back to the caller of a dlopen or dlsym */
+    LOADER_FATAL,  /* the loader ended the process */
+};
+
+enum object_reason {
+    REASON_UNKNOWN,
+    REASON_PROGRAM,
+    REASON_LOADER,
+    REASON_VDSO,
+    REASON_PRELOADED,
+    REASON_NEEDED,   /* by "by" */
+    REASON_DLOPENED, /* by "by" with "flags" */
+};
+
 struct event_loader {
-    const char *object;  /* the object the message is about, or NULL */
+    enum loader_what what;
+    const char *object; /* ERROR: the object that the message is about, or NULL; LOADED, UNLOADED: its path; CALL: the
+                           object whose code called */
+    const char *by;     /* LOADED: see object_reason; ERROR, caught: the object whose dlopen or dlsym it was; or NULL */
+    /* ERROR: */
     const char *format;  /* as passed, untranslated */
     const char *args[6]; /* its arguments, NULL where absent */
     const char *occasion;
-    int error; /* errno value or 0 */
+    const char *message; /* as the loader would print it, without the program's name; or NULL */
+    int error;           /* errno value or 0 */
+    enum loader_outcome outcome;
+    /* LOADED, UNLOADED: */
+    uint64_t base_addr; /* l_addr */
+    unsigned space;     /* number of the namespace (dlmopen(3)), 0 for the program's own */
+    enum object_reason reason;
+    /* CALL: */
+    const char *name;                    /* "dlopen", … */
+    const char *file, *symbol, *version; /* what it was asked for, or NULL */
+    uint64_t handle;                     /* dlsym, dlvsym, dlclose */
+    uint64_t ret;                        /* a handle, an address, or dlclose's int */
+    uint64_t flags;                      /* dlopen's; LOADED: those of the dlopen that brought it */
 };
 
+/* One binding: FROM asks for SYMBOL, TO defines it. */
 struct event_lookup {
-    const char *symbol, *version, *from, *to;
+    const char *symbol, *version; /* VERSION: NULL where the reference has none */
+    const char *from, *to;        /* paths; TO: NULL where no object in the scope defines it */
+    const char *instead;          /* TO is NULL: "libm.so.6 defines fmod@GLIBC_2.2.5", or NULL */
 };
 
 struct event {
@@ -132,7 +175,9 @@ struct event {
     pid_t pid, tid;
     const char
         *root; /* the process's root as a prefix that we can open files with (path.h); "" for our own. Never NULL */
-    const char *cwd; /* the process's working directory inside that root, or NULL where unknown */
+    const char *cwd;           /* the process's working directory inside that root, or NULL where unknown */
+    const struct frame *stack; /* probes/stack.h, innermost first; NULL where none was wanted or could be had */
+    size_t stack_count;
     enum event_type type;
     union {
         struct event_syscall syscall;

@@ -83,16 +83,6 @@ struct cause *cause_create(enum cause_kind kind)
     return cause;
 }
 
-static void frames_free(struct frame *frames, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(frames[i].object);
-        free(frames[i].symbol);
-        free(frames[i].file);
-    }
-    free(frames);
-}
-
 static void remedies_free(struct remedy *remedies, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

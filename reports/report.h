@@ -6,6 +6,7 @@
 #define GLIBCTRACE_REPORTS_REPORT_H
 
 #include <probes/load.h>
+#include <probes/stack.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,16 +75,6 @@ struct place {
     char *why;
     bool taken;
 };
-/* One stack frame; fields that are unknown are NULL or 0 and left out. */
-struct frame {
-    uint64_t ip_addr;
-    char *object;
-    uint64_t offset;
-    char *symbol;
-    char *file;
-    unsigned line;
-};
-
 struct cause {
     enum cause_kind kind;
     enum impact impact;

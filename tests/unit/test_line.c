@@ -154,10 +154,12 @@ START_TEST(loader_and_lookups)
 {
     struct event event = {.root = "", .type = EVENT_LOOKUP, .tid = 4711};
 
-    event.lookup =
-        (struct event_lookup){"SSL_read", "OPENSSL_3.0.0", "/usr/lib/libssl.so.3", "/usr/lib/libcrypto.so.3"};
+    event.lookup = (struct event_lookup){.symbol = "SSL_read",
+                                         .version = "OPENSSL_3.0.0",
+                                         .from = "/usr/lib/libssl.so.3",
+                                         .to = "/usr/lib/libcrypto.so.3"};
     is_line("[pid  4711] libssl.so.3 → SSL_read@OPENSSL_3.0.0 = libcrypto.so.3\n", &event, true, false);
-    event.lookup = (struct event_lookup){"fmod", NULL, "addon.node", NULL};
+    event.lookup = (struct event_lookup){.symbol = "fmod", .from = "addon.node"};
     is_line("addon.node → fmod = none\n", &event, false, false);
     event.type = EVENT_LOADER;
     event.loader = (struct event_loader){.object = "/lib/libm.so.6",

@@ -139,7 +139,7 @@ static void make_events(struct event events[EVENTS])
                                              .occasion = "version lookup error",
                                              .error = ENOENT};
     events[6].type = EVENT_LOOKUP;
-    events[6].lookup = (struct event_lookup){"fmod", "GLIBC_2.38", "/a.node", NULL};
+    events[6].lookup = (struct event_lookup){.symbol = "fmod", .version = "GLIBC_2.38", .from = "/a.node"};
     events[7].type = EVENT_PROCESS;
     events[7].process = (struct event_process){.what = PROCESS_NOTE, .text = "lost 3 events"};
     events[8].type = EVENT_PROCESS;

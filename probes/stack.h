@@ -1,0 +1,45 @@
+/* Stacks: from a standing thread's registers and memory to frames with names.
+ *
+ * Looks through a struct mem and at files, never through ptrace. A name is only told where it is known: a stripped
+ * object's nearest export is not a name. */
+#ifndef GLIBCTRACE_PROBES_STACK_H
+#define GLIBCTRACE_PROBES_STACK_H
+
+#include "mem.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* One frame; fields that are unknown are NULL or 0 and left out. All strings are malloced and the frame's. */
+struct frame {
+    uint64_t ip_addr;
+    char *object;    /* path, "[vdso]", "[anon]" … */
+    uint64_t offset; /* of ip_addr in the object, as its own virtual addresses count (addr2line(1) takes it) */
+    char *symbol;
+    char *file;
+    unsigned line;
+};
+
+void frames_free(struct frame *frames, size_t count);
+
+/* The general registers in the numbering of the machine's DWARF (x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8…r15 rip).
+ */
+enum { STACK_REGISTERS = 17 };
+struct stack_registers {
+    uint64_t ip_addr, sp_addr, fp_addr;
+    uint64_t dwarf[STACK_REGISTERS];
+};
+
+/* What is known of one address space, kept between unwinds: modules, tables, names. */
+struct stacks;
+/* Of PID, whose files are opened inside ROOT ("" or "/proc/PID/root"); read when first needed. */
+struct stacks *stacks_create(pid_t pid, const char *root);
+void stacks_destroy(struct stacks *stacks);
+/* Its mappings have changed (an object came or went, an execve): read again at the next unwind. */
+void stacks_stale(struct stacks *stacks);
+/* The stack of a standing thread, innermost first, at most LIMIT frames; *RET (malloced, frames_free()) and their
+ * number. 0 with *RET NULL where nothing can be said. PID may be another process of the same space. */
+size_t stacks_unwind(struct stacks *stacks, const struct mem *mem, const struct stack_registers *registers,
+                     size_t limit, struct frame **ret);
+
+#endif
