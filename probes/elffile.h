@@ -82,6 +82,8 @@ struct elffile {
     uint8_t build_id[32];
     size_t build_id_size;
     uint64_t file_size;
+    /* In the file: the largest PT_LOAD that can neither be written nor executed, where strings stand; size 0: none. */
+    uint64_t constant_offset, constant_size;
 };
 
 /* Reads the object at PATH inside ROOT. Always gives an object; .state tells what it is worth (with a bad state only

@@ -228,6 +228,9 @@ static void parse_segment(struct elf_image *image, const uint8_t *p, struct elff
         elf->tls_align = s->align;
     } else if (s->type == PT_DYNAMIC) {
         elf->dynamic = true;
+    } else if (s->type == PT_LOAD && s->flags == PF_R && s->file_size > elf->constant_size) {
+        elf->constant_offset = s->offset;
+        elf->constant_size = s->file_size;
     }
 }
 

@@ -1,0 +1,120 @@
+/* Which C library a file is: judged by what this process and musl's loader say of themselves. */
+#include <probes/alloc.h>
+#include <probes/elffile.h>
+#include <probes/libc.h>
+
+#include <check.h>
+#include <gnu/libc-version.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int find_libc(struct dl_phdr_info *info, size_t size, void *ret)
+{
+    (void)size;
+    if (strstr(info->dlpi_name, "libc.so.6"))
+        *(char **)ret = xstrdup(info->dlpi_name);
+    return 0;
+}
+
+static char *own_libc(void)
+{
+    char *path = NULL;
+
+    dl_iterate_phdr(find_libc, &path);
+    ck_assert_ptr_nonnull(path);
+    return path;
+}
+
+START_TEST(glibc)
+{
+    CLEANUP_FREE char *path = own_libc();
+    struct libc_identity identity;
+
+    libc_identify("", path, &identity);
+    ck_assert_str_eq(identity.family, "glibc");
+    ck_assert_str_eq(identity.release, gnu_get_libc_version());
+    ck_assert_ptr_nonnull(identity.build);
+    libc_identity_deinit(&identity);
+}
+END_TEST
+
+/* "musl libc (x86_64)\nVersion 1.2.3\n…" is what its loader says when it is run without a program (ldso/dynlink.c). */
+START_TEST(musl)
+{
+    static const char path[] = "/usr/lib/x86_64-linux-musl/libc.so";
+    CLEANUP_FREE char *command = xasprintf("%s 2>&1", path);
+    char line[256], release[64] = "";
+    struct libc_identity identity;
+    FILE *said = popen(command, "r");
+
+    while (fgets(line, sizeof line, said))
+        sscanf(line, "Version %63s", release);
+    pclose(said);
+    ck_assert_str_ne(release, "");
+    libc_identify("", path, &identity);
+    ck_assert_str_eq(identity.family, "musl");
+    ck_assert_str_eq(identity.release, release);
+    libc_identity_deinit(&identity);
+}
+END_TEST
+
+/* The banner stands, but no program header leads to it: the whole file is looked through. */
+START_TEST(headers_gone)
+{
+    CLEANUP_FREE char *path = own_libc(), *command = NULL;
+    char copy[] = "/tmp/glibctrace-libc-XXXXXX";
+    struct libc_identity identity;
+    int fd = mkstemp(copy);
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    command = xasprintf("cp '%s' %s && dd if=/dev/zero of=%s bs=64 count=1 conv=notrunc status=none", path, copy, copy);
+    ck_assert_int_eq(system(command), 0);
+    libc_identify("", copy, &identity);
+    ck_assert_str_eq(identity.family, "glibc");
+    ck_assert_str_eq(identity.release, gnu_get_libc_version());
+    libc_identity_deinit(&identity);
+    ck_assert_int_eq(truncate(copy, 4096), 0);
+    libc_identify("", copy, &identity);
+    ck_assert_str_eq(identity.family, "unknown");
+    ck_assert_ptr_null(identity.release);
+    libc_identity_deinit(&identity);
+    unlink(copy);
+}
+END_TEST
+
+START_TEST(none)
+{
+    static const char *const paths[] = {"/bin/true", "/etc/passwd", "/dev/null", "/tmp", "/nowhere/libc.so.6"};
+    struct libc_identity identity;
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        libc_identify("", paths[i], &identity);
+        ck_assert_str_eq(identity.family, "unknown");
+        libc_identity_deinit(&identity);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("libc");
+    TCase *one = tcase_create("libc");
+    SRunner *runner;
+
+    tcase_add_test(one, glibc);
+    tcase_add_test(one, musl);
+    tcase_add_test(one, headers_gone);
+    tcase_add_test(one, none);
+    suite_add_tcase(suite, one);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+
+    srunner_free(runner);
+    elffile_forget_all();
+    return failed ? 1 : 0;
+}
