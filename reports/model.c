@@ -13,6 +13,9 @@ static void process_free(struct process *process)
 {
     model_forget_episodes(process);
     free(process->acts);
+    model_forget_loader(process);
+    free(process->errors);
+    free(process->calls);
     for (size_t i = 0; i < process->line_count; i++)
         free(process->lines[i].text);
     free(process->lines);
@@ -214,6 +217,7 @@ static void on_exec(struct model *model, struct process *process, const struct e
         model->at_exec(model, process);
     note_stderr(model, process);
     model_forget_episodes(process);
+    model_forget_loader(process);
     if (process->exe && process->ancestry.n < 64)
         strings_add(&process->ancestry, xstrdup(process->exe));
     process->executed = true;
@@ -298,6 +302,8 @@ void model_event(void *ctx, const struct event *event)
         model_output(process, event, model->live && fd_is_null(event->pid, event->output.fd));
     else if (event->type == EVENT_SIGNAL)
         on_signal(process, event);
+    else if (event->type == EVENT_LOADER)
+        model_loader(process, event);
 }
 
 void model_finish(struct model *model)

@@ -53,6 +53,28 @@ struct load_act {
     bool single; /* the only place tried: a path was asked for */
 };
 
+/* One error in the dynamic loader's own words (LOADER_ERROR), or equal ones. All strings but OBJECT, BY and OCCASION
+ * are as the loader passed them, in no language. */
+struct loader_error {
+    uint64_t n, last_n, t_ns; /* event numbers of the first and the last; time of the first */
+    uint64_t count;
+    pid_t tid;
+    char *object, *by; /* or NULL; see struct event_loader */
+    char *format;      /* never NULL */
+    char *args[6];
+    char *occasion, *message; /* or NULL */
+    int error;
+    enum loader_outcome outcome;
+};
+
+/* A dlopen or dlmopen that gave no handle. (A dlsym that gives NULL is nothing: symbols may be optional.) */
+struct loader_call {
+    uint64_t n, t_ns;
+    pid_t tid;
+    char *object, *file; /* who called, and for what; or NULL */
+    uint64_t flags;
+};
+
 struct output_line {
     uint64_t n;
     char *text; /* without the newline, bytes as written */
@@ -84,7 +106,14 @@ struct suspect {
     bool coped;             /* the program found another way */
 };
 
-enum { OUTPUT_KEPT = 64 * 1024, ATTEMPTS_KEPT = 4096, ACTS_KEPT = 16384, LINES_KEPT = 512 };
+enum {
+    OUTPUT_KEPT = 64 * 1024,
+    ATTEMPTS_KEPT = 4096,
+    ACTS_KEPT = 16384,
+    LINES_KEPT = 512,
+    ERRORS_KEPT = 256,
+    CALLS_KEPT = 256,
+};
 
 struct process {
     pid_t pid;
@@ -104,6 +133,12 @@ struct process {
     size_t attempt_count;
     struct load_act *acts;
     size_t act_count, act_cap;
+
+    struct loader_error *errors; /* in the order of the events */
+    size_t error_count, error_cap;
+    uint64_t errors_dropped;
+    struct loader_call *calls; /* that failed */
+    size_t call_count, call_cap;
 
     struct output_line *lines; /* complete ones, oldest first */
     size_t line_count, line_cap;

@@ -1,4 +1,5 @@
-/* What the parts of the model (model.c, episode.c, words.c) ask of each other; nobody else includes this. */
+/* What the parts of the model (model.c, episode.c, words.c, model_loader.c) ask of each other; nobody else includes
+ * this. */
 #ifndef GLIBCTRACE_REPORTS_MODEL_PARTS_H
 #define GLIBCTRACE_REPORTS_MODEL_PARTS_H
 
@@ -7,6 +8,9 @@
 /* A file call of PROCESS that has a path: an attempt that failed, or one that ends an episode well. */
 void model_file_call(struct process *process, const struct event *event);
 void model_forget_episodes(struct process *process);
+/* An error of the loader, or a call of its that failed. */
+void model_loader(struct process *process, const struct event *event);
+void model_forget_loader(struct process *process);
 /* NOWHERE: it was written to /dev/null. */
 void model_output(struct process *process, const struct event *event, bool nowhere);
 /* What a child said that runs its parent's image (a shell's fork) counts as the image's own words. */

@@ -166,6 +166,74 @@ START_TEST(a_number_that_comes_round_is_another_process)
 }
 END_TEST
 
+static void loader_says(const char *object, const char *format, const char *argument, enum loader_outcome outcome)
+{
+    struct event event = base(EVENT_LOADER);
+
+    event.loader = (struct event_loader){
+        .what = LOADER_ERROR, .object = object, .format = format, .args = {argument}, .outcome = outcome};
+    model_event(model, &event);
+}
+
+START_TEST(the_loaders_words_are_kept_once)
+{
+    const struct process *process = model_process(model, 10);
+
+    for (int i = 0; i < 1000; i++)
+        loader_says("/x/liba.so", "undefined symbol: %s%s%s", "f", LOADER_CAUGHT);
+    loader_says("/x/liba.so", "undefined symbol: %s%s%s", "f", LOADER_FATAL);
+    loader_says("/x/liba.so", "undefined symbol: %s%s%s", "g", LOADER_FATAL);
+    loader_says(NULL, NULL, NULL, LOADER_FATAL);
+    ck_assert_uint_eq(process->error_count, 4);
+    ck_assert_uint_eq(process->errors[0].count, 1000);
+    ck_assert_uint_eq(process->errors[0].last_n - process->errors[0].n, 999);
+    ck_assert_str_eq(process->errors[2].args[0], "g");
+    ck_assert_str_eq(process->errors[3].format, "");
+}
+END_TEST
+
+START_TEST(the_loaders_words_are_bounded)
+{
+    const struct process *process = model_process(model, 10);
+    char symbol[32];
+
+    loader_says("/x/libb.so", "cannot open shared object file", NULL, LOADER_FATAL);
+    loader_says("/x/libc.so", "file too short", NULL, LOADER_CAUGHT);
+    for (int i = 0; i < 100000; i++) {
+        snprintf(symbol, sizeof symbol, "symbol_%d", i);
+        loader_says("/x/liba.so", "undefined symbol: %s%s%s", symbol, LOADER_CAUGHT);
+    }
+    ck_assert_uint_eq(process->error_count, ERRORS_KEPT);
+    ck_assert_uint_eq(process->errors_dropped, 100002 - ERRORS_KEPT);
+    ck_assert_int_eq(process->errors[0].outcome, LOADER_FATAL);
+    ck_assert_str_eq(process->errors[1].format, "file too short");
+    ck_assert_str_eq(process->errors[ERRORS_KEPT - 1].args[0], "symbol_99999");
+}
+END_TEST
+
+START_TEST(calls_that_failed_are_kept_until_the_next_image)
+{
+    const struct process *process = model_process(model, 10);
+    struct event event = base(EVENT_LOADER);
+
+    event.loader = (struct event_loader){.what = LOADER_CALL, .name = "dlsym", .symbol = "optional"};
+    model_event(model, &event);
+    event.loader = (struct event_loader){.what = LOADER_CALL, .name = "dlopen", .file = "libx.so", .ret = 0x1000};
+    model_event(model, &event);
+    event.loader = (struct event_loader){.what = LOADER_CALL, .name = "dlopen", .file = "liby.so", .object = "/bin/p"};
+    for (int i = 0; i < 1000; i++)
+        model_event(model, &event);
+    ck_assert_uint_eq(process->call_count, CALLS_KEPT);
+    ck_assert_str_eq(process->calls[0].file, "liby.so");
+    loader_says("/x/liba.so", "file too short", NULL, LOADER_CAUGHT);
+    event = base(EVENT_PROCESS);
+    event.process.what = PROCESS_EXEC;
+    model_event(model, &event);
+    ck_assert_uint_eq(process->call_count, 0);
+    ck_assert_uint_eq(process->error_count, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("model");
@@ -180,6 +248,9 @@ int main(void)
     tcase_add_test(tc, loader_searches_are_one_act);
     tcase_add_test(tc, words_are_words);
     tcase_add_test(tc, endless_output_is_bounded);
+    tcase_add_test(tc, the_loaders_words_are_kept_once);
+    tcase_add_test(tc, the_loaders_words_are_bounded);
+    tcase_add_test(tc, calls_that_failed_are_kept_until_the_next_image);
     tcase_add_test(tc, a_number_that_comes_round_is_another_process);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
