@@ -1,0 +1,69 @@
+/* Machine instructions of x86-64: how long one is and how it reads, and what it does where that is simple.
+ *
+ * The only file that knows capstone. It looks at bytes that its caller has read; whatever they are, it says so or says
+ * that it does not know. */
+#ifndef GLIBCTRACE_PROBES_INSTRUCTION_H
+#define GLIBCTRACE_PROBES_INSTRUCTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { INSTRUCTION_LONGEST = 15 }; /* bytes, on x86 */
+
+/* What a tracer can do itself in place of the processor: what functions begin with, and what follows a call. */
+enum instruction_kind {
+    INSTRUCTION_OTHER,
+    INSTRUCTION_NOTHING, /* nop, endbr64 where nobody checks for it */
+    INSTRUCTION_PUSH,    /* from */
+    INSTRUCTION_POP,     /* to */
+    INSTRUCTION_RET,
+    INSTRUCTION_JUMP, /* to the address from.value */
+    INSTRUCTION_CALL, /* the function at from.value */
+    INSTRUCTION_MOVE, /* to = from */
+    INSTRUCTION_LEA,  /* to = address of from */
+    INSTRUCTION_ADD,  /* to = to + from, and the flags of that */
+    INSTRUCTION_SUB,
+    INSTRUCTION_AND,
+    INSTRUCTION_OR,
+    INSTRUCTION_XOR,
+    INSTRUCTION_COMPARE, /* the flags of to - from */
+    INSTRUCTION_TEST,    /* the flags of to & from */
+};
+
+enum operand_kind { OPERAND_NONE, OPERAND_REGISTER, OPERAND_IMMEDIATE, OPERAND_MEMORY };
+
+enum {
+    REGISTER_SP = 7,
+    REGISTER_IP = 16,
+    REGISTER_NONE = 255,
+};
+
+struct operand {
+    enum operand_kind kind;
+    unsigned char base, index; /* as DWARF numbers them (stack.h), REGISTER_NONE: none; REGISTER: base is the one.
+                                  REGISTER_IP is the address behind the instruction */
+    unsigned char scale;
+    int64_t value; /* IMMEDIATE: sign-extended; MEMORY: displacement */
+};
+
+struct instruction {
+    enum instruction_kind kind;
+    unsigned size;  /* bytes, 0: no instruction at all */
+    unsigned width; /* bytes of each operand, 8 or 4; writing 4 to a register clears the others (Intel SDM vol. 1,
+                       3.4.1.1) */
+    struct operand to, from;
+};
+
+struct disassembler;
+/* NULL where the library does not know this machine. */
+struct disassembler *disassembler_create(void);
+void disassembler_destroy(struct disassembler *disassembler);
+/* The first instruction of the N bytes at BYTES, which stand at ADDR. */
+void instruction_decode(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr,
+                        struct instruction *ret);
+/* Its length and how it reads in AT&T syntax (*TEXT, malloced); 0 with *TEXT NULL where it is none, or cut off. */
+unsigned instruction_text(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr,
+                          char **text);
+
+#endif
