@@ -63,6 +63,7 @@ help:
 	@echo 'make bench       cost against strace and against no tracer'
 	@echo 'make install     program, man page, completions (PREFIX=$(PREFIX), DESTDIR=); make uninstall'
 	@echo 'make unit        only the unit tests'
+	@echo 'make rounds      attach, load and kill, 200 times each (ROUNDS=N), on gopls, node and a C program'
 	@echo 'make roots       small root directories with other libcs, for the tests'
 	@echo 'make lint        formatting, layering, clang-tidy, cppcheck; make format mends the first'
 	@echo 'make clean       remove build/'
@@ -111,6 +112,11 @@ unit: $(UNIT_TESTS)
 
 check: $(PROGRAM) $(UNIT_TESTS) | setup-test
 	@GLIBCTRACE='$(abspath $(PROGRAM))' PYTHON='$(PYTHON)' bash tests/run.sh all $(UNIT_TESTS)
+
+# What `make check` does some twenty times: attach to real programs at work, put load on them, kill glibctrace.
+rounds: $(PROGRAM) | setup-test
+	@GLIBCTRACE='$(abspath $(PROGRAM))' GLIBCTRACE_ROUNDS=$(or $(ROUNDS),200) LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -m pytest -q -p no:cacheprovider -rP -k rounds tests/e2e/test_attach_real.py
 
 roots: | setup-test
 	@bash tests/roots.sh
@@ -178,5 +184,5 @@ FORCE:
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help static check unit roots demo bench install uninstall format format-check layering lint tidy \
+.PHONY: all help static check unit rounds roots demo bench install uninstall format format-check layering lint tidy \
     $(TIDY) cppcheck clean FORCE $(SETUPS)
