@@ -40,24 +40,59 @@ void maps_read(pid_t pid, struct maps *ret)
     ret->known = ret->count > 0; /* a process without an address space has an empty file */
 }
 
+/* One line: 0 with RET but its name filled in and where the name begins, or -1. */
+static int parse(const char *line, struct mapping *ret, int *name)
+{
+    *ret = (struct mapping){0};
+    *name = 0;
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &ret->start, &ret->end, ret->permissions,
+               &ret->offset, name) < 4 ||
+        !*name)
+        return -1;
+    return 0;
+}
+
 int maps_find(pid_t pid, uint64_t addr, struct mapping *ret)
 {
     CLEANUP_FREE char *path = xasprintf("/proc/%d/maps", (int)pid);
     CLEANUP_FCLOSE FILE *file = fopen(path, "re");
     CLEANUP_FREE char *line = NULL;
     size_t size = 0;
-    int at = 0;
+    int at;
 
     for (int i = 0; file && i < LINES_READ && getline(&line, &size, file) > 0; i++) {
-        *ret = (struct mapping){0};
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &ret->start, &ret->end, ret->permissions,
-                   &ret->offset, &at) < 4 ||
-            addr < ret->start || addr >= ret->end)
+        if (parse(line, ret, &at) || addr < ret->start || addr >= ret->end)
             continue;
         ret->name = xstrndup(line + at, strcspn(line + at, "\n"));
         return 0;
     }
     return -1;
+}
+
+struct mapping *mappings_read(pid_t pid, size_t *count)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/maps", (int)pid);
+    CLEANUP_FCLOSE FILE *file = fopen(path, "re");
+    CLEANUP_FREE char *line = NULL;
+    struct mapping *mappings = NULL, mapping;
+    size_t size = 0, cap = 0;
+    int at;
+
+    *count = 0;
+    for (int i = 0; file && i < LINES_READ && getline(&line, &size, file) > 0; i++) {
+        if (parse(line, &mapping, &at))
+            continue;
+        mapping.name = xstrndup(line + at, strcspn(line + at, "\n"));
+        *(struct mapping *)array_add(&mappings, count, &cap, sizeof mapping) = mapping;
+    }
+    return mappings;
+}
+
+void mappings_free(struct mapping *mappings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(mappings[i].name);
+    free(mappings);
 }
 
 void maps_deinit(struct maps *maps)

@@ -25,6 +25,10 @@ struct mapping {
 /* The mapping of PID that holds ADDR: 0 with RET filled in (free(ret->name)), or -1. */
 int maps_find(pid_t pid, uint64_t addr, struct mapping *ret);
 
+/* All mappings of PID in the order of their addresses, malloced (mappings_free()); NULL where they cannot be read. */
+struct mapping *mappings_read(pid_t pid, size_t *count);
+void mappings_free(struct mapping *mappings, size_t count);
+
 void maps_read(pid_t pid, struct maps *ret);
 void maps_deinit(struct maps *maps);
 /* 1: the file at PATH inside ROOT is mapped, 0: it is not, -1: not known. */

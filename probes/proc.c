@@ -1,6 +1,7 @@
 #include "proc.h"
 
 #include "alloc.h"
+#include "auxv.h"
 #include "elffile.h"
 
 #include <dirent.h>
@@ -70,9 +71,8 @@ static char *link_of(pid_t pid, const char *what)
     return n > 0 && (size_t)n < sizeof target ? xstrndup(target, (size_t)n) : NULL;
 }
 
-/* The kernel spells these links as seen from the reader's root (d_path(), fs/d_path.c); taking the process's root off
- * the front gives what the process itself would say. A path that is not below its root stays as it is. */
-static char *inside_root(pid_t pid, char *path)
+/* d_path(), fs/d_path.c of the kernel. */
+char *proc_inside_root(pid_t pid, char *path)
 {
     if (!path || path[0] != '/')
         return path;
@@ -90,7 +90,7 @@ static char *inside_root(pid_t pid, char *path)
 
 char *proc_cwd(pid_t pid)
 {
-    char *cwd = inside_root(pid, link_of(pid, "cwd"));
+    char *cwd = proc_inside_root(pid, link_of(pid, "cwd"));
 
     if (cwd && cwd[0] != '/') { /* "(unreachable)/…" */
         free(cwd);
@@ -104,7 +104,7 @@ char *proc_fd_path(pid_t pid, int fd)
     char what[32];
 
     snprintf(what, sizeof what, "fd/%d", fd);
-    return inside_root(pid, link_of(pid, what));
+    return proc_inside_root(pid, link_of(pid, what));
 }
 
 static bool same_file(const char *path, pid_t pid, const char *what)
@@ -133,56 +133,6 @@ static char **split_strings(pid_t pid, const char *what)
         *(char **)array_add(&v, &count, &cap, sizeof *v) = xstrdup(data + at);
     array_add(&v, &count, &cap, sizeof *v);
     return v;
-}
-
-static uint64_t auxv_word(const char *data, size_t size, unsigned word_size, size_t at)
-{
-    if (word_size == 4) {
-        uint32_t word = 0;
-
-        if (at + 4 <= size)
-            memcpy(&word, data + at, 4);
-        return word;
-    }
-    uint64_t word = 0;
-
-    if (at + 8 <= size)
-        memcpy(&word, data + at, 8);
-    return word;
-}
-
-struct auxv {
-    uint64_t base, phdr, phnum;
-    bool secure;
-};
-
-static struct auxv auxv_read(pid_t pid, unsigned word_size)
-{
-    struct auxv ret = {0};
-    size_t size = 0;
-    CLEANUP_FREE char *data = read_of(pid, "auxv", 65536, &size);
-
-    for (size_t at = 0; data && at + 2 * word_size <= size; at += 2 * word_size) {
-        uint64_t value = auxv_word(data, size, word_size, at + word_size);
-
-        switch (auxv_word(data, size, word_size, at)) {
-        case AT_NULL:
-            return ret;
-        case AT_BASE:
-            ret.base = value;
-            break;
-        case AT_PHDR:
-            ret.phdr = value;
-            break;
-        case AT_PHNUM:
-            ret.phnum = value;
-            break;
-        case AT_SECURE:
-            ret.secure = value;
-            break;
-        }
-    }
-    return ret;
 }
 
 /* The file mapped at BASE and the end of its last mapping in a row. PATH is malloced or NULL. */
@@ -363,13 +313,14 @@ int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_im
     ret->cred = status.cred;
     ret->exe = link_of(pid, "exe");
     if (!root || root[0]) /* with our own root it is spelled as the process would */
-        ret->exe = inside_root(pid, ret->exe);
+        ret->exe = proc_inside_root(pid, ret->exe);
     ret->argv = split_strings(pid, "cmdline");
     ret->env = split_strings(pid, "environ");
     ret->cwd = cwd ? xstrdup(cwd) : proc_cwd(pid);
     identify(ret, pid);
-    struct auxv auxv = auxv_read(pid, ret->class == ELFCLASS32 ? 4 : 8);
+    struct auxv auxv;
 
+    auxv_read(pid, ret->class == ELFCLASS32 ? 4 : 8, &auxv);
     ret->secure = auxv.secure;
     find_loader(ret, pid, &auxv);
     return 0;

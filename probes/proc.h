@@ -31,6 +31,10 @@ void proc_image_deinit(struct proc_image *image);
 /* The root of a process as a prefix to open its files with: "" where root and mount namespace are those of this
  * process, else "/proc/PID/root". */
 char *proc_root(pid_t pid);
+/* A path as the kernel spells it in PID's links and maps (as seen from the reader's root), malloced, made what the
+ * process itself would say: its root is taken off the front. One that is not below its root stays as it is. Takes PATH
+ * over; NULL gives NULL. */
+char *proc_inside_root(pid_t pid, char *path);
 /* Its working directory inside its root, or NULL. */
 char *proc_cwd(pid_t pid);
 /* What its descriptor FD is, inside its root where it is a path; or NULL. */
