@@ -3,6 +3,8 @@
 #ifndef GLIBCTRACE_TRACER_ARCH_H
 #define GLIBCTRACE_TRACER_ARCH_H
 
+#include <probes/stack.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,14 +38,24 @@ struct arch_state {
     uint64_t ip_addr, sp_addr;
 };
 
+/* The general registers of a native thread, numbered as in stack.h, and the flags. */
+struct arch_registers {
+    uint64_t dwarf[STACK_REGISTERS];
+    uint64_t flags;
+};
+
 struct arch {
     const struct arch_abi *abis; /* ABI_COUNT of them */
     const struct arch_call *calls;
     size_t call_count;
+    unsigned char trap; /* the instruction that a breakpoint is, of one byte; the thread stops behind it */
     /* REGISTERS: what PTRACE_GETREGSET of NT_PRSTATUS gave; its length tells the ABI of the program. */
     int (*state)(const struct iovec *registers, struct arch_state *ret);
     /* Puts VALUE into the first argument, for a write back with PTRACE_SETREGSET. */
     void (*set_first_argument)(const struct iovec *registers, uint64_t value);
+    /* All of them, and back; below zero where the program is not of the native ABI. */
+    int (*registers)(const struct iovec *registers, struct arch_registers *ret);
+    int (*set_registers)(const struct iovec *registers, const struct arch_registers *values);
     /* A number that the kernel treats as another ABI under the same AUDIT_ARCH_ (x32): never looked up. */
     bool (*rejected)(uint32_t audit, uint64_t number);
 };

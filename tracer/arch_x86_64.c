@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <linux/audit.h>
+#include <string.h>
 #include <sys/user.h>
 
 static const struct arch_abi abis[ABI_COUNT] = {
@@ -144,6 +145,43 @@ static void set_first_argument(const struct iovec *registers, uint64_t value)
         ((struct i386_registers *)registers->iov_base)->ebx = (uint32_t)value;
 }
 
+/* Where each of them lies in struct user_regs_struct, in DWARF's order (System V ABI for AMD64, figure 3.36). */
+static const size_t places[STACK_REGISTERS] = {
+    offsetof(struct user_regs_struct, rax), offsetof(struct user_regs_struct, rdx),
+    offsetof(struct user_regs_struct, rcx), offsetof(struct user_regs_struct, rbx),
+    offsetof(struct user_regs_struct, rsi), offsetof(struct user_regs_struct, rdi),
+    offsetof(struct user_regs_struct, rbp), offsetof(struct user_regs_struct, rsp),
+    offsetof(struct user_regs_struct, r8),  offsetof(struct user_regs_struct, r9),
+    offsetof(struct user_regs_struct, r10), offsetof(struct user_regs_struct, r11),
+    offsetof(struct user_regs_struct, r12), offsetof(struct user_regs_struct, r13),
+    offsetof(struct user_regs_struct, r14), offsetof(struct user_regs_struct, r15),
+    offsetof(struct user_regs_struct, rip),
+};
+
+static int all_registers(const struct iovec *registers, struct arch_registers *ret)
+{
+    const struct user_regs_struct *r = registers->iov_base;
+
+    if (registers->iov_len != sizeof *r)
+        return -1;
+    for (size_t i = 0; i < STACK_REGISTERS; i++)
+        memcpy(&ret->dwarf[i], (const char *)r + places[i], sizeof ret->dwarf[i]);
+    ret->flags = r->eflags;
+    return 0;
+}
+
+static int set_all_registers(const struct iovec *registers, const struct arch_registers *values)
+{
+    struct user_regs_struct *r = registers->iov_base;
+
+    if (registers->iov_len != sizeof *r)
+        return -1;
+    for (size_t i = 0; i < STACK_REGISTERS; i++)
+        memcpy((char *)r + places[i], &values->dwarf[i], sizeof values->dwarf[i]);
+    r->eflags = values->flags;
+    return 0;
+}
+
 /* x32 shares AUDIT_ARCH_X86_64 and marks its numbers with __X32_SYSCALL_BIT. */
 static bool rejected(uint32_t audit, uint64_t number)
 {
@@ -155,7 +193,10 @@ const struct arch arch_native = {
     .calls = calls,
     .call_count = sizeof calls / sizeof calls[0],
     .state = state,
+    .trap = 0xcc, /* int3 */
     .set_first_argument = set_first_argument,
+    .registers = all_registers,
+    .set_registers = set_all_registers,
     .rejected = rejected,
 };
 

@@ -110,6 +110,8 @@ static struct space *space_copy(const struct space *space)
 
     *copy = *space;
     copy->references = 1;
+    copy->breaks = breaks_copy(space->breaks);
+    copy->recheck = true;
     return copy;
 }
 
@@ -179,9 +181,12 @@ static void place_orphan(struct session *session, struct task *task)
     if (group && status.group != task->tid) {
         new_thread(session, task, group, place_read(task->tid));
     } else {
+        struct space *origin = breaks_origin(session, task->tid);
+
         group = group_find(&session->tasks, status.parent);
-        new_process(session, task, group ? space_copy(group->space) : space_create(), place_read(task->tid),
-                    status.parent);
+        if (!origin && group)
+            origin = group->space;
+        new_process(session, task, origin ? space_copy(origin) : space_create(), place_read(task->tid), status.parent);
         task->group->abi = group ? group->abi : ABI_NATIVE;
     }
     proc_status_deinit(&status);
@@ -219,6 +224,7 @@ struct task *follow_exec(struct session *session, pid_t tid)
     pending_clear(&task->pending);
     task->in_call = false;
     group->leader_left = group->told_exiting = false;
+    breaks_forget(task);
     space_put(group->space);
     group->space = space_create();
     if (group->pid == session->command)
@@ -277,6 +283,7 @@ void follow_end(struct session *session, struct task *task, int status)
         emit_process(session, task, (struct event_process){.what = PROCESS_EXIT, .status = status});
         if (group->pid == session->command)
             session_command_ended(session, status);
+        breaks_bury(session, group->space);
         group_destroy(&session->tasks, group);
     } else {
         emit_process(session, task, (struct event_process){.what = PROCESS_THREAD_EXIT, .status = status});
@@ -289,6 +296,7 @@ void follow_detach(struct session *session, struct task *task)
 {
     if (task->released)
         session_note(session, task, "is handed to a tracer of its own (ptrace): what it does from here on is not seen");
+    breaks_lift(session, task);
     if (task->group->tasks == 1)
         emit_process(session, task, (struct event_process){.what = PROCESS_DETACHED});
 }

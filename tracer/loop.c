@@ -76,6 +76,7 @@ static void on_unknown(struct session *session, pid_t tid, int status)
             return;
         task = task_create(&session->tasks, tid);
     } else if (session->detaching) {
+        breaks_clean(session, NULL, tid);
         ptrace_detach(tid, 0);
         task_destroy(&session->tasks, task);
         return;
@@ -84,16 +85,26 @@ static void on_unknown(struct session *session, pid_t tid, int status)
 }
 
 /* While we let go, a new child is let go of at its own first stop, whichever of the two comes first. */
-static void expect_child(struct session *session, pid_t tid)
+static void expect_child(struct session *session, const struct task *creator, pid_t tid)
 {
     struct task *task = task_find(&session->tasks, tid);
 
+    breaks_clean(session, creator->group->space, tid);
     if (!task) {
         task = task_create(&session->tasks, tid);
     } else if (task->held) {
         ptrace_detach(tid, 0);
         task_destroy(&session->tasks, task);
     }
+}
+
+/* The signal that TASK is to get when it goes on. */
+static int on_signal(struct session *session, struct task *task, int signal)
+{
+    if (signal == SIGTRAP && breaks_hit(session, task))
+        return 0;
+    follow_signal(session, task, signal);
+    return signal;
 }
 
 static void on_event(struct session *session, struct task *task, const struct stop *stop)
@@ -105,7 +116,7 @@ static void on_event(struct session *session, struct task *task, const struct st
     case STOP_VFORK:
     case STOP_CLONE:
         if (!ptrace_message(task->tid, &message) && session->detaching)
-            expect_child(session, (pid_t)message);
+            expect_child(session, task, (pid_t)message);
         else if (message)
             follow_clone(session, task, (pid_t)message);
         if (task->in_call && session->recording && message)
@@ -117,9 +128,6 @@ static void on_event(struct session *session, struct task *task, const struct st
     case STOP_SYSCALL:
     case STOP_SECCOMP:
         on_syscall(session, task, stop->kind == STOP_SECCOMP);
-        break;
-    case STOP_SIGNAL:
-        follow_signal(session, task, stop->signal);
         break;
     case STOP_TRAP:
         if (task->stopped)
@@ -155,8 +163,14 @@ void loop_dispatch(struct session *session, pid_t tid, int status)
         ptrace_restart(tid, RESTART_LISTEN, 0);
         return;
     }
+    if (task->group->space->recheck)
+        breaks_recheck(session, task);
+    if (stop.kind == STOP_SIGNAL) {
+        restart(session, task, on_signal(session, task, stop.signal));
+        return;
+    }
     on_event(session, task, &stop);
-    restart(session, task, stop.kind == STOP_SIGNAL ? stop.signal : 0);
+    restart(session, task, 0);
 }
 
 enum { DRAIN_EVERY = 8 };
@@ -226,6 +240,7 @@ static void release_held(struct session *session)
 
     HASH_ITER(hh, session->tasks.by_tid, task, next)
     if (task->held) {
+        breaks_clean(session, NULL, task->tid);
         ptrace_detach(task->tid, 0);
         task_destroy(&session->tasks, task);
     }
@@ -236,6 +251,7 @@ void loop_detach(struct session *session)
     struct task *task, *next;
 
     session->detaching = true;
+    breaks_lift_all(session);
     release_held(session);
     HASH_ITER(hh, session->tasks.by_tid, task, next)
     ptrace_interrupt(task->tid);

@@ -98,6 +98,30 @@ int ptrace_set_first_argument(pid_t tid, uint64_t value)
     return call(PTRACE_SETREGSET, tid, number(NT_PRSTATUS), &registers);
 }
 
+int ptrace_registers(pid_t tid, struct arch_registers *ret)
+{
+    union registers space;
+    struct iovec registers;
+    int error = registers_get(tid, &space, &registers);
+
+    if (error)
+        return error;
+    return arch_native.registers(&registers, ret) < 0 ? -EINVAL : 0;
+}
+
+int ptrace_set_registers(pid_t tid, const struct arch_registers *values)
+{
+    union registers space;
+    struct iovec registers;
+    int error = registers_get(tid, &space, &registers);
+
+    if (error)
+        return error;
+    if (arch_native.set_registers(&registers, values) < 0)
+        return -EINVAL;
+    return call(PTRACE_SETREGSET, tid, number(NT_PRSTATUS), &registers);
+}
+
 int ptrace_poke(pid_t tid, uint64_t addr, uint64_t value)
 {
     return call(PTRACE_POKEDATA, tid, number(addr), number(value));

@@ -40,6 +40,9 @@ int ptrace_signal_info(pid_t tid, siginfo_t *ret);
  * SECCOMP (the caller's knowledge of where the thread stands) take the place of what the kernel would say. */
 int ptrace_syscall_stop(pid_t tid, bool expect_exit, bool seccomp, struct syscall_stop *ret);
 int ptrace_state(pid_t tid, struct arch_state *ret);
+/* All general registers, -EINVAL where the thread is not of the native ABI; and back (all others stay). */
+int ptrace_registers(pid_t tid, struct arch_registers *ret);
+int ptrace_set_registers(pid_t tid, const struct arch_registers *values);
 int ptrace_set_first_argument(pid_t tid, uint64_t value);
 /* Eight bytes of its memory, also where its pages are not writable to itself. */
 int ptrace_poke(pid_t tid, uint64_t addr, uint64_t value);

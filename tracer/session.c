@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include <probes/alloc.h>
+#include <probes/instruction.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -189,6 +190,8 @@ struct session *session_create(const struct session_options *options, bool attac
 void session_destroy(struct session *session)
 {
     tasks_deinit(&session->tasks);
+    breaks_unbury(session);
+    disassembler_destroy(session->disassembler);
     call_index_deinit(&session->index);
     free(session->descs);
     free(session->waits);
@@ -206,6 +209,7 @@ void session_record(struct session *session)
     pin_off(&session->pin, &session->tasks);
     session->pin.allowed = false;
     session->recording = false;
+    breaks_lift_all(session);
     session->stop = false;
     session->announce_ns = 0;
     session_attend(session);

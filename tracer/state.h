@@ -3,6 +3,7 @@
 #ifndef GLIBCTRACE_TRACER_STATE_H
 #define GLIBCTRACE_TRACER_STATE_H
 
+#include "breaks.h"
 #include "memory.h"
 #include "pin.h"
 #include "session.h"
@@ -14,7 +15,7 @@ struct wait {
     int status;
 };
 
-enum { FORWARD_COUNT = 8 };
+enum { FORWARD_COUNT = 8, BURIED_MOST = 8 };
 /* A signal that was sent to glibctrace and may be meant for the command. */
 struct forward {
     int signal;
@@ -49,6 +50,10 @@ struct session {
     struct forward forwards[FORWARD_COUNT];
     struct signal_note delivered; /* the last signal from outside that the command got by itself */
     uint64_t delivered_ns;
+
+    struct disassembler *disassembler; /* made when first needed */
+    struct space *buried[BURIED_MOST]; /* of processes that ended lately (breaks.h) */
+    size_t burials;
 
     uint64_t events, processes, threads, lost;
 };

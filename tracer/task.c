@@ -1,5 +1,7 @@
 #include "task.h"
 
+#include "breaks.h"
+
 #include <probes/alloc.h>
 
 #include <stdlib.h>
@@ -43,6 +45,7 @@ void task_place(struct tasks *tasks, struct task *task, struct group *group, str
 void task_destroy(struct tasks *tasks, struct task *task)
 {
     if (task->group) {
+        breaks_forget(task);
         task->group->tasks--;
         if (!task->leaving)
             task->group->running--;
@@ -132,8 +135,10 @@ struct space *space_get(struct space *space)
 
 void space_put(struct space *space)
 {
-    if (space && !--space->references)
-        free(space);
+    if (!space || --space->references)
+        return;
+    breaks_destroy(space->breaks);
+    free(space);
 }
 
 struct place *place_create(char *root, char *cwd)

@@ -11,10 +11,17 @@
 #include <stdint.h>
 #include <uthash.h>
 
+struct breaks;
+struct break_hit;
+struct session;
+struct task;
+
 struct space {
     unsigned references;
     bool known;                       /* whether code of the loader can be told from the program's */
     uint64_t loader_base, loader_end; /* mapping of ld.so, 0 where there is none */
+    struct breaks *breaks;            /* breaks.h, or NULL */
+    bool recheck;                     /* a fork's copy of the memory, not yet looked at */
 };
 
 struct place {
@@ -41,6 +48,14 @@ struct pending {
 
 struct group;
 
+/* A call whose return is waited for (breaks.h). */
+struct awaited {
+    uint64_t addr;    /* where it returns to … */
+    uint64_t sp_addr; /* … and where that address stands, which tells one call from another */
+    void (*back)(struct session *session, struct task *task, const struct break_hit *hit, void *data);
+    void *data;
+};
+
 struct task {
     pid_t tid;
     struct group *group; /* NULL: newly seen, and its creator has not told of it yet */
@@ -55,6 +70,8 @@ struct task {
     bool pinned;   /* to the tracer's processor (pin.h); its own affinity is kept in: */
     cpu_set_t affinity;
     bool unpinnable;
+    struct awaited *awaited;
+    size_t awaited_count, awaited_cap;
     int held; /* wait status of a first stop that came before its creator's event */
     UT_hash_handle hh;
 };

@@ -1,0 +1,257 @@
+#include "breaks_table.h"
+
+#include "emulate.h"
+#include "state.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+
+enum {
+    /* Calls that one thread waits for. What is deeper has most likely been left by a longjmp on a stack of its own. */
+    AWAITED_MOST = 512,
+    STACK_MOST = 8 << 20, /* bytes: what lies further away is another stack, of which nothing is concluded */
+};
+
+/* --- setting -------------------------------------------------------------------------------------------------------
+ */
+
+static bool byte_at(const struct mem *mem, uint64_t addr, unsigned char *ret)
+{
+    return mem_read(mem, addr, ret, 1) == 0;
+}
+
+static bool allowed(const struct session *session, const struct task *task)
+{
+    const struct breaks *breaks = task->group->space->breaks;
+
+    return !session->attach && session->recording && !session->detaching && task->group->abi == ABI_NATIVE &&
+           !(breaks && breaks->closed);
+}
+
+static void decode(struct session *session, const struct mem *mem, struct breakpoint *point)
+{
+    uint8_t bytes[INSTRUCTION_LONGEST];
+    ssize_t n = mem->read(mem->ctx, point->addr, bytes, sizeof bytes);
+
+    if (point->decoded || n <= 0)
+        return;
+    if (!session->disassembler)
+        session->disassembler = disassembler_create();
+    bytes[0] = point->original;
+    if (session->disassembler)
+        instruction_decode(session->disassembler, bytes, (size_t)n, point->addr, &point->first);
+    point->decoded = true;
+}
+
+/* The breakpoint at ADDR, made where there is none; NULL where memory cannot be read or another's trap stands there. */
+static struct breakpoint *point_at(struct session *session, struct task *task, uint64_t addr)
+{
+    struct space *space = task->group->space;
+    struct breakpoint *point = break_find(space->breaks, addr);
+    struct mem mem = break_mem(session, task->tid);
+    unsigned char original;
+
+    if (point && point->armed)
+        return point;
+    if (!byte_at(&mem, addr, &original) || original == arch_native.trap)
+        return NULL;
+    if (point && point->original != original) { /* another object has come to that place */
+        point->original = original;
+        point->decoded = false;
+    }
+    if (point)
+        return point;
+    if (!space->breaks)
+        space->breaks = xcalloc(1, sizeof *space->breaks);
+    point = xcalloc(1, sizeof *point);
+    point->addr = addr;
+    point->original = original;
+    HASH_ADD(hh, space->breaks->by_addr, addr, sizeof point->addr, point);
+    return point;
+}
+
+bool breaks_add(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler)
+{
+    struct breakpoint *point = allowed(session, task) ? point_at(session, task, addr) : NULL;
+    struct mem mem = break_mem(session, task->tid);
+
+    if (!point || point->handler_count == HANDLERS_MOST)
+        return false;
+    for (unsigned i = 0; i < point->handler_count; i++)
+        if (point->handlers[i].hit == handler->hit && point->handlers[i].ctx == handler->ctx)
+            return true;
+    decode(session, &mem, point);
+    if (point->first.kind == INSTRUCTION_OTHER || break_arm(session, task->tid, point) < 0)
+        return false;
+    point->handlers[point->handler_count++] = *handler;
+    return true;
+}
+
+/* --- returns -------------------------------------------------------------------------------------------------------
+ */
+
+/* Takes the awaited call I off TASK's list; its breakpoint is left to the caller of this. */
+static struct awaited take(struct task *task, size_t i)
+{
+    struct awaited awaited = task->awaited[i];
+    struct breakpoint *point = break_find(task->group->space->breaks, awaited.addr);
+
+    memmove(&task->awaited[i], &task->awaited[i + 1], (task->awaited_count - i - 1) * sizeof *task->awaited);
+    task->awaited_count--;
+    if (point && point->waiting)
+        point->waiting--;
+    return awaited;
+}
+
+static void settle(struct session *session, struct task *task, uint64_t addr)
+{
+    struct breakpoint *point = break_find(task->group->space->breaks, addr);
+
+    if (point && !break_wanted(point))
+        break_disarm(session, task->tid, point);
+}
+
+static void abandon(struct session *session, struct task *task, size_t i)
+{
+    struct awaited awaited = take(task, i);
+
+    awaited.back(session, task, NULL, awaited.data);
+    settle(session, task, awaited.addr);
+}
+
+/* Calls whose frames lie below SP_ADDR on the same stack are over, however they ended. */
+static void drop_passed(struct session *session, struct task *task, uint64_t sp_addr)
+{
+    for (size_t i = task->awaited_count; i-- > 0;) {
+        uint64_t sp = task->awaited[i].sp_addr;
+
+        if (sp <= sp_addr && sp_addr - sp < STACK_MOST)
+            abandon(session, task, i);
+    }
+}
+
+bool breaks_at_return(struct session *session, struct task *task, const struct break_hit *hit,
+                      const struct break_return *ret)
+{
+    uint64_t sp = hit->registers->dwarf[REGISTER_SP], addr;
+
+    if (!allowed(session, task) || mem_read_word(hit->mem, sp, &addr) < 0)
+        return false;
+    drop_passed(session, task, sp);
+    while (task->awaited_count >= AWAITED_MOST)
+        abandon(session, task, 0);
+    struct breakpoint *point = point_at(session, task, addr);
+
+    if (!point || break_arm(session, task->tid, point) < 0)
+        return false;
+    if (ret->keep && !point->kept) {
+        decode(session, hit->mem, point);
+        point->kept = point->first.kind != INSTRUCTION_OTHER;
+    }
+    struct awaited *awaited =
+        array_add(&task->awaited, &task->awaited_count, &task->awaited_cap, sizeof *task->awaited);
+
+    *awaited = (struct awaited){.addr = addr, .sp_addr = sp, .back = ret->back, .data = ret->data};
+    point->waiting++;
+    return true;
+}
+
+/* The call that has returned to HIT's address, if it is one that was waited for. */
+static void come_back(struct session *session, struct task *task, const struct break_hit *hit)
+{
+    uint64_t sp = hit->registers->dwarf[REGISTER_SP] - BREAK_WORD; /* the return took its address off the stack */
+
+    for (size_t i = task->awaited_count; i-- > 0;) {
+        if (task->awaited[i].addr != hit->addr || task->awaited[i].sp_addr != sp)
+            continue;
+        struct awaited awaited = take(task, i);
+
+        awaited.back(session, task, hit, awaited.data);
+        break;
+    }
+    drop_passed(session, task, sp);
+}
+
+void breaks_forget(struct task *task)
+{
+    while (task->awaited_count) {
+        struct awaited awaited = take(task, task->awaited_count - 1);
+
+        awaited.back(NULL, task, NULL, awaited.data);
+    }
+    free(task->awaited);
+    task->awaited = NULL;
+    task->awaited_cap = 0;
+}
+
+/* --- hits ----------------------------------------------------------------------------------------------------------
+ */
+
+static void tell(struct session *session, struct task *task, struct breakpoint *point, const struct break_hit *hit)
+{
+    struct break_handler handlers[HANDLERS_MOST];
+    unsigned count = point->handler_count;
+
+    memcpy(handlers, point->handlers, sizeof handlers); /* one may add another */
+    if (task->awaited_count)
+        come_back(session, task, hit);
+    for (unsigned i = 0; i < count; i++)
+        handlers[i].hit(session, task, hit, handlers[i].ctx);
+}
+
+/* On from POINT as if nothing stood there. */
+static void pass(struct session *session, struct task *task, struct breakpoint *point, const struct mem *mem,
+                 struct arch_registers *registers)
+{
+    const struct emulate_memory memory = {.mem = mem, .write = break_write, .ctx = &task->tid};
+
+    if (!break_wanted(point))
+        break_disarm(session, task->tid, point);
+    if (point->armed) {
+        decode(session, mem, point);
+        if (!emulate(&point->first, point->addr, &memory, registers)) {
+            /* The processor must have it itself: to fault, or because only it can. Others that are waited for here go
+             * on untold. */
+            break_disarm(session, task->tid, point);
+            point->kept = false;
+        }
+    }
+    ptrace_set_registers(task->tid, registers);
+}
+
+static bool is_trap(pid_t tid)
+{
+    siginfo_t info;
+
+    /* Not one that was sent (kill(2)), nor a step or a debug register's (TRAP_TRACE, TRAP_HWBKPT). */
+    return ptrace_signal_info(tid, &info) == 0 && info.si_code == SI_KERNEL;
+}
+
+bool breaks_hit(struct session *session, struct task *task)
+{
+    struct space *space = task->group->space;
+    struct arch_registers registers;
+
+    if (!space->breaks || task->group->abi != ABI_NATIVE || ptrace_registers(task->tid, &registers) < 0)
+        return false;
+    struct breakpoint *point = break_find(space->breaks, registers.dwarf[REGISTER_IP] - 1);
+    struct memory memory = {.tid = task->tid, .fallback = session->memory.fallback};
+    struct mem mem = memory_mem(&memory, BREAK_WORD);
+    unsigned char byte;
+
+    if (!point || !is_trap(task->tid))
+        return false;
+    if (!point->armed && byte_at(&mem, point->addr, &byte) && byte == arch_native.trap)
+        return false; /* ours is out, this is the program's own */
+    registers.dwarf[REGISTER_IP] = point->addr;
+    const struct break_hit hit = {.addr = point->addr, .registers = &registers, .mem = &mem};
+
+    pin_stop(&session->pin, &session->tasks, task);
+    if (!session->recording || session->detaching)
+        breaks_lift(session, task);
+    else if (point->armed)
+        tell(session, task, point, &hit);
+    pass(session, task, point, &mem, &registers);
+    return true;
+}

@@ -1,0 +1,242 @@
+/* Breakpoints as bytes: in and out of a program's memory, in a fork's copy of it, and out for good. */
+#include "breaks_table.h"
+
+#include "state.h"
+
+#include <probes/alloc.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+
+struct breakpoint *break_find(const struct breaks *breaks, uint64_t addr)
+{
+    struct breakpoint *point = NULL;
+
+    if (breaks)
+        HASH_FIND(hh, breaks->by_addr, &addr, sizeof addr, point);
+    return point;
+}
+
+bool break_wanted(const struct breakpoint *point)
+{
+    return point->handler_count || point->kept || point->waiting;
+}
+
+struct mem break_mem(struct session *session, pid_t tid)
+{
+    session->memory.tid = tid;
+    return memory_mem(&session->memory, BREAK_WORD);
+}
+
+static int poke_by_file(pid_t tid, uint64_t addr, const void *bytes, size_t n)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "/proc/%d/mem", (int)tid);
+    CLEANUP_CLOSE int fd = open(name, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && pwrite(fd, bytes, n, (off_t)addr) == (ssize_t)n ? 0 : -1;
+}
+
+/* Puts TO where FROM stands. PTRACE_POKEDATA wants a thread that stands and words; the file wants neither, but a kernel
+ * may be told not to let it write (proc_mem.force_override). */
+static int replace(struct session *session, pid_t tid, uint64_t addr, unsigned char from, unsigned char to)
+{
+    struct mem mem = break_mem(session, tid);
+    uint64_t start = addr & ~(uint64_t)(BREAK_WORD - 1), word;
+    unsigned char *byte = (unsigned char *)&word + (addr - start);
+
+    if (mem_read(&mem, start, &word, sizeof word) < 0 || *byte != from)
+        return -1;
+    *byte = to;
+    return ptrace_poke(tid, start, word) == 0 ? 0 : poke_by_file(tid, addr, &to, 1);
+}
+
+int break_write(void *ctx, uint64_t addr, uint64_t value, unsigned width)
+{
+    const pid_t *tid = ctx;
+    struct iovec local = {&value, width}, remote = {(void *)(uintptr_t)addr, width};
+
+    /* Never across a page: what is written by half would have to be taken back. */
+    if ((addr & 4095) + width > 4096)
+        return -1;
+    if (process_vm_writev(*tid, &local, 1, &remote, 1, 0) == (ssize_t)width)
+        return 0;
+    /* A stack that has yet to grow, or no such call here. */
+    return width == BREAK_WORD ? ptrace_poke(*tid, addr, value) : -1;
+}
+
+static bool has_trap(const struct mem *mem, const struct breakpoint *point)
+{
+    unsigned char byte;
+
+    return mem_read(mem, point->addr, &byte, 1) == 0 && byte == arch_native.trap;
+}
+
+int break_arm(struct session *session, pid_t tid, struct breakpoint *point)
+{
+    if (!point->armed && replace(session, tid, point->addr, point->original, arch_native.trap) == 0)
+        point->armed = true;
+    return point->armed ? 0 : -1;
+}
+
+void break_disarm(struct session *session, pid_t tid, struct breakpoint *point)
+{
+    struct mem mem = break_mem(session, tid);
+
+    if (!point->armed)
+        return;
+    replace(session, tid, point->addr, arch_native.trap, point->original);
+    point->armed = has_trap(&mem, point);
+}
+
+/* --- a fork's copy --- */
+
+struct breaks *breaks_copy(const struct breaks *breaks)
+{
+    struct breaks *copy;
+    struct breakpoint *point, *next, *one;
+
+    if (!breaks)
+        return NULL;
+    copy = xcalloc(1, sizeof *copy);
+    copy->closed = breaks->closed;
+    HASH_ITER(hh, breaks->by_addr, point, next)
+    {
+        one = xmemdup(point, sizeof *point);
+        one->waiting = 0; /* the child's only thread starts with none of its parent's calls */
+        HASH_ADD(hh, copy->by_addr, addr, sizeof one->addr, one);
+    }
+    return copy;
+}
+
+void breaks_destroy(struct breaks *breaks)
+{
+    struct breakpoint *point, *next;
+
+    if (!breaks)
+        return;
+    HASH_ITER(hh, breaks->by_addr, point, next)
+    {
+        HASH_DEL(breaks->by_addr, point);
+        free(point);
+    }
+    free(breaks);
+}
+
+/* Between the copying of memory and its telling other threads may have set some, or taken some out. */
+void breaks_recheck(struct session *session, struct task *task)
+{
+    struct space *space = task->group->space;
+    struct mem mem = break_mem(session, task->tid);
+    struct breakpoint *point, *next;
+
+    space->recheck = false;
+    if (!space->breaks)
+        return;
+    HASH_ITER(hh, space->breaks->by_addr, point, next)
+    {
+        point->armed = has_trap(&mem, point);
+        if (!break_wanted(point))
+            break_disarm(session, task->tid, point);
+        else if (!point->armed)
+            break_arm(session, task->tid, point);
+    }
+}
+
+/* All of BREAKS that are wanted stand in the memory of TID: with randomised addresses that is a copy of theirs. */
+static bool stand_in(struct session *session, const struct breaks *breaks, pid_t tid)
+{
+    struct mem mem = break_mem(session, tid);
+    struct breakpoint *point, *next;
+    size_t count = 0;
+
+    if (!breaks)
+        return false;
+    HASH_ITER(hh, breaks->by_addr, point, next)
+    {
+        if (!point->handler_count || !point->armed)
+            continue;
+        if (!has_trap(&mem, point))
+            return false;
+        count++;
+    }
+    return count > 0;
+}
+
+struct space *breaks_origin(struct session *session, pid_t tid)
+{
+    struct group *group;
+
+    for (group = session->tasks.by_pid; group; group = group->hh.next)
+        if (stand_in(session, group->space->breaks, tid))
+            return group->space;
+    for (size_t i = 0; i < BURIED_MOST; i++)
+        if (session->buried[i] && stand_in(session, session->buried[i]->breaks, tid))
+            return session->buried[i];
+    return NULL;
+}
+
+void breaks_bury(struct session *session, struct space *space)
+{
+    struct space **place = &session->buried[session->burials++ % BURIED_MOST];
+
+    if (!space->breaks)
+        return;
+    space_put(*place);
+    *place = space_get(space);
+}
+
+void breaks_unbury(struct session *session)
+{
+    for (size_t i = 0; i < BURIED_MOST; i++) {
+        space_put(session->buried[i]);
+        session->buried[i] = NULL;
+    }
+}
+
+void breaks_clean(struct session *session, const struct space *parent, pid_t tid)
+{
+    struct mem mem = break_mem(session, tid);
+    struct breakpoint *point, *next;
+
+    if (!parent)
+        parent = breaks_origin(session, tid);
+    if (!parent || !parent->breaks)
+        return;
+    HASH_ITER(hh, parent->breaks->by_addr, point, next)
+    if (has_trap(&mem, point))
+        replace(session, tid, point->addr, arch_native.trap, point->original);
+}
+
+/* --- out for good --- */
+
+void breaks_lift(struct session *session, struct task *task)
+{
+    struct breaks *breaks = task->group->space->breaks;
+    struct mem mem = break_mem(session, task->tid);
+    struct breakpoint *point, *next;
+
+    if (!breaks)
+        return;
+    breaks->closed = true;
+    HASH_ITER(hh, breaks->by_addr, point, next)
+    {
+        point->handler_count = point->waiting = 0;
+        point->kept = false;
+        point->armed = has_trap(&mem, point);
+        break_disarm(session, task->tid, point);
+    }
+    task->group->space->recheck = false;
+}
+
+void breaks_lift_all(struct session *session)
+{
+    struct task *task;
+
+    for (task = session->tasks.by_tid; task; task = task->hh.next)
+        if (task->group && task->group->space->breaks && !task->group->space->breaks->closed)
+            breaks_lift(session, task);
+}

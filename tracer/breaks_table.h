@@ -1,0 +1,41 @@
+/* What breaks.c and breaks_memory.c share: one space's breakpoints, and the bytes in memory. Not for other files. */
+#ifndef GLIBCTRACE_TRACER_BREAKS_TABLE_H
+#define GLIBCTRACE_TRACER_BREAKS_TABLE_H
+
+#include "breaks.h"
+
+#include <probes/instruction.h>
+
+enum { HANDLERS_MOST = 4, BREAK_WORD = 8 };
+
+struct breakpoint {
+    uint64_t addr;
+    struct instruction first; /* what stands there, where decoded */
+    bool decoded;
+    bool armed; /* the trap is in memory */
+    bool kept;  /* it stays when nobody waits */
+    unsigned char original;
+    unsigned waiting; /* calls that will return here */
+    unsigned handler_count;
+    struct break_handler handlers[HANDLERS_MOST];
+    UT_hash_handle hh;
+};
+
+struct breaks {
+    struct breakpoint *by_addr; /* for good: a thread may have come by just before one was taken out */
+    bool closed;                /* no more are set */
+};
+
+struct breakpoint *break_find(const struct breaks *breaks, uint64_t addr);
+/* Whether anybody wants to be told of it. */
+bool break_wanted(const struct breakpoint *point);
+/* The memory of TID, by way of the session's own struct memory. */
+struct mem break_mem(struct session *session, pid_t tid);
+/* Puts the trap in: 0, or -1 where memory is not as it was. And takes it out; where something else stands by now, the
+ * object is gone and with it our trap. TID is a thread of that memory and stands, for preference. */
+int break_arm(struct session *session, pid_t tid, struct breakpoint *point);
+void break_disarm(struct session *session, pid_t tid, struct breakpoint *point);
+/* For emulate.h; CTX points at the pid_t. */
+int break_write(void *ctx, uint64_t addr, uint64_t value, unsigned width);
+
+#endif
