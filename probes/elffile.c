@@ -27,6 +27,7 @@ static void entry_free(struct elf_entry *entry)
     free(entry->elf.needs);
     free(entry->elf.defs);
     free(entry->elf.symbols);
+    free(entry->elf.references);
     free(entry);
 }
 
@@ -216,51 +217,54 @@ uint32_t elf_hash_of(const char *name)
 }
 
 /* check_match() of elf/dl-lookup.c says which of several symbols of one name is taken. */
-const struct elf_symbol *elf_lookup_hashed(const struct elffile *elf, const char *name, uint32_t hash,
-                                           const char *version)
+const struct elf_symbol *elf_lookup_query(const struct elffile *elf, const struct elf_query *q)
 {
     const struct elf_entry *entry = (const struct elf_entry *)elf;
-    const struct elf_symbol *newest = NULL;
+    const struct elf_symbol *only = NULL;
     unsigned versions = 0;
 
     if (!entry->index.buckets)
         return NULL;
-    for (uint32_t i = entry->index.buckets[hash & entry->index.mask]; i; i = entry->index.next[i - 1]) {
+    for (uint32_t i = entry->index.buckets[q->hash & entry->index.mask]; i; i = entry->index.next[i - 1]) {
         const struct elf_symbol *symbol = &elf->symbols[i - 1];
         unsigned versym = entry->versym ? entry->versym[i - 1] : 1;
 
-        if (entry->index.hashes[i - 1] != hash || strcmp(symbol->name, name) != 0)
+        if (entry->index.hashes[i - 1] != q->hash || strcmp(symbol->name, q->name) != 0 ||
+            !(symbol->defined || q->plt_too))
             continue;
         if (!entry->versym)
             return symbol;
-        if (version) {
-            if (symbol->version ? !strcmp(symbol->version, version) : !(versym & 0x8000))
+        if (q->version) {
+            if (symbol->version ? !strcmp(symbol->version, q->version) : !q->exact && !(versym & 0x8000))
                 return symbol;
-        } else if ((versym & 0x7fff) < 3) {
+        } else if ((versym & 0x7fff) < (q->newest ? 2 : 3)) {
             return symbol;
         } else if (!(versym & 0x8000) && !versions++) {
-            newest = symbol;
+            only = symbol;
         }
     }
-    return versions == 1 ? newest : NULL;
+    return versions == 1 ? only : NULL;
 }
 
-const struct elf_symbol *elf_lookup_unversioned(const struct elffile *elf, const char *name, uint32_t hash)
+const struct elf_symbol *elf_lookup_unversioned(const struct elffile *elf, const struct elf_query *q)
 {
     const struct elf_entry *entry = (const struct elf_entry *)elf;
 
     if (!entry->index.buckets)
         return NULL;
-    for (uint32_t i = entry->index.buckets[hash & entry->index.mask]; i; i = entry->index.next[i - 1])
-        if (entry->index.hashes[i - 1] == hash && !elf->symbols[i - 1].hidden &&
-            !strcmp(elf->symbols[i - 1].name, name))
-            return &elf->symbols[i - 1];
+    for (uint32_t i = entry->index.buckets[q->hash & entry->index.mask]; i; i = entry->index.next[i - 1]) {
+        const struct elf_symbol *symbol = &elf->symbols[i - 1];
+
+        if (entry->index.hashes[i - 1] == q->hash && !symbol->hidden && symbol->type != STT_GNU_IFUNC &&
+            (symbol->defined || (q->plt_too && symbol->type != STT_TLS)) && !strcmp(symbol->name, q->name))
+            return symbol;
+    }
     return NULL;
 }
 
 const struct elf_symbol *elffile_lookup(const struct elffile *elf, const char *name, const char *version)
 {
-    return elf_lookup_hashed(elf, name, elf_hash_of(name), version);
+    return elf_lookup_query(elf, &(struct elf_query){.name = name, .hash = elf_hash_of(name), .version = version});
 }
 
 const struct elf_symbol *elffile_lookup_any(const struct elffile *elf, const char *name)
@@ -271,7 +275,8 @@ const struct elf_symbol *elffile_lookup_any(const struct elffile *elf, const cha
     if (!entry->index.buckets)
         return NULL;
     for (uint32_t i = entry->index.buckets[hash & entry->index.mask]; i; i = entry->index.next[i - 1])
-        if (entry->index.hashes[i - 1] == hash && !strcmp(elf->symbols[i - 1].name, name))
+        if (entry->index.hashes[i - 1] == hash && elf->symbols[i - 1].defined &&
+            !strcmp(elf->symbols[i - 1].name, name))
             return &elf->symbols[i - 1];
     return NULL;
 }

@@ -46,6 +46,15 @@ struct elf_symbol {
     bool by_data;  /* undefined: some relocation other than JUMP_SLOT refers to it, so it is bound at load time */
     bool by_copy;  /* a COPY relocation: room in this program for an object that a library must define */
     bool by_call;  /* undefined: a JUMP_SLOT refers to it, bound at the first call unless BIND_NOW */
+    bool by_self;  /* defined, and yet looked up: a relocation refers to it, and another object's may come first */
+};
+
+/* One relocation that names a symbol; those without one (relative, most IRELATIVE) are no references. */
+struct elf_reference {
+    uint64_t place;  /* r_offset: a virtual address of the object */
+    uint32_t symbol; /* index in .symbols */
+    uint16_t type;   /* R_… of the machine; the 16 lowest bits */
+    bool plt;        /* of DT_JMPREL, which may be bound lazily */
 };
 
 struct elffile {
@@ -72,7 +81,10 @@ struct elffile {
     bool has_versym;
     struct elf_symbol *symbols;
     size_t symbol_count; /* .dynsym but for the first entry; undefined and defined */
-    bool execstack;      /* PT_GNU_STACK with PF_X, or (ELFFILE_OK and) no PT_GNU_STACK */
+    struct elf_reference *references;
+    size_t reference_count; /* in the file's order: DT_RELA, DT_REL, DT_JMPREL, each as the loader reads it */
+    bool has_unique;        /* defines an STB_GNU_UNIQUE symbol */
+    bool execstack;         /* PT_GNU_STACK with PF_X, or (ELFFILE_OK and) no PT_GNU_STACK */
     bool has_gnu_stack;
     uint64_t tls_size, tls_align; /* PT_TLS, 0 where none */
     bool static_tls;              /* DF_STATIC_TLS */

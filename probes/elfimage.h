@@ -74,11 +74,19 @@ void elf_parse(struct elf_entry *entry, int fd, bool whole);
 /* Versions, symbols and the references to them; elf_parse() calls it. */
 void elf_parse_symbols(struct elf_entry *entry, const struct elf_image *image);
 
-/* As elffile_lookup(), for callers that look one name up in many objects: HASH is elf_hash_of(NAME). */
-const struct elf_symbol *elf_lookup_hashed(const struct elffile *elf, const char *name, uint32_t hash,
-                                           const char *version);
+/* For callers that look one name up in many objects. */
+struct elf_query {
+    const char *name;
+    uint32_t hash;       /* elf_hash_of(NAME) */
+    const char *version; /* NULL: the reference has none */
+    bool exact;          /* dlvsym(3): a symbol without a version does not do */
+    bool newest;         /* dlsym(3): without a version, the default one and not the oldest */
+    bool plt_too;        /* an undefined symbol with a value will do: the PLT entry that stands for a function */
+};
+/* By glibc's rules, as elffile_lookup(). */
+const struct elf_symbol *elf_lookup_query(const struct elffile *elf, const struct elf_query *query);
 /* musl's rule: any definition that is not hidden by its version. */
-const struct elf_symbol *elf_lookup_unversioned(const struct elffile *elf, const char *name, uint32_t hash);
+const struct elf_symbol *elf_lookup_unversioned(const struct elffile *elf, const struct elf_query *query);
 uint32_t elf_hash_of(const char *name); /* DT_GNU_HASH's function */
 
 #endif

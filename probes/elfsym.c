@@ -9,7 +9,14 @@
 
 #include <string.h>
 
-enum { MAX_SYMBOLS = 1 << 22, MAX_VERSIONS = 4096, VERSION_INDEXES = 0x8000, MAX_RELOCATIONS = 1 << 26, CHUNK = 4096 };
+enum {
+    MAX_SYMBOLS = 1 << 22,
+    MAX_VERSIONS = 4096,
+    VERSION_INDEXES = 0x8000,
+    MAX_RELOCATIONS = 1 << 26,
+    MAX_REFERENCES = 1 << 22,
+    CHUNK = 4096
+};
 
 struct reading {
     struct elf_entry *entry;
@@ -18,6 +25,7 @@ struct reading {
     const char **files; /* by version index: the soname of a need */
     uint8_t *refers;    /* by symbol index: REFERS_… */
     size_t refers_size;
+    size_t reference_capacity;
     uint64_t limit;                  /* no symbol table reaches further */
     uint32_t hashed_from, hashed_to; /* the symbols that the hash table offers */
 };
@@ -183,13 +191,28 @@ static bool is_copy(unsigned machine, unsigned type)
     }
 }
 
-static void note_reference(struct reading *r, uint64_t info, bool in_plt)
+static void keep_reference(struct reading *r, uint64_t place, uint64_t symbol, unsigned type, bool in_plt)
+{
+    struct elffile *elf = &r->entry->elf;
+    struct elf_reference *reference;
+
+    if (elf->reference_count == MAX_REFERENCES)
+        return;
+    reference = array_add(&elf->references, &elf->reference_count, &r->reference_capacity, sizeof *reference);
+    reference->place = place;
+    reference->symbol = (uint32_t)symbol - 1;
+    reference->type = (uint16_t)type;
+    reference->plt = in_plt;
+}
+
+static void note_reference(struct reading *r, uint64_t place, uint64_t info, bool in_plt)
 {
     uint64_t symbol = r->image->wide ? info >> 32 : info >> 8;
     unsigned type = (unsigned)(r->image->wide ? info & 0xffffffff : info & 0xff);
 
     if (!symbol || symbol >= r->limit)
         return;
+    keep_reference(r, place, symbol, type, in_plt);
     if (symbol >= r->refers_size) {
         size_t size = symbol * 2 < 256 ? 256 : symbol * 2;
 
@@ -218,7 +241,7 @@ static void read_relocations(struct reading *r, uint64_t at, uint64_t size, bool
         if (!bytes)
             return;
         for (uint64_t i = 0; i < n; i++)
-            note_reference(r, image_word(image, bytes + i * each + word), in_plt);
+            note_reference(r, image_word(image, bytes + i * each), image_word(image, bytes + i * each + word), in_plt);
         at += n * each;
         size -= n * each;
     }
@@ -283,6 +306,12 @@ static size_t count_symbols(struct reading *r, uint64_t each)
     return (size_t)(count < r->limit ? count : r->limit);
 }
 
+/* RESOLVE_MAP() of elf/dl-reloc.c: the others are found without a look at any scope. */
+static bool binds_by_lookup(const struct elf_symbol *s)
+{
+    return s->bind != STB_LOCAL && s->visibility != STV_HIDDEN && s->visibility != STV_INTERNAL;
+}
+
 static void read_symbol(struct reading *r, const uint8_t *p, size_t index, struct elf_symbol *s)
 {
     const struct elf_image *image = r->image;
@@ -302,6 +331,8 @@ static void read_symbol(struct reading *r, const uint8_t *p, size_t index, struc
     s->by_data = !s->defined && (refers & REFERS_DATA);
     s->by_copy = refers & REFERS_COPY;
     s->by_call = !s->defined && (refers & REFERS_CALL);
+    s->by_self = s->defined && (refers & (REFERS_CALL | REFERS_DATA)) && binds_by_lookup(s);
+    entry->elf.has_unique |= s->defined && s->bind == STB_GNU_UNIQUE;
     if (entry->versym) {
         unsigned version = entry->versym[index - 1] & 0x7fff;
 
@@ -311,14 +342,15 @@ static void read_symbol(struct reading *r, const uint8_t *p, size_t index, struc
     }
 }
 
-/* do_lookup_x() and check_match() of elf/dl-lookup.c: what can be a definition at all. */
+/* do_lookup_x() and check_match() of elf/dl-lookup.c: what can be a definition at all. An undefined symbol with a value
+ * is one for data: the PLT entry that stands for the function wherever its address is taken. */
 static bool offered(const struct reading *r, const struct elf_symbol *s, size_t index)
 {
     const unsigned types =
         1u << STT_NOTYPE | 1u << STT_OBJECT | 1u << STT_FUNC | 1u << STT_COMMON | 1u << STT_TLS | 1u << STT_GNU_IFUNC;
 
-    return index >= r->hashed_from && index < r->hashed_to && s->defined && *s->name && (types >> s->type & 1) &&
-           (s->value || s->absolute || s->type == STT_TLS) &&
+    return index >= r->hashed_from && index < r->hashed_to && *s->name && (types >> s->type & 1) &&
+           (s->value || s->absolute || (s->defined && s->type == STT_TLS)) &&
            (s->bind == STB_GLOBAL || s->bind == STB_WEAK || s->bind == STB_GNU_UNIQUE) && s->visibility != STV_HIDDEN &&
            s->visibility != STV_INTERNAL;
 }
@@ -345,6 +377,17 @@ static void build_index(struct reading *r)
         index->next[i] = *bucket;
         *bucket = (uint32_t)i + 1;
     }
+}
+
+/* Those whose symbol is not there name nothing. */
+static void trim_references(struct elffile *elf)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < elf->reference_count; i++)
+        if (elf->references[i].symbol < elf->symbol_count)
+            elf->references[kept++] = elf->references[i];
+    elf->reference_count = kept;
 }
 
 static void read_versyms(struct reading *r, size_t count)
@@ -393,6 +436,7 @@ void elf_parse_symbols(struct elf_entry *entry, const struct elf_image *image)
     read_defs(&r);
     read_references(&r);
     read_symbols(&r);
+    trim_references(&entry->elf);
     free(r.names);
     free(r.files);
     free(r.refers);

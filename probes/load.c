@@ -66,14 +66,13 @@ static void place_object(struct load *load, struct object *object)
     (*more)->ino = object->elf->st.st_ino;
 }
 
-static struct object *new_object(const char *path, const struct elffile *elf, enum object_why why, size_t batch)
+static struct object *new_object(const char *path, const struct elffile *elf, enum object_why why)
 {
     struct object *object = xcalloc(1, sizeof *object);
 
     object->path = xstrdup(path);
     object->elf = elf;
     object->why = why;
-    object->batch = batch;
     object->search = (struct search){.found = -1, .fault = -1};
     return object;
 }
@@ -112,23 +111,23 @@ static bool answers_to(const struct load *load, const struct object *object, con
     return load->family == LOADER_GLIBC && object->elf->soname && !strcmp(object->elf->soname, name);
 }
 
-struct object *loaded_by_name(const struct load *load, const char *name)
+struct object *loaded_by_name(const struct load *load, const char *name, unsigned space)
 {
-    if (load->priv->interp && is_interp(load, name))
+    if (load->priv->interp && is_interp(load, name)) /* the one of all namespaces */
         return load->priv->interp;
     for (size_t i = 0; i < load->object_count; i++)
-        if (answers_to(load, load->objects[i], name))
+        if (load->objects[i]->space == space && answers_to(load, load->objects[i], name))
             return load->objects[i];
     return NULL;
 }
 
-static struct object *loaded_by_file(const struct load *load, const struct elffile *elf)
+static struct object *loaded_by_file(const struct load *load, const struct elffile *elf, unsigned space)
 {
     for (size_t i = 1; i < load->object_count; i++) {
         const struct object_more *more = load->priv->more[i];
 
-        if (!more->removed && load->objects[i] != load->priv->interp && more->ino == elf->st.st_ino &&
-            more->dev == elf->st.st_dev)
+        if (!more->removed && load->objects[i] != load->priv->interp && load->objects[i]->space == space &&
+            more->ino == elf->st.st_ino && more->dev == elf->st.st_dev)
             return load->objects[i];
     }
     return NULL;
@@ -145,11 +144,10 @@ static void name_object(const struct load *load, const struct object *object, co
     add_name(load, object, asked);
 }
 
-/* One library: already there, found and added, or a fault. */
-static struct object *load_one(struct load *load, const char *name, struct object *loader, enum object_why why,
-                               size_t batch)
+struct object *load_one(const struct opening *opening, const char *name, struct object *loader, enum object_why why)
 {
-    struct object *object = loaded_by_name(load, name);
+    struct load *load = opening->load;
+    struct object *object = loaded_by_name(load, name, opening->space);
     const struct object *asker = loader ? loader : load->objects[0];
     struct search search;
 
@@ -163,7 +161,7 @@ static struct object *load_one(struct load *load, const char *name, struct objec
         return NULL;
     }
     if (search.found < 0) {
-        struct fault *fault = fault_add(load, FAULT_NOT_FOUND, asker, batch);
+        struct fault *fault = fault_add(load, FAULT_NOT_FOUND, asker, opening->batch);
 
         fault->search = search;
         fault->name = fault->search.name;
@@ -172,13 +170,15 @@ static struct object *load_one(struct load *load, const char *name, struct objec
     }
 
     struct candidate *c = &search.places[search.found];
-    object = loaded_by_file(load, c->elf);
+    object = loaded_by_file(load, c->elf, opening->space);
     if (object) {
         name_object(load, object, name);
         search_deinit(&search);
         return object;
     }
-    object = new_object(c->path, c->elf, why, batch);
+    object = new_object(c->path, c->elf, why);
+    object->batch = opening->batch;
+    object->space = opening->space;
     object->origin = c->origin;
     object->loader = why == OBJECT_PRELOAD ? NULL : loader;
     c->elf = NULL; /* its reference is the object's now */
@@ -186,6 +186,20 @@ static struct object *load_one(struct load *load, const char *name, struct objec
     object->asked_as = object->search.name;
     place_object(load, object);
     name_object(load, object, name);
+    return object;
+}
+
+struct object *load_known(const struct opening *opening, const char *name, const struct object *loader)
+{
+    struct object *object = loaded_by_name(opening->load, name, opening->space);
+    struct search search;
+
+    if (object || !opening->load->priv->interp)
+        return object;
+    find_library(opening->load, name, loader ? loader : opening->load->objects[0], 0, 0, &search);
+    if (search.found >= 0)
+        object = loaded_by_file(opening->load, search.places[search.found].elf, opening->space);
+    search_deinit(&search);
     return object;
 }
 
@@ -197,9 +211,10 @@ static void add_dep(const struct load *load, const struct object *object, struct
     *slot = dep;
 }
 
-/* Breadth first: load->objects is the queue. */
-static void load_dependencies(struct load *load, size_t first, size_t batch)
+void load_dependencies(const struct opening *opening, size_t first)
 {
+    struct load *load = opening->load;
+
     for (size_t i = first; i < load->object_count; i++) {
         struct object *object = load->objects[i];
 
@@ -213,37 +228,10 @@ static void load_dependencies(struct load *load, size_t first, size_t batch)
 
             if (!*name)
                 continue;
-            dep = load_one(load, expanded ? expanded : name, object, OBJECT_NEEDED, batch);
+            dep = load_one(opening, expanded ? expanded : name, object, OBJECT_NEEDED);
             if (dep)
                 add_dep(load, object, dep);
         }
-    }
-}
-
-static void group_add(struct group *group, struct object *object)
-{
-    struct object **slot;
-
-    for (size_t i = 0; i < group->count; i++)
-        if (group->objects[i] == object)
-            return;
-    slot = array_add(&group->objects, &group->count, &group->capacity, sizeof *slot);
-    *slot = object;
-}
-
-static struct group *group_new(struct load *load)
-{
-    return array_add(&load->priv->groups, &load->priv->group_count, &load->priv->group_capacity,
-                     sizeof *load->priv->groups);
-}
-
-static void group_follow(const struct load *load, struct group *group)
-{
-    for (size_t i = 0; i < group->count; i++) {
-        const struct object_more *more = more_of(load, group->objects[i]);
-
-        for (size_t k = 0; k < more->dep_count; k++)
-            group_add(group, more->deps[k]);
     }
 }
 
@@ -256,7 +244,7 @@ static void preload_names(struct load *load, const char *text, const char *separ
         s += n;
         if (load->priv->secure && strchr(name, '/')) /* dso_name_valid_for_suid() of elf/rtld.c */
             continue;
-        load_one(load, name, NULL, OBJECT_PRELOAD, 0);
+        load_one(&(struct opening){.load = load}, name, NULL, OBJECT_PRELOAD);
     }
 }
 
@@ -329,7 +317,7 @@ static bool load_interp(struct load *load)
         traits_read(priv->root, search.places[0].elf, search.places[0].walk.final, &priv->traits);
         search.places[0].elf = NULL;
         load->family = priv->traits.family;
-        priv->interp = new_object(load->interp, elffile_get(priv->root, load->interp), OBJECT_INTERP, 0);
+        priv->interp = new_object(load->interp, elffile_get(priv->root, load->interp), OBJECT_INTERP);
         search_deinit(&search);
         return true;
     }
@@ -354,20 +342,42 @@ static void prepare_lists(struct load *load)
     priv->cache = ldcache_read(priv->root);
 }
 
+bool always_now(const struct load *load)
+{
+    const char *env = load->family == LOADER_GLIBC ? load_env(load, "LD_BIND_NOW") : NULL;
+
+    return env && *env;
+}
+
+/* Everything that is there at the start makes the program's namespace, and stays. */
+static void scope_startup(struct load *load)
+{
+    struct space *base = &load->priv->spaces[LOAD_SPACE_BASE];
+
+    base->global = group_new(load);
+    more_of(load, load->objects[0])->list = base->global;
+    for (size_t i = 0; i < load->object_count; i++) {
+        struct object_more *more = load->priv->more[i];
+
+        group_add(base->global, load->objects[i], 0);
+        more->global = true;
+        more->nodelete = true;
+        /* musl binds at once */
+        more->now = load->family != LOADER_GLIBC || load->objects[i]->elf->bind_now || always_now(load);
+        scope_init(load, load->objects[i], NULL, 0);
+    }
+}
+
 static void load_startup(struct load *load)
 {
-    struct group *global;
-
     prepare_lists(load);
     load_preloads(load);
-    load_dependencies(load, 0, 0);
+    load_dependencies(&(struct opening){.load = load}, 0);
     if (load->family == LOADER_MUSL)
         place_interp(load, load->interp);
-    global = group_new(load);
-    for (size_t i = 0; i < load->object_count; i++)
-        group_add(global, load->objects[i]);
+    scope_startup(load);
     check_versions(load, 0, 0);
-    check_symbols(load, 0, 0, load_env(load, "LD_BIND_NOW") && *load_env(load, "LD_BIND_NOW"));
+    check_symbols(load, 0, 0);
 }
 
 static struct cred *copy_cred(const struct cred *cred)
@@ -410,7 +420,7 @@ int load_create(const struct load_request *request, struct load **ret, struct er
     load = xcalloc(1, sizeof *load);
     load->priv = private_new(request);
     load->family = LOADER_NONE;
-    program = new_object(request->program, elffile_get(load->priv->root, request->program), OBJECT_MAIN, 0);
+    program = new_object(request->program, elffile_get(load->priv->root, request->program), OBJECT_MAIN);
     place_object(load, program);
     *ret = load;
     if (program->elf->state != ELFFILE_OK)
@@ -418,37 +428,8 @@ int load_create(const struct load_request *request, struct load **ret, struct er
     else if ((program->elf->interp || request->loader) && load_interp(load))
         load_startup(load);
     if (!load->priv->group_count)
-        group_add(group_new(load), program);
+        scope_startup(load);
     return 0;
-}
-
-static bool batch_failed(const struct load *load, size_t batch)
-{
-    for (size_t i = 0; i < load->fault_count; i++)
-        if (load->faults[i]->batch == batch && !load->faults[i]->warning && !load->faults[i]->lazy)
-            return true;
-    return false;
-}
-
-size_t load_dlopen(struct load *load, const char *file, const struct object *caller, bool now)
-{
-    size_t first = load->object_count, batch = ++load->batches;
-    struct group *group = group_new(load);
-    struct object *object = NULL;
-
-    if (load->priv->interp && *file) /* "" is the program itself; without a loader nothing can call */
-        object = load_one(load, file, (struct object *)(uintptr_t)caller, OBJECT_DLOPEN, batch);
-    load_dependencies(load, first, batch);
-    if (object) {
-        group_add(group, object);
-        group_follow(load, group);
-    }
-    check_versions(load, first, batch);
-    check_symbols(load, first, batch, now);
-    if (batch_failed(load, batch))
-        for (size_t i = first; i < load->object_count; i++)
-            load->priv->more[i]->removed = load->objects[i] != load->priv->interp;
-    return batch;
 }
 
 struct object *load_find(const struct load *load, const char *path)

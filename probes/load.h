@@ -36,6 +36,7 @@ struct object {
     struct search search;      /* how it was found */
     size_t index;              /* position in load.objects */
     size_t batch;              /* 0: start-up; n: the nth dlopen */
+    unsigned space;            /* number of the namespace (dlmopen(3)), 0: the program's own */
 };
 
 enum fault_kind {
@@ -72,27 +73,67 @@ struct load {
     struct fault **faults;
     size_t fault_count; /* in the order in which the loader would meet them: not-found in breadth-first order, then
                            versions, then symbols */
-    size_t batches;     /* dlopens asked so far */
+    size_t batches;     /* dlopens and dlcloses asked so far */
     struct load_private *priv; /* search paths, cache: load.c's own */
 };
 
 /* Loads REQUEST (copied) up to the program's start. Below zero only where nothing can be said at all (ERR says why); a
  * program that cannot be loaded is a load with faults. */
 int load_create(const struct load_request *request, struct load **ret, struct err *err);
-/* Asks what dlopen(FILE) would do now, CALLER being the object that calls (NULL: the main program), NOW for RTLD_NOW.
- * Objects and faults are appended with a new batch number, which is returned (> 0). FILE already loaded: a batch that
- * adds nothing. Scope: global, then the new object's own breadth-first group. */
-size_t load_dlopen(struct load *load, const char *file, const struct object *caller, bool now);
+
+/* What a dlopen or dlmopen was asked. */
+enum { LOAD_SPACE_BASE = 0, LOAD_SPACE_NEW = -1, LOAD_SPACE_CALLER = -2 };
+struct load_open {
+    const char *file;            /* NULL or "": the program itself */
+    int mode;                    /* RTLD_… of dlfcn.h, as it was passed */
+    const struct object *caller; /* the object whose code calls; NULL: the program */
+    long space;                  /* dlopen: LOAD_SPACE_CALLER; dlmopen: its Lmid_t */
+};
+/* Asks what it would do now. Objects and faults are appended with a new batch number, which is returned (> 0). A file
+ * that is loaded already is a batch that adds no object. *RET (may be NULL) is what the handle would stand for, or
+ * NULL. */
+size_t load_dlopen(struct load *load, const struct load_open *open, struct object **ret);
+/* dlclose() of a handle of OBJECT: what nothing needs any more is gone (it stays in load->objects, but answers to
+ * nothing). A batch number too. References that are bound lazily may have been bound or not, and keep nothing. */
+size_t load_dlclose(struct load *load, struct object *object);
+bool load_is_there(const struct load *load, const struct object *object); /* not closed, not part of a failed dlopen */
 /* The object loaded under PATH or with that file identity, or NULL. */
 struct object *load_find(const struct load *load, const char *path);
 /* Where the loader would look for NAME asked by OBJECT (NULL: main program); IGNORE: origins left out, as a bit set 1u
  * << enum search_origin. RET is filled in. */
 void load_search(const struct load *load, const char *name, const struct object *object, unsigned ignore,
                  struct search *ret);
-/* The object that a reference of OBJECT to NAME, VERSION binds to in the scope of OBJECT, or NULL. *SYMBOL (may be
- * NULL) is the definition. A PLT entry of a program at a fixed address that stands for a function is looked through. */
+
+/* How a reference is looked up (the type classes of elf/dl-lookup.c). */
+enum lookup_class {
+    LOOKUP_DATA,  /* an address: the PLT entry of a program at a fixed address may stand for a function */
+    LOOKUP_CALL,  /* a call, or a thread-local: only a definition will do */
+    LOOKUP_COPY,  /* a COPY relocation: not the program itself */
+    LOOKUP_DLSYM, /* dlsym(handle of OBJECT): its own search list, and the default version */
+};
+/* The object that a reference of OBJECT (NULL: the program) to NAME, VERSION (NULL: none) binds to as things stand now,
+ * or NULL. *SYMBOL (may be NULL) is the definition. */
 const struct object *load_lookup(const struct load *load, const struct object *object, const char *name,
-                                 const char *version, const struct elf_symbol **symbol);
+                                 const char *version, enum lookup_class class, const struct elf_symbol **symbol);
+
+/* One relocation that needs a lookup. */
+struct binding {
+    uint64_t place; /* r_offset: a virtual address of the object */
+    unsigned type;  /* R_… */
+    enum lookup_class class;
+    const struct elf_symbol *reference;
+    bool lazy;               /* made at the first call, by what is loaded then: here as things stand now */
+    bool again;              /* of the same symbol and class as the one before: the loader remembers its answer */
+    const struct object *to; /* NULL: nobody defines it */
+    const struct elf_symbol *symbol;
+};
+/* All of OBJECT's, in the loader's order, as they were made when it was loaded. Symbols that bind without a lookup are
+ * left out. *RET is malloced; the number is returned. */
+size_t load_bindings(const struct load *load, const struct object *object, struct binding **ret);
+/* The search lists that OBJECT's references go through one after the other (l_scope), as they are now: calls EACH for
+ * every member, LIST counting the lists from 0. */
+void load_scopes(const struct load *load, const struct object *object,
+                 void (*each)(void *ctx, size_t list, const struct object *member), void *ctx);
 void load_destroy(struct load *load);
 
 #endif

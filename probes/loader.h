@@ -3,7 +3,10 @@
 #ifndef GLIBCTRACE_PROBES_LOADER_H
 #define GLIBCTRACE_PROBES_LOADER_H
 
+#include "elfimage.h"
 #include "load.h"
+
+#include <uthash.h>
 
 /* What is in one loader file: features that are found in it, never a version number. */
 struct loader_traits {
@@ -11,13 +14,14 @@ struct loader_traits {
     const struct elffile *elf; /* owned */
     char **system_dirs;        /* with a slash at the end, in the loader's order */
     size_t system_dir_count;
-    char *lib;            /* $LIB */
-    const char *platform; /* $PLATFORM, or NULL */
-    bool isa_check;       /* refuses objects whose x86 ISA level this processor lacks (2.33 and later) */
-    bool kernel_check;    /* passes over objects whose .note.ABI-tag asks for a newer kernel */
-    bool version_assert;  /* aborts when a versioned reference finds its library without any versions */
-    unsigned cpu_level;   /* x86-64-vN of this machine; 0 where the files are for another machine */
-    char **subdirs;       /* tried below every directory, best first; "" is the last; each with a slash at the end */
+    char *lib;             /* $LIB */
+    const char *platform;  /* $PLATFORM, or NULL */
+    bool isa_check;        /* refuses objects whose x86 ISA level this processor lacks (2.33 and later) */
+    bool kernel_check;     /* passes over objects whose .note.ABI-tag asks for a newer kernel */
+    bool protected_copies; /* a protected variable gives way to the program's copy of it (up to 2.35) */
+    bool version_assert;   /* aborts when a versioned reference finds its library without any versions */
+    unsigned cpu_level;    /* x86-64-vN of this machine; 0 where the files are for another machine */
+    char **subdirs;        /* tried below every directory, best first; "" is the last; each with a slash at the end */
     size_t subdir_count;
     char **hwcaps; /* names below glibc-hwcaps/, best first, for ld.so.cache */
     size_t hwcap_count;
@@ -57,13 +61,50 @@ struct object_more {
     struct object **deps;
     size_t dep_count, dep_capacity;
     uint64_t dev, ino;
-    char *origin; /* $ORIGIN, or NULL: not computed yet */
-    bool removed; /* its dlopen failed: unmapped again, it answers to no name any more */
+    char *origin;   /* $ORIGIN, or NULL: not computed yet */
+    size_t removed; /* the batch with which it went (its dlopen failed, or a dlclose): it answers to no name any more */
+
+    struct group *list;       /* l_searchlist: of an object that was opened itself, else NULL */
+    struct scope_part *scope; /* l_scope */
+    size_t scope_count, scope_capacity;
+    bool symbolic; /* asks itself first */
+    bool global;   /* l_global */
+    bool now;      /* its calls are bound when it is loaded */
+    bool nodelete;
+    size_t opened;         /* dlopens that were not closed */
+    struct object **bound; /* l_reldeps: outside of its dependencies, kept by its references */
+    size_t bound_count, bound_capacity;
 };
 
-struct group { /* a dlopen's own scope, in lookup order */
-    struct object **objects;
+/* A search list, in lookup order. A dlopen with RTLD_GLOBAL makes its namespace's longer: SINCE tells from which batch
+ * on a member counts. */
+struct group_member {
+    struct object *object;
+    size_t since;
+};
+struct group {
+    struct group_member *members;
     size_t count, capacity;
+};
+struct scope_part {
+    struct group *group;
+    const struct object *root; /* whose list it is; NULL: the namespace's */
+    size_t since;
+};
+
+/* STB_GNU_UNIQUE: the first that was bound is everybody's (do_lookup_unique() of elf/dl-lookup.c). */
+struct unique {
+    const char *name;
+    const struct object *object;
+    const struct elf_symbol *symbol;
+    size_t since;
+    UT_hash_handle hh;
+};
+
+enum { MAX_SPACES = 16 }; /* DL_NNS */
+struct space {
+    struct group *global;   /* NULL: not in use */
+    struct unique *uniques; /* by name */
 };
 
 struct load_private {
@@ -81,8 +122,9 @@ struct load_private {
     size_t object_capacity, fault_capacity;
     struct object *interp; /* placed in load->objects once something needs it */
     bool interp_placed;
-    struct group *groups; /* [0]: the global scope; [n]: of the nth dlopen */
+    struct group **groups; /* all that there are */
     size_t group_count, group_capacity;
+    struct space spaces[MAX_SPACES];
 };
 
 struct object_more *more_of(const struct load *load, const struct object *object);
@@ -121,12 +163,54 @@ void musl_find_library(const struct load *load, const char *name, const struct o
                        struct search *ret);
 bool musl_is_own_name(const char *name); /* libc, libpthread, … are the loader itself */
 
-/* load.c: the loaded object that answers to NAME, or NULL; no search. */
-struct object *loaded_by_name(const struct load *load, const char *name);
+/* load.c: of one start-up, dlopen or dlmopen. */
+struct opening {
+    struct load *load;
+    size_t batch;
+    unsigned space;
+};
+/* One library: already there, found and added, or a fault. */
+struct object *load_one(const struct opening *opening, const char *name, struct object *loader, enum object_why why);
+/* The same where nothing may be added (RTLD_NOLOAD). */
+struct object *load_known(const struct opening *opening, const char *name, const struct object *loader);
+/* What the objects from FIRST on need, breadth first: load->objects is the queue. */
+void load_dependencies(const struct opening *opening, size_t first);
+bool always_now(const struct load *load); /* LD_BIND_NOW */
+/* The loaded object of namespace SPACE that answers to NAME, or NULL; no search. */
+struct object *loaded_by_name(const struct load *load, const char *name, unsigned space);
 
-/* scope.c: faults that come after loading. From FIRST on, objects are new. */
+/* scope.c: who is asked, in which order. */
+struct group *group_new(struct load *load);
+void group_add(struct group *group, struct object *object, size_t since);
+void group_follow(const struct load *load, struct group *group,
+                  size_t since); /* breadth first, what its members need */
+/* What a new object asks: ROOT is the opened one that brought it (NULL: start-up), MODE of its dlopen. */
+void scope_init(const struct load *load, const struct object *object, const struct object *root, int mode);
+/* A dlopen of ROOT has succeeded: those of its list that were there before ask it too, from batch SINCE on. */
+void scope_opened(const struct load *load, const struct object *root, size_t since);
+void scope_globalize(const struct load *load, const struct object *root, size_t since);
+
+/* lookup.c: what is asked of a scope for one reference. */
+struct question {
+    const struct load *load;
+    struct elf_query query;
+    enum lookup_class class;
+    bool got;                           /* R_…_GLOB_DAT: a class of its own where protected_copies */
+    const struct elf_symbol *reference; /* for protected ones, or NULL */
+    size_t when;                        /* as things stood in this batch */
+    const struct elf_symbol *symbol;    /* the answer */
+};
+/* The object that OBJECT's scope answers with, or NULL. */
+const struct object *scope_ask(struct question *q, const struct object *object);
+/* The relocation of REFERENCE has bound OBJECT to FOUND: unique symbols and dependencies are remembered. */
+void scope_bound(struct question *q, struct object *object, const struct object *found);
+void uniques_destroy(struct space *space);
+/* Those of objects that went with batch SINCE, or were bound in it, are forgotten. */
+void uniques_forget(struct load *load, unsigned space);
+
+/* faults.c: faults that come after loading. From FIRST on, objects are new. */
 void check_versions(struct load *load, size_t first, size_t batch);
-void check_symbols(struct load *load, size_t first, size_t batch, bool now);
+void check_symbols(struct load *load, size_t first, size_t batch);
 struct fault *fault_add(struct load *load, enum fault_kind kind, const struct object *subject, size_t batch);
 
 #endif

@@ -21,6 +21,8 @@ static void more_destroy(struct object_more *more)
     free(more->names);
     free(more->deps);
     free(more->origin);
+    free(more->scope);
+    free(more->bound);
     free(more);
 }
 
@@ -34,8 +36,12 @@ static void private_destroy(struct load_private *priv)
         free(priv->dirs[i]->status);
         free(priv->dirs[i]);
     }
-    for (size_t i = 0; i < priv->group_count; i++)
-        free(priv->groups[i].objects);
+    for (size_t i = 0; i < priv->group_count; i++) {
+        free(priv->groups[i]->members);
+        free(priv->groups[i]);
+    }
+    for (size_t i = 0; i < MAX_SPACES; i++)
+        uniques_destroy(&priv->spaces[i]);
     for (char **e = priv->env; *e; e++)
         free(*e);
     if (priv->cred)

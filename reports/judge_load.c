@@ -6,6 +6,7 @@
 #include "judge.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -444,7 +445,11 @@ static void judge_dlopens(struct process *process, const struct maps *maps, stru
 
         if (explained(load, act) || (!act->error && load_find(load, act->path)))
             continue;
-        judge_batch(process, maps, load, i, load_dlopen(load, asked_for(load, act), NULL, true));
+        judge_batch(
+            process, maps, load, i,
+            load_dlopen(load,
+                        &(struct load_open){.file = asked_for(load, act), .mode = RTLD_NOW, .space = LOAD_SPACE_CALLER},
+                        NULL));
     }
 }
 

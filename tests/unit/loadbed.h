@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -110,6 +111,12 @@ static inline struct load *load_with(const char *program, const char *const *env
 
     ck_assert_msg(load_create(&request, &load, &err) == 0, "%s", err.text);
     return load;
+}
+
+/* dlopen(FILE, MODE) by the program. */
+static inline size_t bed_dlopen(struct load *load, const char *file, int mode)
+{
+    return load_dlopen(load, &(struct load_open){.file = file, .mode = mode, .space = LOAD_SPACE_CALLER}, NULL);
 }
 
 static inline struct object *object_named(const struct load *load, const char *base)

@@ -123,12 +123,12 @@ END_TEST
 
 /* --- bindings -------------------------------------------------------------------------------------------------- */
 
-struct binding {
+struct log_line {
     const char *from, *to, *symbol, *version;
 };
 
 /* "    123:\tbinding file FROM [0] to TO [0]: normal symbol `NAME' [VERSION]" */
-static bool read_binding(char *line, struct binding *ret)
+static bool read_binding(char *line, struct log_line *ret)
 {
     char *from = strstr(line, "binding file "), *to, *symbol, *end;
 
@@ -157,7 +157,7 @@ static struct object *object_at(const struct load *load, const char *path)
 
 /* Only bindings that a relocation of FROM asks for: the loader looks a few names up on its own account, and a COPY
  * relocation does not look at the program. */
-static bool is_reference(const struct object *from, const struct binding *b)
+static bool is_reference(const struct object *from, const struct log_line *b)
 {
     for (size_t i = 0; i < from->elf->symbol_count; i++) {
         const struct elf_symbol *s = &from->elf->symbols[i];
@@ -171,7 +171,7 @@ static bool is_reference(const struct object *from, const struct binding *b)
 
 /* A program at a fixed address that takes a function's address has a PLT entry which stands for the function itself: an
  * undefined symbol with a value. The log names that entry, load_lookup() the definition behind it. */
-static bool is_plt_entry(const struct load *load, const struct binding *b)
+static bool is_plt_entry(const struct load *load, const struct log_line *b)
 {
     const struct elffile *elf = load->objects[0]->elf;
 
@@ -189,13 +189,13 @@ static void compare_bindings(const char *program, const char *arguments, size_t 
     char *save = NULL;
 
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        struct binding b;
+        struct log_line b;
         const struct object *from, *to;
 
         if (!read_binding(line, &b) || !(from = object_at(load, b.from)) || !object_at(load, b.to) ||
             !is_reference(from, &b) || is_plt_entry(load, &b))
             continue;
-        to = load_lookup(load, from, b.symbol, b.version, NULL);
+        to = load_lookup(load, from, b.symbol, b.version, LOOKUP_CALL, NULL);
         (*bindings)++;
         if (!to || strcmp(to->path, b.to) != 0) {
             (*differences)++;

@@ -32,8 +32,8 @@ static void load_root(void)
     struct load *load;
 
     ck_assert_int_eq(load_create(&request, &load, NULL), 0);
-    load_dlopen(load, "libx.so", NULL, true);
-    load_dlopen(load, "libz.so.1", NULL, false);
+    bed_dlopen(load, "libx.so", RTLD_NOW);
+    bed_dlopen(load, "libz.so.1", RTLD_LAZY);
     load_destroy(load);
     elffile_forget_all();
 }

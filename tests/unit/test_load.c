@@ -256,10 +256,11 @@ START_TEST(symbols_that_are_there)
     starts("m", here, load);
     ck_assert_uint_eq(load->fault_count, 0);
     const struct elf_symbol *symbol;
-    const struct object *to = load_lookup(load, object_named(load, "libs.so"), "of_program", NULL, &symbol);
+    const struct object *to =
+        load_lookup(load, object_named(load, "libs.so"), "of_program", NULL, LOOKUP_DATA, &symbol);
     ck_assert_ptr_eq(to, load->objects[0]);
     ck_assert_str_eq(symbol->name, "of_program");
-    ck_assert_ptr_eq(load_lookup(load, NULL, "nowhere", NULL, &symbol), NULL);
+    ck_assert_ptr_eq(load_lookup(load, NULL, "nowhere", NULL, LOOKUP_DATA, &symbol), NULL);
     load_destroy(load);
 }
 END_TEST
@@ -313,7 +314,7 @@ START_TEST(preloads)
     ck_assert_uint_eq(index_of(load, "liby.so"), 2);
     ck_assert_uint_eq(index_of(load, "libx.so"), 3);
     ck_assert_int_eq(load->objects[1]->why, OBJECT_PRELOAD);
-    ck_assert_ptr_eq(load_lookup(load, NULL, "x", NULL, NULL), load->objects[1]);
+    ck_assert_ptr_eq(load_lookup(load, NULL, "x", NULL, LOOKUP_DATA, NULL), load->objects[1]);
     load_destroy(load);
 }
 END_TEST
@@ -398,18 +399,18 @@ START_TEST(dlopen_batches)
     struct load *load = load_with("o", here);
     size_t before = load->object_count;
 
-    ck_assert_uint_eq(load_dlopen(load, "liby.so", NULL, true), 1);
+    ck_assert_uint_eq(bed_dlopen(load, "liby.so", RTLD_NOW), 1);
     ck_assert_uint_eq(load->object_count, before + 2);
     ck_assert_int_eq(load->objects[before]->why, OBJECT_DLOPEN);
     ck_assert_uint_eq(load->objects[before + 1]->batch, 1);
-    ck_assert_uint_eq(load_dlopen(load, "libx.so", NULL, true), 2);
+    ck_assert_uint_eq(bed_dlopen(load, "libx.so", RTLD_NOW), 2);
     ck_assert_uint_eq(load->object_count, before + 2);
     ck_assert_uint_eq(load->fault_count, 0);
-    ck_assert_ptr_eq(load_lookup(load, load->objects[before], "x", NULL, NULL), load->objects[before + 1]);
-    ck_assert_ptr_eq(load_lookup(load, load->objects[0], "x", NULL, NULL), NULL); /* RTLD_LOCAL */
-    ck_assert_uint_eq(load_dlopen(load, "", NULL, true), 3);
+    ck_assert_ptr_eq(load_lookup(load, load->objects[before], "x", NULL, LOOKUP_DATA, NULL), load->objects[before + 1]);
+    ck_assert_ptr_eq(load_lookup(load, load->objects[0], "x", NULL, LOOKUP_DATA, NULL), NULL); /* RTLD_LOCAL */
+    ck_assert_uint_eq(bed_dlopen(load, "", RTLD_NOW), 3);
     ck_assert_uint_eq(load->fault_count, 0);
-    ck_assert_uint_eq(load_dlopen(load, "libnot.so", NULL, true), 4);
+    ck_assert_uint_eq(bed_dlopen(load, "libnot.so", RTLD_NOW), 4);
     ck_assert_uint_eq(load->fault_count, 1);
     ck_assert_uint_eq(load->faults[0]->batch, 4);
     CLEANUP_FREE char *text = output_of("LD_LIBRARY_PATH=. ./o liby.so libx.so libnot.so", &status);
@@ -427,8 +428,8 @@ START_TEST(dlopen_scopes)
     sh("cc -shared -fPIC y.c -o plugin.so -Wl,-z,lazy");
     struct load *load = load_with("o", NULL);
 
-    load_dlopen(load, "./libx.so", NULL, true);
-    load_dlopen(load, "./plugin.so", NULL, true);
+    bed_dlopen(load, "./libx.so", RTLD_NOW);
+    bed_dlopen(load, "./plugin.so", RTLD_NOW);
     const struct fault *fault = only_fault(load, FAULT_SYMBOL, "x", "plugin.so");
     ck_assert_uint_eq(fault->batch, 2);
     ck_assert(!fault->lazy);
@@ -437,7 +438,7 @@ START_TEST(dlopen_scopes)
     load_destroy(load);
 
     load = load_with("o", NULL);
-    load_dlopen(load, "./plugin.so", NULL, false);
+    bed_dlopen(load, "./plugin.so", RTLD_LAZY);
     ck_assert(only_fault(load, FAULT_SYMBOL, "x", "plugin.so")->lazy);
     CLEANUP_FREE char *lazy = output_of("./o +./plugin.so", &status);
     ck_assert_msg(status == 0, "%s", lazy);
@@ -456,8 +457,8 @@ START_TEST(dlopen_that_failed_leaves_nothing)
     sh("cc -shared -fPIC y.c -o second.so -Wl,--no-as-needed -LD -ldep; rm libgone.so");
     struct load *load = load_with("o", NULL);
 
-    load_dlopen(load, "./first.so", NULL, true);
-    load_dlopen(load, "./second.so", NULL, true);
+    bed_dlopen(load, "./first.so", RTLD_NOW);
+    bed_dlopen(load, "./second.so", RTLD_NOW);
     ck_assert_uint_eq(load->fault_count, 2);
     ck_assert_str_eq(load->faults[0]->name, "libgone.so");
     ck_assert_str_eq(load->faults[1]->name, "libdep.so");
