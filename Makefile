@@ -51,7 +51,9 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
 BENCHES := $(BENCH_SOURCES:tests/bench/%.c=$(BUILD)/bench/%)
-FORMATTED = $(wildcard probes/*.[ch] reports/*.[ch] tracer/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch])
+COMPARE_SOURCES := $(sort $(wildcard tests/conformance/*.c))
+COMPARE := $(BUILD)/conformance/bindings
+FORMATTED = $(wildcard probes/*.[ch] reports/*.[ch] tracer/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch] tests/conformance/*.[ch])
 
 all: $(PROGRAM)
 
@@ -132,6 +134,11 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS)
+
+$(COMPARE): $(COMPARE_SOURCES) $(wildcard tests/conformance/*.h) $(LIBRARY) $(BUILD)/flags | setup-build
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(COMPARE_SOURCES) $(LIBRARY) $(LDFLAGS) $(LIBS)
 
 bench: $(PROGRAM) $(BENCHES) | setup-bench
 	@$(PYTHON) tests/bench/run.py --program $(PROGRAM) --helpers $(BUILD)/bench $(BENCH_ARGS)
