@@ -1,12 +1,12 @@
 #include "execfile.h"
 
 #include "alloc.h"
+#include "mount.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { DEEPEST = 5, FIRST_LINE = 256 /* BINPRM_BUF_SIZE */ };
@@ -25,32 +25,6 @@ char *execfile_script_program(int fd)
     size = strcspn(line + start,
                    " \t\n"); /* the kernel cuts at these and nothing else: a carriage return belongs to the name */
     return size ? xstrndup(line + start, size) : NULL;
-}
-
-/* The deepest directory above PATH that is on another file system than its parent. */
-static char *mount_of(const char *root, const char *path)
-{
-    char *at = xstrdup(path);
-    struct stat here, above;
-
-    while (strcmp(at, "/") != 0) {
-        char *up = path_dir(at);
-
-        if (path_stat(root, at, &here) < 0 || path_stat(root, up, &above) < 0 || here.st_dev != above.st_dev) {
-            free(up);
-            return at;
-        }
-        free(at);
-        at = up;
-    }
-    return at;
-}
-
-static bool on_noexec(int fd)
-{
-    struct statvfs vfs;
-
-    return fstatvfs(fd, &vfs) == 0 && vfs.f_flag & ST_NOEXEC;
 }
 
 /* This kernel runs its own machine's files and, where the 32-bit entry is compiled in, i386's; with binfmt_misc any.
@@ -142,7 +116,7 @@ static enum execfile_verdict look(const char *root, const char *path, const stru
         return EXECFILE_NOT_PERMITTED;
     if (fd < 0)
         return EXECFILE_SOUND;
-    if (error == EACCES && on_noexec(fd)) {
+    if (error == EACCES && mount_forbids_execution(fd)) {
         ret->mount = mount_of(root, at);
         return EXECFILE_NOEXEC_MOUNT;
     }

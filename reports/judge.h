@@ -62,6 +62,9 @@ const char **direct_env(struct direct *direct, const char **env);
 void direct_deinit(struct direct *direct);
 /* LIVE: the process is there, so that its mappings can be read. */
 void judge_load(struct process *process, bool live);
+/* Makes a suspect of FAULT, which LOAD has, under the name that it deserves. As suspect_add(). */
+struct suspect *suspect_fault(struct process *process, enum suspicion at, const struct load *load,
+                              const struct fault *fault, uint64_t n, uint64_t t_ns);
 /* Symbols that the program says were missing, in the loader's words; LOAD has all that was loaded. */
 void judge_said(struct process *process, const struct load *load);
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
