@@ -7,6 +7,7 @@
 #include "loader.h"
 
 #include "alloc.h"
+#include "mount.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -141,6 +142,14 @@ static bool kernel_is_older(const struct elffile *elf)
     return elf->abi_minor != minor ? elf->abi_minor > minor : elf->abi_patch > patch;
 }
 
+/* mmap(2) with PROT_EXEC answers EPERM. */
+static bool forbidden_by_mount(const struct trial *t)
+{
+    CLEANUP_CLOSE int fd = path_open(t->load->priv->root, t->c->walk.final);
+
+    return fd >= 0 && mount_forbids_execution(fd);
+}
+
 static enum verdict judge_rest(struct trial *t)
 {
     const struct loader_traits *traits = &t->load->priv->traits;
@@ -156,8 +165,11 @@ static enum verdict judge_rest(struct trial *t)
         return settle(t, CANDIDATE_BAD_FILE, VERDICT_ENDS, 0, xstrdup("a program, not a shared library"));
     if (traits->isa_check && level && elf->isa_needed >> level)
         return settle(t, CANDIDATE_ISA_LEVEL, VERDICT_ENDS, 0,
-                      xasprintf("for processors of level x86-64-v%d, this one is x86-64-v%u",
-                                32 - __builtin_clz(elf->isa_needed), level));
+                      xasprintf("for processors of level %s, this one is x86-64-v%u",
+                                load_isa_level_name(elf->isa_needed), level));
+    if (forbidden_by_mount(t))
+        return settle(t, CANDIDATE_NOEXEC, VERDICT_ENDS, EPERM,
+                      xstrdup("on a mount that forbids to execute what is on it (noexec)"));
     return settle(t, CANDIDATE_FOUND, VERDICT_TAKEN, 0, xstrdup("taken"));
 }
 
@@ -170,6 +182,9 @@ static enum verdict judge_musl(struct trial *t, enum verdict verdict)
     }
     if (!t->c->elf->dynamic)
         return settle(t, CANDIDATE_BAD_FILE, VERDICT_ENDS, 0, xstrdup("it has no dynamic section"));
+    if (forbidden_by_mount(t))
+        return settle(t, CANDIDATE_NOEXEC, VERDICT_ENDS, EPERM,
+                      xstrdup("on a mount that forbids to execute what is on it (noexec)"));
     return settle(t, CANDIDATE_FOUND, VERDICT_TAKEN, 0, xstrdup("taken"));
 }
 
@@ -270,6 +285,7 @@ static int weight(const struct candidate *c)
     case CANDIDATE_WRONG_MACHINE:
     case CANDIDATE_KERNEL_TOO_OLD:
     case CANDIDATE_ISA_LEVEL:
+    case CANDIDATE_NOEXEC:
     case CANDIDATE_BAD_FILE:
         return 4;
     case CANDIDATE_DANGLING:

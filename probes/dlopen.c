@@ -79,6 +79,7 @@ static bool open_first(const struct opening *opening, size_t first, struct objec
     set_up(load, first, root, mode);
     check_versions(load, first, opening->batch);
     check_symbols(load, first, opening->batch);
+    check_refusals(load, first, opening->batch);
     if (batch_failed(load, opening->batch)) {
         undo(load, first, root, opening->batch, new_space);
         return false;

@@ -112,14 +112,16 @@ static enum execfile_verdict look(const char *root, const char *path, const stru
 
     if (path_stat(root, at, &st) < 0)
         return EXECFILE_SOUND;
+    /* Before the question of permission: for access(2) too, nothing on such a mount may be executed. */
+    if (error == EACCES && S_ISREG(st.st_mode) && (cred ? path_permits(&st, cred, X_OK) : st.st_mode & 0111) &&
+        fd >= 0 && mount_forbids_execution(fd)) {
+        ret->mount = mount_of(root, at);
+        return EXECFILE_NOEXEC_MOUNT;
+    }
     if (!S_ISREG(st.st_mode) || !may_execute(root, at, &st, cred))
         return EXECFILE_NOT_PERMITTED;
     if (fd < 0)
         return EXECFILE_SOUND;
-    if (error == EACCES && mount_forbids_execution(fd)) {
-        ret->mount = mount_of(root, at);
-        return EXECFILE_NOEXEC_MOUNT;
-    }
     if (st.st_size == 0)
         return EXECFILE_BROKEN;
     program = execfile_script_program(fd);

@@ -378,6 +378,7 @@ static void load_startup(struct load *load)
     scope_startup(load);
     check_versions(load, 0, 0);
     check_symbols(load, 0, 0);
+    check_refusals(load, 0, 0);
 }
 
 static struct cred *copy_cred(const struct cred *cred)

@@ -46,6 +46,11 @@ enum fault_kind {
     FAULT_SYMBOL,    /* an undefined symbol that no object in the scope defines */
     FAULT_INTERP,    /* PT_INTERP is absent or unusable: see search (one place) */
     FAULT_PROGRAM,   /* the program itself is unusable: object->elf->state, or machine */
+    FAULT_ISA_LEVEL, /* the program itself is for processors of a higher level: name */
+    FAULT_EXECSTACK, /* provider, which was dlopened, wants an executable stack, and this loader does not make one then;
+                        name is its path */
+    FAULT_STATIC_TLS, /* provider has more thread-local storage at a fixed place than is set aside for dlopened objects;
+                         name is its path */
 };
 
 struct fault {
@@ -135,5 +140,7 @@ size_t load_bindings(const struct load *load, const struct object *object, struc
 void load_scopes(const struct load *load, const struct object *object,
                  void (*each)(void *ctx, size_t list, const struct object *member), void *ctx);
 void load_destroy(struct load *load);
+/* "x86-64-v3": the highest level in NEEDED (GNU_PROPERTY_X86_ISA_1_NEEDED), in the psABI's spelling. */
+const char *load_isa_level_name(uint32_t needed);
 
 #endif

@@ -1,5 +1,5 @@
-/* What the files of the shadow loader share (load.c, dirs.c, candidate.c, scope.c, ldcache.c, loaderfile.c, musl.c).
- * Not for others: load.h is the way in. */
+/* What the files of the shadow loader share (load.c, dirs.c, candidate.c, scope.c, refuse.c, ldcache.c, loaderfile.c,
+ * musl.c). Not for others: load.h is the way in. */
 #ifndef GLIBCTRACE_PROBES_LOADER_H
 #define GLIBCTRACE_PROBES_LOADER_H
 
@@ -20,6 +20,8 @@ struct loader_traits {
     bool kernel_check;     /* passes over objects whose .note.ABI-tag asks for a newer kernel */
     bool protected_copies; /* a protected variable gives way to the program's copy of it (up to 2.35) */
     bool version_assert;   /* aborts when a versioned reference finds its library without any versions */
+    bool early_init;       /* insists on __libc_early_init in libc.so.6 (2.32 and later) */
+    bool keeps_stack;      /* makes the stack executable at the start only, not for a dlopen (2.41 and later) */
     unsigned cpu_level;    /* x86-64-vN of this machine; 0 where the files are for another machine */
     char **subdirs;        /* tried below every directory, best first; "" is the last; each with a slash at the end */
     size_t subdir_count;
@@ -211,6 +213,8 @@ void uniques_forget(struct load *load, unsigned space);
 /* faults.c: faults that come after loading. From FIRST on, objects are new. */
 void check_versions(struct load *load, size_t first, size_t batch);
 void check_symbols(struct load *load, size_t first, size_t batch);
+/* refuse.c: what the loader refuses although it could be loaded and bound. */
+void check_refusals(struct load *load, size_t first, size_t batch);
 struct fault *fault_add(struct load *load, enum fault_kind kind, const struct object *subject, size_t batch);
 
 #endif

@@ -280,6 +280,8 @@ void traits_read(const char *root, const struct elffile *loader, const char *int
     ret->version_assert = holds(&bytes, "version->filename == NULL || ! _dl_name_match_p");
     /* 2.36 brought DT_RELR, and with it went the special case */
     ret->protected_copies = (loader->machine == EM_X86_64 || loader->machine == EM_386) && !holds(&bytes, "DT_RELR");
+    ret->early_init = holds(&bytes, "__libc_early_init");
+    ret->keeps_stack = holds(&bytes, "glibc.rtld.execstack"); /* a tunable that came with it */
     ret->kernel_check = holds(&bytes, "kernel too old");
     find_subdirs(&bytes, ret);
     free(bytes.bytes);

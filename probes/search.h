@@ -32,7 +32,8 @@ enum candidate_state {
     CANDIDATE_BAD_FILE,       /* empty, short, not ELF, truncated, malformed, a directory */
     CANDIDATE_KERNEL_TOO_OLD, /* .note.ABI-tag asks for a newer kernel */
     CANDIDATE_ISA_LEVEL,
-    CANDIDATE_OTHER, /* see walk.error */
+    CANDIDATE_NOEXEC, /* its mount forbids to map code for execution */
+    CANDIDATE_OTHER,  /* see walk.error */
 };
 
 struct candidate {

@@ -1,5 +1,4 @@
-/* wrong-architecture: class, byte order or machine do not fit. cpu-level-too-low: an x86-64 level that this processor
- * lacks. */
+/* wrong-architecture: class, byte order or machine do not fit. */
 #include "judge.h"
 #include "scenario.h"
 
@@ -11,7 +10,7 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     struct mini_object *stub;
 
-    if (!finding->elf || finding->kind != CAUSE_WRONG_ARCHITECTURE)
+    if (!finding->elf)
         return;
     if (finding->fault) {
         struct mini_object *subject = tell_load_scenario(finding, cause);
@@ -34,10 +33,7 @@ void cause_architecture_tell(const struct finding *finding, struct cause *cause)
     const char *file = finding->provider ? finding->provider : finding->subject;
     const char *is = finding->elf ? elffile_machine_name(finding->elf) : "another machine";
 
-    if (finding->kind == CAUSE_CPU_LEVEL_TOO_LOW)
-        cause->summary = xasprintf("%s needs a processor of a higher x86-64 level than this one: %s.", path_base(file),
-                                   finding->missing);
-    else if (finding->fault)
+    if (finding->fault)
         cause->summary = xasprintf("%s needs %s, but the file that is there, %s, is for %s, not %s.",
                                    path_base(finding->subject), finding->fault->name, file, is, finding->missing);
     else

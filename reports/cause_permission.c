@@ -37,22 +37,27 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     }
     cause->scenario->mended = mini_object_copy(stub);
     cause->scenario->mend_object = cause->scenario->object_count - 1;
-    stub->defect = MINI_NO_PERMISSION;
+    if (finding->kind == CAUSE_NOEXEC_MOUNT)
+        cause->scenario->mount = xstrdup(path_base(finding->missing));
+    else
+        stub->defect = MINI_NO_PERMISSION;
 }
 
 void cause_permission_tell(const struct finding *finding, struct cause *cause)
 {
     bool executing = finding->call && strncmp(finding->call, "execve", 6) == 0;
     const char *subject = path_base(finding->subject);
-    const char *file = finding->kind == CAUSE_NOEXEC_MOUNT && finding->subject ? finding->subject : finding->missing;
+    const char *file = finding->kind != CAUSE_NOEXEC_MOUNT ? finding->missing
+                       : finding->fault                    ? finding->provider
+                                                           : finding->subject;
     const char *at =
         finding->walk && finding->walk->reason == PATH_DENIED && finding->walk->at ? finding->walk->at : file;
     struct remedy *remedy;
 
     if (finding->kind == CAUSE_NOEXEC_MOUNT) {
-        cause->summary = xasprintf("%s cannot be executed: the file system mounted at %s forbids execution (noexec).",
-                                   file, finding->missing);
-        remedy = cause_remedy(cause, PROOF_KNOWN, "move it to a file system that is not mounted noexec");
+        cause->summary = xasprintf("%s cannot be %s: the file system mounted at %s forbids execution (noexec).", file,
+                                   finding->fault ? "loaded as a library" : "executed", finding->missing);
+        cause_remedy(cause, PROOF_KNOWN, "move it to a file system that is not mounted noexec");
         remedy = cause_remedy(cause, PROOF_KNOWN, "or allow it there");
         strings_addf(&remedy->commands, "mount -o remount,exec %s", finding->missing);
     } else if (executing) {
@@ -68,6 +73,5 @@ void cause_permission_tell(const struct finding *finding, struct cause *cause)
     if (finding->fault)
         tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s was refused at %s.", file, at);
-    if (finding->kind == CAUSE_PERMISSION_DENIED)
-        tell_scenario(finding, cause);
+    tell_scenario(finding, cause);
 }

@@ -62,7 +62,7 @@ static void tell_near_miss(const struct finding *finding, struct cause *cause)
     }
 }
 
-static void tell_scenario(const struct finding *finding, struct cause *cause)
+void cause_symbol_scenario(const struct finding *finding, struct cause *cause)
 {
     const struct fault *fault = finding->fault;
     const char *likely = fault->provider ? NULL : likely_provider(fault->subject->elf);
@@ -110,5 +110,5 @@ void cause_symbol_tell(const struct finding *finding, struct cause *cause)
     if (file)
         cause_remedy(cause, PROOF_KNOWN, "install the version of %s that %s was built against", file, subject);
     cause_remedy(cause, PROOF_KNOWN, "rebuild %s against the libraries that are installed", subject);
-    tell_scenario(finding, cause);
+    cause_symbol_scenario(finding, cause);
 }

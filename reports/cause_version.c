@@ -1,5 +1,5 @@
 /* symbol-version-missing: an object needs a version that the library loaded for it does not define (elf/dl-version.c,
- * match_symbol). loader-libc-skew: the same for GLIBC_PRIVATE, which only ld.so and libc.so.6 of one build share. */
+ * match_symbol). */
 #include "judge.h"
 #include "scenario.h"
 
@@ -84,7 +84,7 @@ static struct mini_object *provider_stub(const struct finding *finding, struct c
     return stub;
 }
 
-static void tell_scenario(const struct finding *finding, struct cause *cause)
+void cause_version_scenario(const struct finding *finding, struct cause *cause)
 {
     const struct fault *fault = finding->fault;
     const char *symbol = fault->symbol_count ? fault->symbols[0] : NULL;
@@ -137,5 +137,5 @@ void cause_version_tell(const struct finding *finding, struct cause *cause)
         finding->subject, fault->name, provider, finding->provider, search_origin_text(fault->provider->origin),
         newest ? "; see where they end" : "");
     tell_remedies(finding, cause, libc != NULL);
-    tell_scenario(finding, cause);
+    cause_version_scenario(finding, cause);
 }

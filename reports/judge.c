@@ -20,7 +20,7 @@ const char **process_env_array(const struct process *process)
 
 static const struct cause_desc cause_descs[] = {
     {CAUSE_SYMBOL_VERSION_MISSING, cause_version_tell},
-    {CAUSE_LOADER_LIBC_SKEW, cause_version_tell},
+    {CAUSE_LOADER_LIBC_SKEW, cause_skew_tell},
     {CAUSE_SYMBOL_MISSING, cause_symbol_tell},
     {CAUSE_LIBRARY_MISSING, cause_library_tell},
     {CAUSE_LIBRARY_OFF_PATH, cause_library_tell},
@@ -29,13 +29,15 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_INTERPRETER_MISSING, cause_interpreter_tell},
     {CAUSE_SCRIPT_INTERPRETER_MISSING, cause_interpreter_tell},
     {CAUSE_WRONG_ARCHITECTURE, cause_architecture_tell},
-    {CAUSE_CPU_LEVEL_TOO_LOW, cause_architecture_tell},
+    {CAUSE_CPU_LEVEL_TOO_LOW, cause_cpu_tell},
     {CAUSE_OBJECT_CORRUPT, cause_corrupt_tell},
     {CAUSE_SYMLINK_LOOP, cause_link_tell},
     {CAUSE_SYMLINK_DANGLING, cause_link_tell},
     {CAUSE_FILE_MISSING, cause_file_tell},
     {CAUSE_PERMISSION_DENIED, cause_permission_tell},
     {CAUSE_NOEXEC_MOUNT, cause_permission_tell},
+    {CAUSE_STATIC_TLS_EXHAUSTED, cause_refused_tell},
+    {CAUSE_EXECSTACK_REFUSED, cause_refused_tell},
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
     {CAUSE_CRASH, cause_crash_tell},
 };

@@ -65,6 +65,15 @@ void judge_load(struct process *process, bool live);
 /* Makes a suspect of FAULT, which LOAD has, under the name that it deserves. As suspect_add(). */
 struct suspect *suspect_fault(struct process *process, enum suspicion at, const struct load *load,
                               const struct fault *fault, uint64_t n, uint64_t t_ns);
+/* Whether FINDING's fault comes of parts of glibc that are of different builds: then it is named so. */
+bool judge_skewed(struct finding *finding);
+/* Whether it comes of an object that is linked to the other C library. */
+bool judge_family(struct finding *finding);
+/* A fault of an object for which a fault of the other kind says enough: it is of the other family, so that whatever
+ * else it lacks is no matter. */
+bool family_covers(const struct load *load, const struct fault *fault);
+/* The program was ended by a signal before it did anything, and ld.so and libc.so.6 are not of one build. */
+void judge_skewed_crash(struct process *process, const struct load *load);
 /* Symbols that the program says were missing, in the loader's words; LOAD has all that was loaded. */
 void judge_said(struct process *process, const struct load *load);
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
@@ -90,13 +99,19 @@ char *tell_libc_of(const struct finding *finding, const char *file);
 /* A LOAD scenario with the subject's stub; the program's stub needs it where it is not the program itself. Returns the
  * subject's. */
 struct mini_object *tell_load_scenario(const struct finding *finding, struct cause *cause);
+/* The scenarios of a version and of a symbol that a library lacks, for kinds that come down to that. */
+void cause_version_scenario(const struct finding *finding, struct cause *cause);
+void cause_symbol_scenario(const struct finding *finding, struct cause *cause);
 void cause_version_tell(const struct finding *finding, struct cause *cause);
 void cause_symbol_tell(const struct finding *finding, struct cause *cause);
 void cause_library_tell(const struct finding *finding, struct cause *cause);
 void cause_shadowed_tell(const struct finding *finding, struct cause *cause);
+void cause_skew_tell(const struct finding *finding, struct cause *cause);
 void cause_family_tell(const struct finding *finding, struct cause *cause);
 void cause_interpreter_tell(const struct finding *finding, struct cause *cause);
 void cause_architecture_tell(const struct finding *finding, struct cause *cause);
+void cause_cpu_tell(const struct finding *finding, struct cause *cause);
+void cause_refused_tell(const struct finding *finding, struct cause *cause);
 void cause_corrupt_tell(const struct finding *finding, struct cause *cause);
 void cause_link_tell(const struct finding *finding, struct cause *cause);
 void cause_file_tell(const struct finding *finding, struct cause *cause);

@@ -4,27 +4,7 @@
 #include <string.h>
 
 #include <probes/alloc.h>
-
-static bool musl_name(const char *name)
-{
-    return strncmp(path_base(name), "libc.musl-", 10) == 0 || strncmp(path_base(name), "ld-musl-", 8) == 0;
-}
-
-static bool needs_glibc(const struct elffile *elf)
-{
-    for (size_t i = 0; i < elf->needed_count; i++)
-        if (strcmp(elf->needed[i], "libc.so.6") == 0 || strncmp(elf->needed[i], "ld-linux", 8) == 0)
-            return true;
-    return false;
-}
-
-/* The other C library is what the object was linked to: no change to paths or versions will help. */
-static bool other_family(const struct load *load, const struct fault *fault)
-{
-    if (load->family == LOADER_GLIBC)
-        return fault->kind == FAULT_NOT_FOUND && musl_name(fault->name);
-    return load->family == LOADER_MUSL && needs_glibc(fault->subject->elf);
-}
+#include <probes/mount.h>
 
 static enum cause_kind kind_of_place(const struct candidate *place)
 {
@@ -43,6 +23,8 @@ static enum cause_kind kind_of_place(const struct candidate *place)
         return CAUSE_PERMISSION_DENIED;
     case CANDIDATE_ISA_LEVEL:
         return CAUSE_CPU_LEVEL_TOO_LOW;
+    case CANDIDATE_NOEXEC:
+        return CAUSE_NOEXEC_MOUNT;
     default:
         return CAUSE_LIBRARY_MISSING;
     }
@@ -57,30 +39,45 @@ static char *elsewhere_of(const struct process *process, const struct load *load
     return search_elsewhere(process->root, fault->name, fault->subject->elf, near, 2, process->cwd);
 }
 
-static void find_not_found(struct finding *finding, char **elsewhere)
+/* OWNED takes what FINDING points to from now on. */
+static void find_bad_place(struct finding *finding, const struct candidate *place, char **owned)
+{
+    finding->place = place;
+    finding->elf = place->elf;
+    finding->walk = &place->walk;
+    finding->provider = place->walk.reason == PATH_OK ? place->path : NULL;
+    finding->missing = place->path;
+    switch (finding->kind) {
+    case CAUSE_WRONG_ARCHITECTURE:
+        finding->missing = elffile_machine_name(finding->fault->subject->elf);
+        break;
+    case CAUSE_SYMLINK_DANGLING:
+        finding->missing = place->walk.target ? place->walk.target : place->path;
+        break;
+    case CAUSE_CPU_LEVEL_TOO_LOW:
+        finding->missing = load_isa_level_name(place->elf->isa_needed);
+        break;
+    case CAUSE_NOEXEC_MOUNT:
+        finding->missing = *owned = mount_of(finding->process->root, place->walk.final);
+        break;
+    default:
+        break;
+    }
+}
+
+static void find_not_found(struct finding *finding, char **owned)
 {
     const struct fault *fault = finding->fault;
+    const struct candidate *place = fault->search.fault >= 0 ? &fault->search.places[fault->search.fault] : NULL;
 
     finding->missing = fault->name;
-    if (fault->search.fault >= 0) {
-        const struct candidate *place = &fault->search.places[fault->search.fault];
-
-        finding->kind = kind_of_place(place);
-        if (finding->kind != CAUSE_LIBRARY_MISSING) {
-            finding->place = place;
-            finding->elf = place->elf;
-            finding->walk = &place->walk;
-            finding->provider = place->walk.reason == PATH_OK ? place->path : NULL;
-            finding->missing = place->path;
-            if (finding->kind == CAUSE_WRONG_ARCHITECTURE)
-                finding->missing = elffile_machine_name(fault->subject->elf);
-            else if (finding->kind == CAUSE_SYMLINK_DANGLING && place->walk.target)
-                finding->missing = place->walk.target;
-            return;
-        }
+    finding->kind = place ? kind_of_place(place) : CAUSE_LIBRARY_MISSING;
+    if (finding->kind != CAUSE_LIBRARY_MISSING) {
+        find_bad_place(finding, place, owned);
+        return;
     }
-    finding->elsewhere = *elsewhere = elsewhere_of(finding->process, finding->load, fault);
-    finding->kind = *elsewhere ? CAUSE_LIBRARY_OFF_PATH : CAUSE_LIBRARY_MISSING;
+    finding->elsewhere = *owned = elsewhere_of(finding->process, finding->load, fault);
+    finding->kind = *owned ? CAUSE_LIBRARY_OFF_PATH : CAUSE_LIBRARY_MISSING;
 }
 
 static bool offers(const struct elffile *elf, const struct fault *fault)
@@ -177,48 +174,79 @@ static char *shadowing(struct finding *finding)
     return NULL;
 }
 
-static bool private_version(const char *version)
+static void find_unresolved(struct finding *finding, char **owned)
 {
-    return version && strcmp(version, "GLIBC_PRIVATE") == 0;
+    const struct fault *fault = finding->fault;
+
+    finding->provider = fault->provider ? fault->provider->path : NULL;
+    finding->kind = fault->kind == FAULT_VERSION ? CAUSE_SYMBOL_VERSION_MISSING : CAUSE_SYMBOL_MISSING;
+    finding->shadow = fault->provider;
+    finding->elsewhere = *owned = shadowing(finding);
+    if (finding->elsewhere) {
+        finding->kind = CAUSE_LIBRARY_SHADOWED;
+        finding->provider = finding->shadow->path;
+    }
+}
+
+/* The object itself is what the loader refuses. */
+static void find_refused(struct finding *finding)
+{
+    const struct fault *fault = finding->fault;
+
+    finding->elf = fault->subject->elf;
+    switch (fault->kind) {
+    case FAULT_PROGRAM:
+        finding->kind = CAUSE_OBJECT_CORRUPT;
+        finding->missing = finding->provider = fault->subject->path;
+        break;
+    case FAULT_ISA_LEVEL:
+        finding->kind = CAUSE_CPU_LEVEL_TOO_LOW;
+        finding->provider = fault->subject->path;
+        break;
+    case FAULT_EXECSTACK:
+    case FAULT_STATIC_TLS:
+        finding->kind = fault->kind == FAULT_EXECSTACK ? CAUSE_EXECSTACK_REFUSED : CAUSE_STATIC_TLS_EXHAUSTED;
+        finding->provider = fault->provider->path;
+        finding->elf = fault->provider->elf;
+        break;
+    default:
+        finding->kind = CAUSE_INTERPRETER_MISSING;
+        finding->path = fault->subject->path;
+        finding->interpreter = fault->name;
+        break;
+    }
+}
+
+static void find_kind(struct finding *finding, char **owned, char **versioned)
+{
+    const struct fault *fault = finding->fault;
+
+    if (fault->kind == FAULT_NOT_FOUND) {
+        find_not_found(finding, owned);
+    } else if (fault->kind != FAULT_VERSION && fault->kind != FAULT_SYMBOL) {
+        find_refused(finding);
+    } else {
+        bool skewed = judge_skewed(finding);
+
+        fault = finding->fault;
+        finding->missing = fault->name;
+        if (fault->kind == FAULT_SYMBOL && fault->version)
+            finding->missing = *versioned = xasprintf("%s@%s", fault->name, fault->version);
+        if (!skewed)
+            find_unresolved(finding, owned);
+    }
+    judge_family(finding);
 }
 
 struct suspect *suspect_fault(struct process *process, enum suspicion at, const struct load *load,
                               const struct fault *fault, uint64_t n, uint64_t t_ns)
 {
-    CLEANUP_FREE char *elsewhere = NULL, *versioned = NULL;
-    struct finding finding = {.subject = fault->subject->path,
-                              .process = process,
-                              .load = load,
-                              .fault = fault,
-                              .missing = fault->name,
-                              .error = 0};
+    CLEANUP_FREE char *owned = NULL, *versioned = NULL;
+    struct finding finding = {
+        .subject = fault->subject->path, .process = process, .load = load, .fault = fault, .missing = fault->name};
     struct suspect *suspect;
 
-    if (fault->kind == FAULT_NOT_FOUND) {
-        find_not_found(&finding, &elsewhere);
-    } else if (fault->kind == FAULT_VERSION || fault->kind == FAULT_SYMBOL) {
-        finding.provider = fault->provider ? fault->provider->path : NULL;
-        finding.kind = fault->kind == FAULT_VERSION ? CAUSE_SYMBOL_VERSION_MISSING : CAUSE_SYMBOL_MISSING;
-        if (fault->kind == FAULT_SYMBOL && fault->version)
-            finding.missing = versioned = xasprintf("%s@%s", fault->name, fault->version);
-        finding.shadow = fault->provider;
-        if ((finding.elsewhere = elsewhere = shadowing(&finding))) {
-            finding.kind = CAUSE_LIBRARY_SHADOWED;
-            finding.provider = finding.shadow->path;
-        } else if (private_version(fault->kind == FAULT_VERSION ? fault->name : fault->version))
-            finding.kind = CAUSE_LOADER_LIBC_SKEW;
-    } else if (fault->kind == FAULT_PROGRAM) {
-        finding.kind = CAUSE_OBJECT_CORRUPT;
-        finding.missing = finding.provider = fault->subject->path;
-        finding.elf = fault->subject->elf;
-    } else {
-        finding.kind = CAUSE_INTERPRETER_MISSING;
-        finding.path = fault->subject->path;
-        finding.interpreter = fault->name;
-        finding.elf = fault->subject->elf;
-    }
-    if (other_family(load, fault))
-        finding.kind = CAUSE_LIBC_FAMILY_MISMATCH;
+    find_kind(&finding, &owned, &versioned);
     suspect = suspect_add(process, at, &finding, n, t_ns);
     if (!suspect)
         return NULL;

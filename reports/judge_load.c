@@ -49,7 +49,7 @@ static bool not_found_in(const struct load *load, size_t batch)
 /* Symbols that a library which is not there may have brought are its consequence, no cause of their own. */
 static bool consequence(const struct load *load, const struct fault *fault)
 {
-    return fault->kind == FAULT_SYMBOL && not_found_in(load, fault->batch);
+    return (fault->kind == FAULT_SYMBOL && not_found_in(load, fault->batch)) || family_covers(load, fault);
 }
 
 static bool named_by(const struct process *process, const struct fault *fault)
@@ -270,6 +270,7 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
     if (load->family == LOADER_NONE || (by_loader && judge_start(process, load)))
         return;
     judge_dlopens(process, maps, load);
+    judge_skewed_crash(process, load);
     if (by_loader)
         judge_late_symbols(process, load);
     if (process->suspect_count == 0 && process_failed(process))

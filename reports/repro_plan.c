@@ -30,7 +30,7 @@ static void need_the_opened(const struct scenario *scenario, struct mini_object 
     for (size_t i = 1; i < scenario->object_count; i++) {
         const char *name = trim_file_name(scenario, scenario->objects[i]);
 
-        if (!trim_anyone_asks_for(scenario, name) && !trim_asks_for(program, name))
+        if (!same(program->opens, name) && !trim_anyone_asks_for(scenario, name) && !trim_asks_for(program, name))
             mini_object_need(program, name);
     }
 }
@@ -117,7 +117,7 @@ static void add_mended(struct plan *plan)
     const struct mini_object *target =
         scenario->mend_object < scenario->object_count ? scenario->objects[scenario->mend_object] : NULL;
 
-    if (plan->forbidden)
+    if (plan->forbidden || plan->sealed)
         plan->control_in_root = true;
     else if (scenario->mend_object == 0)
         add_mended_program(plan);
@@ -147,6 +147,9 @@ static int check_objects(const struct scenario *scenario, struct err *err)
             return err_set(err, "no reproduction: %.200s is the loader itself, which a stub cannot stand for",
                            object->name);
     }
+    if (scenario->mount && (!repro_name_fits(scenario->mount) || same(scenario->mount, "lib") ||
+                            same(scenario->mount, "bin") || same(scenario->mount, scenario->objects[0]->name)))
+        return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a mount in it", scenario->mount);
     if (scenario->mended && !repro_name_fits(scenario->mended->name))
         return err_set(err, "no reproduction: the mended file has no name");
     return 0;
@@ -181,7 +184,7 @@ static int plan_load(struct plan *plan, struct err *err)
     for (size_t i = 1; i < scenario->object_count; i++)
         shadowed = shadowed || scenario->objects[i]->directory == 1;
     shadowed = shadowed && !scenario->by_library_path;
-    plan->library_path = scenario->by_library_path ? "wrong" : NULL;
+    plan->library_path = scenario->by_library_path ? "wrong" : scenario->mount;
     for (size_t i = 0; i < scenario->object_count; i++) {
         const struct mini_object *object = scenario->objects[i];
         struct mini_object *stub;
@@ -195,6 +198,8 @@ static int plan_load(struct plan *plan, struct err *err)
             need_the_opened(scenario, stub);
         path = xasprintf("root/%s/%s", i ? directories[object->directory] : "bin",
                          i ? trim_file_name(scenario, object) : plan->program);
+        if (scenario->mount && i == scenario->mend_object)
+            plan->sealed = xstrdup(path + strlen("root/"));
         if (i && object->defect == MINI_NO_PERMISSION && !plan->forbidden)
             plan->forbidden = xstrdup(path + strlen("root/"));
         if (i && !plan->shown && (object->defect != MINI_SOUND || object->machine != program->machine))
@@ -289,6 +294,10 @@ static int plan_execute(struct plan *plan, struct err *err)
     }
     plan->mended_program = true;
     add_file(plan, good, xasprintf("mended/%s", plan->program), NULL)->mended = true;
+    if (scenario->mount) {
+        plan->sealed = xstrdup(plan->program);
+        return 0;
+    }
     if (error != ENOEXEC && !asker)
         return 0; /* env(1) does it */
     if (same(object->name, "launcher") && !asker)
@@ -396,6 +405,7 @@ void plan_deinit(struct plan *plan)
     }
     free(plan->files);
     free(plan->forbidden);
+    free(plan->sealed);
     free(plan->shown);
     free(plan->control_preload);
     free(plan->caller);

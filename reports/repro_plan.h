@@ -24,8 +24,9 @@ struct plan {
     bool by_path;          /* PATH is bin/ of root/ or mended/: both scripts */
     bool mended_program;   /* control.sh runs mended/PROGRAM, else root/PROGRAM */
     char *forbidden;       /* the library, as root/ has it, that must not be readable while the program runs, or NULL */
+    char *sealed;          /* the file, as root/ has it, that is put on a mount of the scenario's name first, or NULL */
     char *shown;           /* the file, as root/ has it, that is there and fails all the same, or NULL */
-    bool control_in_root;  /* control.sh is repro.sh without what that does to FORBIDDEN */
+    bool control_in_root;  /* control.sh is repro.sh without what that does to FORBIDDEN or SEALED */
     const char *library_path;         /* LD_LIBRARY_PATH of repro.sh, relative to root/, or NULL */
     const char *control_library_path; /* of control.sh, relative to mended/, or NULL */
     char *control_preload;            /* LD_PRELOAD of control.sh, relative to mended/, or NULL */

@@ -66,6 +66,23 @@ static void put_forbidden(FILE *out, const char *file, const char *command)
             quoted, command);
 }
 
+/* A file system in memory, in a mount namespace of its own (unshare(1)), that goes when the program ends. */
+static void put_sealed(FILE *out, const char *mount, const char *file, const char *command)
+{
+    CLEANUP_FREE char *quoted = repro_quote(mount), *from = repro_quote(file);
+
+    fprintf(out,
+            "mount=%s\n"
+            "file=%s\n"
+            "set -- unshare -m\n"
+            "[ \"$(id -u)\" = 0 ] || set -- unshare -r -m\n"
+            "mkdir -p \"./$mount\" || exit 125\n"
+            "export mount file\n"
+            "exec \"$@\" sh -c 'mount -t tmpfs -o noexec none \"./$mount\" && cp -p \"./$file\" \"./$mount/\" &&\n"
+            "    exec \"$@\"' sh %s\n",
+            quoted, from, command);
+}
+
 /* "No such file or directory" is said of some files that are there: so this one is shown first. */
 static void put_shown(FILE *out, const char *file, const char *command)
 {
@@ -93,10 +110,11 @@ static char *file_command(const struct plan *plan, const char *directory, const 
     CLEANUP_FREE char *path = xasprintf("%s/%s", directory, name);
     CLEANUP_FREE char *file = repro_quote(path);
     CLEANUP_FREE char *preloaded = preload ? repro_quote(preload) : NULL;
+    CLEANUP_FREE char *list = libraries ? repro_quote(libraries) : NULL;
 
     return xasprintf("env -i %s%s%s%s%s%s%s%s", plan->by_path ? "PATH=\"$PWD/bin\" " : "",
-                     libraries ? "LD_LIBRARY_PATH=" : "", libraries ? libraries : "", libraries ? " " : "",
-                     preloaded ? "LD_PRELOAD=" : "", preloaded ? preloaded : "", preloaded ? " " : "", file);
+                     list ? "LD_LIBRARY_PATH=" : "", list ? list : "", list ? " " : "", preloaded ? "LD_PRELOAD=" : "",
+                     preloaded ? preloaded : "", preloaded ? " " : "", file);
 }
 
 static char *failing_command(const struct plan *plan)
@@ -109,6 +127,8 @@ static char *failing_command(const struct plan *plan)
         return shell_command(scenario);
     if (scenario->way == SCENARIO_SCRIPT)
         return file_command(plan, ".", scenario->script_name, NULL, NULL);
+    if (plan->sealed && scenario->way == SCENARIO_EXECUTE)
+        return file_command(plan, scenario->mount, plan->program, NULL, NULL);
     return file_command(plan, scenario->way == SCENARIO_LOAD ? "bin" : ".", plan->program, plan->library_path, NULL);
 }
 
@@ -140,6 +160,8 @@ char *repro_script(const struct plan *plan)
     put_start(out, "a failure in miniature. The exit status is that of the failing program.", "root");
     if (plan->forbidden)
         put_forbidden(out, plan->forbidden, command);
+    else if (plan->sealed)
+        put_sealed(out, plan->scenario->mount, plan->sealed, command);
     else if (plan->shown)
         put_shown(out, plan->shown, command);
     else

@@ -236,6 +236,11 @@ struct mini_object *trim_object(const struct scenario *scenario, const struct mi
     ret->machine = object->machine;
     ret->defect = object->defect;
     ret->directory = object->directory;
+    ret->bare = object->bare;
+    ret->opens = xstrdup_or_null(object->opens);
+    ret->isa_needed = object->isa_needed;
+    ret->tls_size = object->tls_size;
+    ret->execstack = object->execstack;
     trim_needs(scenario, object, ret);
     trim_definitions(scenario, object, ret);
     return ret;

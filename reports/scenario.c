@@ -104,6 +104,7 @@ static void redact_object(const struct redaction *redaction, struct mini_object 
     redact_string(redaction, &object->soname);
     redact_string(redaction, &object->interp);
     redact_string(redaction, &object->link_text);
+    redact_string(redaction, &object->opens);
     for (size_t i = 0; i < object->needed.n; i++)
         redact_string(redaction, &object->needed.v[i]);
     for (size_t i = 0; i < object->need_count; i++) {
@@ -136,6 +137,7 @@ void scenario_redact(struct scenario *scenario, char *(*redact)(void *ctx, const
     redact_string(&redaction, &scenario->shell);
     redact_string(&redaction, &scenario->command);
     redact_string(&redaction, &scenario->asker);
+    redact_string(&redaction, &scenario->mount);
 }
 
 void scenario_destroy(struct scenario *scenario)
@@ -151,6 +153,7 @@ void scenario_destroy(struct scenario *scenario)
     free(scenario->shell);
     free(scenario->command);
     free(scenario->asker);
+    free(scenario->mount);
     free(scenario);
 }
 
@@ -200,6 +203,11 @@ struct mini_object *mini_object_copy(const struct mini_object *object)
     copy->class = object->class;
     copy->data = object->data;
     copy->machine = object->machine;
+    copy->bare = object->bare;
+    copy->opens = xstrdup_or_null(object->opens);
+    copy->isa_needed = object->isa_needed;
+    copy->tls_size = object->tls_size;
+    copy->execstack = object->execstack;
     copy->absent = object->absent;
     copy->directory = object->directory;
     copy->defect = object->defect;
@@ -302,6 +310,7 @@ void mini_object_destroy(struct mini_object *object)
     free(object->soname);
     free(object->interp);
     free(object->link_text);
+    free(object->opens);
     strings_deinit(&object->needed);
     versions_free(object->needs, object->need_count);
     versions_free(object->defs, object->def_count);

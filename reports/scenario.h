@@ -24,7 +24,12 @@ struct mini_object {
     bool program; /* has PT_INTERP and an entry point that only exits with 0 */
     char *interp; /* programs: PT_INTERP; NULL: the machine's own */
     unsigned class, data, machine;
-    bool absent; /* it must not be there: the stub exists in the mended directory only */
+    char *opens;         /* programs: dlopen(3) this name, print dlerror(3)'s words and exit with 1 where that fails */
+    uint32_t isa_needed; /* GNU_PROPERTY_X86_ISA_1_NEEDED, or 0 */
+    uint64_t tls_size;   /* of thread-local storage at a fixed place (initial-exec), or 0 */
+    bool execstack;      /* asks for an executable stack */
+    bool bare;           /* a libc.so.6 that has not got what glibc's loader wants of it; else the writer adds that */
+    bool absent;         /* it must not be there: the stub exists in the mended directory only */
     struct strings needed;
     struct mini_version *needs;
     size_t need_count, need_cap;
@@ -66,7 +71,9 @@ struct scenario {
     char *script_name, *script_line; /* SCRIPT: file name and first line with its line end as it is ("#!/bin/sh\r") */
     char *shell, *command;           /* COMMAND: absolute path of who looks, and the name looked for */
     char *asker;                     /* EXECUTE: file name of who executes it, where that is the subject; or NULL */
-    bool by_library_path;            /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */
+    char *mount;          /* objects[mend_object] stands on a mount of this name that forbids execution (its path's last
+                             component), or NULL */
+    bool by_library_path; /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */
 };
 
 struct scenario *scenario_create(enum scenario_way way);

@@ -42,7 +42,7 @@ bool stub_runs(unsigned class, unsigned data, unsigned machine)
 
 static bool is_libc(const struct mini_object *object)
 {
-    return object->soname && strcmp(object->soname, "libc.so.6") == 0;
+    return object->soname && strcmp(object->soname, "libc.so.6") == 0 && !object->bare;
 }
 
 /* What glibc's loader itself asks of whatever libc.so.6 it has loaded, with an assertion or an abort where it is not
@@ -122,7 +122,7 @@ static void put_hash(struct stub *stub)
 /* One "store the address of this symbol" for each undefined symbol: bound when the object is loaded. */
 static void put_relocs(struct stub *stub)
 {
-    size_t count = stub->object->undefined_count;
+    size_t undefined = stub->object->undefined_count, count = stub_reloc_count(stub);
     size_t entry = stub->wide ? (stub->machine && !stub->machine->rela ? sizeof(Elf64_Rel) : sizeof(Elf64_Rela))
                               : (stub->machine && stub->machine->rela ? sizeof(Elf32_Rela) : sizeof(Elf32_Rel));
 
@@ -133,7 +133,10 @@ static void put_relocs(struct stub *stub)
         uint64_t symbol = i + 1;
 
         stub_put_word(stub, stub->words.at + stub->data_shift + i * (stub->wide ? 8 : 4));
-        stub_put_word(stub, stub->wide ? symbol << 32 | stub->machine->bind : symbol << 8 | stub->machine->bind);
+        if (i == undefined) /* of the object's own block of thread-local storage: no symbol */
+            stub_put_word(stub, R_X86_64_TPOFF64);
+        else
+            stub_put_word(stub, stub->wide ? symbol << 32 | stub->machine->bind : symbol << 8 | stub->machine->bind);
         if (stub->machine->rela)
             stub_put_word(stub, 0);
     }
@@ -175,7 +178,7 @@ static void put_dyn_relocs(struct stub *stub)
         return;
     put_dyn(stub, rela ? DT_RELA : DT_REL, stub->relocs.at);
     put_dyn(stub, rela ? DT_RELASZ : DT_RELSZ, stub->relocs.size);
-    put_dyn(stub, rela ? DT_RELAENT : DT_RELENT, stub->relocs.size / stub->object->undefined_count);
+    put_dyn(stub, rela ? DT_RELAENT : DT_RELENT, stub->relocs.size / stub_reloc_count(stub));
 }
 
 /* NAMES: offsets in .dynstr of the needed ones, of DT_RPATH and DT_RUNPATH, in that order. */
@@ -199,9 +202,10 @@ static void put_dynamic(struct stub *stub, const uint32_t *names)
     put_dyn(stub, DT_SYMENT, stub->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym));
     put_dyn_relocs(stub);
     put_dyn_versions(stub);
-    put_dyn(stub, DT_FLAGS, DF_BIND_NOW);
-    /* NODEFLIB: what this machine has in its default directories must not mend or change the failure. */
-    put_dyn(stub, DT_FLAGS_1, DF_1_NOW | DF_1_NODEFLIB | (object->program ? DF_1_PIE : 0));
+    put_dyn(stub, DT_FLAGS, DF_BIND_NOW | (object->tls_size ? DF_STATIC_TLS : 0));
+    /* NODEFLIB: what this machine has in its default directories must not mend or change the failure; but there is the
+     * C library whose dlopen() is called. */
+    put_dyn(stub, DT_FLAGS_1, DF_1_NOW | (object->opens ? 0 : DF_1_NODEFLIB) | (object->program ? DF_1_PIE : 0));
     if (object->program)
         put_dyn(stub, DT_DEBUG, 0);
     put_dyn(stub, DT_NULL, 0);
@@ -263,7 +267,13 @@ static void put_headers(struct stub *stub, unsigned headers, uint64_t page, uint
     put_phdr(stub, PT_LOAD, PF_R | PF_X, text, 0, page);
     put_phdr(stub, PT_LOAD, PF_R | PF_W, data, stub->data_shift, page);
     put_phdr(stub, PT_DYNAMIC, PF_R | PF_W, stub->dynamic, stub->data_shift, 8);
-    put_phdr(stub, PT_GNU_STACK, PF_R | PF_W, (struct part){0, 0}, 0, 16);
+    put_phdr(stub, PT_GNU_STACK, PF_R | PF_W | (stub->object->execstack ? PF_X : 0), (struct part){0, 0}, 0, 16);
+    if (stub->property.size) {
+        put_phdr(stub, PT_NOTE, PF_R, stub->property, 0, 8);
+        put_phdr(stub, PT_GNU_PROPERTY, PF_R, stub->property, 0, 8);
+    }
+    if (stub->object->tls_size)
+        stub_put_tls_header(stub);
     stub->size = whole;
 }
 
@@ -294,11 +304,14 @@ static void put_code(struct stub *stub)
         stub_part_end(stub, &stub->interp);
     }
     stub->code = stub_part_begin(stub, 8);
-    if (stub->machine && object->program)
+    if (object->opens)
+        stub_put_opener(stub);
+    else if (stub->machine && object->program)
         stub_put(stub, stub->machine->leave.bytes, stub->machine->leave.size);
     else if (stub->machine)
         stub_put(stub, stub->machine->back.bytes, stub->machine->back.size);
     stub_part_end(stub, &stub->code);
+    stub_put_property(stub);
 }
 
 static bool too_long(const char *name)
@@ -340,7 +353,7 @@ static int check(const struct mini_object *object, const struct stub_machine *ma
 static void lay_out(struct stub *stub)
 {
     const struct mini_object *object = stub->object;
-    unsigned headers = interpreter(stub) ? 6 : 4;
+    unsigned headers = (interpreter(stub) ? 6 : 4) + (object->isa_needed ? 2 : 0) + (object->tls_size ? 1 : 0);
     uint64_t page = stub->machine ? stub->machine->page : 0x10000, split;
     CLEANUP_FREE uint32_t *names = xcalloc(object->needed.n + 2, sizeof *names);
 
@@ -368,13 +381,15 @@ static void lay_out(struct stub *stub)
     split = stub->words.at;
     put_dynamic(stub, names);
     put_headers(stub, headers, page, split);
+    if (object->opens)
+        stub_fit_opener(stub);
 }
 
 int stub_build(const struct mini_object *object, const char *rpath, const char *runpath, struct stub_file *ret,
                struct err *err)
 {
     struct stub stub = {.object = object, .rpath = rpath, .runpath = runpath};
-    struct mini_object *libc = NULL;
+    struct mini_object *changed = NULL;
 
     *ret = (struct stub_file){0};
     stub.machine = stub_machine_find(object->class, object->data, object->machine);
@@ -382,10 +397,14 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
     stub.big = object->data == ELFDATA2MSB;
     if (check(object, stub.machine, err) < 0)
         return -1;
+    if (stub_check_demands(object, err) < 0)
+        return -1;
     if (is_libc(object))
-        stub.object = libc = libc_for_loader(object, stub.machine);
+        stub.object = changed = libc_for_loader(object, stub.machine);
+    else if (object->opens)
+        stub.object = changed = stub_opener(object);
     lay_out(&stub);
-    mini_object_destroy(libc);
+    mini_object_destroy(changed);
     free(stub.strings);
     free(stub.versions);
     *ret = (struct stub_file){stub.bytes, stub.size};

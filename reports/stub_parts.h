@@ -1,6 +1,5 @@
-/* The inside of the stub writer, for its three files: stub.c (layout), stub_bytes.c (numbers and names),
- * stub_versions.c
- * (.gnu.version and its two tables). */
+/* The inside of the stub writer, for its four files: stub.c (layout), stub_bytes.c (numbers and names),
+ * stub_versions.c (.gnu.version and its two tables), stub_demands.c (what else an object may want). */
 #ifndef GLIBCTRACE_REPORTS_STUB_PARTS_H
 #define GLIBCTRACE_REPORTS_STUB_PARTS_H
 
@@ -30,7 +29,7 @@ struct stub {
     size_t string_size, string_cap;
     struct version *versions;
     size_t version_count, version_cap;
-    struct part headers, interp, code, symbols, dynstr, hash, versym, verdef, verneed, relocs, words, dynamic;
+    struct part headers, interp, code, property, symbols, dynstr, hash, versym, verdef, verneed, relocs, words, dynamic;
     uint32_t soname_at;
     uint64_t data_shift; /* address = offset + this, in the second segment */
 };
@@ -50,6 +49,20 @@ uint32_t stub_name_at(struct stub *stub, const char *string);
 void stub_names_begin(struct stub *stub);
 /* The hash of the System V ABI, chapter 5; version names are hashed with it too. */
 uint32_t stub_name_hash(const char *name);
+
+/* stub_demands.c: what an object wants beside libraries and symbols. */
+/* Fails where we do not know how to write what OBJECT wants. */
+int stub_check_demands(const struct mini_object *object, struct err *err);
+/* Relocations in all: one for each undefined symbol, one more for thread-local storage at a fixed place. */
+size_t stub_reloc_count(const struct stub *stub);
+/* .note.gnu.property, where the object is for a processor of some level. */
+void stub_put_property(struct stub *stub);
+void stub_put_tls_header(struct stub *stub);
+/* A program that opens a library: what it needs for that (the caller's), its code with the name, and, when all has its
+ * place, the addresses in it. */
+struct mini_object *stub_opener(const struct mini_object *object);
+void stub_put_opener(struct stub *stub);
+void stub_fit_opener(struct stub *stub);
 
 /* Numbers the versions that the object defines and needs: definitions first. */
 void stub_versions_collect(struct stub *stub);

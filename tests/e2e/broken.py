@@ -21,6 +21,8 @@ class Expected:
     env: dict = dataclasses.field(default_factory=dict)
     user: bool = False  # root is bound by no mode: run as somebody else
     words: str | None = None
+    under: list = dataclasses.field(default_factory=list)  # what glibctrace is to be run by
+    reproduction: str = "verified"
 
 
 @dataclasses.dataclass
@@ -174,6 +176,63 @@ def unreadable(place, link, sound):
     return Expected("permission-denied", str(file), user=True)
 
 
+OWN_MOUNTS = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
+MOUNTED = 'mount -t tmpfs -o "$1" none "$2" && cp "$3" "$2" && shift 3 && exec "$@"'
+
+
+def mounted(option, mount, file):
+    """Words that run a command where MOUNT is a file system mounted with OPTION, and a copy of FILE in it."""
+    return [*OWN_MOUNTS, "sh", "-c", MOUNTED, "sh", option, str(mount), str(file)]
+
+
+def noexec(place, link, sound):
+    """A copy that is searched first stands on a mount of its own."""
+    file = place.library(SOUND)
+    link()
+    mount = place.top / "sealed"
+    mount.mkdir()
+    return Expected("noexec-mount", str(mount), str(mount / file.name), env={"LD_LIBRARY_PATH": str(mount)},
+                    under=mounted("exec" if sound else "noexec", mount, file), words="failed to map segment")
+
+
+def level_beyond(data):
+    """DATA, an ELF file linked with -z x86-64-v4, as if for a level above what this processor has."""
+    at = data.index((0xc0008002).to_bytes(4, "little") + (4).to_bytes(4, "little")) + 8
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    level = 4 if " avx512vl " in flags else 3  # as bits count from 0: v5, v4
+    return data[:at] + (1 << level).to_bytes(4, "little") + data[at + 4:], f"x86-64-v{level + 1}"
+
+
+def cpu_level(place, link, sound):
+    file = place.library(SOUND, "-Wl,-z,x86-64-v4")
+    link()
+    data, level = level_beyond(file.read_bytes())
+    file.write_bytes(data)
+    if sound:
+        place.library(SOUND, "-Wl,-z,x86-64-v2")
+    return Expected("cpu-level-too-low", level, str(file), words="CPU ISA level is lower than required")
+
+
+def _thread_local(size):
+    return (f'static __thread char block[{size}] __attribute__((tls_model("initial-exec")));\n'
+            "int dep(void) { return block[1]; }\n")
+
+
+def static_tls(place, link, sound):
+    file = place.library(_thread_local(64 if sound else 8192))
+    link()
+    return Expected("static-tls-exhausted", str(file), str(file), words="static TLS block")
+
+
+def execstack(place, link, sound):
+    file = place.library(SOUND, "-Wl,-z,noexecstack" if sound else "-Wl,-z,execstack")
+    link()
+    return Expected("execstack-refused", str(file), str(file), words="cannot enable executable stack")
+
+
+# What a loader refuses although the file is there and whole.
+DEMANDS = {f.__name__: f for f in (noexec, cpu_level, static_tls, execstack)}
+
 WAYS = {f.__name__: f for f in (version_missing, symbol_missing, library_missing, off_path, shadowed, wrong_machine,
                                 wrong_class, empty, text, cut, loop, dangling, unreadable)}
 
@@ -221,7 +280,7 @@ class Case:
 
 
 def _build(place, way, sound, link):
-    return WAYS[way](place, link, sound)
+    return {**WAYS, **DEMANDS}[way](place, link, sound)
 
 
 def program_itself(place, way, sound):

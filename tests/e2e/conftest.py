@@ -101,15 +101,15 @@ def environment():
 
 @pytest.fixture
 def run(tool, environment, tmp_path):
-    """run(*args, env=None, cwd=None, stdin="", report=True, redact=False) -> Result
+    """run(*args, env=None, cwd=None, stdin="", report=True, redact=False, under=()) -> Result
 
     Runs glibctrace with ARGS (a subcommand may come first). Unless REPORT is false, `-o FILE.json` is added and the
     report is checked; unless REDACT is true, `--no-redact` too, since tmp_path may hold the user's name. CWD is
-    tmp_path unless given; ENV holds changes, see `environment`.
+    tmp_path unless given; ENV holds changes, see `environment`. UNDER: words of a command that runs glibctrace.
     """
     numbers = itertools.count(1)
 
-    def run_(*args, env=None, cwd=None, stdin="", report=True, redact=False):
+    def run_(*args, env=None, cwd=None, stdin="", report=True, redact=False, under=()):
         words = [os.fspath(arg) if isinstance(arg, os.PathLike) else str(arg) for arg in args]
         path = None
         if report:
@@ -118,7 +118,7 @@ def run(tool, environment, tmp_path):
             path = folder / f"r{next(numbers)}.json"
             at = 1 if words and words[0] in SUBCOMMANDS else 0
             words[at:at] = ["-o", str(path)] + ([] if redact else ["--no-redact"])
-        process = subprocess.Popen([str(tool), *words], cwd=cwd or tmp_path, env=environment(env),
+        process = subprocess.Popen([*map(str, under), str(tool), *words], cwd=cwd or tmp_path, env=environment(env),
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, encoding="utf-8", errors="surrogateescape", start_new_session=True)
         try:

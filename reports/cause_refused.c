@@ -1,0 +1,99 @@
+/* static-tls-exhausted, execstack-refused: an object that is there and complete, and that a dlopen(3) may not bring in
+ * any more: what it wants can only be had at the start. */
+#include "judge.h"
+#include "scenario.h"
+
+#include <probes/alloc.h>
+
+enum { STUB_TLS = 16384 /* more than any loader keeps free without being told to */ };
+
+static void tell_scenario(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->missing);
+    struct mini_object *subject, *stub;
+
+    subject = tell_load_scenario(finding, cause);
+    if (subject == cause->scenario->objects[0]) {
+        subject->opens = xstrdup(name);
+    } else {
+        strings_deinit(&cause->scenario->objects[0]->needed);
+        cause->scenario->objects[0]->needed = (struct strings){0};
+        cause->scenario->objects[0]->opens = xstrdup(subject->name);
+        mini_object_need(subject, name);
+    }
+    stub = scenario_object(cause->scenario, name);
+    stub->soname = xstrdup(name);
+    cause->scenario->mended = mini_object_copy(stub);
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    if (finding->kind == CAUSE_EXECSTACK_REFUSED)
+        stub->execstack = true;
+    else
+        stub->tls_size = STUB_TLS;
+}
+
+static void tell_tls(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->missing);
+    struct remedy *remedy;
+
+    cause->summary = xasprintf("%s cannot be loaded while the program runs: its thread-local variables must lie in "
+                               "memory that is set aside at the start, and too little of it is left.",
+                               name);
+    if (finding->elf)
+        cause_fact(cause, "it needs", "%llu bytes of static TLS", (unsigned long long)finding->elf->tls_size);
+    cause->detail = xasprintf("%s was opened by dlopen. It is built with the initial-exec model of thread-local "
+                              "storage (DF_STATIC_TLS), for which the loader keeps a small reserve only.",
+                              finding->missing);
+    remedy = cause_remedy(cause, PROOF_KNOWN, "load it at the start, when room is made for whatever is needed");
+    strings_addf(&remedy->commands, "LD_PRELOAD=%s %s", finding->missing,
+                 finding->process->argv.n ? finding->process->argv.v[0] : finding->subject);
+    remedy->risk = xstrdup("every program that it starts inherits the variable");
+    if (finding->load && finding->load->family == LOADER_GLIBC) {
+        remedy = cause_remedy(cause, PROOF_KNOWN, "or make the reserve greater (glibc 2.33 or newer)");
+        strings_addf(&remedy->commands, "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=%llu %s",
+                     finding->elf ? (unsigned long long)finding->elf->tls_size + 4096 : 65536ULL,
+                     finding->process->argv.n ? finding->process->argv.v[0] : finding->subject);
+    }
+    cause_remedy(cause, PROOF_KNOWN, "rebuild %s without -ftls-model=initial-exec", name);
+}
+
+static void tell_stack(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->missing);
+    struct remedy *remedy;
+
+    cause->summary = xasprintf("%s cannot be loaded: it asks for an executable stack, which it is not given.", name);
+    if (finding->elf)
+        cause_fact(cause, "it needs", "an executable stack   (%s)",
+                   finding->elf->has_gnu_stack ? "PT_GNU_STACK with the x flag"
+                                               : "it has no PT_GNU_STACK, which counts as a demand");
+    if (finding->fault && finding->fault->kind == FAULT_EXECSTACK)
+        cause_fact(cause, "it gets", "%s, which makes no stack executable for a dlopen (glibc 2.41 and newer)",
+                   finding->load->interp);
+    else
+        cause_fact(cause, "it gets", "a refusal of the kernel (a security module, a seccomp filter, PR_SET_MDWE)");
+    cause->detail = xasprintf("%s is marked as needing an executable stack, most often because one assembler file of "
+                              "it does not say otherwise; hardly any code really does.",
+                              finding->missing);
+    remedy = cause_remedy(cause, PROOF_KNOWN, "take the mark away, if its makers agree that nothing needs it");
+    strings_addf(&remedy->commands, "patchelf --clear-execstack %s", finding->missing);
+    if (finding->fault && finding->fault->kind == FAULT_EXECSTACK) {
+        remedy = cause_remedy(cause, PROOF_KNOWN, "or allow it for this program");
+        strings_addf(&remedy->commands, "GLIBC_TUNABLES=glibc.rtld.execstack=2 %s",
+                     finding->process->argv.n ? finding->process->argv.v[0] : finding->subject);
+        remedy->risk = xstrdup("an executable stack makes flaws of the program easier to use");
+    }
+    cause_remedy(cause, PROOF_KNOWN, "rebuild %s with -Wl,-z,noexecstack", name);
+}
+
+void cause_refused_tell(const struct finding *finding, struct cause *cause)
+{
+    if (finding->kind == CAUSE_STATIC_TLS_EXHAUSTED)
+        tell_tls(finding, cause);
+    else
+        tell_stack(finding, cause);
+    if (finding->fault && finding->fault->provider)
+        tell_search(cause, &finding->fault->provider->search);
+    if (finding->fault && (finding->fault->kind == FAULT_EXECSTACK || finding->fault->kind == FAULT_STATIC_TLS))
+        tell_scenario(finding, cause);
+}
