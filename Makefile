@@ -9,7 +9,7 @@ PYTHON ?= /usr/bin/python3
 SAN ?=
 
 # Libraries of the program, by pkg-config name; .ci/setup has the same list with each system's packages.
-MODULES := libarchive jansson libseccomp libzstd libdw libelf capstone
+MODULES := libarchive jansson libseccomp libzstd libdw libelf capstone zlib
 # The static binary names its archives itself: pkg-config's --static for libarchive asks for everything that some
 # format of it may use (libxml2, nettle, acl, …), while the linker takes only the members that are called.
 STATIC_LIBS := -larchive -ljansson -lseccomp -lzstd -ldw -lelf -lcapstone -lz -lbz2 -llzma
@@ -38,7 +38,7 @@ ALL_CFLAGS = -std=gnu17 -fno-pie -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)
 # Not position-independent: capstone's tables hold 77,000 pointers, and relocating them would cost a millisecond a start.
 archive_of = $(wildcard $(shell $(CC) -print-file-name=lib$(1).a))
 library = $(foreach l,$(1),$(or $(call archive_of,$(l)),-l$(l)))
-LIBS = -no-pie $(call library,archive jansson seccomp zstd dw elf capstone $(if $(call archive_of,dw),z bz2 lzma))
+LIBS = -no-pie $(call library,archive jansson seccomp zstd dw elf capstone z $(if $(call archive_of,dw),bz2 lzma))
 TEST_LIBS = -no-pie $(shell pkg-config --libs check $(MODULES))
 
 SOURCES := $(sort $(wildcard probes/*.c reports/*.c tracer/*.c))

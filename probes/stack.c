@@ -1,6 +1,35 @@
 #include "stack.h"
 
-#include <stdlib.h>
+#include "alloc.h"
+#include "codefile.h"
+#include "gostack.h"
+#include "stack_parts.h"
+
+#include <string.h>
+#include <uthash.h>
+
+enum {
+    FRAMES_MOST = 128,
+    PLACES_KEPT = 16384,
+    INLINED_MOST = 16,
+    JUMPS_MOST = 16,         /* from one stack to another: signal stacks, goroutines */
+    WINDOW_SIZE = 32 * 1024, /* of a standing thread's stack that is read in one go */
+};
+
+/* What is told of one address, found out once. */
+struct place {
+    uint64_t addr; /* that was looked up */
+    struct frame frames[INLINED_MOST];
+    size_t count;
+    UT_hash_handle hh;
+};
+
+struct stacks {
+    struct modules modules;
+    bool read, stale;
+    struct place *places;
+    const struct mem *process; /* for tables, while a stack is unwound */
+};
 
 void frames_free(struct frame *frames, size_t count)
 {
@@ -10,4 +39,272 @@ void frames_free(struct frame *frames, size_t count)
         free(frames[i].file);
     }
     free(frames);
+}
+
+struct stacks *stacks_create(pid_t pid, const char *root)
+{
+    struct stacks *stacks = xcalloc(1, sizeof *stacks);
+
+    modules_init(&stacks->modules, pid, root);
+    return stacks;
+}
+
+static void forget_places(struct stacks *stacks)
+{
+    struct place *place, *next;
+
+    HASH_ITER(hh, stacks->places, place, next)
+    {
+        HASH_DEL(stacks->places, place);
+        for (size_t i = 0; i < place->count; i++) {
+            free(place->frames[i].object);
+            free(place->frames[i].symbol);
+            free(place->frames[i].file);
+        }
+        free(place);
+    }
+}
+
+void stacks_destroy(struct stacks *stacks)
+{
+    if (!stacks)
+        return;
+    forget_places(stacks);
+    modules_deinit(&stacks->modules);
+    free(stacks);
+}
+
+void stacks_stale(struct stacks *stacks)
+{
+    stacks->stale = true;
+}
+
+static void refresh(struct stacks *stacks, const struct mem *mem)
+{
+    if (stacks->read && !stacks->stale)
+        return;
+    forget_places(stacks);
+    stacks->read = modules_read(&stacks->modules, mem) == 0;
+    stacks->stale = false;
+}
+
+/* --- memory while one stack is unwound --- */
+
+/* The stack itself as it was read, in one piece; behind it the process. */
+struct window {
+    const struct mem *under;
+    const struct modules *modules;
+    const unsigned char *bytes;
+    uint64_t base;
+    size_t size;
+    bool past; /* it is of an earlier moment */
+};
+
+static ssize_t window_read(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+    const struct window *window = ctx;
+    uint64_t at = addr - window->base;
+
+    if (at < window->size) {
+        if (n > window->size - at)
+            n = window->size - at;
+        memcpy(buf, window->bytes + at, n);
+        return (ssize_t)n;
+    }
+    if (window->past) {
+        const struct region *region = modules_region(window->modules, addr);
+
+        if (!region || region->writable)
+            return -1;
+        if (n > region->end - addr)
+            n = region->end - addr;
+    }
+    return window->under->read(window->under->ctx, addr, buf, n);
+}
+
+/* --- names --- */
+
+/* Go's own table is better than what DWARF says of Go code, and a stripped program has it. */
+static struct gostack *go_of(struct stacks *stacks, struct module *module)
+{
+    const struct codefile *file = module->go_sought ? NULL : modules_file(&stacks->modules, module, stacks->process);
+
+    if (file)
+        module->go = gostack_create(file, module->bias, stacks->process);
+    module->go_sought = true;
+    return module->go;
+}
+
+static size_t name_place(struct stacks *stacks, struct module *module, uint64_t addr, struct frame *frames)
+{
+    const struct gostack *go = go_of(stacks, module);
+    struct codefile *file;
+    size_t count;
+
+    if (go && gostack_name(go, stacks->process, addr, &frames[0]))
+        return 1;
+    file = modules_names_file(&stacks->modules, module, stacks->process);
+    count = file ? codefile_names(file, addr - module->bias, frames, INLINED_MOST) : 0;
+    for (size_t i = 0; i < count; i++) {
+        frames[i].inlined = i + 1 < count;
+        frames[i].into += frames[i].into ? module->bias : 0;
+    }
+    return count;
+}
+
+static const char *object_of(const struct region *region)
+{
+    if (region->module)
+        return region->module->path;
+    return region->name[0] && strncmp(region->name, "[anon:", 6) != 0 ? region->name : "[anon]";
+}
+
+static const struct place *place_of(struct stacks *stacks, uint64_t addr)
+{
+    const struct region *region = modules_region(&stacks->modules, addr);
+    struct place *place;
+
+    HASH_FIND(hh, stacks->places, &addr, sizeof addr, place);
+    if (place)
+        return place;
+    if (HASH_COUNT(stacks->places) >= PLACES_KEPT)
+        forget_places(stacks);
+    place = xcalloc(1, sizeof *place);
+    place->addr = addr;
+    place->count = region && region->module ? name_place(stacks, region->module, addr, place->frames) : 0;
+    if (!place->count)
+        place->count = 1;
+    for (size_t i = 0; region && i < place->count; i++) {
+        place->frames[i].object = xstrdup(object_of(region));
+        place->frames[i].offset = region->module ? region->module->bias : region->start;
+    }
+    HASH_ADD(hh, stacks->places, addr, sizeof addr, place);
+    return place;
+}
+
+/* Appends what is at UNWIND's address. In a place, "offset" and "into" are what is to be taken off it. */
+static size_t add_frames(struct stacks *stacks, const struct unwind *unwind, struct frame *frames, size_t room)
+{
+    const struct place *place = place_of(stacks, unwind_lookup(unwind));
+    uint64_t ip = unwind->value[REGISTER_IP];
+    size_t i;
+
+    for (i = 0; i < place->count && i < room; i++) {
+        frames[i] = place->frames[i];
+        frames[i].ip_addr = ip;
+        frames[i].object = xstrdup_or_null(frames[i].object);
+        frames[i].symbol = xstrdup_or_null(frames[i].symbol);
+        frames[i].file = xstrdup_or_null(frames[i].file);
+        frames[i].offset = frames[i].object ? ip - frames[i].offset : 0;
+        frames[i].into = frames[i].into ? ip - frames[i].into : 0;
+    }
+    return i;
+}
+
+/* --- the walk --- */
+
+static enum unwind_step step(struct stacks *stacks, const struct mem *mem, struct unwind *unwind)
+{
+    uint64_t addr = unwind_lookup(unwind);
+    const struct region *region = modules_region(&stacks->modules, addr);
+    struct module *module = region ? region->module : NULL;
+    enum unwind_step how = UNWIND_NONE;
+    struct codefile *file;
+
+    if (module && go_of(stacks, module)) {
+        how = step_signal(mem, unwind); /* runtime.sigreturn */
+        if (how == UNWIND_NONE)
+            how = gostack_unwind(module->go, stacks->process, mem, unwind);
+    }
+    if (how == UNWIND_NONE && module && (file = modules_file(&stacks->modules, module, stacks->process)) != NULL)
+        how = codefile_unwind(file, addr - module->bias, module->bias, mem, unwind);
+    if (how == UNWIND_NONE)
+        how = step_signal(mem, unwind);
+    if (how == UNWIND_NONE && region && region->executable)
+        how = step_frame_pointer(&stacks->modules, mem, unwind);
+    return how;
+}
+
+static bool can_run(const struct stacks *stacks, uint64_t addr)
+{
+    const struct region *region = modules_region(&stacks->modules, addr);
+
+    return region && region->executable;
+}
+
+static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *unwind, struct frame *frames,
+                   size_t room)
+{
+    size_t count = 0;
+    int jumps = 0;
+
+    for (int steps = 0; steps < FRAMES_MOST && count < room; steps++) {
+        uint64_t sp = unwind->value[REGISTER_SP];
+
+        count += add_frames(stacks, unwind, frames + count, room - count);
+        if (step(stacks, mem, unwind) != UNWIND_OK || !unwind_knows(unwind, REGISTER_SP) ||
+            !can_run(stacks, unwind_lookup(unwind)))
+            break;
+        if (unwind->value[REGISTER_SP] <= sp && ++jumps > JUMPS_MOST) /* another stack, or a circle */
+            break;
+    }
+    return count;
+}
+
+static size_t unwind_window(struct stacks *stacks, struct window *window, const struct stack_registers *registers,
+                            size_t limit, struct frame **ret)
+{
+    const struct mem mem = {.read = window_read, .ctx = window, .word_size = 8};
+    size_t room = limit < FRAMES_MOST ? limit : FRAMES_MOST, count;
+    struct unwind unwind = {.exact = true};
+
+    *ret = NULL;
+    stacks->process = window->under;
+    refresh(stacks, window->under);
+    if (!stacks->read || window->under->word_size != 8 || !room)
+        return 0;
+    window->modules = &stacks->modules;
+    for (unsigned i = 0; i < STACK_REGISTERS; i++)
+        unwind_set(&unwind, i, registers->dwarf[i]);
+    /* Code that was made since the mappings were read. */
+    if (!can_run(stacks, registers->ip_addr)) {
+        stacks_stale(stacks);
+        refresh(stacks, window->under);
+    }
+    *ret = xcalloc(room, sizeof **ret);
+    count = walk(stacks, &mem, &unwind, *ret, room);
+    return count;
+}
+
+size_t stacks_unwind(struct stacks *stacks, const struct mem *mem, const struct stack_registers *registers,
+                     size_t limit, struct frame **ret)
+{
+    CLEANUP_FREE unsigned char *bytes = xmalloc(WINDOW_SIZE);
+    ssize_t n = mem->read(mem->ctx, registers->sp_addr, bytes, WINDOW_SIZE);
+    struct window window = {.under = mem, .bytes = bytes, .base = registers->sp_addr, .size = n > 0 ? (size_t)n : 0};
+
+    return unwind_window(stacks, &window, registers, limit, ret);
+}
+
+size_t stacks_unwind_snapshot(struct stacks *stacks, const struct mem *mem, const struct stack_snapshot *snapshot,
+                              size_t limit, struct frame **ret)
+{
+    struct window window = {
+        .under = mem, .bytes = snapshot->bytes, .base = snapshot->base_addr, .size = snapshot->size, .past = true};
+
+    return unwind_window(stacks, &window, &snapshot->registers, limit, ret);
+}
+
+struct stack_snapshot *stack_snapshot_take(const struct mem *mem, const struct stack_registers *registers)
+{
+    unsigned char bytes[STACK_SNAPSHOT_MOST];
+    ssize_t n = mem->read(mem->ctx, registers->sp_addr, bytes, sizeof bytes);
+    struct stack_snapshot *snapshot;
+
+    if (n <= 0)
+        return NULL;
+    snapshot = xmalloc(sizeof *snapshot + (size_t)n);
+    *snapshot = (struct stack_snapshot){.registers = *registers, .base_addr = registers->sp_addr, .size = (size_t)n};
+    memcpy(snapshot->bytes, bytes, (size_t)n);
+    return snapshot;
 }

@@ -16,6 +16,8 @@ struct frame {
     char *object;    /* path, "[vdso]", "[anon]" … */
     uint64_t offset; /* of ip_addr in the object, as its own virtual addresses count (addr2line(1) takes it) */
     char *symbol;
+    uint64_t into; /* of ip_addr in the function, where that is known; 0 in inlined ones */
+    bool inlined;  /* into the next frame, which has the same ip_addr */
     char *file;
     unsigned line;
 };
@@ -41,5 +43,21 @@ void stacks_stale(struct stacks *stacks);
  * number. 0 with *RET NULL where nothing can be said. PID may be another process of the same space. */
 size_t stacks_unwind(struct stacks *stacks, const struct mem *mem, const struct stack_registers *registers,
                      size_t limit, struct frame **ret);
+
+/* What a stack was at some moment: enough to unwind it later, as long as the objects of that moment are still mapped.
+ * Taking one costs one read; unwinding costs a thousand times that. */
+struct stack_snapshot {
+    struct stack_registers registers;
+    uint64_t base_addr; /* of BYTES */
+    size_t size;
+    unsigned char bytes[];
+};
+enum { STACK_SNAPSHOT_MOST = 16 * 1024 };
+/* malloced; NULL where the memory at the stack pointer cannot be read. */
+struct stack_snapshot *stack_snapshot_take(const struct mem *mem, const struct stack_registers *registers);
+/* As stacks_unwind(). MEM, the process's memory, is read for code and tables; its writable memory has changed since and
+ * is not believed, so a stack that is deeper than the snapshot ends where that ends. */
+size_t stacks_unwind_snapshot(struct stacks *stacks, const struct mem *mem, const struct stack_snapshot *snapshot,
+                              size_t limit, struct frame **ret);
 
 #endif
