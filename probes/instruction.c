@@ -198,3 +198,153 @@ unsigned instruction_text(struct disassembler *disassembler, const uint8_t *byte
     *text = insn->op_str[0] ? xasprintf("%s %s", insn->mnemonic, insn->op_str) : xstrdup(insn->mnemonic);
     return insn->size;
 }
+
+static bool address_of(const cs_insn *insn, const x86_op_mem *mem, const uint64_t registers[REGISTER_IP + 1],
+                       uint64_t *ret)
+{
+    unsigned width;
+    unsigned char number;
+
+    *ret = (uint64_t)mem->disp;
+    if (mem->segment == X86_REG_FS || mem->segment == X86_REG_GS)
+        return false;
+    if (mem->base != X86_REG_INVALID) {
+        number = register_number(mem->base, &width);
+        if (number == REGISTER_NONE)
+            return false;
+        *ret += registers[number] + (number == REGISTER_IP ? insn->size : 0);
+    }
+    if (mem->index != X86_REG_INVALID && mem->index != X86_REG_RIZ && mem->index != X86_REG_EIZ) {
+        number = register_number(mem->index, &width);
+        if (number == REGISTER_NONE)
+            return false;
+        *ret += registers[number] * (uint64_t)mem->scale;
+    }
+    if (insn->detail->x86.addr_size == 4)
+        *ret = (uint32_t)*ret;
+    return true;
+}
+
+/* Those of the vector moves that want their address aligned say so in their names. */
+static bool wants_alignment(const char *mnemonic, unsigned size)
+{
+    static const char *const names[] = {"movaps",  "movapd",  "movdqa",  "movntps",  "movntpd",  "movntdq",
+                                        "vmovaps", "vmovapd", "vmovdqa", "vmovntps", "vmovntpd", "vmovntdq"};
+
+    for (size_t i = 0; size >= 16 && i < sizeof names / sizeof *names; i++)
+        if (strncmp(mnemonic, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* stos and movs write where rdi points; capstone 4 takes both operands for read. */
+static bool string_target(const cs_insn *insn, const x86_op_mem *mem)
+{
+    return (strstr(insn->mnemonic, "stos") || strstr(insn->mnemonic, "movs")) && mem->base == X86_REG_RDI &&
+           mem->segment == X86_REG_ES;
+}
+
+/* What push, call, pop, ret and leave do to the stack besides. */
+static size_t touches_stack(const cs_insn *insn, const uint64_t registers[REGISTER_IP + 1], struct touched *ret)
+{
+    enum { FP = 6 };
+
+    switch (insn->id) {
+    case X86_INS_PUSH:
+    case X86_INS_CALL:
+        *ret = (struct touched){.addr = registers[REGISTER_SP] - 8, .size = 8, .writes = true};
+        return 1;
+    case X86_INS_POP:
+    case X86_INS_RET:
+        *ret = (struct touched){.addr = registers[REGISTER_SP], .size = 8, .reads = true};
+        return 1;
+    case X86_INS_LEAVE:
+        *ret = (struct touched){.addr = registers[FP], .size = 8, .reads = true};
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+size_t instruction_touches(struct disassembler *disassembler, const uint8_t *bytes, size_t n,
+                           const uint64_t registers[REGISTER_IP + 1], struct touched ret[TOUCHED_MOST])
+{
+    const cs_insn *insn = disassembler->scratch;
+    size_t count = 0;
+
+    cs_option(disassembler->handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_INTEL);
+    if (!next(disassembler, bytes, n, registers[REGISTER_IP]) || insn->id == X86_INS_LEA || insn->id == X86_INS_NOP)
+        return 0;
+    for (size_t i = 0; i < insn->detail->x86.op_count && count + 1 < TOUCHED_MOST; i++) {
+        const cs_x86_op *op = &insn->detail->x86.operands[i];
+        struct touched *one = &ret[count];
+
+        if (op->type != X86_OP_MEM || !address_of(insn, &op->mem, registers, &one->addr))
+            continue;
+        one->size = op->size;
+        one->writes = (op->access & CS_AC_WRITE) || string_target(insn, &op->mem);
+        one->reads = (op->access & CS_AC_READ) && !string_target(insn, &op->mem);
+        one->aligned = wants_alignment(insn->mnemonic, op->size);
+        count++;
+    }
+    return count + touches_stack(insn, registers, &ret[count]);
+}
+
+/* Capstone's groups, the most special first: an AVX-512 instruction on short vectors is in several. */
+static const struct {
+    unsigned group;
+    const char *feature;
+} groups[] = {
+    {X86_GRP_ERI, "AVX512ER"}, {X86_GRP_PFI, "AVX512PF"}, {X86_GRP_CDI, "AVX512CD"},   {X86_GRP_DQI, "AVX512DQ"},
+    {X86_GRP_BWI, "AVX512BW"}, {X86_GRP_VLX, "AVX512VL"}, {X86_GRP_AVX512, "AVX512F"}, {X86_GRP_XOP, "XOP"},
+    {X86_GRP_FMA4, "FMA4"},    {X86_GRP_TBM, "TBM"},      {X86_GRP_3DNOW, "3DNOW"},    {X86_GRP_RTM, "RTM"},
+    {X86_GRP_SGX, "SGX"},      {X86_GRP_SHA, "SHA"},      {X86_GRP_ADX, "ADX"},        {X86_GRP_FSGSBASE, "FSGSBASE"},
+    {X86_GRP_SMAP, "SMAP"},    {X86_GRP_FMA, "FMA"},      {X86_GRP_F16C, "F16C"},      {X86_GRP_AVX2, "AVX2"},
+    {X86_GRP_AVX, "AVX"},      {X86_GRP_AES, "AES"},      {X86_GRP_PCLMUL, "PCLMUL"},  {X86_GRP_BMI2, "BMI2"},
+    {X86_GRP_BMI, "BMI1"},     {X86_GRP_SSE4A, "SSE4A"},  {X86_GRP_SSE42, "SSE4.2"},   {X86_GRP_SSE41, "SSE4.1"},
+    {X86_GRP_SSSE3, "SSSE3"},  {X86_GRP_SSE3, "SSE3"},    {X86_GRP_SSE2, "SSE2"},      {X86_GRP_SSE1, "SSE"},
+};
+
+/* Instructions that are in no group. */
+static const struct {
+    unsigned id;
+    const char *feature;
+} singles[] = {
+    {X86_INS_POPCNT, "POPCNT"}, {X86_INS_LZCNT, "LZCNT"},   {X86_INS_MOVBE, "MOVBE"},
+    {X86_INS_RDRAND, "RDRAND"}, {X86_INS_RDSEED, "RDSEED"}, {X86_INS_XBEGIN, "RTM"},
+    {X86_INS_XEND, "RTM"},      {X86_INS_XTEST, "RTM"},     {X86_INS_CRC32, "SSE4.2"},
+};
+
+/* Encodings that are newer than the library: EVEX maps 5 and 6, and the tile instructions of VEX map 2 (Intel
+ * Architecture Instruction Set Extensions, 319433). */
+static const char *newer(const uint8_t *bytes, size_t n)
+{
+    static const uint8_t tiles[] = {0x49, 0x4b, 0x5c, 0x5e, 0x6c};
+
+    if (n >= 5 && bytes[0] == 0x62 && ((bytes[1] & 7) == 5 || (bytes[1] & 7) == 6))
+        return "AVX512-FP16";
+    if (n >= 4 && bytes[0] == 0xc4 && (bytes[1] & 0x1f) == 2 && memchr(tiles, bytes[3], sizeof tiles))
+        return "AMX-TILE";
+    return NULL;
+}
+
+const char *instruction_feature(struct disassembler *disassembler, const uint8_t *bytes, size_t n)
+{
+    const cs_insn *insn = disassembler->scratch;
+
+    if (!next(disassembler, bytes, n, 0))
+        return newer(bytes, n);
+    for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
+        if (singles[i].id == insn->id)
+            return singles[i].feature;
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (cs_insn_group(disassembler->handle, insn, groups[i].group))
+            return groups[i].feature;
+    return NULL;
+}
+
+bool instruction_privileged(struct disassembler *disassembler, const uint8_t *bytes, size_t n)
+{
+    return next(disassembler, bytes, n, 0) &&
+           cs_insn_group(disassembler->handle, disassembler->scratch, X86_GRP_PRIVILEGE);
+}

@@ -66,4 +66,21 @@ void instruction_decode(struct disassembler *disassembler, const uint8_t *bytes,
 unsigned instruction_text(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr,
                           char **text);
 
+/* Memory that an instruction touches, worked out from the registers that it meets. */
+struct touched {
+    uint64_t addr;
+    unsigned size; /* bytes, 0: not known */
+    bool reads, writes;
+    bool aligned; /* ADDR must be a multiple of SIZE */
+};
+enum { TOUCHED_MOST = 4 };
+/* REGISTERS in DWARF's numbers, the instruction's own address among them. How many places RET has; operands relative to
+ * %fs and %gs and those of vector addressing are left out. */
+size_t instruction_touches(struct disassembler *disassembler, const uint8_t *bytes, size_t n,
+                           const uint64_t registers[REGISTER_IP + 1], struct touched ret[TOUCHED_MOST]);
+/* What only some processors have and the instruction needs, as cpu.h calls it, or NULL. */
+const char *instruction_feature(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
+/* Only the kernel may execute it. */
+bool instruction_privileged(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
+
 #endif

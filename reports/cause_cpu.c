@@ -30,6 +30,10 @@ void cause_cpu_tell(const struct finding *finding, struct cause *cause)
 {
     const char *file = finding->provider ? finding->provider : finding->subject;
 
+    if (finding->crash) { /* an instruction told it, not the loader */
+        cause_crash_tell(finding, cause);
+        return;
+    }
     cause->summary =
         xasprintf("%s was built for processors of level %s, and this one is not.", path_base(file), finding->missing);
     cause_fact(cause, "it needs", "a processor of level %s", finding->missing);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct crash;
 struct syscall_desc;
 
 enum event_type {
@@ -56,7 +57,9 @@ struct event_signal {
     uint64_t fault_addr; /* si_addr for SIGSEGV, SIGBUS, SIGILL, SIGFPE */
     int sender;          /* si_pid where a process sent it, else 0 */
     uint64_t ip_addr;
-    bool fatal; /* no handler, not blocked, default action ends the process (from /proc/PID/status) */
+    bool fatal;          /* no handler, not blocked, default action ends the process (from /proc/PID/status) */
+    struct crash *crash; /* crash.h: of a fatal one that programs bring upon themselves, or NULL; a sink that keeps it
+                            takes a reference */
     /* What else siginfo says (sigaction(2)), for the live view; 0 where the signal has none of it. */
     unsigned uid;         /* of the sender or child */
     int child;            /* SIGCHLD: the child, … */
@@ -99,9 +102,10 @@ enum process_what {
 
 struct event_process {
     enum process_what what;
-    pid_t parent;   /* START: of a forked child, else 0 */
-    int status;     /* EXITING, EXIT: wait status (waitpid(2)) */
-    bool by_loader; /* EXITING: exit_group was called from ld.so's code */
+    pid_t parent;        /* START: of a forked child, else 0 */
+    int status;          /* EXITING, EXIT: wait status (waitpid(2)) */
+    bool by_loader;      /* EXITING: exit_group was called from ld.so's code */
+    struct crash *crash; /* EXITING: of a signal that the program had caught before it ended, or NULL */
     const struct image *image;
     const char *text;
 };

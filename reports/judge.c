@@ -167,9 +167,14 @@ static double confidence_of(const struct process *process, const struct suspect 
 
 static void settle(struct process *process, struct suspect *suspect)
 {
-    const struct output_line *line = words_for(process, suspect);
+    const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
     struct cause *cause = suspect->cause;
     bool failed = process_failed(process);
+
+    if (suspect->at == AT_CRASH) { /* a child's that ran this image: settled already */
+        cause->impact = failed ? IMPACT_FATAL : IMPACT_DEGRADED;
+        return;
+    }
 
     if (line && !cause->words) {
         cause->words = xstrdup(line->text);
@@ -222,16 +227,21 @@ static void settle_survived(struct process *process)
 
 /* A crash that follows from an earlier failure (a library that did not load, then a null pointer) is that failure's
  * harm. */
-static bool explained(const struct process *process)
+static struct suspect *explanation(const struct process *process)
 {
-    for (size_t i = 0; i < process->suspect_count; i++)
-        if (process->suspects[i].cause->impact == IMPACT_FATAL && process->suspects[i].cause->confidence > 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        struct suspect *suspect = &process->suspects[i];
+
+        if (suspect->at != AT_CRASH && suspect->cause->impact == IMPACT_FATAL && suspect->cause->confidence > 0)
+            return suspect;
+    }
+    return NULL;
 }
 
 void judge_process(struct model *model, struct process *process)
 {
+    struct suspect *earlier;
+
     look_at_stderr(model, process);
     if (process->executed)
         judge_load(process, model->live);
@@ -244,6 +254,9 @@ void judge_process(struct model *model, struct process *process)
         for (size_t i = 0; i < process->suspect_count; i++)
             settle(process, &process->suspects[i]);
     settle_survived(process);
-    if (process->signal && !explained(process))
-        judge_crash(process, model->live);
+    earlier = explanation(process);
+    if (earlier)
+        judge_crash_after(process, earlier);
+    else
+        judge_crash(process);
 }

@@ -32,6 +32,7 @@ struct finding {
     const struct elffile *elf;
     const struct episode *episode; /* of a PATH search */
     const char *interpreter;       /* script or PT_INTERP */
+    const struct crash *crash;     /* crash.h, or NULL */
 };
 
 struct cause_desc {
@@ -83,8 +84,18 @@ void judge_open(struct process *process);
 void judge_system(struct process *process);
 /* The report's "system": of the process that failed first, else of the first one. */
 void report_fill_system(const struct model *model, struct report *report);
-/* A fatal signal of the program's own making, where nothing else explains the end. To be asked last. */
-void judge_crash(struct process *process, bool live);
+/* The signal that a program's own crash is told by, 0 where it has not crashed; *RET its record, or NULL. */
+int crash_signal_of(const struct process *process, const struct crash **ret);
+/* Another process sent it. */
+bool crash_was_sent(const struct crash *crash);
+/* A crash of PROCESS, where nothing else explains its end. To be asked last. */
+void judge_crash(struct process *process);
+/* A crash, if it is one, that SUSPECT led to. */
+void judge_crash_after(struct process *process, struct suspect *suspect);
+/* The frames of the goroutine that panicked, from what was said: their number. frames_free(). And the innermost one in
+ * words, or NULL; malloced. */
+size_t go_frames(const struct process *process, struct frame **ret);
+char *go_place(const struct process *process);
 /* Makes a suspect of FINDING on the process whose image ACTOR runs; NULL where the same one is there already. */
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
                             uint64_t t_ns);
@@ -117,6 +128,7 @@ void cause_link_tell(const struct finding *finding, struct cause *cause);
 void cause_file_tell(const struct finding *finding, struct cause *cause);
 void cause_permission_tell(const struct finding *finding, struct cause *cause);
 void cause_crash_tell(const struct finding *finding, struct cause *cause);
+void tell_crash_after(const struct process *process, const struct crash *crash, int signal, struct cause *cause);
 void cause_command_tell(const struct finding *finding, struct cause *cause);
 
 #endif

@@ -1,114 +1,179 @@
-/* crash: a signal whose cause is in the program itself ended it, and no earlier failure explains that.
+/* crash, and cpu-level-too-low at run time: a signal whose cause is in the program itself ended it, or one that it had
+ * caught, or its runtime's own decision (a Go panic).
  *
- * What the kernel knows of it is in siginfo (sigaction(2)); what lies at the address, in /proc/PID/maps while the
- * process still stands. */
+ * What is known of it is in the crash record (crash.h), taken while the process stood, and in what a runtime said of
+ * it. A signal like SIGSEGV that another process sent is told with its sender: the program did nothing wrong. */
 #include "judge.h"
 
+#include "crash.h"
+
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <probes/alloc.h>
+#include <probes/cpu.h>
 #include <probes/maps.h>
 
-enum { NULL_PAGE = 65536 /* vm.mmap_min_addr: nothing is ever mapped below */ };
+enum { GO_EXIT = 2 /* runtime/panic.go: fatalpanic(), fatalthrow() */ };
 
-/* Signals that somebody sends to end a program are no crash of it. */
-static bool of_its_own_making(int signal)
+bool crash_was_sent(const struct crash *crash)
 {
-    return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGABRT ||
-           signal == SIGTRAP || signal == SIGSYS;
+    return crash && crash->code <= 0 && crash->sender && !crash->by_itself;
 }
 
-static const char *code_words(int signal, int code)
+/* A Go program has printed why it ends and its goroutines. */
+static bool go_ended(const struct process *process)
 {
-    static const struct {
-        int signal, code;
-        const char *words;
-    } table[] = {
-        {SIGSEGV, SEGV_MAPERR, "nothing is mapped at that address"},
-        {SIGSEGV, SEGV_ACCERR, "the memory there may not be used that way"},
-        {SIGBUS, BUS_ADRALN, "the address is not aligned"},
-        {SIGBUS, BUS_ADRERR, "the file that is mapped there has become too short"},
-        {SIGBUS, BUS_OBJERR, "a hardware error"},
-        {SIGFPE, FPE_INTDIV, "an integer was divided by zero"},
-        {SIGFPE, FPE_INTOVF, "an integer overflowed"},
-        {SIGILL, ILL_ILLOPN, "an instruction that this processor does not have"},
-        {SIGILL, ILL_ILLOPC, "an instruction that this processor does not have"},
-        {SIGTRAP, TRAP_BRKPT, "a breakpoint instruction"},
-    };
-
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].signal == signal && table[i].code == code)
-            return table[i].words;
-    return NULL;
+    return process->words_kind == WORDS_GO && WIFEXITED(process->status) && WEXITSTATUS(process->status) == GO_EXIT &&
+           (process_last_words(process, "goroutine ") || process_last_words(process, "runtime stack:"));
 }
 
-static void tell_address(const struct process *process, struct cause *cause)
+/* The signal that Go speaks of: "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x45ec4f]", or in its
+ * first line, "SIGSEGV: segmentation violation" (with "PC=0x45ec4f m=0 sigcode=0" below). */
+static int go_signal(const struct process *process)
 {
-    const char *words = code_words(process->signal, process->signal_code);
-    unsigned long long addr = process->signal_addr;
+    const char *line = process_last_words(process, "[signal ");
+    char name[16];
+    size_t n;
 
-    if (process->signal_code <= 0) { /* SI_USER, SI_TKILL: sent, not raised by an instruction */
-        if (process->signal_sender == process->pid || process->signal == SIGABRT)
-            cause_fact(cause, "the signal", "sent by the program to itself");
-        else if (process->signal_sender)
-            cause_fact(cause, "the signal", "sent by process %d", process->signal_sender);
+    line = line ? line + strlen("[signal ") : process_last_words(process, "SIG");
+    n = line ? strcspn(line, ": ") : 0;
+    if (!n || n >= sizeof name)
+        return 0;
+    snprintf(name, sizeof name, "%.*s", (int)n, line);
+    return signal_value(name);
+}
+
+/* Whether the record of a signal that Go's handler got is the one that its words are about. */
+static bool go_means(const struct process *process, const struct crash *crash)
+{
+    CLEANUP_FREE char *inner = xasprintf("pc=0x%llx]", (unsigned long long)crash->ip_addr);
+    CLEANUP_FREE char *outer = xasprintf("PC=0x%llx ", (unsigned long long)crash->ip_addr);
+    const char *line = process_last_words(process, "[signal ");
+
+    return (line && strstr(line, inner)) || process_last_words(process, outer);
+}
+
+int crash_signal_of(const struct process *process, const struct crash **ret)
+{
+    const struct crash *crash = process->crash;
+
+    *ret = NULL;
+    if (process->signal) {
+        if (!crash_signal(process->signal))
+            return 0;
+        *ret = crash;
+        return crash ? crash->signal : process->signal;
+    }
+    if (!process->ended || !process->status)
+        return 0;
+    if (go_ended(process)) {
+        int signal = go_signal(process);
+
+        if (signal && crash && crash->signal == signal && go_means(process, crash))
+            *ret = crash;
+        return signal ? signal : SIGABRT; /* what it would have sent itself with GOTRACEBACK=crash */
+    }
+    if (crash && crash->in_handler) {
+        *ret = crash;
+        return crash->signal;
+    }
+    return 0;
+}
+
+/* The object whose code it was, absolute; else the program. */
+static const char *object_of(const struct process *process, const struct crash *crash)
+{
+    return crash && crash->object && crash->object[0] == '/' ? crash->object : process->exe;
+}
+
+/* The processor's level where the object says that it wants a higher one (GNU_PROPERTY_X86_ISA_1_NEEDED), else the
+ * instruction's feature. malloced. */
+static char *lacking(const struct process *process, const char *object, const char *feature)
+{
+    const struct elffile *elf = elffile_get(process->root, object);
+    uint32_t needed = elf->state == ELFFILE_OK ? elf->isa_needed : 0;
+    unsigned level = needed ? 32 - (unsigned)__builtin_clz(needed) : 0;
+    bool by_level = level > cpu_level() && cpu_level_of(feature) && cpu_level_of(feature) <= level;
+
+    elffile_put(elf);
+    return by_level ? xasprintf("x86-64-v%u", level) : xstrdup(feature);
+}
+
+static struct suspect *suspect_crash(struct process *process, struct finding *finding)
+{
+    const struct crash *crash = finding->crash;
+    uint64_t n = crash && crash->n     ? crash->n
+                 : process->signal_n   ? process->signal_n
+                 : process->words_kind ? process->words_n
+                                       : process->end_n;
+
+    return suspect_add(process, AT_CRASH, finding, n, process->end_ns);
+}
+
+/* Of the goroutine, where one is told of; else of the thread. */
+static void take_stack(const struct process *process, struct cause *cause, const struct crash *crash)
+{
+    const struct crash_thread *first = crash && crash->thread_count ? &crash->threads[0] : NULL;
+    struct frame *frames;
+    size_t count = go_frames(process, &frames);
+
+    if (!count && (!first || !first->stack_count))
+        return;
+    frames_free(cause->stack, cause->stack_count);
+    if (count) {
+        cause->stack = frames;
+        cause->stack_count = count;
         return;
     }
-    if (process->signal == SIGSEGV && addr < NULL_PAGE)
-        cause_fact(cause, "the address", "%#llx: a null pointer%s", addr, addr ? " and an offset" : "");
-    else if (words)
-        cause_fact(cause, "the address", "%#llx: %s", addr, words);
-    else
-        cause_fact(cause, "the address", "%#llx", addr);
+    cause->stack = xcalloc(first->stack_count, sizeof *cause->stack);
+    cause->stack_count = first->stack_count;
+    for (size_t i = 0; i < first->stack_count; i++) {
+        const struct frame *from = &first->stack[i];
+
+        cause->stack[i] = *from;
+        cause->stack[i].object = xstrdup_or_null(from->object);
+        cause->stack[i].symbol = xstrdup_or_null(from->symbol);
+        cause->stack[i].file = xstrdup_or_null(from->file);
+    }
 }
 
-static void tell_place(const struct process *process, struct cause *cause)
+void judge_crash(struct process *process)
 {
-    struct mapping mapping;
-
-    if (!process->signal_ip || maps_find(process->pid, process->signal_ip, &mapping) < 0)
-        return;
-    cause->stack = xcalloc(1, sizeof *cause->stack);
-    cause->stack_count = 1;
-    cause->stack[0].ip_addr = process->signal_ip;
-    cause->stack[0].offset = process->signal_ip - mapping.start + mapping.offset;
-    cause->stack[0].object = mapping.name[0] ? mapping.name : xstrdup("[anon]");
-    if (!mapping.name[0])
-        free(mapping.name);
-}
-
-void cause_crash_tell(const struct finding *finding, struct cause *cause)
-{
-    const struct process *process = finding->process;
-    const char *words = process->signal_code > 0 ? code_words(process->signal, process->signal_code) : NULL;
-
-    cause->summary = xasprintf("%s crashed: %s%s%s.", path_base(finding->subject), finding->missing, words ? ", " : "",
-                               words ? words : "");
-    tell_address(process, cause);
-    cause->detail = xasprintf("%s was ended by %s (si_code %d, address %#llx, instruction at %#llx). No earlier "
-                              "failure that we saw explains it.",
-                              finding->subject, finding->missing, process->signal_code,
-                              (unsigned long long)process->signal_addr, (unsigned long long)process->signal_ip);
-    cause_remedy(cause, PROOF_KNOWN, "report it to the makers of %s, with this report", path_base(finding->subject));
-}
-
-void judge_crash(struct process *process, bool live)
-{
-    const char *name = signal_name(process->signal);
-    struct finding finding = {.kind = CAUSE_CRASH, .process = process, .subject = process->exe, .missing = name};
+    const struct crash *crash;
+    int signal = crash_signal_of(process, &crash);
+    const char *name = signal ? signal_name(signal) : NULL;
+    struct process *owner = process_owner(process);
+    struct finding finding = {
+        .kind = CAUSE_CRASH, .process = process, .subject = owner->exe, .missing = name, .crash = crash};
+    CLEANUP_FREE char *feature = NULL;
     struct suspect *suspect;
 
-    if (!of_its_own_making(process->signal) || !name || !process->exe || process_owner(process) != process)
+    if (!name || !owner->exe)
         return;
-    suspect = suspect_add(process, AT_CRASH, &finding, process->signal_n ? process->signal_n : process->end_n,
-                          process->end_ns);
+    if (crash && crash->trap == TRAP_ABSENT) {
+        finding.kind = CAUSE_CPU_LEVEL_TOO_LOW;
+        finding.subject = object_of(owner, crash);
+        finding.missing = feature = lacking(owner, finding.subject, crash->feature);
+    }
+    suspect = suspect_crash(process, &finding);
     if (!suspect)
         return;
+    suspect->cause->pid = process->pid;
     suspect->cause->impact = IMPACT_FATAL;
-    suspect->cause->confidence = 0.9;
-    if (process->line_count)
-        suspect->cause->words = xstrdup(process->lines[process->line_count - 1].text);
-    if (live)
-        tell_place(process, suspect->cause);
+    suspect->cause->confidence = crash || process->words_kind ? 0.95 : 0.9;
+    take_stack(process, suspect->cause, crash);
+}
+
+void judge_crash_after(struct process *process, struct suspect *suspect)
+{
+    const struct crash *crash;
+    int signal = crash_signal_of(process, &crash);
+
+    if (!signal)
+        return;
+    tell_crash_after(process, crash, signal, suspect->cause);
+    take_stack(process, suspect->cause, crash);
 }

@@ -1,5 +1,6 @@
 #include "model_parts.h"
 
+#include "crash.h"
 #include "syscall.h"
 
 #include <string.h>
@@ -19,6 +20,8 @@ static void process_free(struct process *process)
     for (size_t i = 0; i < process->line_count; i++)
         free(process->lines[i].text);
     free(process->lines);
+    strings_deinit(&process->words);
+    crash_put(process->crash);
     free(process->partial);
     for (size_t i = 0; i < process->hushed_count; i++)
         free(process->hushed[i].text);
@@ -167,6 +170,11 @@ static void on_signal(struct process *process, const struct event *event)
     process->signal_n = event->n;
     process->signal_addr = signal->fault_addr;
     process->signal_ip = signal->ip_addr;
+    if (signal->crash) {
+        crash_put(process->crash);
+        process->crash = crash_get(signal->crash);
+        process->crash->n = event->n;
+    }
     process->signal_by_loader =
         process->loader_base && signal->ip_addr >= process->loader_base && signal->ip_addr < process->loader_end;
 }
@@ -223,6 +231,8 @@ static void on_exec(struct model *model, struct process *process, const struct e
     process->executed = true;
     process->exec_n = event->n;
     process->first_output_n = 0;
+    process->words_kind = WORDS_NONE;
+    strings_deinit(&process->words);
     free(process->root);
     process->root = xstrdup(event->root);
     if (event->process.image)
@@ -257,6 +267,8 @@ static void on_process(struct model *model, const struct event *event)
         process->end_ns = event->t_ns;
         if (WIFSIGNALED(what->status))
             process->signal = WTERMSIG(what->status);
+        if (what->crash && !process->crash)
+            process->crash = crash_get(what->crash);
         on_end(model, process);
         break;
     case PROCESS_EXIT:

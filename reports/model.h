@@ -106,6 +106,18 @@ struct suspect {
     bool coped;             /* the program found another way */
 };
 
+/* The runtimes that say why they end a program, in a shape of their own. */
+enum last_words {
+    WORDS_NONE,
+    WORDS_GO,     /* a panic or fatal error, then goroutines */
+    WORDS_NODE,   /* FATAL ERROR: … */
+    WORDS_CXX,    /* terminate called … */
+    WORDS_PYTHON, /* Fatal Python error: … */
+    WORDS_JAVA,
+    WORDS_RUST,
+    WORDS_LIBC, /* assert(3), malloc(3), FORTIFY_SOURCE and the stack protector */
+};
+
 enum {
     OUTPUT_KEPT = 64 * 1024,
     ATTEMPTS_KEPT = 4096,
@@ -113,6 +125,7 @@ enum {
     LINES_KEPT = 512,
     ERRORS_KEPT = 256,
     CALLS_KEPT = 256,
+    LAST_WORDS_KEPT = 64,
 };
 
 struct process {
@@ -148,6 +161,9 @@ struct process {
     uint64_t partial_n;
     enum event_by partial_by;
     uint64_t first_output_n, last_output_n;
+    enum last_words words_kind; /* what a runtime said of the end, from its first line on */
+    struct strings words;
+    uint64_t words_n;
     struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
     size_t hushed_count, hushed_cap;
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
@@ -159,6 +175,7 @@ struct process {
     bool by_loader;               /* the end came from ld.so's code */
     bool ended;
     int status;
+    struct crash *crash;     /* crash.h, or NULL */
     int signal_sender;       /* pid that sent it, 0 for the kernel */
     int signal, signal_code; /* the fatal one, 0 for none */
     uint64_t signal_n, signal_addr, signal_ip;
@@ -212,6 +229,8 @@ const char *process_env(const struct process *process, const char *name);
 /* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer
  * name), or NULL. */
 const struct output_line *process_says(const struct process *process, const char *needle);
+/* The line of what a runtime said of the end (process.words) that begins with PREFIX, or NULL. */
+const char *process_last_words(const struct process *process, const char *prefix);
 /* Whether it named NEEDLE in words that it sent to /dev/null. */
 bool process_hushed(const struct process *process, const char *needle);
 bool process_failed(const struct process *process); /* ended, by a signal or with a status other than 0 */

@@ -15,6 +15,8 @@ void model_forget_loader(struct process *process);
 void model_output(struct process *process, const struct event *event, bool nowhere);
 /* What a child said that runs its parent's image (a shell's fork) counts as the image's own words. */
 void model_inherit_words(struct process *owner, const struct process *child);
+/* A line that PROCESS wrote to descriptor 2: one of a runtime's last words, perhaps. */
+void model_last_words(struct process *process, const char *line, uint64_t n);
 /* What was written without a newline at its end becomes a line. */
 void model_flush_output(struct process *process);
 

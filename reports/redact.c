@@ -398,6 +398,10 @@ static void redact_lists(struct redactor *redactor, struct cause *cause)
     }
     for (size_t i = 0; i < cause->fact_count; i++)
         redact(redactor, &cause->facts[i].text);
+    for (size_t i = 0; i < cause->crash_count; i++) {
+        redact(redactor, &cause->crash[i].title);
+        redact_strings(redactor, &cause->crash[i].lines);
+    }
     for (size_t i = 0; i < cause->place_count; i++) {
         redact(redactor, &cause->places[i].path);
         redact(redactor, &cause->places[i].from);

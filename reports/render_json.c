@@ -15,8 +15,7 @@
 #define SYSTEM_SCHEMA "glibctrace.system/1"
 
 enum {
-    REPORT_MAX = 64 << 20, /* bytes of a report.json that is read back; ours are some KB */
-    EVIDENCE_MAX = 4096    /* event numbers of one cause that are read back */
+    EVIDENCE_MAX = 4096 /* event numbers of one cause that are read back */
 };
 
 static const char *const hows[] = {[INPUT_LAUNCH] = "launch",
@@ -93,7 +92,8 @@ static json_t *of_frame(const struct frame *frame)
 {
     json_t *object = checked(json_object());
 
-    put(object, "ip", of_address(frame->ip_addr));
+    if (frame->ip_addr || !frame->symbol)
+        put(object, "ip", of_address(frame->ip_addr));
     if (frame->object) {
         put(object, "object", of_string(frame->object));
         put(object, "offset", of_address(frame->offset));
@@ -171,6 +171,18 @@ static void put_lists(json_t *object, const struct cause *cause)
     put(object, "places", places);
 }
 
+static json_t *of_crash(const struct cause *cause)
+{
+    json_t *object = checked(json_object());
+
+    for (size_t i = 0; i < cause->crash_count; i++) {
+        CLEANUP_FREE char *title = utf8_valid(cause->crash[i].title);
+
+        put(object, title, of_strings(&cause->crash[i].lines));
+    }
+    return object;
+}
+
 static json_t *of_cause(const struct cause *cause)
 {
     json_t *object = checked(json_object());
@@ -189,6 +201,8 @@ static json_t *of_cause(const struct cause *cause)
     put(object, "words", of_string(cause->words));
     put(object, "symbols", of_strings(&cause->symbols));
     put_lists(object, cause);
+    if (cause->crash_count)
+        put(object, "crash", of_crash(cause));
     return object;
 }
 
@@ -416,6 +430,14 @@ static void get_facts_and_places(const json_t *object, struct cause *cause)
     }
 }
 
+static void get_crash(json_t *from, struct cause *cause)
+{
+    const char *title;
+    json_t *lines;
+
+    json_object_foreach(from, title, lines) get_strings(from, title, &cause_section(cause, "%s", title)->lines);
+}
+
 static void get_texts(const json_t *from, struct cause *cause)
 {
     const json_t *process = json_object_get(from, "process"), *seconds = json_object_get(from, "seconds");
@@ -457,6 +479,7 @@ static int get_cause(const json_t *from, struct report *report, struct err *err)
             cause_evidence(cause, (uint64_t)json_integer_value(json_array_get(evidence, i)));
     get_stack(json_object_get(from, "stack"), cause);
     get_facts_and_places(from, cause);
+    get_crash(json_object_get(from, "crash"), cause);
     return get_remedies(json_object_get(from, "remedies"), cause, err);
 }
 
@@ -556,25 +579,4 @@ int report_json_parse(const char *data, size_t size, const char *name, struct re
     }
     *ret = report;
     return 0;
-}
-
-int report_json_load(const char *file, struct report **ret, struct err *err)
-{
-    CLEANUP_FCLOSE FILE *in = fopen(file, "re");
-    CLEANUP_FREE char *data = NULL;
-    size_t size = 0, cap = 1 << 16, n;
-
-    if (!in)
-        return err_errno(err, errno, "%s", file);
-    data = xmalloc(cap);
-    while ((n = fread(data + size, 1, cap - size, in)) > 0) {
-        size += n;
-        if (size > REPORT_MAX)
-            return err_set(err, "%s: more than %d MB, too large for a report", file, REPORT_MAX >> 20);
-        if (size == cap)
-            data = xrealloc(data, cap *= 2);
-    }
-    if (ferror(in))
-        return err_errno(err, errno, "%s: cannot be read", file);
-    return report_json_parse(data, size, file, ret, err);
 }

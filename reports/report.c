@@ -112,6 +112,15 @@ static void places_free(struct place *places, size_t count)
     free(places);
 }
 
+static void sections_free(struct section *sections, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(sections[i].title);
+        strings_deinit(&sections[i].lines);
+    }
+    free(sections);
+}
+
 void cause_destroy(struct cause *cause)
 {
     if (!cause)
@@ -131,6 +140,7 @@ void cause_destroy(struct cause *cause)
     remedies_free(cause->remedies, cause->remedy_count);
     facts_free(cause->facts, cause->fact_count);
     places_free(cause->places, cause->place_count);
+    sections_free(cause->crash, cause->crash_count);
     if (cause->scenario)
         scenario_destroy(cause->scenario);
     free(cause);
@@ -145,6 +155,17 @@ void cause_fact(struct cause *cause, const char *label, const char *format, ...)
     va_start(ap, format);
     fact->text = xvasprintf(format, ap);
     va_end(ap);
+}
+
+struct section *cause_section(struct cause *cause, const char *format, ...)
+{
+    struct section *section = array_add(&cause->crash, &cause->crash_count, &cause->crash_cap, sizeof *section);
+    va_list ap;
+
+    va_start(ap, format);
+    section->title = xvasprintf(format, ap);
+    va_end(ap);
+    return section;
 }
 
 struct remedy *cause_remedy(struct cause *cause, enum proof proof, const char *format, ...)

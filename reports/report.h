@@ -75,6 +75,11 @@ struct place {
     char *why;
     bool taken;
 };
+/* A block of lines under a title: "registers", "code", a thread's stack. */
+struct section {
+    char *title;
+    struct strings lines;
+};
 struct cause {
     enum cause_kind kind;
     enum impact impact;
@@ -97,6 +102,8 @@ struct cause {
     size_t fact_count, fact_cap;
     struct place *places;
     size_t place_count, place_cap;
+    struct section *crash; /* the crash record of a program that crashed: report.json's "crash" */
+    size_t crash_count, crash_cap;
     struct scenario *scenario; /* reports/scenario.h: what a reproduction needs; NULL where none can be made */
 };
 
@@ -107,6 +114,8 @@ void cause_fact(struct cause *cause, const char *label, const char *format, ...)
 struct remedy *cause_remedy(struct cause *cause, enum proof proof, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void cause_evidence(struct cause *cause, uint64_t n);
+/* A new, empty section of the crash record; lines are added to it with strings_add(). */
+struct section *cause_section(struct cause *cause, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cause_place(struct cause *cause, const char *path, const char *from, const char *why, bool taken);
 
 enum input_how {

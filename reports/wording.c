@@ -15,8 +15,11 @@ enum {
     WORDS_LINE = 1000, /* bytes of each */
     SYMBOLS_SHOWN = 5,
     FRAMES_SHOWN = 4,
-    RUN_SHOWN = 2, /* of a long run of empty places: the first ones … */
-    RUN_LONG = 5,  /* … where it has more than these */
+    SECTIONS_SHOWN = 12, /* of a crash record: blocks … */
+    SECTIONS_WHOLE = 3, /* … registers, code and the thread that crashed; of other threads the innermost frames … */
+    SECTION_LINES = 20, /* … and lines of each */
+    RUN_SHOWN = 2,      /* of a long run of empty places: the first ones … */
+    RUN_LONG = 5,       /* … where it has more than these */
 };
 
 /* Below this a cause is a guess, and the report says so. */
@@ -386,6 +389,28 @@ static char *likewise(const struct report *report, const struct cause *cause)
     return text.v;
 }
 
+/* The crash record; report.json has all of it. */
+static void add_sections(struct sheet *sheet, const struct cause *cause)
+{
+    for (size_t i = 0; i < cause->crash_count && i < SECTIONS_SHOWN; i++) {
+        const struct strings *lines = &cause->crash[i].lines;
+        size_t most = i < SECTIONS_WHOLE ? SECTION_LINES : FRAMES_SHOWN;
+        struct text text = {0};
+
+        for (size_t k = 0; k < lines->n && k < most; k++) {
+            if (k)
+                text_addc(&text, '\n');
+            add_plain(&text, lines->v[k]);
+        }
+        if (lines->n > most)
+            text_addf(&text, "\n… %zu more", lines->n - most);
+        if (text.v)
+            sheet_add(sheet, cause->crash[i].title, text.v);
+    }
+    if (cause->crash_count > SECTIONS_SHOWN)
+        sheet_add(sheet, "…", xasprintf("%zu more threads", cause->crash_count - SECTIONS_SHOWN));
+}
+
 void wording_cause(const struct report *report, const struct cause *cause, struct sheet *ret)
 {
     static const char *const derived[] = {"asked by", "it needs", "it gets", "it said", "seen at"};
@@ -405,6 +430,7 @@ void wording_cause(const struct report *report, const struct cause *cause, struc
         if (!told)
             sheet_add(ret, cause->facts[i].label, utf8_plain(cause->facts[i].text));
     }
+    add_sections(ret, cause);
 }
 
 /* --- the search list --- */

@@ -26,6 +26,7 @@ static void line_add(struct process *process, const char *text, size_t size, uin
     line->n = n;
     line->by = by;
     process->line_bytes += strlen(line->text);
+    model_last_words(process, line->text, n);
 }
 
 static void hushed_add(struct process *process, const struct event *event)

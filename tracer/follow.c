@@ -3,6 +3,7 @@
 
 #include <probes/alloc.h>
 #include <probes/proc.h>
+#include <reports/crash.h>
 
 #include <elf.h>
 #include <linux/sched.h>
@@ -223,7 +224,9 @@ struct task *follow_exec(struct session *session, pid_t tid)
         decode_exit(session, task, 0, false);
     pending_clear(&task->pending);
     task->in_call = false;
-    group->leader_left = group->told_exiting = false;
+    group->leader_left = group->told_exiting = group->crash_told = false;
+    crash_put(group->caught);
+    group->caught = NULL;
     breaks_forget(task);
     space_put(group->space);
     group->space = space_create();
@@ -234,19 +237,24 @@ struct task *follow_exec(struct session *session, pid_t tid)
     return task;
 }
 
-static void tell_exiting(struct session *session, struct task *task, int status)
+/* STANDS: TASK stands at its exit, and can be looked at. */
+static void tell_exiting(struct session *session, struct task *task, int status, bool stands)
 {
     struct group *group = task->group;
+    struct crash *crash;
 
     if (group->told_exiting)
         return;
     group->told_exiting = true;
+    crash = stands && session->recording ? crash_at_exit(session, task, status) : NULL;
     emit_process(session, task,
                  (struct event_process){
                      .what = PROCESS_EXITING,
                      .status = status,
                      .by_loader = WIFEXITED(status) && group->exit_by_loader,
+                     .crash = crash,
                  });
+    crash_put(crash);
 }
 
 void follow_exit_stop(struct session *session, struct task *task)
@@ -268,7 +276,7 @@ void follow_exit_stop(struct session *session, struct task *task)
     }
     task->leaving = true;
     if (!--group->running || whole)
-        tell_exiting(session, task, group->exit_status);
+        tell_exiting(session, task, group->exit_status, true);
     if (task->tid == group->pid)
         group->leader_left = true;
 }
@@ -279,7 +287,7 @@ void follow_end(struct session *session, struct task *task, int status)
     bool last = group->tasks == 1 || task->tid == group->pid;
 
     if (last) {
-        tell_exiting(session, task, status);
+        tell_exiting(session, task, status, false);
         emit_process(session, task, (struct event_process){.what = PROCESS_EXIT, .status = status});
         if (group->pid == session->command)
             session_command_ended(session, status);
@@ -383,5 +391,8 @@ void follow_signal(struct session *session, struct task *task, int signal)
     if (!harmless(signal) && !ptrace_state(task->tid, &state))
         event.signal.ip_addr = state.ip_addr;
     event.signal.fatal = fatal(task, signal);
+    if (info.si_signo == signal && !session->detaching)
+        event.signal.crash = crash_at_signal(session, task, &info, event.signal.fatal);
     session_emit(session, task, &event);
+    crash_put(event.signal.crash);
 }

@@ -183,7 +183,7 @@ static bool gather(struct session *session)
     int flags = __WALL, status;
     pid_t tid;
 
-    session->wait_count = 0;
+    session->wait_count = session->wait_next = 0;
     while ((tid = waitpid(-1, &status, flags)) > 0) {
         struct wait *wait = array_add(&session->waits, &session->wait_count, &session->wait_cap, sizeof *wait);
 
@@ -209,9 +209,12 @@ bool loop_step(struct session *session)
     if (!more)
         give_up(session);
 
-    for (size_t i = 0; i < session->wait_count; i++)
-        loop_dispatch(session, session->waits[i].tid, session->waits[i].status);
-    session->wait_count = 0;
+    while (session->wait_next < session->wait_count) { /* a dispatch may add to them */
+        const struct wait wait = session->waits[session->wait_next++];
+
+        loop_dispatch(session, wait.tid, wait.status);
+    }
+    session->wait_count = session->wait_next = 0;
     if (signals_rang())
         session_attend(session);
     return more;

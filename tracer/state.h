@@ -30,9 +30,9 @@ struct session {
     const struct syscall_desc **descs; /* of calls[], in its order */
     struct memory memory;
     struct pin pin;
-    struct wait *waits; /* drained, not yet dispatched */
-    size_t wait_count, wait_cap;
-    unsigned rounds; /* of waiting */
+    struct wait *waits;                     /* drained, not yet dispatched */
+    size_t wait_count, wait_cap, wait_next; /* the next one to be dispatched */
+    unsigned rounds;                        /* of waiting */
 
     bool attach; /* leave them as they were when we go */
     bool plain;  /* no filter: every call stops, and the interesting ones are picked here */
@@ -124,6 +124,14 @@ char **args_vector(const struct mem *mem, uint64_t addr);
 char *args_address(const struct mem *mem, uint64_t addr, uint64_t size);
 /* What is written, at most EVENT_OUTPUT_LIMIT bytes, malloced; *SIZE of them, of *WHOLE. */
 char *args_output(const struct mem *mem, const struct call *call, const uint64_t args[6], size_t *size, size_t *whole);
+
+/* crash.c: crash records. */
+/* At the delivery of a signal: a record where it is FATAL and the program's own doing, which is the caller's to put;
+ * else NULL, and what is needed of it is kept until the process ends. */
+struct crash *crash_at_signal(struct session *session, struct task *task, const siginfo_t *info, bool fatal);
+/* At the exit stop with which a process ends: the record of a signal that it had caught, or that was not told. NULL
+ * where there is none. */
+struct crash *crash_at_exit(struct session *session, struct task *task, int status);
 
 /* place.c: roots and directories. */
 struct place *place_read(pid_t pid);

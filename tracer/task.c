@@ -3,6 +3,7 @@
 #include "breaks.h"
 
 #include <probes/alloc.h>
+#include <reports/crash.h>
 
 #include <stdlib.h>
 
@@ -77,6 +78,7 @@ void group_destroy(struct tasks *tasks, struct group *group)
         task_destroy(tasks, task);
     HASH_DEL(tasks->by_pid, group);
     space_put(group->space);
+    crash_put(group->caught);
     free(group);
 }
 

@@ -47,6 +47,7 @@ struct pending {
 };
 
 struct group;
+struct crash;
 
 /* A call whose return is waited for (breaks.h). */
 struct awaited {
@@ -86,8 +87,10 @@ struct group {
     bool told_start;   /* PROCESS_START has been emitted */
     bool told_exiting; /* PROCESS_EXITING has been emitted */
     bool exit_by_loader;
-    bool leader_left; /* its first thread is past its exit stop: /proc/PID/root is gone */
-    int exit_status;  /* of the exit stop seen last */
+    bool leader_left;     /* its first thread is past its exit stop: /proc/PID/root is gone */
+    int exit_status;      /* of the exit stop seen last */
+    struct crash *caught; /* of the last signal like SIGSEGV that a handler got, or NULL */
+    bool crash_told;      /* a crash record has been emitted */
     UT_hash_handle hh;
 };
 
