@@ -52,6 +52,7 @@ static const struct arch_call calls[] = {
     {ABI_NATIVE, "writev", "writev", 20},
     {ABI_NATIVE, "pwrite64", "pwrite64", 18},
     {ABI_NATIVE, "sendmsg", "sendmsg", 46},
+    {ABI_NATIVE, "rt_sigaction", "rt_sigaction", 13},
     {ABI_NATIVE, "sched_setaffinity", "sched_setaffinity", 203},
     {ABI_NATIVE, "sched_getaffinity", "sched_getaffinity", 204},
     {ABI_COMPAT, "open", "open", 5},

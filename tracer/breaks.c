@@ -2,6 +2,7 @@
 
 #include "emulate.h"
 #include "state.h"
+#include "traps.h"
 
 #include <probes/alloc.h>
 
@@ -62,8 +63,12 @@ static struct breakpoint *point_at(struct session *session, struct task *task, u
     }
     if (point)
         return point;
-    if (!space->breaks)
+    if (!space->breaks) {
         space->breaks = xcalloc(1, sizeof *space->breaks);
+        space->breaks->closed = traps_ignored(task);
+    }
+    if (space->breaks->closed)
+        return NULL;
     point = xcalloc(1, sizeof *point);
     point->addr = addr;
     point->original = original;
@@ -248,6 +253,7 @@ bool breaks_hit(struct session *session, struct task *task)
     const struct break_hit hit = {.addr = point->addr, .registers = &registers, .mem = &mem};
 
     pin_stop(&session->pin, &session->tasks, task);
+    traps_mend(session, task);
     if (!session->recording || session->detaching)
         breaks_lift(session, task);
     else if (point->armed)

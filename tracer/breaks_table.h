@@ -24,6 +24,7 @@ struct breakpoint {
 struct breaks {
     struct breakpoint *by_addr; /* for good: a thread may have come by just before one was taken out */
     bool closed;                /* no more are set */
+    bool handled;               /* the program has a handler of SIGTRAP */
 };
 
 struct breakpoint *break_find(const struct breaks *breaks, uint64_t addr);

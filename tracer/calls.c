@@ -3,6 +3,7 @@
 #include <probes/alloc.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -63,6 +64,7 @@ const struct call calls[] = {
     {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_SEIZE}}},
     {"sched_getaffinity", CALL_AFFINITY, false, {{0}}},
     {"sched_setaffinity", CALL_AFFINITY, false, {{0}}},
+    {"rt_sigaction", CALL_SIGACTION, false, {{0, 0xffffffff, SIGTRAP}}},
     {"write", CALL_WRITE, false, {{0, 0xffffffff, 2}}},
     {"writev", CALL_WRITEV, false, {{0, 0xffffffff, 2}}},
     {"pwrite64", CALL_WRITE, false, {{0, 0xffffffff, 2}}},

@@ -23,10 +23,11 @@ enum call_kind {
     CALL_WRITE,  /* to descriptor 2: an output event */
     CALL_WRITEV,
     CALL_SENDMSG,
-    CALL_RULES,    /* changes what calls the process may make */
-    CALL_PTRACE,   /* it wants to be, or to have, a tracer */
-    CALL_AFFINITY, /* looks at or sets the processors that a thread may run on */
-    CALL_LEAVE,    /* exit, exit_group: told at the exit stop, where the whole process stands */
+    CALL_RULES,     /* changes what calls the process may make */
+    CALL_PTRACE,    /* it wants to be, or to have, a tracer */
+    CALL_AFFINITY,  /* looks at or sets the processors that a thread may run on */
+    CALL_SIGACTION, /* of SIGTRAP */
+    CALL_LEAVE,     /* exit, exit_group: told at the exit stop, where the whole process stands */
 };
 
 struct call_condition {

@@ -1,6 +1,7 @@
 /* From the registers of a standing thread to an event: at the entry what is asked (its strings may be changed or gone
  * later), at the exit what came of it. */
 #include "state.h"
+#include "traps.h"
 
 #include <probes/alloc.h>
 
@@ -138,6 +139,8 @@ bool decode_entry(struct session *session, struct task *task, const struct call 
         emit_output(session, task, call, stop);
         return false;
     }
+    if (call->kind == CALL_SIGACTION)
+        traps_action(session, task, stop->args[1]);
     if (call->kind == CALL_AFFINITY)
         pin_release(&session->pin, &session->tasks, task, (pid_t)stop->args[0]);
     if (!desc || stop->abi == ABI_FOREIGN || call->kind == CALL_LEAVE)

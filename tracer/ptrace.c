@@ -64,6 +64,16 @@ int ptrace_signal_info(pid_t tid, siginfo_t *ret)
     return call(PTRACE_GETSIGINFO, tid, NULL, ret);
 }
 
+int ptrace_signal_mask(pid_t tid, uint64_t *ret)
+{
+    return call(PTRACE_GETSIGMASK, tid, number(sizeof *ret), ret);
+}
+
+int ptrace_set_signal_mask(pid_t tid, uint64_t mask)
+{
+    return call(PTRACE_SETSIGMASK, tid, number(sizeof mask), &mask);
+}
+
 union registers {
     struct user_regs_struct native;
     unsigned char bytes[1024]; /* room for other machines' and ABIs' */

@@ -43,6 +43,9 @@ int ptrace_state(pid_t tid, struct arch_state *ret);
 /* All general registers, -EINVAL where the thread is not of the native ABI; and back (all others stay). */
 int ptrace_registers(pid_t tid, struct arch_registers *ret);
 int ptrace_set_registers(pid_t tid, const struct arch_registers *values);
+/* The signals that it blocks, bit n-1 for signal n. */
+int ptrace_signal_mask(pid_t tid, uint64_t *ret);
+int ptrace_set_signal_mask(pid_t tid, uint64_t mask);
 int ptrace_set_first_argument(pid_t tid, uint64_t value);
 /* Eight bytes of its memory, also where its pages are not writable to itself. */
 int ptrace_poke(pid_t tid, uint64_t addr, uint64_t value);

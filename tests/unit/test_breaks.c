@@ -122,6 +122,31 @@ static int traps(void)
     return trapped == 3 ? 0 : 1;
 }
 
+/* With all signals blocked, as libraries do before they start a thread. */
+static int blocked(void)
+{
+    sigset_t all, after;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    if (call_all() != SUM)
+        return 2;
+    sigprocmask(SIG_SETMASK, NULL, &after);
+    return sigismember(&after, SIGTRAP) && sigismember(&after, SIGUSR1) ? 0 : 1;
+}
+
+static int ignored(void)
+{
+    struct sigaction action;
+
+    signal(SIGTRAP, SIG_IGN);
+    if (call_all() != SUM)
+        return 2;
+    sigaction(SIGTRAP, NULL, &action);
+    raise(SIGTRAP);
+    return action.sa_handler == SIG_IGN ? 0 : 1;
+}
+
 /* A timer's signals all the while: none is lost, and none finds the thread at a wrong address. */
 static int signals(void)
 {
@@ -213,6 +238,10 @@ static int act(const char *word)
         return threads();
     if (!strcmp(word, "traps"))
         return traps();
+    if (!strcmp(word, "blocked"))
+        return blocked();
+    if (!strcmp(word, "ignored"))
+        return ignored();
     if (!strcmp(word, "signals"))
         return signals();
     if (!strcmp(word, "children"))
@@ -379,6 +408,22 @@ START_TEST(traps_of_its_own)
 }
 END_TEST
 
+START_TEST(a_mask_stays)
+{
+    keep = keeps[_i];
+    ck_assert_int_eq(run("blocked"), 0);
+    ck_assert_uint_eq(hits, FUNCTIONS + 1);
+}
+END_TEST
+
+START_TEST(an_ignored_trap_stays_ignored)
+{
+    keep = keeps[_i];
+    ck_assert_int_eq(run("ignored"), 0);
+    ck_assert_uint_eq(hits, 0);
+}
+END_TEST
+
 START_TEST(signals_meanwhile)
 {
     keep = keeps[_i];
@@ -457,6 +502,8 @@ int main(void)
     tcase_add_loop_test(all, passed_by_a_longjmp, 0, 2);
     tcase_add_loop_test(all, many_threads, 0, 2);
     tcase_add_loop_test(all, traps_of_its_own, 0, 2);
+    tcase_add_loop_test(all, a_mask_stays, 0, 2);
+    tcase_add_loop_test(all, an_ignored_trap_stays_ignored, 0, 2);
     tcase_add_loop_test(all, signals_meanwhile, 0, 2);
     tcase_add_loop_test(all, forked_and_vforked, 0, 2);
     tcase_add_loop_test(all, forks_among_calls, 0, 2);

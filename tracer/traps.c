@@ -1,0 +1,61 @@
+#include "traps.h"
+
+#include "breaks_table.h"
+#include "state.h"
+
+#include <probes/proc.h>
+
+#include <signal.h>
+
+static uint64_t bit(int signal)
+{
+    return (uint64_t)1 << (signal - 1);
+}
+
+void traps_action(struct session *session, struct task *task, uint64_t action_addr)
+{
+    struct breaks *breaks = task->group->space->breaks;
+    struct mem mem = break_mem(session, task->tid);
+    uint64_t handler; /* the first member of the kernel's struct sigaction */
+
+    if (!breaks || breaks->closed || !action_addr || mem_read(&mem, action_addr, &handler, sizeof handler) < 0)
+        return;
+    breaks->handled = handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
+    if (handler != (uintptr_t)SIG_IGN)
+        return;
+    breaks_lift(session, task);
+    session_note(session, task,
+                 "ignores SIGTRAP, which breakpoints would change: the loader's own words are not seen "
+                 "from here on");
+}
+
+bool traps_ignored(const struct task *task)
+{
+    struct proc_status status;
+    bool ignored = proc_status_read(task->tid, &status) == 0 && (status.ignored & bit(SIGTRAP));
+
+    proc_status_deinit(&status);
+    return ignored;
+}
+
+/* Whoever blocks all other signals has blocked this one, too; a set that spares it spares SIGSEGV and its like. */
+static bool was_blocked(uint64_t mask)
+{
+    const uint64_t standard = bit(32) - 1, never = bit(SIGKILL) | bit(SIGSTOP);
+
+    return (mask & standard) == (standard & ~never & ~bit(SIGTRAP));
+}
+
+void traps_mend(struct session *session, struct task *task)
+{
+    struct breaks *breaks = task->group->space->breaks;
+    uint64_t mask;
+
+    if (ptrace_signal_mask(task->tid, &mask) < 0 || !was_blocked(mask))
+        return;
+    ptrace_set_signal_mask(task->tid, mask | bit(SIGTRAP));
+    if (!breaks->handled)
+        return;
+    breaks->handled = false;
+    session_note(session, task, "has lost its handler of SIGTRAP to a breakpoint while it blocked that signal");
+}

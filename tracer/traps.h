@@ -1,0 +1,21 @@
+/* A program's own way with SIGTRAP, beside our breakpoints.
+ *
+ * The kernel forces a breakpoint's signal (force_sig_info_to_task(), kernel/signal.c): where the thread blocks SIGTRAP
+ * it is unblocked and its handler taken away, where the program ignores it, it is ignored no longer. The thread's mask
+ * can be put back. Dispositions could be only by a call made in the program's place; so a program that ignores SIGTRAP
+ * gets no breakpoints, and a handler that is lost is told of. */
+#ifndef GLIBCTRACE_TRACER_TRAPS_H
+#define GLIBCTRACE_TRACER_TRAPS_H
+
+#include "task.h"
+
+struct session;
+
+/* TASK is about to make rt_sigaction(SIGTRAP, ACTION_ADDR, …): its breakpoints go where it is to be ignored. */
+void traps_action(struct session *session, struct task *task, uint64_t action_addr);
+/* Whether the program of TASK ignores SIGTRAP, as it may from its execve on. */
+bool traps_ignored(const struct task *task);
+/* TASK has hit a breakpoint: its mask is what it was before, as far as that can be known. */
+void traps_mend(struct session *session, struct task *task);
+
+#endif
