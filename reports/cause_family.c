@@ -7,13 +7,31 @@
 
 #include <probes/alloc.h>
 
+/* musl takes libc.so.6 for itself and lacks a function that glibc has. */
+static void symbol_scenario(const struct finding *finding, struct cause *cause)
+{
+    const struct fault *fault = finding->fault;
+    struct mini_object *subject = tell_load_scenario(finding, cause);
+    struct mini_object *libc = scenario_object(cause->scenario, "libc.so.6");
+
+    libc->soname = xstrdup("libc.so.6");
+    mini_object_need(subject, "libc.so.6");
+    mini_object_need_version(subject, "libc.so.6", fault->version);
+    mini_object_undefined(subject, fault->name, fault->version, "libc.so.6");
+    cause->scenario->mended = mini_object_copy(libc);
+    mini_object_define(cause->scenario->mended, fault->name, NULL);
+    cause->scenario->mend_object = cause->scenario->object_count - 1;
+}
+
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     const char *name = path_base(finding->fault->name);
     struct mini_object *subject, *library;
 
-    if (finding->fault->kind != FAULT_NOT_FOUND)
+    if (finding->fault->kind == FAULT_SYMBOL) {
+        symbol_scenario(finding, cause);
         return;
+    }
     subject = tell_load_scenario(finding, cause);
     library = scenario_object(cause->scenario, name);
     library->soname = xstrdup(name);

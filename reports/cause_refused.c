@@ -36,19 +36,20 @@ static void tell_tls(const struct finding *finding, struct cause *cause)
     const char *name = path_base(finding->missing);
     struct remedy *remedy;
 
-    cause->summary = xasprintf("%s cannot be loaded while the program runs: its thread-local variables must lie in "
-                               "memory that is set aside at the start, and too little of it is left.",
-                               name);
+    cause->summary =
+        xasprintf("%s cannot be loaded while the program runs: its thread-local variables must lie in "
+                  "memory that is set aside at the start, and %s.",
+                  name, finding->load->family == LOADER_MUSL ? "musl sets none aside" : "too little of it is left");
     if (finding->elf)
         cause_fact(cause, "it needs", "%llu bytes of static TLS", (unsigned long long)finding->elf->tls_size);
     cause->detail = xasprintf("%s was opened by dlopen. It is built with the initial-exec model of thread-local "
-                              "storage (DF_STATIC_TLS), for which the loader keeps a small reserve only.",
+                              "storage (DF_STATIC_TLS), for which glibc keeps a small reserve, and musl none.",
                               finding->missing);
     remedy = cause_remedy(cause, PROOF_KNOWN, "load it at the start, when room is made for whatever is needed");
     strings_addf(&remedy->commands, "LD_PRELOAD=%s %s", finding->missing,
                  finding->process->argv.n ? finding->process->argv.v[0] : finding->subject);
     remedy->risk = xstrdup("every program that it starts inherits the variable");
-    if (finding->load && finding->load->family == LOADER_GLIBC) {
+    if (finding->load->family == LOADER_GLIBC) {
         remedy = cause_remedy(cause, PROOF_KNOWN, "or make the reserve greater (glibc 2.33 or newer)");
         strings_addf(&remedy->commands, "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=%llu %s",
                      finding->elf ? (unsigned long long)finding->elf->tls_size + 4096 : 65536ULL,
@@ -94,6 +95,8 @@ void cause_refused_tell(const struct finding *finding, struct cause *cause)
         tell_stack(finding, cause);
     if (finding->fault && finding->fault->provider)
         tell_search(cause, &finding->fault->provider->search);
-    if (finding->fault && (finding->fault->kind == FAULT_EXECSTACK || finding->fault->kind == FAULT_STATIC_TLS))
+    /* musl's dlopen() cannot be called by a program that its start-up code did not begin */
+    if (finding->fault && finding->load->family == LOADER_GLIBC &&
+        (finding->fault->kind == FAULT_EXECSTACK || finding->fault->kind == FAULT_STATIC_TLS))
         tell_scenario(finding, cause);
 }

@@ -70,8 +70,8 @@ struct suspect *suspect_fault(struct process *process, enum suspicion at, const 
 bool judge_skewed(struct finding *finding);
 /* Whether it comes of an object that is linked to the other C library. */
 bool judge_family(struct finding *finding);
-/* A fault of an object for which a fault of the other kind says enough: it is of the other family, so that whatever
- * else it lacks is no matter. */
+bool family_fault(const struct load *load, const struct fault *fault);
+/* A fault of an object that is of the other family, as another fault shows: whatever else it lacks is no matter. */
 bool family_covers(const struct load *load, const struct fault *fault);
 /* The program was ended by a signal before it did anything, and ld.so and libc.so.6 are not of one build. */
 void judge_skewed_crash(struct process *process, const struct load *load);

@@ -238,6 +238,25 @@ static void find_kind(struct finding *finding, char **owned, char **versioned)
     judge_family(finding);
 }
 
+/* Where one thing is wrong with all of an object, the loader complains of whatever it met first. */
+static void add_needles(struct suspect *suspect, const struct finding *finding, const struct fault *fault)
+{
+    strings_add(&suspect->needles, xstrdup(finding->fault->name));
+    strings_add(&suspect->needles, xstrdup(fault->name));
+    if (strchr(fault->name, '/')) /* the program may have named it by another path: "./x.so" */
+        strings_add(&suspect->needles, xstrdup(path_base(fault->name)));
+    if (finding->kind == CAUSE_LOADER_LIBC_SKEW) /* an assertion names no symbol */
+        strings_add(&suspect->needles, xstrdup("Inconsistency detected by ld.so"));
+    if (finding->kind != CAUSE_LIBC_FAMILY_MISMATCH)
+        return;
+    for (size_t i = 0; i < finding->load->fault_count && suspect->needles.n < 16; i++) {
+        const struct fault *other = finding->load->faults[i];
+
+        if (other != fault && other->subject == fault->subject && other->batch == fault->batch)
+            strings_add(&suspect->needles, xstrdup(other->name));
+    }
+}
+
 struct suspect *suspect_fault(struct process *process, enum suspicion at, const struct load *load,
                               const struct fault *fault, uint64_t n, uint64_t t_ns)
 {
@@ -250,8 +269,6 @@ struct suspect *suspect_fault(struct process *process, enum suspicion at, const 
     suspect = suspect_add(process, at, &finding, n, t_ns);
     if (!suspect)
         return NULL;
-    strings_add(&suspect->needles, xstrdup(fault->name));
-    if (strchr(fault->name, '/')) /* the program may have named it by another path: "./x.so" */
-        strings_add(&suspect->needles, xstrdup(path_base(fault->name)));
+    add_needles(suspect, &finding, fault);
     return suspect;
 }

@@ -178,11 +178,16 @@ static bool glibc_needed(const struct load *load, const struct fault *fault)
            (fault->kind == FAULT_SYMBOL && of_glibc(fault->version));
 }
 
+bool family_fault(const struct load *load, const struct fault *fault)
+{
+    return musl_needed(load, fault) || glibc_needed(load, fault);
+}
+
 bool judge_family(struct finding *finding)
 {
     const struct fault *fault = finding->fault;
 
-    if (!musl_needed(finding->load, fault) && !glibc_needed(finding->load, fault))
+    if (!family_fault(finding->load, fault))
         return false;
     finding->kind = CAUSE_LIBC_FAMILY_MISMATCH;
     finding->missing = fault->name;
@@ -192,7 +197,7 @@ bool judge_family(struct finding *finding)
 
 bool family_covers(const struct load *load, const struct fault *fault)
 {
-    bool family = musl_needed(load, fault) || glibc_needed(load, fault);
+    bool family = family_fault(load, fault);
 
     for (size_t i = 0; i < load->fault_count; i++) {
         const struct fault *other = load->faults[i];
@@ -200,7 +205,7 @@ bool family_covers(const struct load *load, const struct fault *fault)
         if (other == fault && family) /* the first of them speaks for all */
             return false;
         if (other != fault && other->subject == fault->subject && other->batch == fault->batch &&
-            (musl_needed(load, other) || glibc_needed(load, other)))
+            family_fault(load, other))
             return true;
     }
     return false;

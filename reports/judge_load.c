@@ -49,12 +49,35 @@ static bool not_found_in(const struct load *load, size_t batch)
 /* Symbols that a library which is not there may have brought are its consequence, no cause of their own. */
 static bool consequence(const struct load *load, const struct fault *fault)
 {
-    return (fault->kind == FAULT_SYMBOL && not_found_in(load, fault->batch)) || family_covers(load, fault);
+    if (fault->kind == FAULT_SYMBOL && not_found_in(load, fault->batch) && !family_fault(load, fault))
+        return true;
+    return family_covers(load, fault);
 }
 
 static bool named_by(const struct process *process, const struct fault *fault)
 {
     return process_says(process, fault->name) != NULL;
+}
+
+/* Of the symbols that one object lacks, the one that the words name, else the first, stands for all of them
+ * (tell_others() of cause_symbol.c lists the rest). */
+static bool stands_for_all(const struct process *process, const struct load *load, const struct fault *fault)
+{
+    const struct fault *first = NULL;
+
+    if (fault->kind != FAULT_SYMBOL)
+        return true;
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *other = load->faults[i];
+
+        if (other->kind != FAULT_SYMBOL || other->subject != fault->subject || other->batch != fault->batch ||
+            consequence(load, other))
+            continue;
+        if (named_by(process, other))
+            return other == fault;
+        first = first ? first : other;
+    }
+    return first == fault;
 }
 
 /* True where something was found that explains the end. */
@@ -70,7 +93,8 @@ static bool judge_start(struct process *process, const struct load *load)
         if (fault->batch || fault->warning || consequence(load, fault) ||
             (fault->kind == FAULT_PROGRAM && fault->subject->elf->state == ELFFILE_UNREADABLE))
             continue;
-        if (fault->kind == FAULT_SYMBOL && (fault->lazy || lazily) && !named_by(process, fault))
+        if (!stands_for_all(process, load, fault) ||
+            (fault->kind == FAULT_SYMBOL && (fault->lazy || lazily) && !named_by(process, fault)))
             continue;
         suspect = suspect_fault(process, AT_START, load, fault, line ? line->n : process->end_n, process->end_ns);
         if (suspect)
@@ -167,7 +191,8 @@ static void judge_batch(struct process *process, const struct maps *maps, struct
         const struct fault *fault = load->faults[i];
         struct suspect *suspect;
 
-        if (fault->batch != batch || !believed(process, maps, load, fault, head))
+        if (fault->batch != batch || !believed(process, maps, load, fault, head) ||
+            !stands_for_all(process, load, fault))
             continue;
         suspect = suspect_fault(process, AT_DLOPEN, load, fault, tried->n, tried->t_ns);
         if (!suspect)

@@ -134,6 +134,17 @@ static void add_needles(struct suspect *suspect, const struct attempt *attempt)
     strings_add(&suspect->needles, xstrdup(path_base(attempt->path)));
 }
 
+/* What the loader met on the way to what it was really about. */
+static bool stumbled_upon(const struct suspect *suspect, const char *name)
+{
+    if (suspect->at != AT_START && suspect->at != AT_DLOPEN)
+        return false;
+    for (size_t i = 0; i < suspect->needles.n; i++)
+        if (strcmp(path_base(suspect->needles.v[i]), name) == 0)
+            return true;
+    return false;
+}
+
 /* A library that was suspected already is named by the same words: no second cause. */
 static bool suspected(const struct process *process, const char *name)
 {
@@ -141,7 +152,8 @@ static bool suspected(const struct process *process, const char *name)
         const struct cause *cause = process->suspects[i].cause;
 
         if (strcmp(path_base(cause->missing), name) == 0 || strcmp(path_base(cause->subject), name) == 0 ||
-            (cause->provider && strcmp(path_base(cause->provider), name) == 0))
+            (cause->provider && strcmp(path_base(cause->provider), name) == 0) ||
+            stumbled_upon(&process->suspects[i], name))
             return true;
     }
     return false;
