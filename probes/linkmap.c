@@ -286,7 +286,8 @@ static bool use_loader(struct linkmap *linkmap, const struct memimage *image)
     return true;
 }
 
-/* The order that never failed: the loader at AT_BASE; DT_DEBUG of the program; the program itself as the loader. */
+/* The loader at AT_BASE; the program itself as the loader (it may have a DT_DEBUG of its own: glibc 2.41); DT_DEBUG of
+ * the program. */
 static void find_debug(struct linkmap *linkmap)
 {
     const struct auxv *auxv = &linkmap->auxv;
@@ -302,10 +303,10 @@ static void find_debug(struct linkmap *linkmap)
     }
     if (memimage_of_headers(linkmap->process.mem, auxv->phdr, auxv->phnum, &image) < 0)
         return;
-    if (memimage_tag(&image, DT_DEBUG, &linkmap->debug_addr) && linkmap->debug_addr)
-        linkmap->source = LINKMAP_OF_DEBUG;
-    else if (use_loader(linkmap, &image))
+    if (!auxv->base && use_loader(linkmap, &image))
         linkmap->command = true;
+    else if (memimage_tag(&image, DT_DEBUG, &linkmap->debug_addr) && linkmap->debug_addr)
+        linkmap->source = LINKMAP_OF_DEBUG;
     memimage_deinit(&image);
 }
 

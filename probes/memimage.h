@@ -68,6 +68,10 @@ struct memimage_symbol {
 /* The exported definition of NAME, by its hash tables: the one with VERSION, or the default one (VERSION NULL; the
  * first one where none is default). 0, or -1 where it exports no such thing. */
 int memimage_symbol(const struct memimage *image, const char *name, const char *version, struct memimage_symbol *ret);
+/* The address that IMAGE itself has given to NAME, which it takes from elsewhere: a program at a fixed address whose
+ * code compares function pointers names its own procedure linkage table entry that way (gABI, "Function Addresses" of
+ * the processor supplements), and others are bound to it. 0 where there is none. */
+uint64_t memimage_stand_in(const struct memimage *image, const char *name);
 /* The name of version number INDEX among its definitions, malloced; or NULL. Number 1 is the file itself. */
 char *memimage_version(const struct memimage *image, unsigned index);
 

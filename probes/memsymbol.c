@@ -23,7 +23,8 @@ struct wanted {
     size_t length; /* of NAME with its NUL */
     uint64_t symtab, strtab, versym;
     struct memimage_symbol best;
-    bool found, default_found;
+    bool found;
+    bool undefined; /* those with an address are wanted, and no others */
 };
 
 static int read_u32(const struct memimage *image, uint64_t addr, uint32_t *ret)
@@ -85,8 +86,8 @@ static bool consider(const struct memimage *image, struct wanted *wanted, uint32
     uint16_t section, version = 1;
     uint32_t name;
 
-    if (read_symbol(image, wanted->symtab + index * each, &name, &section, &symbol) || section == SHN_UNDEF ||
-        symbol.bind == STB_LOCAL || !has_name(image, wanted, name))
+    if (read_symbol(image, wanted->symtab + index * each, &name, &section, &symbol) || symbol.bind == STB_LOCAL ||
+        (section == SHN_UNDEF) != wanted->undefined || !has_name(image, wanted, name))
         return false;
     if (wanted->versym && mem_read(&image->mem, wanted->versym + (uint64_t)index * 2, &version, sizeof version))
         return false;
@@ -163,29 +164,37 @@ static void search_sysv(const struct memimage *image, uint64_t table, struct wan
             return;
 }
 
-int memimage_symbol(const struct memimage *image, const char *name, const char *version, struct memimage_symbol *ret)
+static int search(const struct memimage *image, struct wanted *wanted)
 {
-    struct wanted wanted = {
-        .name = name,
-        .version = version,
-        .length = strlen(name) + 1,
-        .symtab = memimage_pointer(image, DT_SYMTAB),
-        .strtab = memimage_pointer(image, DT_STRTAB),
-        .versym = memimage_pointer(image, DT_VERSYM),
-    };
     uint64_t gnu = memimage_pointer(image, DT_GNU_HASH), sysv = memimage_pointer(image, DT_HASH);
 
-    *ret = (struct memimage_symbol){0};
-    if (!wanted.symtab || !wanted.strtab || wanted.length > MAX_NAME)
+    wanted->length = strlen(wanted->name) + 1;
+    wanted->symtab = memimage_pointer(image, DT_SYMTAB);
+    wanted->strtab = memimage_pointer(image, DT_STRTAB);
+    wanted->versym = memimage_pointer(image, DT_VERSYM);
+    if (!wanted->symtab || !wanted->strtab || wanted->length > MAX_NAME)
         return -1;
     if (gnu)
-        search_gnu(image, gnu, &wanted);
+        search_gnu(image, gnu, wanted);
     else if (sysv)
-        search_sysv(image, sysv, &wanted);
-    if (!wanted.found)
-        return -1;
+        search_sysv(image, sysv, wanted);
+    return wanted->found ? 0 : -1;
+}
+
+int memimage_symbol(const struct memimage *image, const char *name, const char *version, struct memimage_symbol *ret)
+{
+    struct wanted wanted = {.name = name, .version = version};
+    int result = search(image, &wanted);
+
     *ret = wanted.best;
-    return 0;
+    return result;
+}
+
+uint64_t memimage_stand_in(const struct memimage *image, const char *name)
+{
+    struct wanted wanted = {.name = name, .undefined = true};
+
+    return search(image, &wanted) == 0 && wanted.best.addr != image->bias ? wanted.best.addr : 0;
 }
 
 char *memimage_version(const struct memimage *image, unsigned index)

@@ -1,92 +1,9 @@
 /* Link maps of real processes: both C libraries and several releases, both classes, with a loader, without, and run by
  * one. The judges are /proc/PID/maps (each file that has code in the process is an object, and nothing else is) and
  * `ld.so --list`. */
-#include "imagebed.h"
-#include "loadbed.h"
+#include "processbed.h"
 
-#include <probes/linkmap.h>
 #include <probes/maps.h>
-#include <probes/proc.h>
-
-#include <signal.h>
-
-static char top[PATH_MAX]; /* of the sources: where the tests are started */
-
-struct running {
-    pid_t pid;
-    int out; /* its standard output */
-    int in;
-};
-
-/* Starts ARGV and waits for its first byte of output; it then waits for input. */
-static struct running start(char *const argv[])
-{
-    struct running r;
-    int out[2], in[2];
-    char c;
-
-    ck_assert_int_eq(pipe(out), 0);
-    ck_assert_int_eq(pipe(in), 0);
-    r.pid = fork();
-    if (r.pid == 0) {
-        dup2(out[1], 1);
-        dup2(in[0], 0);
-        for (int fd = 3; fd < 64; fd++)
-            close(fd);
-        execv(argv[0], argv);
-        _exit(127);
-    }
-    close(out[1]);
-    close(in[0]);
-    r.out = out[0];
-    r.in = in[1];
-    ck_assert_int_eq(write(r.in, "x\n", 2), 2);
-    ck_assert_msg(read(r.out, &c, 1) == 1, "%s did not start", argv[0]);
-    return r;
-}
-
-static void next_step(const struct running *r)
-{
-    char c;
-
-    ck_assert_int_eq(write(r->in, "x\n", 2), 2);
-    ck_assert_int_eq(read(r->out, &c, 1), 1);
-}
-
-static void finish(const struct running *r)
-{
-    kill(r->pid, SIGKILL);
-    ck_assert_int_eq(waitpid(r->pid, NULL, 0), r->pid);
-    close(r->out);
-    close(r->in);
-}
-
-struct looked {
-    pid_t pid;
-    struct mem mem;
-    struct proc_image image;
-    struct linkmap map;
-};
-
-static void look(pid_t pid, struct looked *ret)
-{
-    struct auxv auxv;
-
-    ret->pid = pid;
-    ck_assert_int_eq(proc_image_read(pid, "", NULL, &ret->image), 0);
-    ret->mem = (struct mem){read_process, &ret->pid, ret->image.class == ELFCLASS32 ? 4 : 8};
-    ck_assert_int_eq(auxv_read(pid, ret->mem.word_size, &auxv), 0);
-    linkmap_init(&(struct linkmap_process){.pid = pid, .mem = &ret->mem, .exe = ret->image.exe}, &auxv, &ret->map);
-    ck_assert(linkmap_update(&ret->map));
-    ck_assert(!ret->map.damaged);
-    ck_assert(ret->map.consistent);
-}
-
-static void look_away(struct looked *looked)
-{
-    linkmap_deinit(&looked->map);
-    proc_image_deinit(&looked->image);
-}
 
 static bool listed(const struct looked *looked, const char *path)
 {
@@ -273,19 +190,11 @@ END_TEST
 START_TEST(namespaces_of_other_releases)
 {
     static const char *const roots[] = {"bullseye", "trixie", "forky"};
-    char root[PATH_MAX];
-    size_t n;
 
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
-        CLEANUP_FREE char *made = xasprintf("bash '%s'/tests/roots.sh %s", top, roots[i]);
-        FILE *f = popen(made, "r");
+        CLEANUP_FREE char *root = root_of(roots[i]);
         CLEANUP_FREE char *build = NULL;
 
-        ck_assert_ptr_nonnull(fgets(root, sizeof root, f));
-        ck_assert_int_eq(pclose(f), 0);
-        root[strcspn(root, "\n")] = '\0';
-        n = strlen(root);
-        ck_assert_uint_gt(n, 0);
         build = xasprintf("-Wl,--dynamic-linker=\"$(ls %s/lib/x86_64-linux-gnu/ld-2.*.so "
                           "%s/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 2>/dev/null | head -n 1)\" "
                           "-Wl,-rpath,%s/lib/x86_64-linux-gnu -Wl,--disable-new-dtags "
@@ -392,7 +301,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
-    if (!getcwd(top, sizeof top))
+    if (!bed_top())
         return 1;
     tcase_add_checked_fixture(tcase, bed_make, bed_remove);
     tcase_set_timeout(tcase, 120);
