@@ -284,6 +284,8 @@ size_t instruction_touches(struct disassembler *disassembler, const uint8_t *byt
         one->size = op->size;
         one->writes = (op->access & CS_AC_WRITE) || string_target(insn, &op->mem);
         one->reads = (op->access & CS_AC_READ) && !string_target(insn, &op->mem);
+        /* Of vector instructions capstone 4 does not know it; only the first operand can be the target. */
+        one->reads |= !one->writes && !op->access && i > 0;
         one->aligned = wants_alignment(insn->mnemonic, op->size);
         count++;
     }

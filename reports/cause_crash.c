@@ -48,7 +48,8 @@ static void add_frame(struct text *text, const struct frame *frame)
     if (frame->symbol)
         text_add(text, frame->symbol);
     else
-        text_addf(text, "%s+0x%llx", frame->object ? path_base(frame->object) : "?", (unsigned long long)frame->offset);
+        text_addf(text, "%s%s0x%llx", frame->object ? path_base(frame->object) : "", frame->object ? "+" : "",
+                  (unsigned long long)(frame->object ? frame->offset : frame->ip_addr));
     if (frame->file && frame->line)
         text_addf(text, " (%s:%u)", path_base(frame->file), frame->line);
 }
@@ -83,14 +84,18 @@ static char *place_of(const struct crash *crash)
 {
     const struct crash_thread *first = crash && crash->thread_count ? &crash->threads[0] : NULL;
     struct text text = {0};
+    size_t from;
 
     if (!first || !first->stack_count)
         return NULL;
     if (crash->code <= 0)
         return place_of_sender(first);
-    add_frame(&text, &first->stack[0]);
-    for (size_t i = 1; !first->stack[0].symbol && i < first->stack_count; i++)
-        if (first->stack[i].symbol) {
+    from = crash->use == USE_EXECUTE && first->stack_count > 1; /* the caller of what is no code */
+    add_frame(&text, &first->stack[from]);
+    if (first->stack[from].symbol && !of_runtime(&first->stack[from]))
+        return text.v;
+    for (size_t i = from + 1; i < first->stack_count; i++)
+        if (first->stack[i].symbol && !of_runtime(&first->stack[i])) {
             text_add(&text, ", called from ");
             add_frame(&text, &first->stack[i]);
             break;
@@ -102,7 +107,7 @@ static char *place_of(const struct crash *crash)
 
 static const char *verb_of(enum crash_use use)
 {
-    return use == USE_WRITE ? "wrote" : use == USE_READ ? "read" : "used";
+    return use == USE_WRITE ? "wrote" : use == USE_READ ? "read" : "reached";
 }
 
 static char *what_stack(const struct crash *crash)
@@ -122,7 +127,7 @@ static char *what_executed(const struct process *process, const struct crash *cr
     if (crash->what == ADDRESS_NULL && !crash->distance)
         return xstrdup("it called a null pointer");
     if (gone)
-        return xasprintf("it went on in %s, which had been unloaded (dlclose)", gone);
+        return xasprintf("it jumped to where nothing is mapped any more: %s, which had been unloaded (dlclose)", gone);
     if (crash->what == ADDRESS_UNMAPPED || crash->what == ADDRESS_PAST || crash->what == ADDRESS_NULL)
         return xasprintf("it jumped to 0x%llx, where nothing is mapped", (unsigned long long)crash->addr);
     return xasprintf("it jumped into memory that is not executable: %s", crash->address);
@@ -133,11 +138,11 @@ static char *what_file(const struct crash *crash)
     if (crash->signal != SIGBUS || !crash->file)
         return NULL;
     if (crash->file_size < 0)
-        return xasprintf("it %s the mapped file %s beyond the file's end", verb_of(crash->use), crash->file);
-    return xasprintf("it %s byte %llu of the mapped file %s, which is only %lld bytes long (it was shortened after it "
-                     "was mapped, or never was longer)",
-                     verb_of(crash->use), (unsigned long long)crash->file_offset, crash->file,
-                     (long long)crash->file_size);
+        return xasprintf("it %s in the mapped file %s beyond the file's end", verb_of(crash->use), crash->file);
+    return xasprintf(
+        "it %s at byte %llu of the mapped file %s, which is only %lld bytes long (it was shortened after it "
+        "was mapped, or never was longer)",
+        verb_of(crash->use), (unsigned long long)crash->file_offset, crash->file, (long long)crash->file_size);
 }
 
 static char *what_address(const struct process *process, const struct crash *crash)
@@ -156,13 +161,13 @@ static char *what_address(const struct process *process, const struct crash *cra
                          (unsigned long long)crash->addr);
     switch (crash->what) {
     case ADDRESS_NULL:
-        return xasprintf("it %s through a null pointer", verb);
+        return crash->use ? xasprintf("it %s through a null pointer", verb) : xstrdup("it used a null pointer");
     case ADDRESS_NON_CANONICAL:
     case ADDRESS_KERNEL:
         return xasprintf("it %s through 0x%llx, which is no address of a program", verb,
                          (unsigned long long)crash->addr);
     case ADDRESS_PAST:
-        return xasprintf("it %s %llu bytes past the end of %s", verb, (unsigned long long)crash->distance,
+        return xasprintf("it %s at %llu bytes past the end of %s", verb, (unsigned long long)crash->distance,
                          crash->file ? crash->file : "its memory");
     case ADDRESS_READ_ONLY:
     case ADDRESS_CODE:
@@ -171,12 +176,12 @@ static char *what_address(const struct process *process, const struct crash *cra
         break;
     case ADDRESS_UNMAPPED:
         if (crash->gone)
-            return xasprintf("it %s memory of %s, which had been unloaded (dlclose)", verb, crash->gone);
+            return xasprintf("it %s in memory of %s, which had been unloaded (dlclose)", verb, crash->gone);
         return xasprintf("it %s through 0x%llx, where nothing is mapped", verb, (unsigned long long)crash->addr);
     default:
         break;
     }
-    return xasprintf("it %s 0x%llx: %s", verb, (unsigned long long)crash->addr, crash->address);
+    return xasprintf("it %s at 0x%llx: %s", verb, (unsigned long long)crash->addr, crash->address);
 }
 
 /* ---- what: for the rest ---- */
@@ -390,6 +395,37 @@ static void section_code(const struct crash *crash, struct cause *cause)
         strings_addf(&section->lines, "nothing can be read at 0x%llx", (unsigned long long)crash->ip_addr);
 }
 
+static char *frame_line(const struct frame *frame)
+{
+    struct text line = {0};
+
+    add_frame(&line, frame);
+    if (frame->symbol && frame->object)
+        text_addf(&line, "  in %s", path_base(frame->object));
+    return line.v;
+}
+
+/* A recursion is one line. */
+static void add_frames(struct strings *lines, const struct crash_thread *thread)
+{
+    for (size_t i = 0, run; i < thread->stack_count; i += run) {
+        CLEANUP_FREE char *line = frame_line(&thread->stack[i]);
+
+        for (run = 1; i + run < thread->stack_count; run++) {
+            CLEANUP_FREE char *next = frame_line(&thread->stack[i + run]);
+
+            if (strcmp(line, next) != 0)
+                break;
+        }
+        if (run > 1)
+            strings_addf(lines, "#%zu to #%zu  %s", i, i + run - 1, line);
+        else
+            strings_addf(lines, "#%zu  %s", i, line);
+    }
+    if (thread->stack_count == CRASH_FRAMES)
+        strings_addf(lines, "… (no more than %d frames are read)", CRASH_FRAMES);
+}
+
 static void section_threads(const struct crash *crash, struct cause *cause)
 {
     for (size_t i = 0; i < crash->thread_count; i++) {
@@ -397,15 +433,7 @@ static void section_threads(const struct crash *crash, struct cause *cause)
         struct section *section = cause_section(cause, "thread %d%s%s", (int)thread->tid, thread->name ? " " : "",
                                                 thread->name ? thread->name : "");
 
-        for (size_t k = 0; k < thread->stack_count; k++) {
-            struct text line = {0};
-
-            text_addf(&line, "#%zu  ", k);
-            add_frame(&line, &thread->stack[k]);
-            if (thread->stack[k].symbol && thread->stack[k].object)
-                text_addf(&line, "  in %s", path_base(thread->stack[k].object));
-            strings_add(&section->lines, line.v);
-        }
+        add_frames(&section->lines, thread);
         if (!thread->stack_count)
             strings_addf(&section->lines, "not read: %s",
                          thread->unread ? thread->unread : "no frame could be followed");

@@ -69,6 +69,16 @@ const char *crash_instruction(const struct crash *crash)
 
 /* ---- the code ---- */
 
+/* What the disassembler does not know: newer than it, or no instruction at all. */
+static char *bytes_text(const uint8_t *bytes, size_t n)
+{
+    char text[3 * 8 + 1] = "";
+
+    for (size_t i = 0; i < n && i < 8; i++)
+        snprintf(text + 3 * i, sizeof text - 3 * i, " %02x", bytes[i]);
+    return xasprintf("(not known:%s …)", text);
+}
+
 static void line_add(struct crash *crash, size_t *cap, uint64_t addr, char *taken, bool here)
 {
     struct crash_line *line = array_add(&crash->lines, &crash->line_count, cap, sizeof *line);
@@ -120,7 +130,7 @@ static void look_at_code(struct crash *crash, struct disassembler *disassembler)
         if (from < at && before-- > LINES_BEFORE)
             free(text);
         else
-            line_add(crash, &cap, addr, size ? text : xstrdup("(bad)"), from == at);
+            line_add(crash, &cap, addr, size ? text : bytes_text(crash->code_bytes + from, end - from), from == at);
         if (!size)
             break;
         from += size;
@@ -147,7 +157,7 @@ static void look_at_trap(struct crash *crash, struct disassembler *disassembler)
             crash->trap = TRAP_UD;
         else if (crash->feature && cpu_has(crash->feature) == 0)
             crash->trap = TRAP_ABSENT;
-        else if (!crash_instruction(crash) || strcmp(crash_instruction(crash), "(bad)") == 0)
+        else if (!crash_instruction(crash) || crash_instruction(crash)[0] == '(')
             crash->trap = TRAP_NO_INSTRUCTION;
     }
 }

@@ -92,6 +92,8 @@ bool crash_was_sent(const struct crash *crash);
 void judge_crash(struct process *process);
 /* A crash, if it is one, that SUSPECT led to. */
 void judge_crash_after(struct process *process, struct suspect *suspect);
+/* Fills in crash->gone, while the process stands. */
+void judge_gone(const struct process *process, struct crash *crash);
 /* The frames of the goroutine that panicked, from what was said: their number. frames_free(). And the innermost one in
  * words, or NULL; malloced. */
 size_t go_frames(const struct process *process, struct frame **ret);

@@ -153,6 +153,8 @@ void judge_crash(struct process *process)
 
     if (!name || !owner->exe)
         return;
+    if (crash)
+        judge_gone(owner, process->crash);
     if (crash && crash->trap == TRAP_ABSENT) {
         finding.kind = CAUSE_CPU_LEVEL_TOO_LOW;
         finding.subject = object_of(owner, crash);

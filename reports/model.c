@@ -17,6 +17,7 @@ static void process_free(struct process *process)
     model_forget_loader(process);
     free(process->errors);
     free(process->calls);
+    free(process->unloaded);
     for (size_t i = 0; i < process->line_count; i++)
         free(process->lines[i].text);
     free(process->lines);

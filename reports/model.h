@@ -67,6 +67,12 @@ struct loader_error {
     enum loader_outcome outcome;
 };
 
+/* An object that has left the link map. */
+struct unloaded {
+    uint64_t base_addr;
+    char *path;
+};
+
 /* A dlopen or dlmopen that gave no handle. (A dlsym that gives NULL is nothing: symbols may be optional.) */
 struct loader_call {
     uint64_t n, t_ns;
@@ -125,6 +131,7 @@ enum {
     LINES_KEPT = 512,
     ERRORS_KEPT = 256,
     CALLS_KEPT = 256,
+    UNLOADED_KEPT = 1024,
     LAST_WORDS_KEPT = 64,
 };
 
@@ -152,6 +159,8 @@ struct process {
     uint64_t errors_dropped;
     struct loader_call *calls; /* that failed */
     size_t call_count, call_cap;
+    struct unloaded *unloaded; /* oldest first */
+    size_t unloaded_count, unloaded_cap;
 
     struct output_line *lines; /* complete ones, oldest first */
     size_t line_count, line_cap;

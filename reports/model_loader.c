@@ -106,12 +106,24 @@ static void call_record(struct process *process, const struct event *event)
                                  .flags = called->flags};
 }
 
+static void unloaded_record(struct process *process, const struct event *event)
+{
+    struct unloaded *object;
+
+    if (!event->loader.object || process->unloaded_count >= UNLOADED_KEPT)
+        return;
+    object = array_add(&process->unloaded, &process->unloaded_count, &process->unloaded_cap, sizeof *object);
+    *object = (struct unloaded){event->loader.base_addr, xstrdup(event->loader.object)};
+}
+
 void model_loader(struct process *process, const struct event *event)
 {
     if (event->loader.what == LOADER_ERROR)
         error_record(process, event);
     else if (event->loader.what == LOADER_CALL)
         call_record(process, event);
+    else if (event->loader.what == LOADER_UNLOADED)
+        unloaded_record(process, event);
 }
 
 void model_forget_loader(struct process *process)
@@ -122,6 +134,8 @@ void model_forget_loader(struct process *process)
         free(process->calls[i].object);
         free(process->calls[i].file);
     }
-    process->error_count = process->call_count = 0;
+    for (size_t i = 0; i < process->unloaded_count; i++)
+        free(process->unloaded[i].path);
+    process->error_count = process->call_count = process->unloaded_count = 0;
     process->errors_dropped = 0;
 }

@@ -219,6 +219,30 @@ static void add_others(struct session *session, const struct task *crashed, stru
     }
 }
 
+/* The thread has jumped to where there is no code: the stack is its caller's, whose call has just pushed where to
+ * return to, below one frame of the bad address. */
+static size_t unwind_caller(struct stacks *stacks, const struct mem *mem, const struct stack_registers *at,
+                            struct frame **ret)
+{
+    struct stack_registers caller = *at;
+    struct frame *frames, *all;
+    size_t count;
+
+    if (mem_read_word(mem, at->sp_addr, &caller.ip_addr) < 0)
+        return 0;
+    caller.sp_addr = caller.dwarf[REGISTER_SP] = at->sp_addr + 8;
+    caller.dwarf[REGISTER_IP] = --caller.ip_addr; /* within the call: what follows may be another line */
+    count = stacks_unwind(stacks, mem, &caller, CRASH_FRAMES - 1, &frames);
+    if (!count)
+        return 0;
+    all = xcalloc(count + 1, sizeof *all);
+    all[0].ip_addr = at->ip_addr;
+    memcpy(all + 1, frames, count * sizeof *all);
+    free(frames);
+    *ret = all;
+    return count + 1;
+}
+
 /* AT: where the thread stands now, which is where CRASH was taken unless a handler has run since. */
 static void add_threads(struct session *session, const struct task *task, struct crash *crash,
                         const struct stack_registers *at, bool others)
@@ -229,7 +253,9 @@ static void add_threads(struct session *session, const struct task *task, struct
     struct crash_thread *first = add_thread(crash, &cap, task->tid);
 
     first->crashed = true;
-    if (at)
+    if (at && crash->code > 0 && crash->info_addr == at->ip_addr && crash->signal == SIGSEGV)
+        first->stack_count = unwind_caller(stacks, &mem, at, &first->stack);
+    if (at && !first->stack_count)
         first->stack_count = stacks_unwind(stacks, &mem, at, CRASH_FRAMES, &first->stack);
     if (others)
         add_others(session, task, crash, stacks, &cap);
