@@ -53,7 +53,8 @@ BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
 BENCHES := $(BENCH_SOURCES:tests/bench/%.c=$(BUILD)/bench/%)
 COMPARE_SOURCES := $(sort $(wildcard tests/conformance/*.c))
 COMPARE := $(BUILD)/conformance/bindings
-FORMATTED = $(wildcard probes/*.[ch] reports/*.[ch] tracer/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch] tests/conformance/*.[ch])
+FORMATTED = $(wildcard probes/*.[ch] reports/*.[ch] tracer/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch] \
+    tests/conformance/*.[ch])
 
 all: $(PROGRAM)
 
@@ -63,6 +64,7 @@ help:
 	@echo 'make check       unit and end-to-end tests (SAN=1: with address and undefined-behaviour sanitizers)'
 	@echo 'make static      $(STATIC), one file that runs without any library'
 	@echo 'make bench       cost against strace and against no tracer'
+	@echo 'make conformance what ld.so bound against what the model says, programs x libcs, lookup by lookup'
 	@echo 'make install     program, man page, completions (PREFIX=$(PREFIX), DESTDIR=); make uninstall'
 	@echo 'make unit        only the unit tests'
 	@echo 'make rounds      attach, load and kill, 200 times each (ROUNDS=N), on gopls, node and a C program'
@@ -112,7 +114,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(LIBRARY) $(BUILD)/flags | setup-test
 unit: $(UNIT_TESTS)
 	@bash tests/run.sh unit $(UNIT_TESTS)
 
-check: $(PROGRAM) $(UNIT_TESTS) | setup-test
+check: $(PROGRAM) $(UNIT_TESTS) $(COMPARE) | setup-test
 	@GLIBCTRACE='$(abspath $(PROGRAM))' PYTHON='$(PYTHON)' bash tests/run.sh all $(UNIT_TESTS)
 
 # What `make check` does some twenty times: attach to real programs at work, put load on them, kill glibctrace.
@@ -134,6 +136,10 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS)
+
+# CONFORMANCE_ARGS="--libc host --quick" does less.
+conformance: $(COMPARE) | setup-test
+	@$(PYTHON) tests/conformance/run.py --tool $(COMPARE) $(CONFORMANCE_ARGS)
 
 $(COMPARE): $(COMPARE_SOURCES) $(wildcard tests/conformance/*.h) $(LIBRARY) $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)

@@ -61,9 +61,11 @@ struct comparison {
     struct load *load;
     const char *program_name; /* as the log calls it: argv[0] */
     long pid;
+    bool started;              /* the scopes of the start are told */
     struct progress *progress; /* by object->index */
     size_t progress_count;
     struct object **roots; /* by line: what a dlopen that ends there should have opened */
+    size_t pending;        /* dlopens that have begun and not ended */
     size_t counts[OUTCOMES], scopes;
     char *details;
 };
@@ -245,7 +247,8 @@ static size_t end_of(const struct comparison *c, size_t i)
     for (size_t k = i + 1; k < c->log.count; k++) {
         const struct log_line *line = &c->log.lines[k];
 
-        if (line->kind == LINE_LOADED_BY && line->a_space == begin->a_space && !strcmp(line->a, begin->a))
+        /* nothing was made of it, or it is asked for once more: it has failed */
+        if (line->kind == LINE_LOADED_BY && (!made || (line->a_space == begin->a_space && !strcmp(line->a, begin->a))))
             return 0;
         made |= line->kind == LINE_GENERATED && line->a_space == begin->a_space && !strcmp(line->a, begin->a);
         if (line->kind == LINE_OPENING && line->a_space == begin->a_space &&
@@ -285,14 +288,6 @@ static bool is_deep(const struct comparison *c, size_t begin, size_t end)
     return false;
 }
 
-static bool is_global(const struct comparison *c, size_t begin, size_t end)
-{
-    for (size_t i = begin; i < end; i++)
-        if (c->log.lines[i].kind == LINE_GLOBAL && !strcmp(c->log.lines[i].a, c->log.lines[end].a))
-            return true;
-    return false;
-}
-
 static bool space_exists(const struct comparison *c, unsigned space)
 {
     for (size_t i = 0; i < c->load->object_count; i++)
@@ -319,11 +314,9 @@ static void begin_open(struct comparison *c, size_t i)
     const struct log_line *line = &c->log.lines[i];
     size_t end = end_of(c, i);
     int mode = !end ? RTLD_NOW : is_deep(c, i, end) ? RTLD_LAZY | RTLD_DEEPBIND : RTLD_LAZY;
-    struct object *root;
+    struct object *root = open_file(c, line->a, mode, line);
 
-    if (end && is_global(c, i, end))
-        mode |= RTLD_GLOBAL;
-    root = open_file(c, line->a, mode, line);
+    c->pending += end != 0;
     if (end) {
         c->roots[end] = root;
         if (!root)
@@ -331,23 +324,45 @@ static void begin_open(struct comparison *c, size_t i)
     }
 }
 
-/* Without a beginning it was of an object that is there. */
+/* Of an object that is there already nothing is said at the beginning; where it was only needed so far, its scopes come
+ * first, and then its end. */
+static void open_known(struct comparison *c, size_t i)
+{
+    size_t end = i;
+
+    while (end < c->log.count && c->log.lines[end].kind != LINE_OPENING && c->log.lines[end].kind != LINE_LOADED_BY)
+        end++;
+    if (end < c->log.count && c->log.lines[end].kind == LINE_OPENING && !c->roots[end] &&
+        !strcmp(c->log.lines[end].a, c->log.lines[i].a))
+        c->roots[end] = open_file(c, c->log.lines[i].a, RTLD_LAZY, &c->log.lines[i]);
+}
+
 static void end_open(struct comparison *c, size_t i)
 {
     const struct log_line *line = &c->log.lines[i];
     struct object *root = c->roots[i];
-    size_t begin = i;
 
-    if (root) {
-        if (root != c->load->objects[0] && strcmp(root->path, line->a) != 0)
-            count(c, DIFFERS_LOAD, "dlopen: opens %s, not %s", line->a, root->path);
+    if (!root)
+        root = open_file(c, line->a, RTLD_LAZY, line);
+    else if (c->pending)
+        c->pending--;
+    if (root && root != c->load->objects[0] && strcmp(root->path, line->a) != 0)
+        count(c, DIFFERS_LOAD, "dlopen: opens %s, not %s", line->a, root->path);
+}
+
+/* The first of a run is the one that was opened, the others are what it needs. */
+static void made_global(struct comparison *c, size_t i)
+{
+    const struct log_line *line = &c->log.lines[i];
+    struct object *root;
+
+    if (i && c->log.lines[i - 1].kind == LINE_GLOBAL)
         return;
-    }
-    if (!*line->a)
-        return;
-    while (begin > 0 && c->log.lines[begin - 1].kind != LINE_OPENING && c->log.lines[begin - 1].kind != LINE_LOADED_BY)
-        begin--;
-    open_file(c, line->a, is_global(c, begin, i) ? RTLD_LAZY | RTLD_GLOBAL : RTLD_LAZY, line);
+    root = open_file(c, line->a, RTLD_LAZY | RTLD_NOLOAD | RTLD_GLOBAL, line);
+    if (root)
+        load_dlclose(c->load, root);
+    else
+        count(c, DIFFERS_LOAD, "%s [%u] becomes global, and is not there", line->a, line->a_space);
 }
 
 /* One of a run of unloaded objects: whoever of them is held by a handle has lost it. Then the model must let go too. */
@@ -399,6 +414,8 @@ static void compare_scope(struct comparison *c, const struct log_line *object, c
             count(c, DIFFERS_OBJECT, "%s [%u] has a scope", object->a, object->a_space);
         return;
     }
+    if (!load_is_there(c->load, of)) /* what is shown before a dlopen fails */
+        return;
     l.text = xstrdup("");
     load_scopes(c->load, of, add_member, &l);
     c->scopes++;
@@ -409,15 +426,59 @@ static void compare_scope(struct comparison *c, const struct log_line *object, c
 
 /* ---- the whole log ---- */
 
+static void compare_one(struct comparison *c, size_t i, const struct log_line *object)
+{
+    const struct log_line *line = &c->log.lines[i];
+    struct object *closed;
+
+    switch (line->kind) {
+    case LINE_OBJECT:
+        if (!c->program_name)
+            c->program_name = line->a;
+        else if (c->started && !c->pending)
+            open_known(c, i);
+        break;
+    case LINE_BINDING:
+        c->started = true;
+        compare_line(c, line);
+        break;
+    case LINE_TORN:
+        count(c, TORN, NULL);
+        break;
+    case LINE_LOADED_BY:
+        begin_open(c, i);
+        break;
+    case LINE_OPENING:
+        end_open(c, i);
+        break;
+    case LINE_GLOBAL:
+        made_global(c, i);
+        break;
+    case LINE_CLOSING:
+        closed = object_of(c, line->a, 0);
+        if (closed)
+            load_dlclose(c->load, closed);
+        break;
+    case LINE_DESTROYED:
+        destroyed(c, i);
+        break;
+    case LINE_SCOPE:
+        if (object)
+            compare_scope(c, object, line);
+        break;
+    default:
+        break;
+    }
+}
+
 static void compare(struct comparison *c)
 {
     const struct log_line *object = NULL;
 
+    c->pid = c->log.count ? c->log.lines[0].pid : 0;
     for (size_t i = 0; i < c->log.count; i++) {
         const struct log_line *line = &c->log.lines[i];
 
-        if (!c->pid)
-            c->pid = line->pid;
         if (line->pid != c->pid) {
             if (line->kind == LINE_BINDING)
                 count(c, FORKED, NULL);
@@ -425,22 +486,7 @@ static void compare(struct comparison *c)
         }
         if (line->kind == LINE_OBJECT)
             object = line;
-        if (line->kind == LINE_OBJECT && !c->program_name)
-            c->program_name = line->a;
-        else if (line->kind == LINE_BINDING)
-            compare_line(c, line);
-        else if (line->kind == LINE_TORN)
-            count(c, TORN, NULL);
-        else if (line->kind == LINE_LOADED_BY)
-            begin_open(c, i);
-        else if (line->kind == LINE_OPENING)
-            end_open(c, i);
-        else if (line->kind == LINE_CLOSING && object_of(c, line->a, 0))
-            load_dlclose(c->load, object_of(c, line->a, 0));
-        else if (line->kind == LINE_DESTROYED)
-            destroyed(c, i);
-        else if (line->kind == LINE_SCOPE && object)
-            compare_scope(c, object, line);
+        compare_one(c, i, object);
     }
 }
 
