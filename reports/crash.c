@@ -311,6 +311,15 @@ void crash_look(struct crash *crash, const struct mem *mem, const char *root)
     disassembler_destroy(disassembler);
 }
 
+bool crash_stood_at(const struct crash *crash, uint64_t ip_addr)
+{
+    const uint64_t call_size = 2; /* of syscall */
+
+    /* A call that the signal broke off, and that is to be made again, is set back to after we have seen where the
+     * thread stands (signal(7), SA_RESTART). */
+    return ip_addr == crash->ip_addr || (crash->code <= 0 && ip_addr == crash->ip_addr - call_size);
+}
+
 bool crash_in_handler(const struct crash *crash, const struct mem *mem, uint64_t sp_addr)
 {
     CLEANUP_FREE uint64_t *words = xmalloc(FRAME_SEARCHED);
@@ -318,7 +327,7 @@ bool crash_in_handler(const struct crash *crash, const struct mem *mem, uint64_t
 
     /* gregs[REG_RSP] and gregs[REG_RIP] stand side by side (<sys/ucontext.h>). */
     for (size_t i = 0; got > 0 && i + 1 < (size_t)got / sizeof *words; i++)
-        if (words[i] == crash->sp_addr && words[i + 1] == crash->ip_addr)
+        if (words[i] == crash->sp_addr && crash_stood_at(crash, words[i + 1]))
             return true;
     return false;
 }

@@ -97,6 +97,8 @@ void crash_put(struct crash *crash);
 bool crash_signal(int signal);
 /* Works out the rest while the process stands. ROOT: where its files are opened. */
 void crash_look(struct crash *crash, const struct mem *mem, const char *root);
+/* Whether IP_ADDR is where a handler of the signal finds that the thread was. */
+bool crash_stood_at(const struct crash *crash, uint64_t ip_addr);
 /* Whether the handler that got CRASH has not been left: its signal frame, in which the kernel put the registers of
  * then (struct ucontext, sigreturn(2)), lies above SP_ADDR. */
 bool crash_in_handler(const struct crash *crash, const struct mem *mem, uint64_t sp_addr);

@@ -225,6 +225,20 @@ static void settle_survived(struct process *process)
         }
 }
 
+/* Another process ended it, with a signal: nothing that failed before did. */
+static void settle_sent(struct process *process)
+{
+    const struct crash *crash;
+
+    if (!crash_signal_of(process, &crash) || !crash_was_sent(crash))
+        return;
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        process->suspects[i].last_act = false;
+        settle(process, &process->suspects[i]);
+        process->suspects[i].cause->impact = IMPACT_DEGRADED;
+    }
+}
+
 /* A crash that follows from an earlier failure (a library that did not load, then a null pointer) is that failure's
  * harm. */
 static struct suspect *explanation(const struct process *process)
@@ -254,6 +268,7 @@ void judge_process(struct model *model, struct process *process)
         for (size_t i = 0; i < process->suspect_count; i++)
             settle(process, &process->suspects[i]);
     settle_survived(process);
+    settle_sent(process);
     earlier = explanation(process);
     if (earlier)
         judge_crash_after(process, earlier);

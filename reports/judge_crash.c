@@ -49,11 +49,11 @@ static int go_signal(const struct process *process)
 /* Whether the record of a signal that Go's handler got is the one that its words are about. */
 static bool go_means(const struct process *process, const struct crash *crash)
 {
-    CLEANUP_FREE char *inner = xasprintf("pc=0x%llx]", (unsigned long long)crash->ip_addr);
-    CLEANUP_FREE char *outer = xasprintf("PC=0x%llx ", (unsigned long long)crash->ip_addr);
-    const char *line = process_last_words(process, "[signal ");
+    const char *inner = process_last_words(process, "[signal "), *outer = process_last_words(process, "PC=0x");
 
-    return (line && strstr(line, inner)) || process_last_words(process, outer);
+    inner = inner ? strstr(inner, "pc=0x") : NULL;
+    return (inner && crash_stood_at(crash, strtoull(inner + strlen("pc="), NULL, 16))) ||
+           (outer && crash_stood_at(crash, strtoull(outer + strlen("PC="), NULL, 16)));
 }
 
 int crash_signal_of(const struct process *process, const struct crash **ret)

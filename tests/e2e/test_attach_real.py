@@ -221,3 +221,65 @@ def test_rounds_of_attach_load_and_kill(program, attach):
     print(f"{program.kind}: {ROUNDS} rounds, {load.answers} answers")
     assert is_as_before(program)
     assert program.leave() == 0
+
+
+def test_the_report_says_who_ended_it(program, attach, tmp_path):
+    """A SIGSEGV that was sent is no bad pointer, whatever the program itself makes of it."""
+    assert program.works()
+    trace = attach(program.pid, "-q", "--no-redact", "-o", tmp_path / "r.json", "-o", tmp_path / "r.txt")
+    traced(program, trace)
+    assert program.works()
+    os.kill(program.pid, signal.SIGSEGV)
+    status = program.process.wait(HANGS_AFTER)
+    assert trace.wait(HANGS_AFTER) == 0
+    report, text = load_report(tmp_path / "r.json"), (tmp_path / "r.txt").read_text()
+    cause = report["causes"][0]
+    assert (cause["kind"], cause["missing"], cause["impact"]) == ("crash", "SIGSEGV", "fatal")
+    assert f"was ended by SIGSEGV, which process {os.getpid()} " in cause["summary"]
+    assert cause["stack"] and cause["confidence"] >= 0.9
+    threads = [row for row in text.splitlines() if row.startswith("  thread ")]
+    if program.kind == "gopls":  # Go prints all goroutines and exits with 2
+        assert status == 2 and "goroutine" in program.errors.read_text()
+        assert "goroutine" in cause["words"] and len(threads) >= 1
+        assert report["outcome"] == {"status": "exited", "code": 2, "signal": None}
+    else:
+        assert status == -signal.SIGSEGV and len(threads) >= 4
+        assert report["outcome"]["signal"] == "SIGSEGV"
+
+
+RESTARTS = r"""
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+static void gives_up(int signal) { (void)signal; static const char text[] = "caught\n"; write(2, text, sizeof text - 1); _exit(2); }
+int main(void)
+{
+    struct sigaction action = {.sa_handler = gives_up, .sa_flags = SA_RESTART};
+    char byte;
+    sigaction(SIGSEGV, &action, NULL);
+    puts("ready");
+    fflush(stdout);
+    return read(0, &byte, 1) == 1;
+}
+"""
+
+
+def test_caught_in_a_call_that_would_be_made_again(attach, cc, environment, tmp_path):
+    """Such a call's address is set back before the handler runs, as the kernel's frame for it has it."""
+    process = subprocess.Popen([cc(RESTARTS, "-w")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, bufsize=0)
+    try:
+        assert line(process.stdout) == b"ready\n"
+        trace = attach(process.pid, "-q", "--no-redact", "-o", tmp_path / "r.json")
+        while tracers(process.pid) != {trace.pid}:
+            assert trace.poll() is None
+        while pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()[0] != "0":
+            pass  # on its way back into read(2)
+        os.kill(process.pid, signal.SIGSEGV)
+        assert process.wait(HANGS_AFTER) == 2 and trace.wait(HANGS_AFTER) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    cause = load_report(tmp_path / "r.json")["causes"][0]
+    assert (cause["kind"], cause["missing"]) == ("crash", "SIGSEGV")
+    assert f"process {os.getpid()} " in cause["summary"]
