@@ -75,8 +75,18 @@ bool family_fault(const struct load *load, const struct fault *fault);
 bool family_covers(const struct load *load, const struct fault *fault);
 /* The program was ended by a signal before it did anything, and ld.so and libc.so.6 are not of one build. */
 void judge_skewed_crash(struct process *process, const struct load *load);
-/* Symbols that the program says were missing, in the loader's words; LOAD has all that was loaded. */
+/* What the program says in the loader's words, where nothing else was found; LOAD has all that was loaded. */
 void judge_said(struct process *process, const struct load *load);
+/* A suspect of what the loader said, where the files agree; false where there is none. */
+bool judge_told(struct process *process, const struct load *load, const struct loader_error *error);
+/* Gives the loader's errors to the suspects that they belong to, and makes suspects of those that harm but belong to
+ * none. */
+void judge_words(struct process *process, const struct load *load);
+/* Whether the loader itself has named NAME (a file by its last component): FATAL: as what it ended the process for. */
+bool process_told(const struct process *process, const char *name, bool fatal);
+/* The failed dlopen in which the event N of thread TID lies, or NULL; and the error that it gave back, or NULL. */
+const struct loader_call *call_of(const struct process *process, pid_t tid, uint64_t n);
+const struct loader_error *error_of(const struct process *process, const struct loader_call *call);
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
 void judge_exec(struct process *process, bool over);
 void judge_open(struct process *process);

@@ -56,7 +56,7 @@ static bool consequence(const struct load *load, const struct fault *fault)
 
 static bool named_by(const struct process *process, const struct fault *fault)
 {
-    return process_says(process, fault->name) != NULL;
+    return process_says(process, fault->name) != NULL || process_told(process, fault->name, fault->batch == 0);
 }
 
 /* Of the symbols that one object lacks, the one that the words name, else the first, stands for all of them
@@ -238,6 +238,23 @@ static const char *asked_for(const struct load *load, const struct load_act *act
     return searched ? act->name : act->path;
 }
 
+/* Where the call itself was seen, it says what was asked for, by whom and how; else that is read from what the loader
+ * opened. */
+static size_t open_again(const struct process *process, struct load *load, const struct load_act *act)
+{
+    const struct loader_call *call = call_of(process, act->tid, act->n);
+    struct load_open open = {.mode = RTLD_NOW, .space = LOAD_SPACE_CALLER};
+
+    if (call && call->file && *call->file) {
+        open.file = call->file;
+        open.mode = (int)call->flags;
+        open.caller = call->object ? load_find(load, call->object) : NULL;
+    } else {
+        open.file = asked_for(load, act);
+    }
+    return load_dlopen(load, &open, NULL);
+}
+
 static void judge_dlopens(struct process *process, const struct maps *maps, struct load *load)
 {
     for (size_t i = 0; i < process->act_count; i++) {
@@ -245,11 +262,37 @@ static void judge_dlopens(struct process *process, const struct maps *maps, stru
 
         if (explained(load, act) || (!act->error && load_find(load, act->path)))
             continue;
-        judge_batch(
-            process, maps, load, i,
-            load_dlopen(load,
-                        &(struct load_open){.file = asked_for(load, act), .mode = RTLD_NOW, .space = LOAD_SPACE_CALLER},
-                        NULL));
+        judge_batch(process, maps, load, i, open_again(process, load, act));
+    }
+}
+
+static bool has_act(const struct process *process, const struct loader_call *call)
+{
+    for (size_t i = 0; i < process->act_count; i++)
+        if (call_of(process, process->acts[i].tid, process->acts[i].n) == call)
+            return true;
+    return false;
+}
+
+/* Calls that failed without opening anything: what was asked for had been loaded, or opened, before. */
+static void judge_calls(struct process *process, struct load *load)
+{
+    for (size_t i = 0; i < process->call_count; i++) {
+        const struct loader_call *call = &process->calls[i];
+        struct load_open open = {.file = call->file, .mode = (int)call->flags, .space = LOAD_SPACE_CALLER};
+        size_t batch;
+
+        if (!call->file || !*call->file || !error_of(process, call) || has_act(process, call))
+            continue;
+        open.caller = call->object ? load_find(load, call->object) : NULL;
+        batch = load_dlopen(load, &open, NULL);
+        for (size_t k = 0; k < load->fault_count; k++) {
+            const struct fault *fault = load->faults[k];
+
+            if (fault->batch == batch && !fault->warning && !consequence(load, fault) &&
+                stands_for_all(process, load, fault))
+                suspect_fault(process, AT_DLOPEN, load, fault, call->n, call->t_ns);
+        }
     }
 }
 
@@ -268,14 +311,14 @@ static void judge_late_symbols(struct process *process, const struct load *load)
     }
 }
 
-/* The cheap question first: every object that the loader opened is mapped at the end, none was missed. Nothing can have
- * failed then. */
+/* The cheap question first: every object that the loader opened is mapped at the end, none was missed, no dlopen
+ * failed. Nothing can have failed then. */
 static bool all_well(const struct process *process, const struct maps *maps)
 {
     for (size_t i = 0; i < process->act_count; i++)
         if (process->acts[i].error || maps_has(maps, process->root, process->acts[i].path) == 0)
             return false;
-    return true;
+    return process->call_count == 0;
 }
 
 /* A program whose own file is cut off dies of SIGBUS or SIGSEGV before or in its first instructions. */
@@ -292,13 +335,17 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
 
     if (by_loader && load->family == LOADER_NONE)
         judge_start(process, load);
-    if (load->family == LOADER_NONE || (by_loader && judge_start(process, load)))
+    if (load->family == LOADER_NONE)
         return;
-    judge_dlopens(process, maps, load);
-    judge_skewed_crash(process, load);
-    if (by_loader)
-        judge_late_symbols(process, load);
-    if (process->suspect_count == 0 && process_failed(process))
+    if (!by_loader || !judge_start(process, load)) {
+        judge_dlopens(process, maps, load);
+        judge_calls(process, load);
+        judge_skewed_crash(process, load);
+        if (by_loader)
+            judge_late_symbols(process, load);
+    }
+    judge_words(process, load);
+    if (process->suspect_count == 0)
         judge_said(process, load);
 }
 

@@ -18,6 +18,7 @@ static void process_free(struct process *process)
     free(process->errors);
     free(process->calls);
     free(process->unloaded);
+    free(process->returns);
     for (size_t i = 0; i < process->line_count; i++)
         free(process->lines[i].text);
     free(process->lines);

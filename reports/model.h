@@ -73,9 +73,16 @@ struct unloaded {
     char *path;
 };
 
+/* Thread TID came back from a call of the loader with event N. */
+struct loader_return {
+    pid_t tid;
+    uint64_t n;
+};
+
 /* A dlopen or dlmopen that gave no handle. (A dlsym that gives NULL is nothing: symbols may be optional.) */
 struct loader_call {
-    uint64_t n, t_ns;
+    uint64_t n, t_ns; /* of its return */
+    uint64_t begin_n; /* it began after that: the last return from the loader that its thread had */
     pid_t tid;
     char *object, *file; /* who called, and for what; or NULL */
     uint64_t flags;
@@ -107,6 +114,7 @@ struct suspect {
     uint64_t last_n;        /* of its last repetition */
     struct strings needles; /* how the program would name it in its own words, most telling first */
     bool certain;           /* the harm needs no words to be believed (the loader ended the process) */
+    bool told;              /* the loader's own words are among its evidence */
     bool last_act;          /* nothing of note came between it and the first words */
     uint64_t said_n;        /* event number of the words that name it, 0 where there are none */
     bool coped;             /* the program found another way */
@@ -132,6 +140,7 @@ enum {
     ERRORS_KEPT = 256,
     CALLS_KEPT = 256,
     UNLOADED_KEPT = 1024,
+    RETURNS_KEPT = 256,
     LAST_WORDS_KEPT = 64,
 };
 
@@ -161,6 +170,8 @@ struct process {
     size_t call_count, call_cap;
     struct unloaded *unloaded; /* oldest first */
     size_t unloaded_count, unloaded_cap;
+    struct loader_return *returns; /* the last of each thread */
+    size_t return_count, return_cap;
 
     struct output_line *lines; /* complete ones, oldest first */
     size_t line_count, line_cap;

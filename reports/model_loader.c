@@ -4,6 +4,7 @@
  * that harm nobody (a dlsym(3) that finds nothing), then the oldest that the program got back. */
 #include "model_parts.h"
 
+#include <dlfcn.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -89,17 +90,43 @@ static void error_record(struct process *process, const struct event *event)
         error->args[i] = xstrdup_or_null(said->args[i]);
 }
 
+/* Notes that a thread has come back, and gives the event of the time before. A program with more threads than are kept
+ * loses the oldest. */
+static uint64_t note_return(struct process *process, const struct event *event)
+{
+    struct loader_return *slot = NULL;
+    uint64_t before = 0;
+
+    for (size_t i = 0; i < process->return_count && !slot; i++)
+        if (process->returns[i].tid == event->tid)
+            slot = &process->returns[i];
+    if (!slot && process->return_count >= RETURNS_KEPT) {
+        slot = process->returns;
+        for (size_t i = 1; i < process->return_count; i++)
+            if (process->returns[i].n < slot->n)
+                slot = &process->returns[i];
+        slot->n = 0;
+    }
+    if (!slot)
+        slot = array_add(&process->returns, &process->return_count, &process->return_cap, sizeof *slot);
+    before = slot->n;
+    *slot = (struct loader_return){event->tid, event->n};
+    return before;
+}
+
 static void call_record(struct process *process, const struct event *event)
 {
     const struct event_loader *called = &event->loader;
+    uint64_t begin_n = note_return(process, event);
     struct loader_call *call;
 
     if (called->ret || !called->name || (strcmp(called->name, "dlopen") != 0 && strcmp(called->name, "dlmopen") != 0) ||
-        process->call_count >= CALLS_KEPT)
+        (called->flags & RTLD_NOLOAD) || process->call_count >= CALLS_KEPT)
         return;
     call = array_add(&process->calls, &process->call_count, &process->call_cap, sizeof *call);
     *call = (struct loader_call){.n = event->n,
                                  .t_ns = event->t_ns,
+                                 .begin_n = begin_n,
                                  .tid = event->tid,
                                  .object = xstrdup_or_null(called->object),
                                  .file = xstrdup_or_null(called->file),
@@ -136,6 +163,6 @@ void model_forget_loader(struct process *process)
     }
     for (size_t i = 0; i < process->unloaded_count; i++)
         free(process->unloaded[i].path);
-    process->error_count = process->call_count = process->unloaded_count = 0;
+    process->error_count = process->call_count = process->unloaded_count = process->return_count = 0;
     process->errors_dropped = 0;
 }

@@ -95,3 +95,69 @@ def test_healthy_twin(run, place, tmp_path, way, position, sound):
     result = run("--", *case.command, env=case.expected.env, cwd=tmp_path, under=case.expected.under)
     assert result.causes == []
     assert (result.returncode, result.stdout) == (0, "started\n")
+
+
+# prctl(2): no mapping of this process, and of those that it starts, is made executable any more (Linux 6.3).
+NO_EXECUTABLE_MEMORY = ["/usr/bin/python3", "-c", """
+import ctypes, os, sys
+if ctypes.CDLL(None, use_errno=True).prctl(65, 1, 0, 0, 0):
+    sys.exit(99)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""]
+
+
+@pytest.mark.parametrize("position", AT_START + LATER)
+@pytest.mark.parametrize("sound", [False, True])
+def test_stack_refused_by_the_kernel(run, place, tmp_path, position, sound):
+    """Nothing but the loader's words tells of it: mprotect(2) is refused. Whichever glibc it is."""
+    case = broken.POSITIONS[position](place, "execstack", sound)
+    result = run("--", *NO_EXECUTABLE_MEMORY, *case.command, cwd=tmp_path)
+    assert result.returncode != 99, "this kernel has no PR_SET_MDWE"
+    if sound:
+        assert (result.returncode, result.stdout, result.causes) == (0, "started\n", [])
+        return
+    cause = result.first
+    assert (cause["kind"], cause["missing"], cause["impact"]) == (
+        "execstack-refused", case.expected.missing, case.impact)
+    assert "cannot enable executable stack" in cause["words"]
+    assert len(result.causes) == 1, [(c["kind"], c["missing"]) for c in result.causes]
+
+
+# 2.36 and older make the stack executable, 2.31 does not look at the level; room for static TLS has each.
+IN_ROOTS = [(root, "execstack", root in ("trixie", "forky")) for root in ("bullseye", "trixie", "forky")]
+IN_ROOTS += [(root, "cpu_level", root != "bullseye") for root in ("bullseye", "trixie", "forky")]
+IN_ROOTS += [(root, "static_tls", True) for root in ("bullseye", "trixie", "forky")]
+PLAIN = r"""
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+void begin(char **argv)
+{
+    const char *said = dlopen(argv[1], RTLD_NOW) ? "started" : dlerror();
+    _exit(write(2, said, strlen(said)) < 0 || write(2, "\n", 1) < 0 || strcmp(said, "started") != 0);
+}
+__asm__(".globl _start\n_start: lea 8(%rsp),%rdi; and $-16,%rsp; call begin");
+"""
+
+
+@pytest.mark.parametrize("root, way, refused", IN_ROOTS)
+def test_in_a_root(inside, cc, root, way, refused):  # noqa: F811
+    """Each release of glibc has its own idea of what it refuses."""
+    place = broken.Place(inside.work, cc)
+    oldest = cached_root("bullseye") / "lib" / "x86_64-linux-gnu"  # what asks for nothing newer runs in all of them
+    libraries = [oldest / "libc.so.6", oldest / "libdl.so.2"]
+    expected = broken.DEMANDS[way](
+        place, lambda: cc(PLAIN, "-nostdlib", "-fno-stack-protector", *libraries, name="opener", cwd=inside.work), False)
+    status, output = inside(cached_root(root), ["-o", "/tmp/r.json", "--", "/tmp/opener", "/tmp/lib/libdep.so.1"])
+    report = report_of(inside)
+    if not refused:
+        assert (status, report["causes"]) == (0, []), output
+        return
+    assert report["causes"], output
+    cause = report["causes"][0]
+    missing = expected.missing.replace(str(inside.work), "/tmp")
+    assert (cause["kind"], cause["subject"], cause["missing"], cause["impact"]) == (
+        expected.kind, "/tmp/opener", missing, "fatal"), output
+    assert expected.words in cause["words"]
+    assert len(report["causes"]) == 1
+    assert report["reproduction"]["status"] == "verified", report["reproduction"]

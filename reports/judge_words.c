@@ -1,0 +1,148 @@
+/* The loader's own words as evidence: which error of the loader belongs to which suspect, and what they say of it that
+ * the files do not. What was asked, and of whom, the words know; why it failed, the shadow loader. */
+#include "judge.h"
+
+#include "told.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+
+bool process_told(const struct process *process, const char *name, bool fatal)
+{
+    for (size_t i = 0; i < process->error_count; i++) {
+        const struct loader_error *error = &process->errors[i];
+
+        if (fatal && error->outcome != LOADER_FATAL)
+            continue;
+        for (size_t k = 0; k < sizeof error->args / sizeof *error->args; k++)
+            if (error->args[k] && strcmp(error->args[k], name) == 0)
+                return true;
+        if (error->object && strcmp(path_base(error->object), path_base(name)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- a dlopen and its error ---- */
+
+static bool dlopened(const struct loader_call *call, pid_t tid, uint64_t n)
+{
+    return call->tid == tid && n > call->begin_n && n < call->n;
+}
+
+const struct loader_call *call_of(const struct process *process, pid_t tid, uint64_t n)
+{
+    for (size_t i = 0; i < process->call_count; i++)
+        if (dlopened(&process->calls[i], tid, n))
+            return &process->calls[i];
+    return NULL;
+}
+
+/* The last that its thread was told before it returned. */
+const struct loader_error *error_of(const struct process *process, const struct loader_call *call)
+{
+    const struct loader_error *last = NULL;
+
+    for (size_t i = 0; i < process->error_count; i++) {
+        const struct loader_error *error = &process->errors[i];
+
+        if (dlopened(call, error->tid, error->n) || dlopened(call, error->tid, error->last_n))
+            last = error;
+    }
+    return last;
+}
+
+/* ---- an error and its suspect ---- */
+
+static bool one_of_needles(const struct suspect *suspect, const char *name)
+{
+    for (size_t i = 0; name && i < suspect->needles.n; i++)
+        if (strcmp(path_base(suspect->needles.v[i]), path_base(name)) == 0)
+            return true;
+    return false;
+}
+
+static bool about_file(const struct suspect *suspect, const char *name)
+{
+    const struct cause *cause = suspect->cause;
+
+    return name && (one_of_needles(suspect, name) || strcmp(path_base(cause->missing), path_base(name)) == 0 ||
+                    strcmp(path_base(cause->subject), path_base(name)) == 0 ||
+                    (cause->provider && strcmp(path_base(cause->provider), path_base(name)) == 0));
+}
+
+static bool belongs(const struct suspect *suspect, const struct told *told)
+{
+    if (suspect->at != AT_START && suspect->at != AT_DLOPEN)
+        return false;
+    switch (told->what) {
+    case TOLD_SYMBOL:
+        return one_of_needles(suspect, told->symbol);
+    case TOLD_VERSION:
+        return one_of_needles(suspect, told->version) && about_file(suspect, told->object);
+    case TOLD_ASSERTION:
+        return suspect->cause->kind == CAUSE_LOADER_LIBC_SKEW;
+    default:
+        return about_file(suspect, told->object);
+    }
+}
+
+/* The error of a search is that of its last place, whatever stood at the ones before (open_path() of elf/dl-load.c). */
+static void tell_misleading(struct cause *cause, const struct told *told, const struct loader_error *error)
+{
+    static const enum cause_kind hidden[] = {CAUSE_SYMLINK_LOOP, CAUSE_WRONG_ARCHITECTURE, CAUSE_PERMISSION_DENIED};
+
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        if (cause->kind == hidden[i] && told->what == TOLD_NOT_FOUND && error->error == ENOENT)
+            cause_fact(cause, "misleading", "the loader says \"%s\", which is true of the last place it tried only",
+                       strerror(error->error));
+}
+
+static void attach(struct suspect *suspect, const struct told *told, const struct loader_error *error)
+{
+    struct cause *cause = suspect->cause;
+
+    cause_evidence(cause, error->n);
+    if (!cause->words && error->message)
+        cause->words = xstrdup(error->message);
+    if (error->outcome == LOADER_FATAL && suspect->at == AT_START)
+        suspect->certain = true;
+    suspect->told = true;
+    tell_misleading(cause, told, error);
+}
+
+/* Nothing is known to have asked for a symbol and got over it: a dlsym(3) for an optional one is no failure. */
+static bool harmless(const struct process *process, const struct loader_error *error)
+{
+    return error->outcome == LOADER_WARNED ||
+           (error->outcome == LOADER_CAUGHT && !call_of(process, error->tid, error->n));
+}
+
+static bool has_suspect(struct process *process, const struct told *told, const struct loader_error *error)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (belongs(&process->suspects[i], told)) {
+            attach(&process->suspects[i], told, error);
+            found = true;
+        }
+    return found;
+}
+
+void judge_words(struct process *process, const struct load *load)
+{
+    for (size_t i = 0; i < process->error_count; i++) {
+        const struct loader_error *error = &process->errors[i];
+        struct told told;
+
+        if (harmless(process, error))
+            continue;
+        told_by_loader(error, &told);
+        if (told.what != TOLD_NOTHING && !has_suspect(process, &told, error) && judge_told(process, load, error))
+            has_suspect(process, &told, error);
+        told_deinit(&told);
+    }
+}
