@@ -47,6 +47,12 @@ struct codedwarf *codedwarf_create(struct Elf *elf, struct Elf *with_info)
     return file;
 }
 
+void codedwarf_add(struct codedwarf *file, struct Elf *with_info)
+{
+    if (!file->with_info)
+        file->with_info = with_info;
+}
+
 static void forget_rules(struct codedwarf *file)
 {
     struct rule *rule, *next;

@@ -14,6 +14,8 @@ struct codedwarf;
 /* Of the code in ELF; WITH_INFO is the file that has its DWARF, which may be the same one, or NULL. Both stay open for
  * as long as this is used. */
 struct codedwarf *codedwarf_create(struct Elf *elf, struct Elf *with_info);
+/* Its DWARF is in WITH_INFO. */
+void codedwarf_add(struct codedwarf *file, struct Elf *with_info);
 void codedwarf_destroy(struct codedwarf *file);
 /* As codefile_unwind() and codefile_names(). */
 enum unwind_step codedwarf_unwind(struct codedwarf *file, uint64_t addr, uint64_t bias, const struct mem *mem,

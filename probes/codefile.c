@@ -161,11 +161,13 @@ int codefile_add_debug(struct codefile *file, int fd)
 {
     struct part debug = {.fd = fd, .elf = elf_begin(fd, ELF_C_READ, NULL)};
 
-    if (file->debug.elf || file->indexed || file->dwarf || !part_init(&debug) || !belongs(file, &debug)) {
+    if (file->debug.elf || file->indexed || !part_init(&debug) || !belongs(file, &debug)) {
         part_deinit(&debug);
         return -1;
     }
     file->debug = debug;
+    if (file->dwarf && debug.has_dwarf)
+        codedwarf_add(file->dwarf, debug.elf);
     return 0;
 }
 
@@ -302,9 +304,14 @@ size_t codefile_names(struct codefile *file, uint64_t addr, struct frame *frames
         count = 1;
     }
     if (count && symbol) {
+        char **name = &frames[count - 1].symbol;
+
         frames[count - 1].into = start;
-        if (!frames[count - 1].symbol)
-            frames[count - 1].symbol = steal_pointer(&symbol);
+        /* "__libc_open64" is what the C library's authors call it, "open64" what others do. */
+        if (!*name || (**name == '_' && codename_plainer(symbol, *name))) {
+            free(*name);
+            *name = steal_pointer(&symbol);
+        }
     }
     return count;
 }

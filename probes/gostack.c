@@ -12,42 +12,77 @@ struct gostack {
 
 enum { MODULE_TEXT = 22 /* moduledata.text, the same in go1.19 to 1.27 (src/runtime/symtab.go) */ };
 
-/* go1.26 and later leave it out of the table's header; the runtime takes it from its moduledata as well. */
-static bool find_text(const struct codefile *file, uint64_t bias, const struct mem *mem, struct gopclntab *table)
+enum { PIECE = 64 * 1024, SEARCHED_MOST = 64 * 1024 * 1024 };
+
+struct search {
+    const struct mem *mem;
+    struct gopclntab *table;
+    uint64_t end_addr; /* of the section */
+};
+
+/* Calls LOOK with each word of section NAME until it says yes. */
+static bool search_section(const struct codefile *file, const char *name, uint64_t bias, struct search *search,
+                           bool (*look)(struct search *search, uint64_t addr, uint64_t word))
 {
-    static const char *const sections[] = {".go.module", ".noptrdata", ".data"};
-    enum { PIECE = 64 * 1024, SEARCHED_MOST = 64 * 1024 * 1024 };
-    CLEANUP_FREE unsigned char *bytes = xmalloc(PIECE);
+    CLEANUP_FREE uint64_t *words = xmalloc(PIECE);
     uint64_t addr, size;
 
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        if (!codefile_section(file, sections[i], &addr, &size) || size > SEARCHED_MOST)
-            continue;
-        for (uint64_t at = 0; at < size; at += PIECE) {
-            size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
+    if (!codefile_section(file, name, &addr, &size) || size > SEARCHED_MOST)
+        return false;
+    addr += bias;
+    search->end_addr = addr + size;
+    for (uint64_t at = 0; at < size; at += PIECE) {
+        size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
 
-            if (mem_read(mem, addr + bias + at, bytes, n))
-                break;
-            for (size_t k = 0; k + 8 <= n; k += 8)
-                if (!memcmp(bytes + k, &table->addr, 8) &&
-                    !mem_read(mem, addr + bias + at + k + MODULE_TEXT * 8, &table->text_addr, 8) && table->text_addr)
-                    return true;
-        }
+        if (mem_read(search->mem, addr + at, words, n))
+            return false;
+        for (size_t i = 0; i < n / 8; i++)
+            if (look(search, addr + at + i * 8, words[i]))
+                return true;
     }
     return false;
 }
 
-struct gostack *gostack_create(const struct codefile *file, uint64_t bias, const struct mem *mem)
+/* moduledata begins with the address of the table. */
+static bool look_text(struct search *search, uint64_t addr, uint64_t word)
 {
-    struct gopclntab table;
-    struct gostack *go;
+    return word == search->table->addr &&
+           !mem_read(search->mem, addr + MODULE_TEXT * 8, &search->table->text_addr, 8) && search->table->text_addr;
+}
+
+static bool look_table(struct search *search, uint64_t addr, uint64_t word)
+{
+    return (word & 0xffffff00) == 0xffffff00 && word >> 32 == 0x08010000 &&
+           gopclntab_open(search->mem, addr, search->end_addr - addr, search->table) == 0;
+}
+
+/* go1.26 and later leave it out of the table's header; the runtime takes it from its moduledata as well. */
+static bool find_text(const struct codefile *file, uint64_t bias, struct search *search)
+{
+    return search_section(file, ".go.module", bias, search, look_text) ||
+           search_section(file, ".noptrdata", bias, search, look_text) ||
+           search_section(file, ".data", bias, search, look_text);
+}
+
+static bool find_table(const struct codefile *file, uint64_t bias, struct search *search)
+{
     uint64_t addr, size;
 
-    if (!codefile_section(file, ".gopclntab", &addr, &size) &&
-        !codefile_section(file, ".data.rel.ro.gopclntab", &addr, &size))
-        return NULL;
-    if (gopclntab_open(mem, addr + bias, size, &table) ||
-        (!table.absolute && !table.text_addr && !find_text(file, bias, mem, &table)))
+    if (codefile_section(file, ".gopclntab", &addr, &size) ||
+        codefile_section(file, ".data.rel.ro.gopclntab", &addr, &size))
+        return gopclntab_open(search->mem, addr + bias, size, search->table) == 0;
+    /* A linker that is not Go's own puts it among other relocated data. */
+    return codefile_section(file, ".go.buildinfo", &addr, &size) &&
+           search_section(file, ".data.rel.ro", bias, search, look_table);
+}
+
+struct gostack *gostack_create(const struct codefile *file, uint64_t bias, const struct mem *mem)
+{
+    struct gopclntab table = {0};
+    struct search search = {.mem = mem, .table = &table};
+    struct gostack *go;
+
+    if (!find_table(file, bias, &search) || (!table.absolute && !table.text_addr && !find_text(file, bias, &search)))
         return NULL;
     go = xcalloc(1, sizeof *go);
     go->table = table;
@@ -57,6 +92,13 @@ struct gostack *gostack_create(const struct codefile *file, uint64_t bias, const
 void gostack_destroy(struct gostack *go)
 {
     free(go);
+}
+
+bool gostack_holds(const struct gostack *go, const struct mem *mem, uint64_t addr)
+{
+    struct gofunction function;
+
+    return gopclntab_function(&go->table, mem, addr, &function) == 0;
 }
 
 bool gostack_name(const struct gostack *go, const struct mem *mem, uint64_t addr, struct frame *ret)

@@ -15,6 +15,7 @@ void gostack_destroy(struct gostack *go);
  * process's memory now, MEM that at the moment of the stack. */
 enum unwind_step gostack_unwind(const struct gostack *go, const struct mem *tables, const struct mem *mem,
                                 struct unwind *unwind);
+bool gostack_holds(const struct gostack *go, const struct mem *mem, uint64_t addr);
 /* Symbol, file and line for ADDR (in memory), RET->into the address of the function: false where no Go function is
  * there. */
 bool gostack_name(const struct gostack *go, const struct mem *mem, uint64_t addr, struct frame *ret);

@@ -351,6 +351,21 @@ static struct codefile *file_from_memory(const struct module *module, const stru
     return codefile_image(image, size);
 }
 
+/* The program itself can be opened even where nothing has its name any more. */
+static struct codefile *program_file(const struct modules *modules, const struct module *module)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/exe", (int)modules->pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != module->inode) {
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    return file_if_same(module, fd, true);
+}
+
 struct codefile *modules_file(const struct modules *modules, struct module *module, const struct mem *mem)
 {
     CLEANUP_FREE char *mapped = NULL;
@@ -367,6 +382,8 @@ struct codefile *modules_file(const struct modules *modules, struct module *modu
     module->file = file_if_same(module, open(mapped, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), true);
     if (!module->file)
         module->file = file_if_same(module, path_open(modules->root, module->path), false);
+    if (!module->file)
+        module->file = program_file(modules, module);
     if (!module->file && strcmp(module->path, module->seen) != 0)
         module->file = file_if_same(module, path_open("", module->seen), false);
     if (!module->file)

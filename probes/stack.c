@@ -88,40 +88,6 @@ static void refresh(struct stacks *stacks, const struct mem *mem)
     stacks->stale = false;
 }
 
-/* --- memory while one stack is unwound --- */
-
-/* The stack itself as it was read, in one piece; behind it the process. */
-struct window {
-    const struct mem *under;
-    const struct modules *modules;
-    const unsigned char *bytes;
-    uint64_t base;
-    size_t size;
-    bool past; /* it is of an earlier moment */
-};
-
-static ssize_t window_read(void *ctx, uint64_t addr, void *buf, size_t n)
-{
-    const struct window *window = ctx;
-    uint64_t at = addr - window->base;
-
-    if (at < window->size) {
-        if (n > window->size - at)
-            n = window->size - at;
-        memcpy(buf, window->bytes + at, n);
-        return (ssize_t)n;
-    }
-    if (window->past) {
-        const struct region *region = modules_region(window->modules, addr);
-
-        if (!region || region->writable)
-            return -1;
-        if (n > region->end - addr)
-            n = region->end - addr;
-    }
-    return window->under->read(window->under->ctx, addr, buf, n);
-}
-
 /* --- names --- */
 
 /* Go's own table is better than what DWARF says of Go code, and a stripped program has it. */
@@ -241,7 +207,8 @@ static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *
     for (int steps = 0; steps < FRAMES_MOST && count < room; steps++) {
         uint64_t sp = unwind->value[REGISTER_SP];
 
-        count += add_frames(stacks, unwind, frames + count, room - count);
+        if (frames)
+            count += add_frames(stacks, unwind, frames + count, room - count);
         if (step(stacks, mem, unwind) != UNWIND_OK || !unwind_knows(unwind, REGISTER_SP) ||
             !can_run(stacks, unwind_lookup(unwind)))
             break;
@@ -251,17 +218,16 @@ static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *
     return count;
 }
 
-static size_t unwind_window(struct stacks *stacks, struct window *window, const struct stack_registers *registers,
-                            size_t limit, struct frame **ret)
+/* Without a place for the frames, only the memory is read that they would need. */
+static size_t unwind_window(struct stacks *stacks, struct stack_window *window, const struct stack_registers *registers,
+                            struct frame *frames, size_t room)
 {
-    const struct mem mem = {.read = window_read, .ctx = window, .word_size = 8};
-    size_t room = limit < FRAMES_MOST ? limit : FRAMES_MOST, count;
+    const struct mem mem = stack_window_mem(window);
     struct unwind unwind = {.exact = true};
 
-    *ret = NULL;
     stacks->process = window->under;
     refresh(stacks, window->under);
-    if (!stacks->read || window->under->word_size != 8 || !room)
+    if (!stacks->read || window->under->word_size != 8)
         return 0;
     window->modules = &stacks->modules;
     for (unsigned i = 0; i < STACK_REGISTERS; i++)
@@ -271,8 +237,20 @@ static size_t unwind_window(struct stacks *stacks, struct window *window, const 
         stacks_stale(stacks);
         refresh(stacks, window->under);
     }
-    *ret = xcalloc(room, sizeof **ret);
-    count = walk(stacks, &mem, &unwind, *ret, room);
+    return walk(stacks, &mem, &unwind, frames, room);
+}
+
+static size_t unwind_frames(struct stacks *stacks, struct stack_window *window, const struct stack_registers *registers,
+                            size_t limit, struct frame **ret)
+{
+    size_t room = limit < FRAMES_MOST ? limit : FRAMES_MOST, count;
+
+    *ret = xcalloc(room + 1, sizeof **ret);
+    count = unwind_window(stacks, window, registers, *ret, room);
+    if (!count) {
+        free(*ret);
+        *ret = NULL;
+    }
     return count;
 }
 
@@ -281,30 +259,43 @@ size_t stacks_unwind(struct stacks *stacks, const struct mem *mem, const struct 
 {
     CLEANUP_FREE unsigned char *bytes = xmalloc(WINDOW_SIZE);
     ssize_t n = mem->read(mem->ctx, registers->sp_addr, bytes, WINDOW_SIZE);
-    struct window window = {.under = mem, .bytes = bytes, .base = registers->sp_addr, .size = n > 0 ? (size_t)n : 0};
+    struct stack_window window = {
+        .under = mem, .bytes = bytes, .base = registers->sp_addr, .size = n > 0 ? (size_t)n : 0};
 
-    return unwind_window(stacks, &window, registers, limit, ret);
+    return unwind_frames(stacks, &window, registers, limit, ret);
 }
 
 size_t stacks_unwind_snapshot(struct stacks *stacks, const struct mem *mem, const struct stack_snapshot *snapshot,
                               size_t limit, struct frame **ret)
 {
-    struct window window = {
-        .under = mem, .bytes = snapshot->bytes, .base = snapshot->base_addr, .size = snapshot->size, .past = true};
+    struct stack_window window = {
+        .under = mem, .bytes = snapshot->bytes, .base = snapshot->base_addr, .size = snapshot->size, .past = snapshot};
 
-    return unwind_window(stacks, &window, &snapshot->registers, limit, ret);
+    return unwind_frames(stacks, &window, &snapshot->registers, limit, ret);
 }
 
-struct stack_snapshot *stack_snapshot_take(const struct mem *mem, const struct stack_registers *registers)
+struct stack_snapshot *stacks_snapshot(struct stacks *stacks, const struct mem *mem,
+                                       const struct stack_registers *registers)
 {
-    unsigned char bytes[STACK_SNAPSHOT_MOST];
-    ssize_t n = mem->read(mem->ctx, registers->sp_addr, bytes, sizeof bytes);
-    struct stack_snapshot *snapshot;
+    struct stack_snapshot *snapshot = stack_snapshot_take(mem, registers);
+    struct stack_pages pages = {0};
+    struct stack_window window = {.under = mem, .pages = &pages};
 
-    if (n <= 0)
+    if (!snapshot)
         return NULL;
-    snapshot = xmalloc(sizeof *snapshot + (size_t)n);
-    *snapshot = (struct stack_snapshot){.registers = *registers, .base_addr = registers->sp_addr, .size = (size_t)n};
-    memcpy(snapshot->bytes, bytes, (size_t)n);
-    return snapshot;
+    window.bytes = snapshot->bytes;
+    window.base = snapshot->base_addr;
+    window.size = snapshot->size;
+    unwind_window(stacks, &window, registers, NULL, FRAMES_MOST);
+    return stack_snapshot_add(snapshot, &pages);
+}
+
+bool stacks_is_go(struct stacks *stacks, const struct mem *mem, uint64_t addr)
+{
+    const struct region *region;
+
+    stacks->process = mem;
+    refresh(stacks, mem);
+    region = stacks->read ? modules_region(&stacks->modules, addr) : NULL;
+    return region && region->module && go_of(stacks, region->module) && gostack_holds(region->module->go, mem, addr);
 }

@@ -46,15 +46,26 @@ size_t stacks_unwind(struct stacks *stacks, const struct mem *mem, const struct 
 
 /* What a stack was at some moment: enough to unwind it later, as long as the objects of that moment are still mapped.
  * Taking one costs one read; unwinding costs a thousand times that. */
+enum { STACK_SNAPSHOT_MOST = 16 * 1024, STACK_SNAPSHOT_PAGES = 6, STACK_SNAPSHOT_PAGE = 4096 };
 struct stack_snapshot {
+    unsigned references;
     struct stack_registers registers;
-    uint64_t base_addr; /* of BYTES */
+    uint64_t base_addr; /* of the first SIZE of BYTES */
     size_t size;
+    size_t page_count; /* of other stacks, behind those */
+    uint64_t page_addr[STACK_SNAPSHOT_PAGES];
     unsigned char bytes[];
 };
-enum { STACK_SNAPSHOT_MOST = 16 * 1024 };
-/* malloced; NULL where the memory at the stack pointer cannot be read. */
+/* NULL where the memory at the stack pointer cannot be read. The caller's reference is to be dropped. */
 struct stack_snapshot *stack_snapshot_take(const struct mem *mem, const struct stack_registers *registers);
+/* The same with what an unwinding of it reads from other stacks (a goroutine's, below C code that it called). Costs an
+ * unwinding, without names. */
+struct stack_snapshot *stacks_snapshot(struct stacks *stacks, const struct mem *mem,
+                                       const struct stack_registers *registers);
+/* Whether ADDR lies in a Go function. */
+bool stacks_is_go(struct stacks *stacks, const struct mem *mem, uint64_t addr);
+struct stack_snapshot *stack_snapshot_keep(struct stack_snapshot *snapshot);
+void stack_snapshot_drop(struct stack_snapshot *snapshot); /* NULL is none */
 /* As stacks_unwind(). MEM, the process's memory, is read for code and tables; its writable memory has changed since and
  * is not believed, so a stack that is deeper than the snapshot ends where that ends. */
 size_t stacks_unwind_snapshot(struct stacks *stacks, const struct mem *mem, const struct stack_snapshot *snapshot,

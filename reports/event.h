@@ -182,6 +182,9 @@ struct event {
     const char *cwd;           /* the process's working directory inside that root, or NULL where unknown */
     const struct frame *stack; /* probes/stack.h, innermost first; NULL where none was wanted or could be had */
     size_t stack_count;
+    struct stack_snapshot *snapshot; /* of the stack, for whom it may matter later, or NULL; a sink that keeps it takes
+                                        a reference */
+    const struct mem *memory;        /* of the process while the event is told, or NULL */
     enum event_type type;
     union {
         struct event_syscall syscall;

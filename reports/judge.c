@@ -274,4 +274,5 @@ void judge_process(struct model *model, struct process *process)
         judge_crash_after(process, earlier);
     else
         judge_crash(process);
+    judge_stacks(model, process);
 }

@@ -90,6 +90,8 @@ const struct loader_error *error_of(const struct process *process, const struct 
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
 void judge_exec(struct process *process, bool over);
 void judge_open(struct process *process);
+/* The stacks of what PROCESS, which stands at its end, is suspected of. */
+void judge_stacks(const struct model *model, struct process *process);
 /* Which C library PROCESS runs on, in which kind of root: read while it is there. */
 void judge_system(struct process *process);
 /* The report's "system": of the process that failed first, else of the first one. */

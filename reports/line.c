@@ -264,3 +264,25 @@ void line_add(const struct event *event, const struct line_options *options, str
     }
     text_addc(out, '\n');
 }
+
+void line_stack_add(const struct event *event, struct text *out)
+{
+    for (size_t i = 0; i < event->stack_count; i++) {
+        const struct frame *frame = &event->stack[i];
+
+        text_add(out, " > ");
+        add_clean(out, frame->object ? frame->object : "?");
+        text_addc(out, '(');
+        if (frame->symbol)
+            add_clean(out, frame->symbol);
+        if (frame->symbol && frame->into)
+            text_addf(out, "+0x%llx", (unsigned long long)frame->into);
+        text_addf(out, ") [0x%llx]", (unsigned long long)(frame->object ? frame->offset : frame->ip_addr));
+        if (frame->file && frame->line) {
+            text_addc(out, ' ');
+            add_clean(out, frame->file);
+            text_addf(out, ":%u", frame->line);
+        }
+        text_addc(out, '\n');
+    }
+}

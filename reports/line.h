@@ -37,11 +37,18 @@ struct line_options {
 /* Appends EVENT's line with its newline to OUT; nothing where there is no line for it (a process about to end, an
  * image). */
 void line_add(const struct event *event, const struct line_options *options, struct text *out);
+/* Appends the lines of EVENT's stack, as strace -k writes them, with file and line where they are known:
+ *
+ *      > /usr/lib/x86_64-linux-gnu/libc.so.6(open64+0x51) [0xf8011]
+ *      > /opt/x/prog(read_settings+0x1d) [0x119d] /src/prog.c:6 */
+void line_stack_add(const struct event *event, struct text *out);
 
 /* Prints the wanted events to OUT, each with one fwrite(3). As strace -f does, a line names its process while more than
  * one thread is there. OUT is not closed; write errors are left for ferror(3). */
 struct line_view;
 struct line_view *line_view_create(FILE *out, unsigned set, bool colour, struct sink *ret);
+/* Whether EVENT is one of those. */
+bool line_view_wants(const struct line_view *view, const struct event *event);
 void line_view_destroy(struct line_view *view);
 
 #endif

@@ -167,7 +167,7 @@ static void leave(struct line_view *view, pid_t pid, size_t left)
 
 /* The command's search along PATH is ours, not the program's: strace does not show it. Its failing attempts are told
  * only where none succeeds. */
-static bool hold(struct line_view *view, const struct event *event)
+static bool hold(const struct line_view *view, const struct event *event)
 {
     struct live *live = find(view, event->pid);
 
@@ -223,6 +223,11 @@ static void count_after(struct line_view *view, const struct event *event)
         leave(view, event->pid, live->threads - 1);
 }
 
+bool line_view_wants(const struct line_view *view, const struct event *event)
+{
+    return line_wanted(view->set, event) && !hold(view, event);
+}
+
 static void view_event(void *ctx, const struct event *event)
 {
     struct line_view *view = ctx;
@@ -236,6 +241,7 @@ static void view_event(void *ctx, const struct event *event)
             line_add(event, &options, &find(view, event->pid)->held);
         } else {
             line_add(event, &options, &view->text);
+            line_stack_add(event, &view->text);
             put(view, &view->text);
         }
     }

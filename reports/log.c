@@ -348,6 +348,27 @@ static void forget_place(struct log *log, pid_t pid)
     free(told);
 }
 
+static void put_stack(struct log *log, const struct event *event)
+{
+    if (!event->stack_count)
+        return;
+    text_add(&log->line, ",\"stack\":[");
+    for (size_t i = 0; i < event->stack_count; i++) {
+        const struct frame *frame = &event->stack[i];
+
+        text_addf(&log->line, "%s{\"ip\":\"%#llx\"", i ? "," : "", (unsigned long long)frame->ip_addr);
+        put(log, "object", frame->object);
+        if (frame->object)
+            text_addf(&log->line, ",\"offset\":\"%#llx\"", (unsigned long long)frame->offset);
+        put(log, "symbol", frame->symbol);
+        put(log, "file", frame->file);
+        if (frame->line)
+            put_int(log, "line", frame->line);
+        text_addc(&log->line, '}');
+    }
+    text_addc(&log->line, ']');
+}
+
 static void put_body(struct log *log, const struct event *event)
 {
     switch (event->type) {
@@ -382,6 +403,7 @@ static void log_event(void *ctx, const struct event *event)
               (unsigned long long)event->t_ns % 1000000000 / 1000, event->pid, event->tid, log_type_name(event->type));
     put_place(log, event);
     put_body(log, event);
+    put_stack(log, event);
     text_add(&log->line, "}\n");
     fwrite(log->line.v, 1, log->line.n, log->out);
     if (event->type == EVENT_PROCESS &&

@@ -10,8 +10,9 @@
 
 #include <probes/alloc.h>
 
-static void process_free(struct process *process)
+static void process_free(struct model *model, struct process *process)
 {
+    model_forget_shots(model, process);
     model_forget_episodes(process);
     free(process->acts);
     model_forget_loader(process);
@@ -63,10 +64,10 @@ void model_destroy(struct model *model)
     HASH_ITER(hh, model->processes, process, next)
     {
         HASH_DEL(model->processes, process);
-        process_free(process);
+        process_free(model, process);
     }
     for (size_t i = 0; i < model->retired_count; i++)
-        process_free(model->retired[i]);
+        process_free(model, model->retired[i]);
     free(model->retired);
     strings_deinit(&model->unseen);
     free(model);
@@ -190,6 +191,7 @@ static void on_end(struct model *model, struct process *process)
         process->judged = true;
         model->at_end(model, process);
     }
+    model_forget_shots(model, process);
     if (!inherited && process_owner(process) != process)
         model_inherit_words(process_owner(process), process);
     model_forget_episodes(process);
@@ -226,6 +228,7 @@ static void on_exec(struct model *model, struct process *process, const struct e
     if (model->at_exec)
         model->at_exec(model, process);
     note_stderr(model, process);
+    model_forget_shots(model, process); /* of memory that is no more */
     model_forget_episodes(process);
     model_forget_loader(process);
     if (process->exe && process->ancestry.n < 64)
@@ -303,13 +306,16 @@ void model_event(void *ctx, const struct event *event)
     struct process *process;
 
     model->events++;
+    model->told = event;
     if (event->type == EVENT_PROCESS) {
         on_process(model, event);
+        model->told = NULL;
         return;
     }
     process = model_process(model, event->pid);
     if (!process)
         process = process_add(model, event->pid, event);
+    model_shot(model, process, event);
     if (event->type == EVENT_SYSCALL)
         on_syscall(model, process, event);
     else if (event->type == EVENT_OUTPUT)
@@ -318,6 +324,7 @@ void model_event(void *ctx, const struct event *event)
         on_signal(process, event);
     else if (event->type == EVENT_LOADER)
         model_loader(process, event);
+    model->told = NULL;
 }
 
 void model_finish(struct model *model)

@@ -132,7 +132,16 @@ enum last_words {
     WORDS_LIBC, /* assert(3), malloc(3), FORTIFY_SOURCE and the stack protector */
 };
 
+/* The stack of an event. */
+struct shot {
+    uint64_t n;    /* of the event */
+    unsigned name; /* of what it is about, hashed */
+    struct stack_snapshot *snapshot;
+};
+
 enum {
+    SHOTS_KEPT = 256, /* of a process; 16 KB each at most */
+    SHOTS_KEPT_OF_ALL = 1536,
     OUTPUT_KEPT = 64 * 1024,
     ATTEMPTS_KEPT = 4096,
     ACTS_KEPT = 16384,
@@ -203,6 +212,9 @@ struct process {
     bool judged;
     uint64_t loader_base, loader_end;
 
+    struct shot *shots; /* oldest first */
+    size_t shot_count, shot_cap;
+
     struct libc_facts libc; /* filled in by judge_system() */
     const char *context;
     char *distribution;
@@ -225,6 +237,8 @@ struct model {
     /* Called when a process has executed something, before what its old image tried is forgotten. */
     void (*at_exec)(struct model *model, struct process *process);
     bool live; /* the processes are there and stand still during an event: /proc may be asked about them */
+    const struct event *told; /* what is being told now, or NULL */
+    size_t shots;             /* of all processes */
     /* What descriptor 2 of the first process was when it began. */
     bool has_stderr;
     dev_t stderr_dev;
@@ -253,6 +267,8 @@ const struct output_line *process_says(const struct process *process, const char
 const char *process_last_words(const struct process *process, const char *prefix);
 /* Whether it named NEEDLE in words that it sent to /dev/null. */
 bool process_hushed(const struct process *process, const char *needle);
+/* The stack of event number N, or NULL. */
+const struct stack_snapshot *process_shot(const struct process *process, uint64_t n);
 bool process_failed(const struct process *process); /* ended, by a signal or with a status other than 0 */
 
 #endif

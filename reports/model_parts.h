@@ -11,6 +11,9 @@ void model_forget_episodes(struct process *process);
 /* An error of the loader, or a call of its that failed. */
 void model_loader(struct process *process, const struct event *event);
 void model_forget_loader(struct process *process);
+/* The stack that comes with an event, kept until the process ends or many newer ones have come. */
+void model_shot(struct model *model, struct process *process, const struct event *event);
+void model_forget_shots(struct model *model, struct process *process);
 /* NOWHERE: it was written to /dev/null. */
 void model_output(struct process *process, const struct event *event, bool nowhere);
 /* What a child said that runs its parent's image (a shell's fork) counts as the image's own words. */

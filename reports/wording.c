@@ -14,7 +14,7 @@ enum {
     WORDS_LINES = 8,   /* lines of a message that are shown; report.json has it whole */
     WORDS_LINE = 1000, /* bytes of each */
     SYMBOLS_SHOWN = 5,
-    FRAMES_SHOWN = 4,
+    FRAMES_SHOWN = 5,
     SECTIONS_SHOWN = 12, /* of a crash record: blocks … */
     SECTIONS_WHOLE = 3, /* … registers, code and the thread that crashed; of other threads the innermost frames … */
     SECTION_LINES = 20, /* … and lines of each */
@@ -329,19 +329,38 @@ static void add_frame(struct text *text, const struct frame *frame)
     }
 }
 
+/* "libc.so.6", "ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1" and their like. */
+static bool of_libc(const struct frame *frame)
+{
+    const char *name = frame->object ? path_base(frame->object) : "";
+
+    return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2.", 7) == 0 || strncmp(name, "ld-", 3) == 0;
+}
+
+/* What the C library does inside of a call says little: its outermost function is enough. */
+static size_t first_told(const struct cause *cause)
+{
+    size_t i = 0;
+
+    while (i < cause->stack_count && of_libc(&cause->stack[i]))
+        i++;
+    return i > 0 && i < cause->stack_count ? i - 1 : 0;
+}
+
 static char *seen_at(const struct cause *cause)
 {
     struct text text = {0};
     CLEANUP_FREE char *time = cause->seconds >= 0 ? wording_time(cause->seconds) : NULL;
     bool stack = cause->stack_count > 0;
+    size_t first = first_told(cause);
 
-    for (size_t i = 0; i < cause->stack_count && i < FRAMES_SHOWN; i++) {
-        if (i)
+    for (size_t i = first; i < cause->stack_count && i < first + FRAMES_SHOWN; i++) {
+        if (i > first)
             text_add(&text, "  ←  ");
         add_frame(&text, &cause->stack[i]);
     }
-    if (cause->stack_count > FRAMES_SHOWN)
-        text_addf(&text, "  ←  %zu more", cause->stack_count - FRAMES_SHOWN);
+    if (cause->stack_count > first + FRAMES_SHOWN)
+        text_addf(&text, "  ←  %zu more", cause->stack_count - first - FRAMES_SHOWN);
     if (cause->evidence_count || time) {
         text_add(&text, stack ? "  (" : "");
         if (cause->evidence_count)

@@ -82,6 +82,8 @@ int cmd_launch(const struct options *options, struct err *err)
         .filter = options->no_filter ? FILTER_NO : FILTER_AUTO,
         .seconds = options->seconds,
         .texts = outlets.texts,
+        .stack_wanted = options->stack ? outlets_stack_wanted : NULL,
+        .stack_ctx = &outlets,
         .sinks = outlets.sinks,
         .sink_count = outlets.count,
         .front = front.pid,
@@ -119,6 +121,8 @@ int cmd_attach(const struct options *options, struct err *err)
         .pid_count = options->pid_count,
         .seconds = options->seconds,
         .texts = outlets.texts,
+        .stack_wanted = options->stack ? outlets_stack_wanted : NULL,
+        .stack_ctx = &outlets,
         .sinks = outlets.sinks,
         .sink_count = outlets.count,
     };

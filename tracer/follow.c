@@ -113,6 +113,8 @@ static struct space *space_copy(const struct space *space)
     copy->references = 1;
     copy->breaks = breaks_copy(space->breaks);
     copy->recheck = true;
+    copy->stacks = NULL;
+    copy->go_known = false;
     return copy;
 }
 

@@ -20,7 +20,7 @@ static const struct argp_option rows[] = {
      "write the report to FILE (.txt, .json, .md, .html, or .tar.zst for the bundle; - is standard output)", 0},
     {"trace", 't', "SET", OPTION_ARG_OPTIONAL,
      "print events live, as strace does: failed (the default), files, loader, lookups, process, all", 0},
-    {"stack-trace", 'k', NULL, OPTION_HIDDEN, "a stack under every printed event", 0},
+    {"stack-trace", 'k', NULL, 0, "a stack under every printed event (implies -t)", 0},
     {"for", KEY_FOR, "SECONDS", 0, "stop recording after that time and report", 0},
     {"attach", 'p', "PID", 0, "attach to all threads of PID", 0},
     {"user", 'u', "USER", 0, "run COMMAND as that user", 0},
@@ -149,7 +149,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         arg = state->argv[state->next++];
     switch (key) {
     case 'k':
-        return not_yet(parse, "-k, --stack-trace");
+        options->live = options->stack = true;
+        return 0;
     case 'q':
         options->quiet = true;
         return 0;

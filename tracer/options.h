@@ -13,8 +13,8 @@ struct options {
     struct strings outputs; /* -o, in order */
     bool live;              /* -t */
     char *live_set;         /* its SET, or NULL */
-    bool stack;
-    double seconds; /* --for; 0: none */
+    bool stack;             /* -k */
+    double seconds;         /* --for; 0: none */
     char *user;
     struct strings env; /* -E, in order: NAME=VALUE or NAME */
     char *root;

@@ -71,6 +71,13 @@ static int open_view(const struct options *options, struct outlets *outlets, str
     return 0;
 }
 
+bool outlets_stack_wanted(void *ctx, const struct event *event)
+{
+    const struct outlets *outlets = ctx;
+
+    return outlets->view && line_view_wants(outlets->view, event);
+}
+
 bool outlets_bundle(const struct options *options)
 {
     for (size_t i = 0; i < options->outputs.n; i++)

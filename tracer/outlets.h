@@ -28,6 +28,8 @@ struct outlets {
  * in either case. RET must stay where it is: its sinks point at it. */
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err);
 void outlets_close(struct outlets *outlets);
+/* Whether EVENT is printed live with its stack, for session_options.stack_wanted; CTX is the outlets. */
+bool outlets_stack_wanted(void *ctx, const struct event *event);
 /* Whether an output is a bundle. */
 bool outlets_bundle(const struct options *options);
 /* Whether anything on standard error is to be coloured. */

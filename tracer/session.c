@@ -30,6 +30,7 @@ uint64_t clock_ns(void)
 void session_emit(struct session *session, const struct task *task, struct event *event)
 {
     struct place *place = task->place;
+    struct backtrace_memory memory;
     char root[64];
 
     if (!session->recording)
@@ -47,8 +48,10 @@ void session_emit(struct session *session, const struct task *task, struct event
         snprintf(root, sizeof root, "/proc/%d/task/%d/root", (int)event->pid, (int)event->tid);
         event->root = root;
     }
+    backtrace_attach(session, (struct task *)task, event, &memory);
     for (size_t i = 0; i < session->options->sink_count; i++)
         session->options->sinks[i].event(session->options->sinks[i].ctx, event);
+    backtrace_release(event, &memory);
     event->root = place->root;
 }
 

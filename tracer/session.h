@@ -24,7 +24,10 @@ struct session_options {
     enum filter_use filter;
     double seconds; /* stop recording after that time; 0: never */
     bool texts;     /* fill event_syscall.text */
-    bool quiet;     /* no line about processes that outlive the command */
+    /* Whether EVENT's frames are wanted while it is told (event.stack); NULL: never. */
+    bool (*stack_wanted)(void *ctx, const struct event *event);
+    void *stack_ctx;
+    bool quiet; /* no line about processes that outlive the command */
     const struct sink *sinks;
     size_t sink_count;
     pid_t front;                       /* the process that the user waits for (front.h), or 0 */

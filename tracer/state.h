@@ -133,6 +133,19 @@ struct crash *crash_at_signal(struct session *session, struct task *task, const 
  * where there is none. */
 struct crash *crash_at_exit(struct session *session, struct task *task, int status);
 
+/* backtrace.c: stacks. */
+/* What EVENT of TASK is to carry: the process's memory, a copy of the stack where a judge may ask for it later, its
+ * frames where somebody wants them now. To be given back by backtrace_release(). MEMORY is for as long as the event is
+ * told. */
+struct backtrace_memory {
+    struct memory memory;
+    struct mem mem;
+    struct frame *frames;
+    struct stack_snapshot *snapshot;
+};
+void backtrace_attach(struct session *session, struct task *task, struct event *event, struct backtrace_memory *memory);
+void backtrace_release(struct event *event, struct backtrace_memory *memory);
+
 /* place.c: roots and directories. */
 struct place *place_read(pid_t pid);
 struct place *place_of_child(const struct place *place, pid_t child);

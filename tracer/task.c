@@ -3,6 +3,7 @@
 #include "breaks.h"
 
 #include <probes/alloc.h>
+#include <probes/stack.h>
 #include <reports/crash.h>
 
 #include <stdlib.h>
@@ -140,6 +141,7 @@ void space_put(struct space *space)
     if (!space || --space->references)
         return;
     breaks_destroy(space->breaks);
+    stacks_destroy(space->stacks);
     free(space);
 }
 

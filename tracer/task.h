@@ -13,6 +13,7 @@
 
 struct breaks;
 struct break_hit;
+struct stacks;
 struct session;
 struct task;
 
@@ -22,6 +23,8 @@ struct space {
     uint64_t loader_base, loader_end; /* mapping of ld.so, 0 where there is none */
     struct breaks *breaks;            /* breaks.h, or NULL */
     bool recheck;                     /* a fork's copy of the memory, not yet looked at */
+    struct stacks *stacks;            /* backtrace.c's, or NULL */
+    bool go_known, go;                /* whether the program is one of Go's */
 };
 
 struct place {
@@ -73,7 +76,8 @@ struct task {
     bool unpinnable;
     struct awaited *awaited;
     size_t awaited_count, awaited_cap;
-    int held; /* wait status of a first stop that came before its creator's event */
+    uint64_t shot; /* backtrace.c: which call its last copy of the stack is of */
+    int held;      /* wait status of a first stop that came before its creator's event */
     UT_hash_handle hh;
 };
 

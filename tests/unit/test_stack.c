@@ -177,7 +177,7 @@ START_TEST(snapshot)
 
     start(false);
     registers_of(&registers);
-    CLEANUP_FREE struct stack_snapshot *taken = stack_snapshot_take(&mem, &registers);
+    struct stack_snapshot *taken = stack_snapshot_take(&mem, &registers);
     ck_assert_ptr_nonnull(taken);
     for (uint64_t at = 0; at < 1024; at += sizeof nothing) {
         struct iovec local = {nothing, sizeof nothing}, remote = {(void *)(registers.sp_addr + at), sizeof nothing};
@@ -193,6 +193,7 @@ START_TEST(snapshot)
     ck_assert_uint_ge(count, 1);
     for (size_t i = 0; i < count; i++)
         ck_assert(!frames[i].symbol || strcmp(frames[i].symbol, "start") != 0);
+    stack_snapshot_drop(taken);
 }
 END_TEST
 

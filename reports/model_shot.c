@@ -1,0 +1,86 @@
+/* Stacks of events that may turn out to be causes (part of model.h): a copy of the stack each, no frames yet. */
+#include "model_parts.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static unsigned hash(const char *name)
+{
+    unsigned ret = 5381;
+
+    while (*name)
+        ret = ret * 33 + (unsigned char)*name++;
+    return ret;
+}
+
+/* What an event is about: two of one episode have the same. */
+static unsigned name_of(const struct event *event)
+{
+    if (event->type == EVENT_SYSCALL && event->syscall.path)
+        return hash(path_base(event->syscall.path));
+    return (unsigned)event->n;
+}
+
+static bool has_newer(const struct process *process, size_t which)
+{
+    for (size_t i = which + 1; i < process->shot_count; i++)
+        if (process->shots[i].name == process->shots[which].name)
+            return true;
+    return false;
+}
+
+/* Makes room: one of the oldest that has a newer one of its episode, else the oldest. */
+static void drop_one(struct model *model, struct process *process)
+{
+    enum { LOOKED_AT = 8 };
+    size_t victim = 0;
+
+    while (victim < LOOKED_AT && victim < process->shot_count && !has_newer(process, victim))
+        victim++;
+    if (victim == LOOKED_AT || victim == process->shot_count)
+        victim = 0;
+    stack_snapshot_drop(process->shots[victim].snapshot);
+    process->shot_count--;
+    memmove(&process->shots[victim], &process->shots[victim + 1],
+            (process->shot_count - victim) * sizeof *process->shots);
+    model->shots--;
+}
+
+void model_shot(struct model *model, struct process *process, const struct event *event)
+{
+    struct process *most = process, *other, *next;
+
+    if (!event->snapshot)
+        return;
+    if (process->shot_count >= SHOTS_KEPT) {
+        drop_one(model, process);
+    } else if (model->shots >= SHOTS_KEPT_OF_ALL) {
+        HASH_ITER(hh, model->processes, other, next)
+        if (other->shot_count > most->shot_count)
+            most = other;
+        if (most->shot_count)
+            drop_one(model, most);
+    }
+    *(struct shot *)array_add(&process->shots, &process->shot_count, &process->shot_cap, sizeof(struct shot)) =
+        (struct shot){event->n, name_of(event), stack_snapshot_keep(event->snapshot)};
+    model->shots++;
+}
+
+void model_forget_shots(struct model *model, struct process *process)
+{
+    for (size_t i = 0; i < process->shot_count; i++)
+        stack_snapshot_drop(process->shots[i].snapshot);
+    model->shots -= process->shot_count;
+    free(process->shots);
+    process->shots = NULL;
+    process->shot_count = process->shot_cap = 0;
+}
+
+const struct stack_snapshot *process_shot(const struct process *process, uint64_t n)
+{
+    for (size_t i = 0; i < process->shot_count; i++)
+        if (process->shots[i].n == n)
+            return process->shots[i].snapshot;
+    return NULL;
+}
