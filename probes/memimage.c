@@ -14,6 +14,55 @@ enum {
     MAX_NOTES = 1 << 16,
 };
 
+/* --- pages ----------------------------------------------------------------------------------------------------------
+ */
+
+enum { PAGE = 4096, PAGES = 16 };
+
+/* Directly mapped: page A is kept in entry A / PAGE % PAGES. */
+struct memimage_pages {
+    struct mem under;
+    struct {
+        uint64_t addr;
+        size_t size; /* bytes of it that are there; 0: unused */
+        uint8_t bytes[PAGE];
+    } entries[PAGES];
+};
+
+static ssize_t read_through(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+    struct memimage_pages *pages = ctx;
+    uint64_t page = addr & ~(uint64_t)(PAGE - 1), offset = addr % PAGE;
+    size_t i = addr / PAGE % PAGES;
+
+    if (n >= PAGE)
+        return pages->under.read(pages->under.ctx, addr, buf, n);
+    if (pages->entries[i].addr != page || pages->entries[i].size <= offset) {
+        ssize_t got = pages->under.read(pages->under.ctx, page, pages->entries[i].bytes, PAGE);
+
+        pages->entries[i].addr = page;
+        pages->entries[i].size = got > 0 ? (size_t)got : 0;
+    }
+    if (pages->entries[i].size <= offset) /* the page does not begin where the memory does */
+        return pages->under.read(pages->under.ctx, addr, buf, n);
+    if (n > pages->entries[i].size - offset)
+        n = pages->entries[i].size - offset;
+    memcpy(buf, pages->entries[i].bytes + offset, n);
+    return (ssize_t)n;
+}
+
+static void begin(struct memimage *image, const struct mem *mem)
+{
+    *image = (struct memimage){.pages = xmalloc(sizeof *image->pages)};
+    image->pages->under = *mem;
+    for (size_t i = 0; i < PAGES; i++)
+        image->pages->entries[i].size = 0;
+    image->mem = (struct mem){read_through, image->pages, mem->word_size};
+}
+
+/* --- headers --------------------------------------------------------------------------------------------------------
+ */
+
 static uint32_t u32(const uint8_t *p)
 {
     uint32_t v;
@@ -131,6 +180,10 @@ static void read_tags(struct memimage *image)
         ssize_t got = image->mem.read(image->mem.ctx, at, bytes, TAG_CHUNK * each);
         size_t whole = got < 0 ? 0 : (size_t)got / each;
 
+        if (!whole && mem_read(&image->mem, at, bytes, each) == 0) /* an entry across two pages */
+            whole = 1;
+        if (!whole)
+            return;
         for (size_t i = 0; i < whole; i++) {
             struct memimage_tag tag = {word(&image->mem, bytes + i * each),
                                        word(&image->mem, bytes + i * each + image->mem.word_size)};
@@ -139,9 +192,7 @@ static void read_tags(struct memimage *image)
                 return;
             *(struct memimage_tag *)array_add(&image->tags, &image->tag_count, &cap, sizeof tag) = tag;
         }
-        if (whole < TAG_CHUNK) /* the mapping ends */
-            return;
-        at += TAG_CHUNK * each;
+        at += whole * each;
     }
 }
 
@@ -160,7 +211,7 @@ int memimage_at(const struct mem *mem, uint64_t base_addr, struct memimage *ret)
     uint64_t headers;
     size_t count;
 
-    *ret = (struct memimage){.mem = *mem};
+    begin(ret, mem);
     if (read_header(ret, base_addr, &headers, &count) || read_segments(ret, headers, count) || !first_load(ret)) {
         memimage_deinit(ret);
         return -1;
@@ -177,7 +228,7 @@ int memimage_of_headers(const struct mem *mem, uint64_t addr, size_t count, stru
     uint64_t header, headers;
     size_t header_count;
 
-    *ret = (struct memimage){.mem = *mem};
+    begin(ret, mem);
     if (read_segments(ret, addr, count)) {
         memimage_deinit(ret);
         return -1;
@@ -204,7 +255,9 @@ int memimage_of_map(const struct mem *mem, uint64_t bias, uint64_t dynamic_addr,
             return 0;
         memimage_deinit(ret);
     }
-    *ret = (struct memimage){.mem = *mem, .bias = bias, .dynamic_addr = dynamic_addr};
+    begin(ret, mem);
+    ret->bias = bias;
+    ret->dynamic_addr = dynamic_addr;
     read_tags(ret);
     if (ret->tag_count)
         return 0;
@@ -216,6 +269,7 @@ void memimage_deinit(struct memimage *image)
 {
     free(image->segments);
     free(image->tags);
+    free(image->pages);
     *image = (struct memimage){0};
 }
 

@@ -2,8 +2,10 @@
  *
  * Program headers, the dynamic section and all that it names (symbols, strings, hash tables, versions) lie in mapped
  * segments, so a stripped, deleted or replaced object can be asked all the same. Everything is read through a struct
- * mem when it is asked for, and is hostile: the process may change it meanwhile. Whether the pointers in the dynamic
- * section are relocated depends on the C library, the machine and the moment, and is told by where they point. */
+ * mem when it is asked for, and is hostile: the process may change it meanwhile. An image is for a few questions in a
+ * row, while nothing changes: looking one name up takes a dozen reads within a few pages, and so pages are kept.
+ * Whether the pointers in the dynamic section are relocated depends on the C library, the machine and the moment, and
+ * is told by where they point. */
 #ifndef GLIBCTRACE_PROBES_MEMIMAGE_H
 #define GLIBCTRACE_PROBES_MEMIMAGE_H
 
@@ -20,8 +22,13 @@ struct memimage_tag {
     uint64_t tag, value;
 };
 
+struct memimage_pages;
+
 struct memimage {
-    struct mem mem;                /* as given, with the image's own word size where its header tells that */
+    /* Reads what the given one reads, a page at a time and each page once, with the image's own word size where its
+     * header tells that. */
+    struct mem mem;
+    struct memimage_pages *pages;
     uint64_t bias;                 /* what is added to its virtual addresses (link_map's l_addr) */
     uint64_t start_addr, end_addr; /* of its PT_LOADs, the last one excluded; both 0 where they are not known */
     unsigned class, machine, type; /* ELFCLASS…, EM_…, ET_…; 0 where its header is not in memory */

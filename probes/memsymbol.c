@@ -141,14 +141,14 @@ static void search_gnu(const struct memimage *image, uint64_t table, struct want
     chains = buckets + (uint64_t)head[0] * 4;
     if (read_u32(image, buckets + (uint64_t)(hash % head[0]) * 4, &symbol) || symbol < head[1] || !symbol)
         return;
-    for (unsigned steps = 0; steps < MAX_CHAIN; steps += CHAIN_CHUNK) {
+    for (unsigned steps = 0; steps < MAX_CHAIN;) {
         ssize_t got = image->mem.read(image->mem.ctx, chains + (uint64_t)(symbol - head[1]) * 4, chain, sizeof chain);
 
-        for (ssize_t i = 0; i < got / 4; i++, symbol++)
+        if (got < (ssize_t)sizeof *chain)
+            return;
+        for (ssize_t i = 0; i < got / 4; i++, symbol++, steps++)
             if ((((chain[i] ^ hash) >> 1) == 0 && consider(image, wanted, symbol)) || (chain[i] & 1))
                 return;
-        if (got < (ssize_t)sizeof chain)
-            return;
     }
 }
 
