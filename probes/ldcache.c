@@ -221,6 +221,17 @@ static uint32_t first_entry(const struct ldcache *cache, const char *name)
     return low;
 }
 
+/* HWCAP_CHECK of elf/dl-cache.c up to 2.36: every hardware bit must be had, and a platform must be ours. */
+static bool fits_legacy(uint64_t hwcap, const struct loader_traits *traits)
+{
+    uint64_t platforms = UINT64_C(0xffff) << 48 & ~(UINT64_C(1) << 63), platform = hwcap & platforms;
+
+    if (!hwcap)
+        return true;
+    return traits->legacy && !(hwcap & ~platforms & ~traits->hwcap_bits) &&
+           (!platform || platform == traits->platform_bit);
+}
+
 /* 0: may not be used; 1: best; UINT32_MAX: an entry without a named hwcap. */
 static uint32_t priority_of(const struct ldcache *cache, size_t entry, const struct loader_traits *traits)
 {
@@ -230,8 +241,8 @@ static uint32_t priority_of(const struct ldcache *cache, size_t entry, const str
         return UINT32_MAX;
     low = word(cache, entry + 16);
     high = word(cache, entry + 20);
-    if ((high & ~HWCAP_LEVEL_MASK) != HWCAP_EXTENSION) /* legacy bits: only plain entries are sure to fit */
-        return low || high ? 0 : UINT32_MAX;
+    if ((high & ~HWCAP_LEVEL_MASK) != HWCAP_EXTENSION)
+        return fits_legacy((uint64_t)high << 32 | low, traits) ? UINT32_MAX : 0;
     for (size_t i = 0; i < traits->hwcap_count; i++)
         if (low < cache->hwcap_count && cache->hwcaps[low] && !strcmp(cache->hwcaps[low], traits->hwcaps[i]))
             return (uint32_t)i + 1;

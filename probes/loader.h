@@ -25,7 +25,10 @@ struct loader_traits {
     unsigned cpu_level;    /* x86-64-vN of this machine; 0 where the files are for another machine */
     char **subdirs;        /* tried below every directory, best first; "" is the last; each with a slash at the end */
     size_t subdir_count;
-    char **hwcaps; /* names below glibc-hwcaps/, best first, for ld.so.cache */
+    bool legacy;           /* takes the subdirectories of before 2.33 too (up to 2.36) */
+    uint64_t hwcap_bits;   /* of an entry of ld.so.cache for such a subdirectory: those that this processor has, … */
+    uint64_t platform_bit; /* … and the one of its platform; 0: none */
+    char **hwcaps;         /* names below glibc-hwcaps/, best first, for ld.so.cache */
     size_t hwcap_count;
 };
 

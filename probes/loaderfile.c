@@ -195,6 +195,25 @@ static void add_legacy(struct loader_traits *traits, const char *const *parts, u
     }
 }
 
+/* How ldconfig writes such a directory down (sysdeps/x86/dl-procinfo.c). */
+static void note_legacy(struct loader_traits *traits, const char *part)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } hwcaps[] = {{"sse2", 0}, {"x86_64", 1}, {"avx512_1", 2}, {"tls", 63}},
+      platforms[] = {{"i586", 48}, {"i686", 49}, {"haswell", 50}, {"xeon_phi", 51}};
+
+    if (traits->elf->machine != EM_X86_64 && traits->elf->machine != EM_386)
+        return;
+    for (size_t i = 0; i < sizeof hwcaps / sizeof *hwcaps; i++)
+        if (!strcmp(part, hwcaps[i].name))
+            traits->hwcap_bits |= UINT64_C(1) << hwcaps[i].bit;
+    for (size_t i = 0; i < sizeof platforms / sizeof *platforms; i++)
+        if (!strcmp(part, platforms[i].name))
+            traits->platform_bit = UINT64_C(1) << platforms[i].bit;
+}
+
 static void legacy_parts(const struct loader_bytes *loader, struct loader_traits *traits)
 {
     const char *parts[5];
@@ -213,6 +232,8 @@ static void legacy_parts(const struct loader_bytes *loader, struct loader_traits
     } else if (traits->elf->machine == EM_AARCH64) {
         parts[count++] = "atomics"; /* all but the first ARMv8 processors */
     }
+    for (unsigned i = 0; i < count; i++)
+        note_legacy(traits, parts[i]);
     add_legacy(traits, parts, count);
 }
 
@@ -231,6 +252,7 @@ static void find_subdirs(const struct loader_bytes *loader, struct loader_traits
         traits->hwcaps = xreallocarray(traits->hwcaps, traits->hwcap_count + 1, sizeof *traits->hwcaps);
         traits->hwcaps[traits->hwcap_count++] = xstrdup(levels[i]);
     }
+    traits->legacy = legacy;
     if (legacy)
         legacy_parts(loader, traits);
     add_subdir(traits, "");

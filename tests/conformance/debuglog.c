@@ -48,9 +48,11 @@ static enum line_kind read_binding(char *text, struct log_line *ret)
     return LINE_BINDING;
 }
 
-/* "file=A [0];  generating link map", "file=A [0];  dynamically loaded by B [0]", "file=A [0];  destroying link map" */
+/* "file=A [0];  needed by B [0]", "file=A [0];  generating link map", "file=A [0];  dynamically loaded by B [0]",
+ * "file=A [0];  destroying link map" */
 static enum line_kind read_file(char *text, struct log_line *ret)
 {
+    enum line_kind kind = LINE_LOADED_BY;
     char *rest, *by;
 
     if (!(ret->a = name_and_space(text, &ret->a_space, &rest)))
@@ -59,10 +61,15 @@ static enum line_kind read_file(char *text, struct log_line *ret)
         return LINE_GENERATED;
     if (!strcmp(rest, ";  destroying link map"))
         return LINE_DESTROYED;
-    if (!(by = after(rest, ";  dynamically loaded by ")))
+    by = after(rest, ";  dynamically loaded by ");
+    if (!by) {
+        by = after(rest, ";  needed by ");
+        kind = LINE_NEEDED;
+    }
+    if (!by)
         return LINE_OTHER;
     ret->b = name_and_space(by, &ret->b_space, &rest);
-    return LINE_LOADED_BY;
+    return kind;
 }
 
 static enum line_kind read_named(char *text, struct log_line *ret, enum line_kind kind)
@@ -103,6 +110,12 @@ static enum line_kind read_text(char *text, struct log_line *ret)
         return read_binding(rest, ret);
     if ((rest = after(text, "file=")))
         return read_file(rest, ret);
+    if ((rest = after(text, "find library=")))
+        return read_named(rest, ret, LINE_FIND);
+    if ((rest = after(text, "  trying file="))) {
+        ret->a = rest;
+        return LINE_TRYING;
+    }
     if ((rest = after(text, "object=")))
         return read_named(rest, ret, LINE_OBJECT);
     if ((rest = after(text, " scope ")))

@@ -1,4 +1,4 @@
-/* The lines of LD_DEBUG=files,scopes,bindings, of one process image: what the real loader says that it does. */
+/* The lines of LD_DEBUG=libs,files,scopes,bindings, of one process image: what the real loader says that it does. */
 #ifndef GLIBCTRACE_TESTS_DEBUGLOG_H
 #define GLIBCTRACE_TESTS_DEBUGLOG_H
 
@@ -8,6 +8,9 @@
 enum line_kind {
     LINE_OTHER,
     LINE_LOADED_BY, /* a dlopen begins: A as asked, SPACE where it goes, B the caller */
+    LINE_NEEDED,    /* A as asked, SPACE where it goes, B who needs it */
+    LINE_FIND,      /* A is looked for … */
+    LINE_TRYING,    /* … in the place A */
     LINE_GENERATED, /* a link map is made for A */
     LINE_INITIAL,   /* the scopes of the start follow */
     LINE_OBJECT,    /* A, whose scopes follow */

@@ -22,18 +22,18 @@ class Libc:
     def where(self, word):
         """The absolute path, in the root, of the program that a shell there finds as WORD, or None."""
         if "/" in word:
-            return word if word.startswith("/") and self.is_file(word) else None
-        found = (os.path.join(d, word) for d in PATH.split(":") if self.is_file(os.path.join(d, word)))
+            return word if word.startswith("/") and self.file(word) else None
+        found = (os.path.join(d, word) for d in PATH.split(":") if self.file(os.path.join(d, word)))
         return next(found, None)
 
-    def is_file(self, path):
-        """Links are followed as inside the root: an absolute one starts there."""
+    def file(self, path):
+        """From here, the file that is PATH in the root (an absolute link starts there), or None."""
         for _ in range(40):
             there = self.root + path
             if not os.path.islink(there):
-                return os.path.isfile(there)
+                return there if os.path.isfile(there) else None
             path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(there)))
-        return False
+        return None
 
     def run(self, argv, work, env):
         """Runs ARGV, WORK being its directory (and /tmp where there is a root). Returns (status, output)."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Programs x libcs: what ld.so bound against what the shadow loader says, lookup by lookup (`make conformance`).
 
-Each program runs twice under LD_DEBUG=files,scopes,bindings, binding lazily and (LD_BIND_NOW) at once, on this system and
+Each program runs twice under LD_DEBUG=libs,files,scopes,bindings, binding lazily and (LD_BIND_NOW) at once, on this system and
 inside the roots of tests/roots.sh; every process that it starts is compared on its own by build/conformance/bindings.
 Prints a line for each program, and totals. Ends with 1 where there is a difference that KNOWN does not explain.
 """
@@ -92,7 +92,7 @@ NOT_COMPARED = {
 KNOWN = ()
 
 COMPARED = ("eager", "lazy", "again", "dlsym")
-DIFFERENT = ("TARGET", "ORDER", "OBJECT", "MISSING", "SCOPE", "LOAD")
+DIFFERENT = ("TARGET", "ORDER", "OBJECT", "MISSING", "SCOPE", "SEARCH", "LOAD")
 
 
 class Comparison:
@@ -158,7 +158,7 @@ def run_program(tool, libc, argv, env):
         work = pathlib.Path(name)
         work.chmod(0o755)
         (work / "log").mkdir()
-        libc.run(argv, work, {**env, "LD_DEBUG": "files,scopes,bindings", "LD_DEBUG_OUTPUT": libc.inside(work, "log/l")})
+        libc.run(argv, work, {**env, "LD_DEBUG": "libs,files,scopes,bindings", "LD_DEBUG_OUTPUT": libc.inside(work, "log/l")})
         for log in sorted((work / "log").iterdir()):
             program = program_of(libc, log)
             if program:
@@ -170,7 +170,7 @@ def run_program(tool, libc, argv, env):
 
 def print_line(name, what, result):
     print(f"{name:9} {what[:44]:44} {result.images:4} {result.lookups:8} {result.sum(COMPARED):8} {result.sum(DIFFERENT):6}"
-          f"{result.counts['scopes']:8}", flush=True)
+          f"{result.counts['scopes']:8}{result.counts['searches']:9}", flush=True)
 
 
 def run_libc(tool, libc, programs, total):
@@ -205,7 +205,7 @@ def main():
     if args.quick:
         programs = [words for words in programs if words.startswith(QUICK)]
     total, missing = Comparison(), []
-    print(f"{'libc':9} {'program':44} {'runs':>4} {'lookups':>8} {'equal':>8} {'differ':>6} {'scopes':>7}")
+    print(f"{'libc':9} {'program':44} {'runs':>4} {'lookups':>8} {'equal':>8} {'differ':>6} {'scopes':>7} {'searches':>8}")
     for name in args.libc or ["host", *libcs.ROOTS]:
         try:
             libc = libcs.named(name)
@@ -228,7 +228,7 @@ def main():
     if total.unknown or missing or not total.lookups:
         print(f"FAILED: {len(total.unknown)} differences that are not known")
         return 1
-    print(f"{total.lookups} lookups and {total.counts['scopes']} search lists compared, "
+    print(f"{total.lookups} lookups and {total.counts['scopes']} search lists and {total.counts['searches']} searches for files compared, "
           f"{total.sum(DIFFERENT)} differences, all known")
     return 0
 

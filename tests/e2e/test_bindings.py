@@ -226,9 +226,9 @@ def make_symbolic(path):
     path.write_bytes(data)
 
 
-def compile_(work, target, source, flags):
+def compile_(work, target, source, flags, rpath=",-rpath,$ORIGIN"):
     command = [*os.environ.get("CC", "cc").split(), "-O1", "-o", target, "-xc", "-", "-xnone", "-L.",
-               "-Wl,--no-as-needed,--enable-new-dtags,-rpath,$ORIGIN,-rpath-link,.", *flags]
+               f"-Wl,--no-as-needed,--enable-new-dtags,-rpath-link,.{rpath}", *flags]
     built = subprocess.run(command, cwd=work, input=source, capture_output=True, text=True)
     assert built.returncode == 0, f"{' '.join(command)}\n{built.stderr}"
 
@@ -273,9 +273,11 @@ def bed(request, libraries):
     own = []
     if libc.root:
         found = [next(pathlib.Path(libc.root).glob(f"**/x86_64-linux-gnu/{n}")) for n in ("libc.so.6", "libdl.so.2")]
-        own = ["-nodefaultlibs", *map(str, found), "-lgcc"]
+        own = ["-nodefaultlibs", "-Wl,--allow-shlib-undefined", *map(str, found), "-lgcc"]
     for name, (source, flags) in PROGRAMS.items():
         compile_(work, name, source, ["-Wl,-z,lazy", *flags.split(), *own])
+    # $ORIGIN of a program is read from /proc, which is not everywhere
+    compile_(work, "unrouted", PROGRAMS["copy"][0], [*PROGRAMS["copy"][1].split(), *own], rpath="")
     protect(work / "libprot.so", ("pf", "pd"))  # only now: today's linker makes no copy of a protected variable
     yield libc, work
     shutil.rmtree(work)
@@ -289,7 +291,7 @@ def compared(comparer, libc, work, words, env):
     shutil.rmtree(log, ignore_errors=True)
     log.mkdir()
     status, output = libc.run([f"{here}/{words[0]}", *words[1:]], work,
-                              {**env, "LD_DEBUG": "files,scopes,bindings", "LD_DEBUG_OUTPUT": f"{here}/log/l"})
+                              {**env, "LD_DEBUG": "libs,files,scopes,bindings", "LD_DEBUG_OUTPUT": f"{here}/log/l"})
     assert status == 0, output
     (written,) = log.iterdir()
     return conformance.compare(comparer, libc, f"{here}/{words[0]}", work, written, env), written.read_text()
@@ -309,6 +311,60 @@ def test_rule(comparer, bed, name, now):
     assert result.lookups > 30
     for show in scenario.shows:
         assert show.replace("HERE", here) in words
+
+
+VARIANTS = ("", "glibc-hwcaps/x86-64-v2", "glibc-hwcaps/x86-64-v3", "glibc-hwcaps/x86-64-v4", "haswell", "x86_64",
+            "tls", "tls/x86_64", "tls/haswell/x86_64", "tls/haswell/avx512_1/x86_64", "haswell/avx512_1")
+
+
+@pytest.fixture
+def small_root(bed, tmp_path):
+    """A root of its own with nothing but the C library, the programs in /app, and libx.so in every subdirectory of /lib/hw
+    that some loader has a name for."""
+    libc, work = bed
+    root = tmp_path / "root"
+    for file in ("/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libdl.so.2"):
+        (root / file[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(libc.file(file), root / file[1:])
+    for variant in VARIANTS:
+        (root / "lib/hw" / variant).mkdir(parents=True, exist_ok=True)
+        shutil.copy(work / "libx.so", root / "lib/hw" / variant)
+    shutil.copy(work / "libusesx.so", root / "lib/x86_64-linux-gnu")
+    (root / "app").mkdir()
+    shutil.copy(work / "unrouted", root / "app/copy")
+    (root / "etc").mkdir()
+    (root / "etc/ld.so.conf").write_text("/lib/hw\n/lib/x86_64-linux-gnu\n")
+    return libc, root
+
+
+def run_in(root, words, env):
+    if os.geteuid() == 0:
+        enter = {"preexec_fn": lambda: (os.chroot(root), os.chdir("/"))}
+    else:
+        words, enter = ["bwrap", "--bind", str(root), "/", *words], {}
+    return subprocess.run(words, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, **enter)
+
+
+@pytest.mark.parametrize("less", [0, 1, 3, 4])
+@pytest.mark.parametrize("how", ["cache", "LD_LIBRARY_PATH"])
+def test_subdirectories(comparer, small_root, how, less):
+    """The best variant that is left, for each loader in its own order; its own ldconfig writes the cache."""
+    libc, root = small_root
+    for variant in VARIANTS[len(VARIANTS) - less:] + VARIANTS[1:1 + less]:
+        (root / "lib/hw" / variant / "libx.so").unlink(missing_ok=True)
+    env = {}
+    if how == "cache":
+        ldconfig = next(path for path in ("/sbin/ldconfig", "/usr/sbin/ldconfig") if libc.file(path))
+        subprocess.run([libc.file(ldconfig), "-r", str(root)], check=True, capture_output=True)
+    else:
+        env["LD_LIBRARY_PATH"] = "/nowhere:/lib/hw:/lib/x86_64-linux-gnu"
+    ran = run_in(root, ["/app/copy"], {**env, "LD_DEBUG": "libs,files,scopes,bindings", "LD_DEBUG_OUTPUT": "/log"})
+    assert ran.returncode == 0, ran.stderr
+    (log,) = root.glob("log.*")
+    result = conformance.compare(comparer, libcs.Libc(libc.name, root), "/app/copy", root, log, env)
+    assert result.lines == []
+    assert result.lookups > 30 and result.counts["searches"] >= 3
+    assert re.search(r"trying file=/lib/hw/.*libx\.so", log.read_text())
 
 
 def test_programs(comparer):
