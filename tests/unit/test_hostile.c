@@ -32,8 +32,17 @@ static void load_root(void)
     struct load *load;
 
     ck_assert_int_eq(load_create(&request, &load, NULL), 0);
-    bed_dlopen(load, "libx.so", RTLD_NOW);
-    bed_dlopen(load, "libz.so.1", RTLD_LAZY);
+    bed_dlopen(load, "libx.so", RTLD_NOW | RTLD_GLOBAL);
+    bed_dlopen(load, "libz.so.1", RTLD_LAZY | RTLD_DEEPBIND);
+    load_dlopen(load, &(struct load_open){.file = "libx.so", .mode = RTLD_NOW, .space = LOAD_SPACE_NEW}, NULL);
+    for (size_t i = 0; i < load->object_count; i++) {
+        struct binding *bindings;
+
+        load_bindings(load, load->objects[i], &bindings);
+        free(bindings);
+    }
+    for (size_t i = 0; i < load->object_count; i++)
+        load_dlclose(load, load->objects[i]);
     load_destroy(load);
     elffile_forget_all();
 }
