@@ -91,6 +91,8 @@ static bool judge_start(struct process *process, const struct load *load)
         struct suspect *suspect;
 
         if (fault->batch || fault->warning || consequence(load, fault) ||
+            /* The loader that runs is there; what it was given is for another machine. */
+            (fault->kind == FAULT_INTERP && process->exe && strcmp(fault->name, process->exe) == 0) ||
             (fault->kind == FAULT_PROGRAM && fault->subject->elf->state == ELFFILE_UNREADABLE))
             continue;
         if (!stands_for_all(process, load, fault) ||

@@ -229,9 +229,11 @@ static void *opens(void *unused)
 
 static void *signals_all(void *threads)
 {
-    while (!over)
+    while (!over) {
         for (int i = 0; i < 4; i++)
             pthread_kill(((pthread_t *)threads)[i], SIGUSR1);
+        usleep(100);
+    }
     return NULL;
 }
 

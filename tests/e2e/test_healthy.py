@@ -26,6 +26,12 @@ COMMANDS = {
     "make": ["make", "-f", "/dev/null", "-q", "-p"],
     "apt-get": ["apt-get", "--version"],
     "awk": ["awk", "BEGIN { print 42 }"],
+    "getent": ["getent", "passwd", "root"],
+    "iconv": ["iconv", "-f", "UTF-8", "-t", "LATIN1", "/etc/passwd"],
+    "locale": ["locale", "-a"],
+    "ldd": ["sh", "-c", "ldd /bin/sh | sed 's/ (.*//'"],
+    "many": ["bash", "-c", "for i in {1..50}; do /bin/true; done; echo $?"],
+    "preloaded": ["env", "LD_PRELOAD=libm.so.6", "sh", "-c", "cat /etc/debian_version"],
     "alternatives": [PYTHON, "-c", """
 import ctypes
 for name in ("libc.so.99", "libc.so.6"):
