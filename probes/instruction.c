@@ -350,3 +350,48 @@ bool instruction_privileged(struct disassembler *disassembler, const uint8_t *by
     return next(disassembler, bytes, n, 0) &&
            cs_insn_group(disassembler->handle, disassembler->scratch, X86_GRP_PRIVILEGE);
 }
+
+static unsigned bit_of(x86_reg reg)
+{
+    unsigned width;
+    unsigned char number = register_number(reg, &width);
+
+    return number < REGISTER_IP ? 1u << number : 0;
+}
+
+unsigned instruction_writes(struct disassembler *disassembler, const uint8_t *bytes, size_t n)
+{
+    cs_regs read, written;
+    uint8_t read_count = 0, written_count = 0;
+    unsigned mask = 0;
+
+    if (!next(disassembler, bytes, n, 0) || cs_regs_access(disassembler->handle, disassembler->scratch, read,
+                                                           &read_count, written, &written_count) != CS_ERR_OK)
+        return ~0u; /* anything */
+    for (unsigned i = 0; i < written_count; i++)
+        mask |= bit_of((x86_reg)written[i]);
+    return mask;
+}
+
+unsigned instruction_pointers(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr)
+{
+    const cs_insn *insn = disassembler->scratch;
+    unsigned mask = 0;
+
+    if (!next(disassembler, bytes, n, addr) || insn->id == X86_INS_LEA || insn->id == X86_INS_NOP)
+        return 0;
+    for (size_t i = 0; i < insn->detail->x86.op_count; i++) {
+        const cs_x86_op *op = &insn->detail->x86.operands[i];
+
+        if (op->type == X86_OP_MEM)
+            mask |= bit_of(op->mem.base) | bit_of(op->mem.index);
+        else if (op->type == X86_OP_REG && (insn->id == X86_INS_CALL || insn->id == X86_INS_JMP))
+            mask |= bit_of(op->reg);
+    }
+    return mask;
+}
+
+bool instruction_calls(struct disassembler *disassembler, const uint8_t *bytes, size_t n)
+{
+    return next(disassembler, bytes, n, 0) && disassembler->scratch->id == X86_INS_CALL;
+}

@@ -78,6 +78,11 @@ enum { TOUCHED_MOST = 4 };
  * %fs and %gs and those of vector addressing are left out. */
 size_t instruction_touches(struct disassembler *disassembler, const uint8_t *bytes, size_t n,
                            const uint64_t registers[REGISTER_IP + 1], struct touched ret[TOUCHED_MOST]);
+/* General registers by bit, in DWARF's numbers: those that it writes in whole or in their lower half, … */
+unsigned instruction_writes(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
+/* … and those through which it reads or writes memory, or jumps. */
+unsigned instruction_pointers(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr);
+bool instruction_calls(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
 /* What only some processors have and the instruction needs, as cpu.h calls it, or NULL. */
 const char *instruction_feature(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
 /* Only the kernel may execute it. */

@@ -289,7 +289,7 @@ static bool same_id(const struct module *module, const struct codefile *file)
     const uint8_t *id;
     size_t n = codefile_build_id(file, &id);
 
-    return n == module->build_id_size && !memcmp(id, module->build_id, n);
+    return n == module->build_id_size && (!n || !memcmp(id, module->build_id, n));
 }
 
 /* Takes FD if it is what is mapped. The device is not compared: overlayfs shows another one in maps than in stat(2). */

@@ -248,7 +248,7 @@ static char *what_words(const struct process *process)
         if (strncmp(first, "panic: ", 7) == 0)
             return xasprintf("it panicked: %s", first + 7);
         first = process_last_words(process, "fatal error: ");
-        return first ? xasprintf("Go's runtime ended it: %s", first + strlen("fatal error: ")) : NULL;
+        return xasprintf("Go's runtime ended it: %s", first ? first + strlen("fatal error: ") : process->words.v[0]);
     case WORDS_NODE:
         if (strstr(first, "heap out of memory"))
             return xasprintf("V8 ended it because JavaScript's heap was full (%s)", first);
@@ -301,7 +301,7 @@ static char *what_happened(const struct process *process, const struct crash *cr
     if (what)
         return what;
     if (!crash)
-        return process->words_kind ? what_sent(process, crash, signal) : NULL;
+        return what_words(process);
     if (crash->code <= 0)
         return what_sent(process, crash, signal);
     what = what_instruction(crash);

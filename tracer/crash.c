@@ -41,6 +41,16 @@ static pid_t own_number(pid_t pid)
     return last ? (pid_t)strtol(last, NULL, 10) : pid;
 }
 
+/* While the sender lives: kill(1) ends at once. */
+static void tell_sender(struct crash *crash)
+{
+    pid_t own = own_number(crash->pid);
+
+    crash->by_itself = !crash->sender || crash->sender == own;
+    if (!crash->by_itself && own == crash->pid) /* else its number means another process here */
+        crash->sender_name = name_of(crash->sender, crash->sender);
+}
+
 static struct mem mem_of(struct session *session, const struct task *task)
 {
     session->memory.tid = task->tid;
@@ -111,7 +121,7 @@ static struct crash *snapshot(struct session *session, const struct task *task, 
             crash->info_addr = (uint64_t)(uintptr_t)info->si_addr;
         } else {
             crash->sender = info->si_pid;
-            crash->by_itself = !crash->sender || crash->sender == own_number(crash->pid);
+            tell_sender(crash);
         }
     }
     if (stack_registers(task->tid, &crash->general, &registers)) {
@@ -245,7 +255,7 @@ static size_t unwind_caller(struct stacks *stacks, const struct mem *mem, const 
 
 /* AT: where the thread stands now, which is where CRASH was taken unless a handler has run since. */
 static void add_threads(struct session *session, const struct task *task, struct crash *crash,
-                        const struct stack_registers *at, bool others)
+                        const struct stack_registers *at)
 {
     struct stacks *stacks = stacks_create(crash->pid, task->place->root);
     struct mem mem = mem_of(session, task);
@@ -257,8 +267,7 @@ static void add_threads(struct session *session, const struct task *task, struct
         first->stack_count = unwind_caller(stacks, &mem, at, &first->stack);
     if (at && !first->stack_count)
         first->stack_count = stacks_unwind(stacks, &mem, at, CRASH_FRAMES, &first->stack);
-    if (others)
-        add_others(session, task, crash, stacks, &cap);
+    add_others(session, task, crash, stacks, &cap);
     stacks_destroy(stacks);
 }
 
@@ -282,16 +291,15 @@ static struct crash *origin(struct session *session, const struct task *task, st
 }
 
 static void complete(struct session *session, const struct task *task, struct crash *crash,
-                     const struct stack_registers *at, bool others)
+                     const struct stack_registers *at)
 {
     struct mem mem = mem_of(session, task);
 
     crash->thread_name = name_of(crash->pid, crash->tid);
-    if (!crash->by_itself && own_number(crash->pid) == crash->pid)
-        crash->sender_name = name_of(crash->sender, crash->sender);
-    if (others)
-        hold_others(session, task);
-    add_threads(session, task, crash, at, others);
+    /* At an exit_group(2) or a signal that was not delivered to us they are being killed, and each stands once more, at
+     * its own exit stop. */
+    hold_others(session, task);
+    add_threads(session, task, crash, at);
     crash_look(crash, &mem, task->place->root);
 }
 
@@ -306,13 +314,14 @@ struct crash *crash_at_signal(struct session *session, struct task *task, const 
     if (!fatal) {
         crash_put(task->group->caught);
         task->group->caught = crash;
+        crash->n = session->events + 1; /* the signal's own event, which comes next */
         return NULL;
     }
     at = crash->general;
     crash = origin(session, task, crash);
     if (crash->in_handler)
         at = crash->general; /* its frames are still there, below the handler's */
-    complete(session, task, crash, crash->has_general ? &at : NULL, true);
+    complete(session, task, crash, crash->has_general ? &at : NULL);
     task->group->crash_told = true;
     return crash;
 }
@@ -343,6 +352,6 @@ struct crash *crash_at_exit(struct session *session, struct task *task, int stat
     crash->caught = true;
     crash->in_handler =
         WIFSIGNALED(status) || (crash->tid == task->tid && crash_in_handler(crash, &mem, state.sp_addr));
-    complete(session, task, crash, crash->has_general ? &crash->general : NULL, false);
+    complete(session, task, crash, crash->has_general ? &crash->general : NULL);
     return crash;
 }

@@ -277,7 +277,9 @@ int repro_run(const struct scenario *scenario, const struct cause *wanted, const
         scenario = own = scenario_of_cause(wanted);
     if (!scenario) {
         conclude(fill, REPRO_NOT_ATTEMPTED,
-                 xasprintf("no reproduction is known for %s", cause_kind_name(wanted->kind)));
+                 wanted->kind == CAUSE_CRASH
+                     ? xstrdup("a crash comes of what the program had in its memory, which no small copy of it has")
+                     : xasprintf("no reproduction is known for %s", cause_kind_name(wanted->kind)));
         return 0;
     }
     if (!directory) {

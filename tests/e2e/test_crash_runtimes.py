@@ -163,3 +163,18 @@ def test_real_programs_are_well(run, build, script, tmp_path):
     for program in programs:
         result = run("--no-repro", "--", *program, env=env)
         assert (result.returncode, result.causes) == (0, []), program
+
+
+def test_go_that_is_sent_a_signal(run, build, script):
+    """Go's handler prints all goroutines and ends the program; the report says who sent it, and has all threads."""
+    prog = build("serves.go", "package main\n\nimport \"os\"\n\nfunc waits() {\n\tprintln(\"ready\")\n\tos.Stdin.Read(make([]byte, 1))\n}\n"
+                              "func main() {\n\twaits()\n}\n")
+    outer = script("outer.sh", f"#!/bin/bash\nexec 3< <(exec sleep 60)\n{prog} <&3 2> >(tee err >&2) &\n"
+                               "until grep -q ready err 2>/dev/null; do :; done\nkill -SEGV $!\nwait $!\nexit $?\n")
+    result = run("--no-repro", "--", outer)
+    assert result.returncode == 2
+    cause = crashed(result, "SIGSEGV")
+    assert "(outer.sh) sent to it" in cause["summary"] and "nothing wrong" in cause["summary"]
+    assert cause["words"].startswith("SIGSEGV: segmentation violation")
+    threads = [title for title in cause["crash"] if title.startswith("thread ")]
+    assert len(threads) >= 3 and not any("not read" in line for title in threads for line in cause["crash"][title])
