@@ -172,19 +172,19 @@ static void pause_shortly(void)
 
 /* Stops the other threads of a process that is about to end, so that their stacks can be read. One that does not stop
  * in time (it waits in the kernel and cannot be interrupted) is left alone. */
-static void hold_others(struct session *session, const struct task *crashed)
+static void hold_others(struct session *session, const struct task *standing)
 {
     struct task *task, *next;
     uint64_t until = clock_ns() + HOLD_NS;
     bool all;
 
     HASH_ITER(hh, session->tasks.by_tid, task, next)
-    if (task->group == crashed->group && task != crashed && !task->leaving && !queued(session, task->tid))
+    if (task->group == standing->group && task != standing && !task->leaving && !queued(session, task->tid))
         ptrace_interrupt(task->tid);
     do {
         all = true;
         HASH_ITER(hh, session->tasks.by_tid, task, next)
-        if (task->group == crashed->group && task != crashed && !task->leaving)
+        if (task->group == standing->group && task != standing && !task->leaving)
             all &= stands(session, task);
         if (!all)
             pause_shortly();
@@ -205,10 +205,10 @@ static struct crash_thread *add_thread(struct crash *crash, size_t *cap, pid_t t
     return thread;
 }
 
-static void add_others(struct session *session, const struct task *crashed, struct crash *crash, struct stacks *stacks,
+static void add_others(struct session *session, const struct task *standing, struct crash *crash, struct stacks *stacks,
                        size_t *cap)
 {
-    struct mem mem = mem_of(session, crashed);
+    struct mem mem = mem_of(session, standing);
     struct arch_registers all;
     struct stack_registers registers;
     struct task *task, *next;
@@ -217,7 +217,7 @@ static void add_others(struct session *session, const struct task *crashed, stru
     {
         struct crash_thread *thread;
 
-        if (task->group != crashed->group || task == crashed || task->leaving)
+        if (task->group != standing->group || task->tid == crash->tid || task->leaving)
             continue;
         thread = add_thread(crash, cap, task->tid);
         if (!thread)
@@ -253,14 +253,14 @@ static size_t unwind_caller(struct stacks *stacks, const struct mem *mem, const 
     return count + 1;
 }
 
-/* AT: where the thread stands now, which is where CRASH was taken unless a handler has run since. */
+/* AT: where the thread of CRASH stands now, which is where that was taken unless a handler has run since. */
 static void add_threads(struct session *session, const struct task *task, struct crash *crash,
                         const struct stack_registers *at)
 {
     struct stacks *stacks = stacks_create(crash->pid, task->place->root);
     struct mem mem = mem_of(session, task);
     size_t cap = 0;
-    struct crash_thread *first = add_thread(crash, &cap, task->tid);
+    struct crash_thread *first = add_thread(crash, &cap, crash->tid);
 
     first->crashed = true;
     if (at && crash->code > 0 && crash->info_addr == at->ip_addr && crash->signal == SIGSEGV)
@@ -290,11 +290,14 @@ static struct crash *origin(struct session *session, const struct task *task, st
     return before;
 }
 
+/* While TASK, a thread of the process, stands. */
 static void complete(struct session *session, const struct task *task, struct crash *crash,
                      const struct stack_registers *at)
 {
     struct mem mem = mem_of(session, task);
 
+    if (crash->thread_count)
+        return; /* done already */
     crash->thread_name = name_of(crash->pid, crash->tid);
     /* At an exit_group(2) or a signal that was not delivered to us they are being killed, and each stands once more, at
      * its own exit stop. */
@@ -326,12 +329,26 @@ struct crash *crash_at_signal(struct session *session, struct task *task, const 
     return crash;
 }
 
+void crash_at_thread_exit(struct session *session, struct task *task)
+{
+    struct crash *crash = task->group->caught;
+    struct arch_state state;
+    const struct call *call;
+
+    if (!crash || task->group->crash_told || ptrace_state(task->tid, &state))
+        return;
+    call = call_find(&session->index, state.abi, state.number, state.args);
+    if (!call || call->kind != CALL_LEAVE)
+        complete(session, task, crash, crash->has_general ? &crash->general : NULL);
+}
+
 struct crash *crash_at_exit(struct session *session, struct task *task, int status)
 {
     struct group *group = task->group;
     struct crash *crash = group->caught;
     struct mem mem = mem_of(session, task);
     struct arch_state state;
+    bool caught = true;
 
     if (group->crash_told || !status || ptrace_state(task->tid, &state))
         return NULL;
@@ -341,7 +358,8 @@ struct crash *crash_at_exit(struct session *session, struct task *task, int stat
             crash_put(crash);
             return NULL;
         }
-        if (!crash || crash->tid != task->tid) { /* the kernel asked nobody (force_fatal_sig(), kernel/signal.c) */
+        caught = crash && crash->tid == task->tid;
+        if (!caught) { /* the kernel asked nobody (force_fatal_sig(), kernel/signal.c) */
             crash_put(crash);
             crash = snapshot(session, task, WTERMSIG(status), NULL);
             crash->code = SI_KERNEL;
@@ -349,7 +367,7 @@ struct crash *crash_at_exit(struct session *session, struct task *task, int stat
     }
     if (!crash)
         return NULL;
-    crash->caught = true;
+    crash->caught = caught;
     crash->in_handler =
         WIFSIGNALED(status) || (crash->tid == task->tid && crash_in_handler(crash, &mem, state.sp_addr));
     complete(session, task, crash, crash->has_general ? &crash->general : NULL);

@@ -268,6 +268,8 @@ void follow_exit_stop(struct session *session, struct task *task)
 
     if (task->leaving)
         return;
+    if (session->recording)
+        crash_at_thread_exit(session, task);
     if (!ptrace_message(task->tid, &status)) {
         group->exit_status = (int)status;
         /* A fatal signal and exit_group(2) end all threads: their exit stops do not hold once the kernel kills them, so

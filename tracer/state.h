@@ -129,6 +129,9 @@ char *args_output(const struct mem *mem, const struct call *call, const uint64_t
 /* At the delivery of a signal: a record where it is FATAL and the program's own doing, which is the caller's to put;
  * else NULL, and what is needed of it is kept until the process ends. */
 struct crash *crash_at_signal(struct session *session, struct task *task, const siginfo_t *info, bool fatal);
+/* At any thread's exit stop: one that made no exit(2) is killed with all the others, whose stops may come later, and
+ * what had been caught is looked at now. */
+void crash_at_thread_exit(struct session *session, struct task *task);
 /* At the exit stop with which a process ends: the record of a signal that it had caught, or that was not told. NULL
  * where there is none. */
 struct crash *crash_at_exit(struct session *session, struct task *task, int status);

@@ -169,7 +169,7 @@ def test_go_that_is_sent_a_signal(run, build, script):
     """Go's handler prints all goroutines and ends the program; the report says who sent it, and has all threads."""
     prog = build("serves.go", "package main\n\nimport \"os\"\n\nfunc waits() {\n\tprintln(\"ready\")\n\tos.Stdin.Read(make([]byte, 1))\n}\n"
                               "func main() {\n\twaits()\n}\n")
-    outer = script("outer.sh", f"#!/bin/bash\nexec 3< <(exec sleep 60)\n{prog} <&3 2> >(tee err >&2) &\n"
+    outer = script("outer.sh", f"#!/bin/bash\nmkfifo open\nexec 3<>open\n{prog} <&3 2> >(tee err >&2) &\n"
                                "until grep -q ready err 2>/dev/null; do :; done\nkill -SEGV $!\nwait $!\nexit $?\n")
     result = run("--no-repro", "--", outer)
     assert result.returncode == 2
