@@ -171,15 +171,15 @@ enum unwind_step codedwarf_unwind(struct codedwarf *file, uint64_t addr, uint64_
     for (unsigned i = 0; i < STACK_REGISTERS; i++) {
         struct codeexpr_value value = caller_register(&expr, rule->frame, i, &undefined);
 
-        if (i == REGISTER_IP && undefined)
+        if (i == UNWIND_IP && undefined)
             return UNWIND_END;
         if (value.known)
             unwind_set(&caller, i, value.number);
     }
-    if (!unwind_knows(&caller, REGISTER_IP))
+    if (!unwind_knows(&caller, UNWIND_IP))
         return UNWIND_NONE;
-    if (!unwind_knows(&caller, REGISTER_SP))
-        unwind_set(&caller, REGISTER_SP, expr.cfa);
+    if (!unwind_knows(&caller, UNWIND_SP))
+        unwind_set(&caller, UNWIND_SP, expr.cfa);
     *unwind = caller;
     return UNWIND_OK;
 }
@@ -249,6 +249,8 @@ static char *qualifier(Dwarf_Die *die)
         int tag = dwarf_tag(&scopes[i]);
         const char *name = dwarf_diename(&scopes[i]);
 
+        if (!name && tag == DW_TAG_namespace)
+            name = "(anonymous namespace)";
         if (!name || (tag != DW_TAG_namespace && tag != DW_TAG_class_type && tag != DW_TAG_structure_type &&
                       tag != DW_TAG_union_type))
             continue;

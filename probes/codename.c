@@ -55,7 +55,8 @@ static char *nested_name(const char *name, const char *end)
 
     while (nested && at < end && strchr("rVKRO", *at)) /* of the object that a member is called for */
         at++;
-    while (at < end && isdigit((unsigned char)*at)) {
+    while (at < end && (isdigit((unsigned char)*at) || (*at == 'L' && end - at > 1 && isdigit((unsigned char)at[1])))) {
+        at += *at == 'L'; /* internal linkage */
         id = source_name(&at, end, &length);
         if (!id || n + length + 2 > (size_t)(end - name) * 2)
             return NULL;

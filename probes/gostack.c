@@ -174,11 +174,11 @@ static uint64_t noted_frame(const struct gostack *go, const struct mem *mem, con
 static enum unwind_step leave_cgo(const struct gostack *go, const struct mem *tables, const struct mem *mem,
                                   const struct gofunction *function, struct unwind *unwind)
 {
-    uint64_t sp = unwind->value[REGISTER_SP], frame = noted_frame(go, tables, function);
+    uint64_t sp = unwind->value[UNWIND_SP], frame = noted_frame(go, tables, function);
     uint64_t at_g, at_depth, g, depth, high, words[2];
     unsigned char code[48];
 
-    if (mem_read(mem, unwind->value[REGISTER_IP], code, sizeof code) ||
+    if (mem_read(mem, unwind->value[UNWIND_IP], code, sizeof code) ||
         !parse_switch(code, sizeof code, &at_g, &at_depth))
         return UNWIND_NONE;
     if (mem_read(mem, sp + at_g, &g, 8) || mem_read(mem, sp + at_depth, &depth, 8) || mem_read(mem, g + 8, &high, 8) ||
@@ -187,16 +187,16 @@ static enum unwind_step leave_cgo(const struct gostack *go, const struct mem *ta
     unwind->known = 0;
     unwind->exact = false;
     if (frame)
-        unwind_set(unwind, REGISTER_FP, words[0]);
-    unwind_set(unwind, REGISTER_SP, high - depth + frame + 8);
-    unwind_set(unwind, REGISTER_IP, words[1]);
+        unwind_set(unwind, UNWIND_FP, words[0]);
+    unwind_set(unwind, UNWIND_SP, high - depth + frame + 8);
+    unwind_set(unwind, UNWIND_IP, words[1]);
     return words[1] ? UNWIND_OK : UNWIND_END;
 }
 
 enum unwind_step gostack_unwind(const struct gostack *go, const struct mem *tables, const struct mem *mem,
                                 struct unwind *unwind)
 {
-    uint64_t addr = unwind_lookup(unwind), sp = unwind->value[REGISTER_SP], size, ip, fp;
+    uint64_t addr = unwind_lookup(unwind), sp = unwind->value[UNWIND_SP], size, ip, fp;
     struct gofunction function;
 
     if (gopclntab_function(&go->table, tables, addr, &function))
@@ -217,10 +217,10 @@ enum unwind_step gostack_unwind(const struct gostack *go, const struct mem *tabl
         return UNWIND_END;
     /* A frame of any size begins with the caller's frame pointer (cmd/internal/obj/x86/obj6.go). */
     if (size >= 8 && !mem_read(mem, sp + size - 8, &fp, 8))
-        unwind_set(unwind, REGISTER_FP, fp);
-    unwind->known &= UINT32_C(1) << REGISTER_FP;
-    unwind_set(unwind, REGISTER_SP, sp + size + 8);
-    unwind_set(unwind, REGISTER_IP, ip);
+        unwind_set(unwind, UNWIND_FP, fp);
+    unwind->known &= UINT32_C(1) << UNWIND_FP;
+    unwind_set(unwind, UNWIND_SP, sp + size + 8);
+    unwind_set(unwind, UNWIND_IP, ip);
     unwind->exact = false;
     return UNWIND_OK;
 }

@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include "codefile.h"
 #include "gostack.h"
+#include "instruction.h"
 #include "stack_parts.h"
 
 #include <string.h>
@@ -28,6 +29,7 @@ struct stacks {
     struct modules modules;
     bool read, stale;
     struct place *places;
+    struct disassembler *disassembler;
     const struct mem *process; /* for tables, while a stack is unwound */
 };
 
@@ -71,6 +73,7 @@ void stacks_destroy(struct stacks *stacks)
         return;
     forget_places(stacks);
     modules_deinit(&stacks->modules);
+    disassembler_destroy(stacks->disassembler);
     free(stacks);
 }
 
@@ -152,7 +155,7 @@ static const struct place *place_of(struct stacks *stacks, uint64_t addr)
 static size_t add_frames(struct stacks *stacks, const struct unwind *unwind, struct frame *frames, size_t room)
 {
     const struct place *place = place_of(stacks, unwind_lookup(unwind));
-    uint64_t ip = unwind->value[REGISTER_IP];
+    uint64_t ip = unwind->value[UNWIND_IP];
     size_t i;
 
     for (i = 0; i < place->count && i < room; i++) {
@@ -168,6 +171,13 @@ static size_t add_frames(struct stacks *stacks, const struct unwind *unwind, str
 }
 
 /* --- the walk --- */
+
+static struct disassembler *disassembler_of(struct stacks *stacks)
+{
+    if (!stacks->disassembler)
+        stacks->disassembler = disassembler_create();
+    return stacks->disassembler;
+}
 
 static enum unwind_step step(struct stacks *stacks, const struct mem *mem, struct unwind *unwind)
 {
@@ -186,6 +196,9 @@ static enum unwind_step step(struct stacks *stacks, const struct mem *mem, struc
         how = codefile_unwind(file, addr - module->bias, module->bias, mem, unwind);
     if (how == UNWIND_NONE)
         how = step_signal(mem, unwind);
+    /* Code made at run time keeps frame pointers; what a compiler made without tables may not. */
+    if (how == UNWIND_NONE && module)
+        how = step_forward(&stacks->modules, mem, disassembler_of(stacks), unwind);
     if (how == UNWIND_NONE && region && region->executable)
         how = step_frame_pointer(&stacks->modules, mem, unwind);
     return how;
@@ -205,14 +218,14 @@ static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *
     int jumps = 0;
 
     for (int steps = 0; steps < FRAMES_MOST && count < room; steps++) {
-        uint64_t sp = unwind->value[REGISTER_SP];
+        uint64_t sp = unwind->value[UNWIND_SP];
 
         if (frames)
             count += add_frames(stacks, unwind, frames + count, room - count);
-        if (step(stacks, mem, unwind) != UNWIND_OK || !unwind_knows(unwind, REGISTER_SP) ||
+        if (step(stacks, mem, unwind) != UNWIND_OK || !unwind_knows(unwind, UNWIND_SP) ||
             !can_run(stacks, unwind_lookup(unwind)))
             break;
-        if (unwind->value[REGISTER_SP] <= sp && ++jumps > JUMPS_MOST) /* another stack, or a circle */
+        if (unwind->value[UNWIND_SP] <= sp && ++jumps > JUMPS_MOST) /* another stack, or a circle */
             break;
     }
     return count;

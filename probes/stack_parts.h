@@ -28,6 +28,12 @@ struct stack_snapshot *stack_snapshot_add(struct stack_snapshot *taken, const st
 /* stack_step.c: code that no table describes. */
 /* A signal handler's return address: the code there hands the interrupted registers back to the kernel. */
 enum unwind_step step_signal(const struct mem *mem, struct unwind *unwind);
+/* Whether a call can return to ADDR: code, with a call before it. */
+bool step_can_return_to(const struct modules *modules, const struct mem *mem, uint64_t addr);
+/* stack_forward.c: by what the code itself does from here to its return. DISASSEMBLER may be NULL. */
+struct disassembler;
+enum unwind_step step_forward(const struct modules *modules, const struct mem *mem, struct disassembler *disassembler,
+                              struct unwind *unwind);
 /* By the chain of frame pointers, if what it leads to can be a call. */
 enum unwind_step step_frame_pointer(const struct modules *modules, const struct mem *mem, struct unwind *unwind);
 

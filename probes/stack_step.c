@@ -20,12 +20,12 @@ enum unwind_step step_signal(const struct mem *mem, struct unwind *unwind)
     uint64_t registers[STACK_REGISTERS];
     unsigned char code[sizeof wide];
 
-    if (mem_read(mem, unwind->value[REGISTER_IP], code, sizeof code) ||
+    if (mem_read(mem, unwind->value[UNWIND_IP], code, sizeof code) ||
         (memcmp(code, wide, sizeof wide) && memcmp(code, narrow, sizeof narrow)))
         return UNWIND_NONE;
     /* The handler's return has taken the trampoline's address off: the ucontext_t comes next (struct rt_sigframe,
      * arch/x86/include/asm/sigframe.h of the kernel). */
-    if (mem_read(mem, unwind->value[REGISTER_SP] + CONTEXT_REGISTERS, registers, sizeof registers))
+    if (mem_read(mem, unwind->value[UNWIND_SP] + CONTEXT_REGISTERS, registers, sizeof registers))
         return UNWIND_END;
     *unwind = (struct unwind){.exact = true};
     for (unsigned i = 0; i < STACK_REGISTERS; i++)
@@ -52,20 +52,25 @@ static bool after_call(const struct mem *mem, uint64_t addr)
     return false;
 }
 
+bool step_can_return_to(const struct modules *modules, const struct mem *mem, uint64_t addr)
+{
+    const struct region *region = modules_region(modules, addr);
+
+    return region && region->executable && after_call(mem, addr);
+}
+
 enum unwind_step step_frame_pointer(const struct modules *modules, const struct mem *mem, struct unwind *unwind)
 {
-    uint64_t fp = unwind->value[REGISTER_FP], sp = unwind->value[REGISTER_SP], words[2];
-    const struct region *region;
+    uint64_t fp = unwind->value[UNWIND_FP], sp = unwind->value[UNWIND_SP], words[2];
 
-    if (!unwind_knows(unwind, REGISTER_FP) || fp < sp || fp - sp > FRAME_MOST || fp % 8 ||
+    if (!unwind_knows(unwind, UNWIND_FP) || fp < sp || fp - sp > FRAME_MOST || fp % 8 ||
         mem_read(mem, fp, words, sizeof words))
         return UNWIND_NONE;
-    region = modules_region(modules, words[1]);
-    if (!region || !region->executable || !after_call(mem, words[1]))
+    if (!step_can_return_to(modules, mem, words[1]))
         return UNWIND_NONE;
     *unwind = (struct unwind){0};
-    unwind_set(unwind, REGISTER_FP, words[0]);
-    unwind_set(unwind, REGISTER_SP, fp + 16);
-    unwind_set(unwind, REGISTER_IP, words[1]);
+    unwind_set(unwind, UNWIND_FP, words[0]);
+    unwind_set(unwind, UNWIND_SP, fp + 16);
+    unwind_set(unwind, UNWIND_IP, words[1]);
     return UNWIND_OK;
 }

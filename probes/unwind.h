@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 /* Numbers of registers in the DWARF of x86-64 (System V ABI, figure 3.36). */
-enum { REGISTER_RBX = 3, REGISTER_FP = 6, REGISTER_SP = 7, REGISTER_IP = 16 };
+enum { UNWIND_RBX = 3, UNWIND_FP = 6, UNWIND_SP = 7, UNWIND_IP = 16 };
 
 struct unwind {
     uint64_t value[STACK_REGISTERS];
@@ -38,7 +38,7 @@ static inline void unwind_set(struct unwind *unwind, unsigned number, uint64_t v
  * function's. */
 static inline uint64_t unwind_lookup(const struct unwind *unwind)
 {
-    return unwind->value[REGISTER_IP] - (unwind->exact ? 0 : 1);
+    return unwind->value[UNWIND_IP] - (unwind->exact ? 0 : 1);
 }
 
 #endif

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from conftest import TOP
+
 MISSING = "/etc/nowhere-of-stacks.conf"
 
 C_PROGRAM = r"""
@@ -185,6 +187,89 @@ def test_dlopen(run, cc):
     cause = run("--", cc(DLOPENS, "-O2")).first
     assert (cause["kind"], cause["missing"]) == ("library-missing", "libnowhere-of-stacks.so")
     assert has_run(cause["stack"], ["load_plugin", "main"])
+
+
+# --- other C libraries ---
+
+@pytest.fixture
+def root(tmp_path):
+    """root(name) -> a copy of that cached root directory (tests/roots.sh)"""
+
+    def make(name):
+        cached = subprocess.run(["bash", str(TOP / "tests" / "roots.sh"), name], stdout=subprocess.PIPE, check=True,
+                                text=True).stdout.strip()
+        subprocess.run(["cp", "-a", cached, tmp_path / name], check=True)
+        return tmp_path / name
+
+    return make
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) wants root")
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["bullseye", "trixie", "forky"])
+def test_another_glibc(run, cc, root, name):
+    """Whatever the C library of that root has no name for, the program's own functions are named."""
+    top = root(name)
+    # The oldest of them has no symbol of a version that is newer than it.
+    prog = cc(C_PROGRAM.replace("int main(void)", "int begin(void)"), "-O2", "-c", name="p.o")
+    start = 'extern int begin(void); __asm__(".symver __libc_start_main,__libc_start_main@GLIBC_2.2.5");'
+    (top / "opt").mkdir(exist_ok=True)
+    stub = cc(start + "int main(void) { return begin() + 1; }", prog, "-O2", "-static" if name == "bullseye" else "-g")
+    (top / "opt" / "prog").write_bytes(stub.read_bytes())
+    (top / "opt" / "prog").chmod(0o755)
+    stack = missed(run("--", "chroot", top, "/opt/prog"))
+    assert has_run(stack, LEVELS[:4] + ["begin", "main"])
+    assert next(f for f in stack if f.get("symbol") == "begin")["object"] == "/opt/prog"
+
+
+@needs_root
+def test_musl_in_a_root(run, cc, root, monkeypatch):
+    """musl has no unwind tables: its functions are left by what their code does."""
+    top = root("musl")
+    monkeypatch.setenv("CC", "musl-gcc")
+    (top / "prog").write_bytes(cc(C_PROGRAM, "-O2").read_bytes())
+    (top / "prog").chmod(0o755)
+    stack = missed(run("--", "chroot", top, "/prog"))
+    assert has_run(stack, ["open"] + LEVELS)
+
+
+@pytest.mark.parametrize("flags", [["-O0"], ["-O2"], ["-O2", "-g"], ["-O2", "-static"]], ids=" ".join)
+def test_musl(run, cc, monkeypatch, flags):
+    monkeypatch.setenv("CC", "musl-gcc")
+    stack = missed(run("--", cc(C_PROGRAM, *flags)))
+    assert has_run(stack, ["open"] + LEVELS)
+
+
+CXX_PROGRAM = """
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+static volatile int sink;
+namespace shop {
+namespace {
+__attribute__((noinline)) int hidden(const char *p)
+{
+    int fd = open(p, O_RDONLY);
+    if (fd < 0) { std::perror(p); std::exit(3); }
+    return fd;
+}
+}
+struct Store {
+    __attribute__((noinline)) Store(const char *p) { sink = sink + hidden(p); }
+    __attribute__((noinline)) static int load(const char *p) { Store store(p); return sink; }
+};
+}
+int main() { return shop::Store::load("%s") + sink; }
+""".replace("%s", MISSING)
+
+
+@pytest.mark.parametrize("flags", [["-O0"], ["-O2", "-g"]], ids=" ".join)
+def test_cxx(run, cc, tmp_path, monkeypatch, flags):
+    monkeypatch.setenv("CC", "c++ -x c++")
+    stack = missed(run("--", cc(CXX_PROGRAM, *flags)))
+    assert has_run(stack, ["shop::(anonymous namespace)::hidden", "shop::Store::Store", "shop::Store::load", "main"])
 
 
 # --- Go ---

@@ -251,6 +251,8 @@ START_TEST(shown_names)
         {"f.part.3.cold", "f"},
         {"_ZN4node5StartEiPPc", "node::Start"},
         {"_Z4openi", "open"},
+        {"_ZL4openi", "open"},
+        {"_ZN4nodeL4openEi", "node::open"},
         {"_ZNK1A1bEv", "A::b"},
         {"_ZN3FooC2Ei", "Foo::Foo"},
         {"_ZN3FooD0Ev", "Foo::~Foo"},
