@@ -240,15 +240,26 @@ static const char *asked_for(const struct load *load, const struct load_act *act
     return searched ? act->name : act->path;
 }
 
+/* What a dlopen was asked for, a path being made absolute; NULL for the program itself. malloced. */
+static char *file_of(const struct process *process, const struct loader_call *call)
+{
+    if (!call->file || !*call->file)
+        return NULL;
+    if (strchr(call->file, '/') && call->file[0] != '/' && call->file[0] != '$' && process->cwd)
+        return path_join(process->cwd, call->file);
+    return xstrdup(call->file);
+}
+
 /* Where the call itself was seen, it says what was asked for, by whom and how; else that is read from what the loader
  * opened. */
 static size_t open_again(const struct process *process, struct load *load, const struct load_act *act)
 {
     const struct loader_call *call = call_of(process, act->tid, act->n);
     struct load_open open = {.mode = RTLD_NOW, .space = LOAD_SPACE_CALLER};
+    CLEANUP_FREE char *file = call ? file_of(process, call) : NULL;
 
-    if (call && call->file && *call->file) {
-        open.file = call->file;
+    if (file) {
+        open.file = file;
         open.mode = (int)call->flags;
         open.caller = call->object ? load_find(load, call->object) : NULL;
     } else {
@@ -281,10 +292,11 @@ static void judge_calls(struct process *process, struct load *load)
 {
     for (size_t i = 0; i < process->call_count; i++) {
         const struct loader_call *call = &process->calls[i];
-        struct load_open open = {.file = call->file, .mode = (int)call->flags, .space = LOAD_SPACE_CALLER};
+        CLEANUP_FREE char *file = file_of(process, call);
+        struct load_open open = {.file = file, .mode = (int)call->flags, .space = LOAD_SPACE_CALLER};
         size_t batch;
 
-        if (!call->file || !*call->file || !error_of(process, call) || has_act(process, call))
+        if (!file || !error_of(process, call) || has_act(process, call))
             continue;
         open.caller = call->object ? load_find(load, call->object) : NULL;
         batch = load_dlopen(load, &open, NULL);

@@ -33,6 +33,17 @@ static bool defined_anywhere(const struct load *load, const struct told *told)
     return false;
 }
 
+/* A library that is missing where OBJECT was to be loaded may have brought whatever symbol is missed. */
+static bool library_missing(const struct load *load, const struct object *object)
+{
+    size_t batch = object ? object->batch : 0;
+
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (load->faults[i]->kind == FAULT_NOT_FOUND && !load->faults[i]->warning && load->faults[i]->batch == batch)
+            return true;
+    return false;
+}
+
 struct saying {
     struct process *process;
     const struct load *load;
@@ -53,8 +64,9 @@ static struct suspect *suspect_symbol(const struct saying *saying)
     struct finding finding = {
         .subject = fault.subject->path, .process = saying->process, .load = saying->load, .fault = &fault};
 
-    if (!told->symbol || (object ? elffile_lookup(object->elf, told->symbol, told->version) != NULL
-                                 : defined_anywhere(saying->load, told)))
+    if (!told->symbol || library_missing(saying->load, object) ||
+        (object ? elffile_lookup(object->elf, told->symbol, told->version) != NULL
+                : defined_anywhere(saying->load, told)))
         return NULL;
     missing = told->version ? xasprintf("%s@%s", told->symbol, told->version) : xstrdup(told->symbol);
     finding.kind = CAUSE_SYMBOL_MISSING;
