@@ -268,12 +268,19 @@ static size_t open_again(const struct process *process, struct load *load, const
     return load_dlopen(load, &open, NULL);
 }
 
+/* RTLD_NOLOAD only asks whether something is loaded; the loader searches for it all the same. */
+static bool only_asked(const struct loader_call *call)
+{
+    return call && (call->flags & RTLD_NOLOAD);
+}
+
 static void judge_dlopens(struct process *process, const struct maps *maps, struct load *load)
 {
     for (size_t i = 0; i < process->act_count; i++) {
         const struct load_act *act = &process->acts[i];
 
-        if (explained(load, act) || (!act->error && load_find(load, act->path)))
+        if (only_asked(call_of(process, act->tid, act->n)) || explained(load, act) ||
+            (!act->error && load_find(load, act->path)))
             continue;
         judge_batch(process, maps, load, i, open_again(process, load, act));
     }
@@ -296,7 +303,7 @@ static void judge_calls(struct process *process, struct load *load)
         struct load_open open = {.file = file, .mode = (int)call->flags, .space = LOAD_SPACE_CALLER};
         size_t batch;
 
-        if (!file || !error_of(process, call) || has_act(process, call))
+        if (!file || only_asked(call) || !error_of(process, call) || has_act(process, call))
             continue;
         open.caller = call->object ? load_find(load, call->object) : NULL;
         batch = load_dlopen(load, &open, NULL);

@@ -4,7 +4,6 @@
  * that harm nobody (a dlsym(3) that finds nothing), then the oldest that the program got back. */
 #include "model_parts.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -121,7 +120,7 @@ static void call_record(struct process *process, const struct event *event)
     struct loader_call *call;
 
     if (called->ret || !called->name || (strcmp(called->name, "dlopen") != 0 && strcmp(called->name, "dlmopen") != 0) ||
-        (called->flags & RTLD_NOLOAD) || process->call_count >= CALLS_KEPT)
+        process->call_count >= CALLS_KEPT)
         return;
     call = array_add(&process->calls, &process->call_count, &process->call_cap, sizeof *call);
     *call = (struct loader_call){.n = event->n,

@@ -32,6 +32,12 @@ COMMANDS = {
     "ldd": ["sh", "-c", "ldd /bin/sh | sed 's/ (.*//'"],
     "many": ["bash", "-c", "for i in {1..50}; do /bin/true; done; echo $?"],
     "preloaded": ["env", "LD_PRELOAD=libm.so.6", "sh", "-c", "cat /etc/debian_version"],
+    # Errors of the loader that are caught: name services, character sets, symbols that may be there or not.
+    "name services as nobody": ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "getent", "group", "root"],
+    "character sets": ["sh", "-c", "printf '\\344\\n' | iconv -f ISO-8859-15 -t UTF-16LE | wc -c"],
+    "python optional": [PYTHON, "-c", "import ctypes; print(hasattr(ctypes.CDLL(None), 'no_such_function'))"],
+    "perl modules": ["perl", "-MPOSIX", "-MSocket", "-MEncode", "-e", "print POSIX::floor(2.5)"],
+    "gdb": ["gdb", "-batch", "-ex", "python print(1 + 1)", "-ex", "quit"],
     "alternatives": [PYTHON, "-c", """
 import ctypes
 for name in ("libc.so.99", "libc.so.6"):
@@ -60,6 +66,32 @@ def test_healthy(run, environment, tmp_path, name):
         assert result.stdout == native.stdout
         assert result.stderr == native.stderr
     assert result.report["counts"]["lost"] == 0
+
+
+PROBES = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    void *self = dlopen(NULL, RTLD_NOW);
+    int found = dlsym(RTLD_DEFAULT, "optional_one") || dlsym(self, "optional_two") || dlsym(RTLD_NEXT, "optional_three") ||
+                dlvsym(RTLD_DEFAULT, "puts", "GLIBC_9.9");
+    if (argc > 1)
+        fprintf(stderr, "no settings were given\n");
+    printf("%d\n", found);
+    return argc > 1 ? atoi(argv[1]) : 0;
+}
+"""
+
+
+@pytest.mark.parametrize("status", [None, 0, 3])
+def test_probing_for_symbols(run, cc, status):
+    """A dlsym(3) that finds nothing is no failure, not even where the program fails later, for a reason of its own."""
+    result = run("--", cc(PROBES, "-ldl"), *([] if status is None else [status]))
+    assert (result.returncode, result.stdout) == (status or 0, "0\n")
+    assert [(c["kind"], c["missing"]) for c in result.causes] == []
 
 
 def test_report_of_a_healthy_run_says_so(run):

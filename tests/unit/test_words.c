@@ -1,7 +1,11 @@
 /* The loader's own words as evidence: events are made up here, the files and the shadow loader are real. */
 #include <reports/judge.h>
+#include <reports/syscall.h>
 
 #include "loadbed.h"
+
+#include <dlfcn.h>
+#include <errno.h>
 
 static struct model *model;
 static uint64_t number;
@@ -200,12 +204,23 @@ START_TEST(a_probe_for_what_is_loaded_is_no_failure)
 {
     struct event event;
 
-    start("p");
-    event = base(EVENT_LOADER);
-    event.loader =
-        (struct event_loader){.what = LOADER_CALL, .name = "dlopen", .file = "libabsent.so", .flags = 4 /* NOLOAD */};
-    model_event(model, &event);
-    ck_assert_uint_eq(ends(1, false)->suspect_count, 0);
+    for (int asks = 0; asks < 2; asks++) {
+        start("p");
+        event = base(EVENT_SYSCALL);
+        event.syscall = (struct event_syscall){.desc = syscall_by_name("openat"),
+                                               .string = "/lib/libabsent.so",
+                                               .path = "/lib/libabsent.so",
+                                               .ret = -ENOENT,
+                                               .error = ENOENT,
+                                               .returned = true,
+                                               .by = BY_LOADER};
+        model_event(model, &event);
+        event = base(EVENT_LOADER);
+        event.loader = (struct event_loader){
+            .what = LOADER_CALL, .name = "dlopen", .file = "libabsent.so", .flags = asks ? RTLD_NOLOAD : RTLD_NOW};
+        model_event(model, &event);
+        ck_assert_uint_eq(ends(1, false)->suspect_count, !asks);
+    }
 }
 END_TEST
 
