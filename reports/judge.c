@@ -176,10 +176,11 @@ static void settle(struct process *process, struct suspect *suspect)
         return;
     }
 
-    if (line && !cause->words) {
+    if (line && !cause->words)
         cause->words = xstrdup(line->text);
+    if (line)
         cause_evidence(cause, line->n);
-    }
+    words_mislead(cause);
     suspect->said_n = line ? line->n : 0;
     for (size_t i = 0; i < suspect->needles.n && !line; i++)
         suspect->coped |=

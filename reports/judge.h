@@ -82,6 +82,8 @@ bool judge_told(struct process *process, const struct load *load, const struct l
 /* Gives the loader's errors to the suspects that they belong to, and makes suspects of those that harm but belong to
  * none. */
 void judge_words(struct process *process, const struct load *load);
+/* Says so where CAUSE's words say something else than what is wrong. */
+void words_mislead(struct cause *cause);
 /* Whether the loader itself has named NAME (a file by its last component): FATAL: as what it ended the process for. */
 bool process_told(const struct process *process, const char *name, bool fatal);
 /* The failed dlopen in which the event N of thread TID lies, or NULL; and the error that it gave back, or NULL. */

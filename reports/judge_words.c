@@ -90,17 +90,20 @@ static bool belongs(const struct suspect *suspect, const struct told *told)
 }
 
 /* The error of a search is that of its last place, whatever stood at the ones before (open_path() of elf/dl-load.c). */
-static void tell_misleading(struct cause *cause, const struct told *told, const struct loader_error *error)
+void words_mislead(struct cause *cause)
 {
     static const enum cause_kind hidden[] = {CAUSE_SYMLINK_LOOP, CAUSE_WRONG_ARCHITECTURE, CAUSE_PERMISSION_DENIED};
 
+    if (!cause->words || !strstr(cause->words, "cannot open shared object file") ||
+        !strstr(cause->words, strerror(ENOENT)))
+        return;
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
-        if (cause->kind == hidden[i] && told->what == TOLD_NOT_FOUND && error->error == ENOENT)
-            cause_fact(cause, "misleading", "the loader says \"%s\", which is true of the last place it tried only",
-                       strerror(error->error));
+        if (cause->kind == hidden[i])
+            cause_fact(cause, "misleading", "\"%s\" is said of the last place that was tried, not of this one",
+                       strerror(ENOENT));
 }
 
-static void attach(struct suspect *suspect, const struct told *told, const struct loader_error *error)
+static void attach(struct suspect *suspect, const struct loader_error *error)
 {
     struct cause *cause = suspect->cause;
 
@@ -110,7 +113,6 @@ static void attach(struct suspect *suspect, const struct told *told, const struc
     if (error->outcome == LOADER_FATAL && suspect->at == AT_START)
         suspect->certain = true;
     suspect->told = true;
-    tell_misleading(cause, told, error);
 }
 
 /* Nothing is known to have asked for a symbol and got over it: a dlsym(3) for an optional one is no failure. */
@@ -126,7 +128,7 @@ static bool has_suspect(struct process *process, const struct told *told, const 
 
     for (size_t i = 0; i < process->suspect_count; i++)
         if (belongs(&process->suspects[i], told)) {
-            attach(&process->suspects[i], told, error);
+            attach(&process->suspects[i], error);
             found = true;
         }
     return found;

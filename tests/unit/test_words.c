@@ -224,6 +224,38 @@ START_TEST(a_probe_for_what_is_loaded_is_no_failure)
 }
 END_TEST
 
+static bool has_fact(const struct cause *cause, const char *label)
+{
+    for (size_t i = 0; i < cause->fact_count; i++)
+        if (strcmp(cause->facts[i].label, label) == 0)
+            return true;
+    return false;
+}
+
+/* The loader speaks of an absent file where a link leads to itself; of one that is absent it is right. */
+START_TEST(words_that_mislead)
+{
+    for (int loop = 0; loop < 2; loop++) {
+        if (loop)
+            sh("ln -s libx.so libx.so");
+        start("p");
+        struct event event = base(EVENT_LOADER);
+        event.loader =
+            (struct event_loader){.what = LOADER_ERROR,
+                                  .object = "./libx.so",
+                                  .format = "cannot open shared object file",
+                                  .message = "./libx.so: cannot open shared object file: No such file or directory",
+                                  .error = ENOENT,
+                                  .outcome = LOADER_CAUGHT};
+        model_event(model, &event);
+        calls("dlopen", "./libx.so");
+        const struct cause *cause =
+            only(ends(1, false), loop ? CAUSE_SYMLINK_LOOP : CAUSE_LIBRARY_MISSING, "p", "libx.so");
+        ck_assert_int_eq(has_fact(cause, "misleading"), loop);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("words");
@@ -241,6 +273,7 @@ int main(void)
     tcase_add_test(tc, lazy_binding_with_nothing_on_standard_error);
     tcase_add_test(tc, the_caller_is_known);
     tcase_add_test(tc, a_probe_for_what_is_loaded_is_no_failure);
+    tcase_add_test(tc, words_that_mislead);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
