@@ -262,6 +262,18 @@ static const char *name_of(const struct codefile *file, const struct symbol *sym
     return memchr(name, 0, file->strings_size - symbol->name) ? name : "";
 }
 
+bool codefile_function(struct codefile *file, const char *name, uint64_t *addr)
+{
+    if (!file->indexed)
+        index_symbols(file);
+    for (size_t i = 0; i < file->symbol_count; i++)
+        if (strcmp(name_of(file, &file->symbols[i]), name) == 0) {
+            *addr = file->symbols[i].addr;
+            return true;
+        }
+    return false;
+}
+
 char *codefile_symbol(struct codefile *file, uint64_t addr, uint64_t *start)
 {
     const struct symbol *best = NULL;

@@ -39,4 +39,7 @@ size_t codefile_names(struct codefile *file, uint64_t addr, struct frame *frames
 /* The function at ADDR by the symbol tables alone: malloced, or NULL; *START is where it begins. */
 char *codefile_symbol(struct codefile *file, uint64_t addr, uint64_t *start);
 
+/* Where the function NAME begins, by the symbol tables; false where there is none. */
+bool codefile_function(struct codefile *file, const char *name, uint64_t *addr);
+
 #endif

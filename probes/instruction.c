@@ -105,7 +105,8 @@ static enum instruction_kind kind_of(unsigned id, unsigned *operands)
         {X86_INS_PUSH, INSTRUCTION_PUSH, 1},   {X86_INS_POP, INSTRUCTION_POP, 1},
         {X86_INS_RET, INSTRUCTION_RET, 0},     {X86_INS_JMP, INSTRUCTION_JUMP, 1},
         {X86_INS_CALL, INSTRUCTION_CALL, 1},   {X86_INS_MOV, INSTRUCTION_MOVE, 2},
-        {X86_INS_MOVABS, INSTRUCTION_MOVE, 2}, {X86_INS_LEA, INSTRUCTION_LEA, 2},
+        {X86_INS_MOVABS, INSTRUCTION_MOVE, 2}, {X86_INS_MOVSXD, INSTRUCTION_WIDEN, 2},
+        {X86_INS_CDQE, INSTRUCTION_WIDEN, 0},  {X86_INS_LEA, INSTRUCTION_LEA, 2},
         {X86_INS_ADD, INSTRUCTION_ADD, 2},     {X86_INS_SUB, INSTRUCTION_SUB, 2},
         {X86_INS_AND, INSTRUCTION_AND, 2},     {X86_INS_OR, INSTRUCTION_OR, 2},
         {X86_INS_XOR, INSTRUCTION_XOR, 2},     {X86_INS_CMP, INSTRUCTION_COMPARE, 2},
@@ -130,6 +131,9 @@ static bool fill_operands(const cs_x86 *x86, unsigned count, struct instruction 
     if (x86->op_count != count)
         return false;
     ret->width = 8;
+    if (ret->kind == INSTRUCTION_WIDEN && !count) /* cltq */
+        ret->to = ret->from =
+            (struct operand){.kind = OPERAND_REGISTER, .index = REGISTER_NONE, .scale = 1, .base = REGISTER_RESULT};
     if (!count)
         return true;
     if (count == 1)
@@ -138,6 +142,8 @@ static bool fill_operands(const cs_x86 *x86, unsigned count, struct instruction 
     if (operand_of(&x86->operands[0], &ret->to) < 0 || operand_of(&x86->operands[1], &ret->from) < 0)
         return false;
     ret->width = x86->operands[0].size;
+    if (ret->kind == INSTRUCTION_WIDEN)
+        return ret->width == 8 && x86->operands[1].size == 4;
     if (ret->kind == INSTRUCTION_LEA)
         return ret->from.kind == OPERAND_MEMORY && (ret->width == 8 || ret->width == 4);
     return (ret->width == 8 || ret->width == 4) &&

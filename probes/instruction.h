@@ -5,6 +5,8 @@
 #ifndef GLIBCTRACE_PROBES_INSTRUCTION_H
 #define GLIBCTRACE_PROBES_INSTRUCTION_H
 
+#include "stack.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,11 +20,12 @@ enum instruction_kind {
     INSTRUCTION_PUSH,    /* from */
     INSTRUCTION_POP,     /* to */
     INSTRUCTION_RET,
-    INSTRUCTION_JUMP, /* to the address from.value */
-    INSTRUCTION_CALL, /* the function at from.value */
-    INSTRUCTION_MOVE, /* to = from */
-    INSTRUCTION_LEA,  /* to = address of from */
-    INSTRUCTION_ADD,  /* to = to + from, and the flags of that */
+    INSTRUCTION_JUMP,  /* to the address from.value */
+    INSTRUCTION_CALL,  /* the function at from.value */
+    INSTRUCTION_MOVE,  /* to = from */
+    INSTRUCTION_WIDEN, /* to (8 bytes) = from (4), sign-extended */
+    INSTRUCTION_LEA,   /* to = address of from */
+    INSTRUCTION_ADD,   /* to = to + from, and the flags of that */
     INSTRUCTION_SUB,
     INSTRUCTION_AND,
     INSTRUCTION_OR,
@@ -34,8 +37,6 @@ enum instruction_kind {
 enum operand_kind { OPERAND_NONE, OPERAND_REGISTER, OPERAND_IMMEDIATE, OPERAND_MEMORY };
 
 enum {
-    REGISTER_SP = 7,
-    REGISTER_IP = 16,
     REGISTER_NONE = 255,
 };
 

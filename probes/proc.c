@@ -311,6 +311,7 @@ int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_im
         return -1;
     }
     ret->cred = status.cred;
+    ret->ignored = status.ignored;
     ret->exe = link_of(pid, "exe");
     if (!root || root[0]) /* with our own root it is spelled as the process would */
         ret->exe = proc_inside_root(pid, ret->exe);
@@ -318,11 +319,9 @@ int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_im
     ret->env = split_strings(pid, "environ");
     ret->cwd = cwd ? xstrdup(cwd) : proc_cwd(pid);
     identify(ret, pid);
-    struct auxv auxv;
-
-    auxv_read(pid, ret->class == ELFCLASS32 ? 4 : 8, &auxv);
-    ret->secure = auxv.secure;
-    find_loader(ret, pid, &auxv);
+    auxv_read(pid, ret->class == ELFCLASS32 ? 4 : 8, &ret->auxv);
+    ret->secure = ret->auxv.secure;
+    find_loader(ret, pid, &ret->auxv);
     return 0;
 }
 

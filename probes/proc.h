@@ -3,6 +3,7 @@
 #ifndef GLIBCTRACE_PROBES_PROC_H
 #define GLIBCTRACE_PROBES_PROC_H
 
+#include "auxv.h"
 #include "err.h"
 #include "path.h"
 
@@ -18,6 +19,8 @@ struct proc_image {
     char **env;
     char *cwd; /* absolute, inside the root; or NULL */
     bool secure;
+    struct auxv auxv;
+    uint64_t ignored; /* signals, bit n-1 for signal n */
     struct cred cred;
     unsigned class, machine; /* ELFCLASS…, EM_… of the file that runs, 0 where unknown */
     uint64_t loader_base, loader_end;

@@ -27,6 +27,7 @@ void frames_free(struct frame *frames, size_t count);
 /* The general registers in the numbering of the machine's DWARF (x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8…r15 rip).
  */
 enum { STACK_REGISTERS = 17 };
+enum { REGISTER_RESULT = 0, REGISTER_FP = 6, REGISTER_SP = 7, REGISTER_IP = 16 };
 struct stack_registers {
     uint64_t ip_addr, sp_addr, fp_addr;
     uint64_t dwarf[STACK_REGISTERS];

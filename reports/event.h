@@ -161,7 +161,7 @@ struct event_loader {
     /* CALL: */
     const char *name;                    /* "dlopen", … */
     const char *file, *symbol, *version; /* what it was asked for, or NULL */
-    uint64_t handle;                     /* dlsym, dlvsym, dlclose */
+    uint64_t handle;                     /* dlsym, dlvsym, dlclose; dlmopen: the number of the namespace */
     uint64_t ret;                        /* a handle, an address, or dlclose's int */
     uint64_t flags;                      /* dlopen's; LOADED: those of the dlopen that brought it */
 };

@@ -1,5 +1,6 @@
 #include "line.h"
 
+#include "line_loader.h"
 #include "line_signal.h"
 #include "syscall.h"
 
@@ -26,23 +27,6 @@ static void colour(struct line *line, const char *escape)
         return;
     text_add(line->out, escape);
     line->hidden += strlen(escape);
-}
-
-/* Bytes that are nobody's string literal: control characters must not reach a terminal. */
-static void add_clean(struct text *out, const char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ' || *s == 0x7f)
-            text_addf(out, "\\%03o", (unsigned char)*s);
-        else
-            text_addc(out, *s);
-}
-
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash && slash[1] ? slash + 1 : path;
 }
 
 static void add_arguments(struct line *line, const struct event_syscall *call)
@@ -147,68 +131,12 @@ static void add_process(struct line *line, const struct event *event)
         break;
     case PROCESS_NOTE:
         text_add(line->out, "--- ");
-        add_clean(line->out, event->process.text ? event->process.text : "");
+        line_clean_add(line->out, event->process.text ? event->process.text : "");
         text_add(line->out, " ---");
         break;
     default:
         break;
     }
-}
-
-/* Only %s is filled in: nothing else was seen in the loader's formats, and arguments come as strings. */
-static void add_format(struct text *out, const struct event_loader *loader)
-{
-    size_t next = 0, count = sizeof loader->args / sizeof loader->args[0];
-
-    for (const char *s = loader->format; *s; s++) {
-        if (s[0] == '%' && s[1] == 's' && next < count) {
-            add_clean(out, loader->args[next] ? loader->args[next] : "");
-            next++;
-            s++;
-        } else if (s[0] == '%' && s[1] == '%') {
-            text_addc(out, '%');
-            s++;
-        } else if (*s != '\n') {
-            add_clean(out, (const char[]){*s, '\0'});
-        }
-    }
-}
-
-static void add_loader(struct line *line, const struct event_loader *loader)
-{
-    text_add(line->out, "ld.so: ");
-    if (loader->occasion && loader->occasion[0]) {
-        add_clean(line->out, loader->occasion);
-        text_add(line->out, ": ");
-    }
-    if (loader->object && loader->object[0]) {
-        colour(line, bold);
-        add_clean(line->out, loader->object);
-        colour(line, plain);
-        text_add(line->out, ": ");
-    }
-    colour(line, red);
-    if (loader->format)
-        add_format(line->out, loader);
-    if (loader->error)
-        text_addf(line->out, ": %s", strerror(loader->error));
-    colour(line, plain);
-}
-
-static void add_lookup(struct line *line, const struct event_lookup *lookup)
-{
-    if (lookup->from)
-        add_clean(line->out, file_name(lookup->from));
-    text_add(line->out, " → ");
-    add_clean(line->out, lookup->symbol ? lookup->symbol : "");
-    if (lookup->version && lookup->version[0]) {
-        text_addc(line->out, '@');
-        add_clean(line->out, lookup->version);
-    }
-    text_add(line->out, " = ");
-    colour(line, lookup->to ? "" : red);
-    add_clean(line->out, lookup->to ? file_name(lookup->to) : "none");
-    colour(line, lookup->to ? "" : plain);
 }
 
 /* strace tells of a new process on a line that has no prefix. The first one, that we launched, is not told of. */
@@ -256,10 +184,10 @@ void line_add(const struct event *event, const struct line_options *options, str
         add_output(&line, &event->output);
         break;
     case EVENT_LOADER:
-        add_loader(&line, &event->loader);
+        line_loader_add(&event->loader, options->colour, out);
         break;
     case EVENT_LOOKUP:
-        add_lookup(&line, &event->lookup);
+        line_lookup_add(&event->lookup, options->colour, out);
         break;
     }
     text_addc(out, '\n');
@@ -271,16 +199,16 @@ void line_stack_add(const struct event *event, struct text *out)
         const struct frame *frame = &event->stack[i];
 
         text_add(out, " > ");
-        add_clean(out, frame->object ? frame->object : "?");
+        line_clean_add(out, frame->object ? frame->object : "?");
         text_addc(out, '(');
         if (frame->symbol)
-            add_clean(out, frame->symbol);
+            line_clean_add(out, frame->symbol);
         if (frame->symbol && frame->into)
             text_addf(out, "+0x%llx", (unsigned long long)frame->into);
         text_addf(out, ") [0x%llx]", (unsigned long long)(frame->object ? frame->offset : frame->ip_addr));
         if (frame->file && frame->line) {
             text_addc(out, ' ');
-            add_clean(out, frame->file);
+            line_clean_add(out, frame->file);
             text_addf(out, ":%u", frame->line);
         }
         text_addc(out, '\n');

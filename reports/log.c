@@ -280,11 +280,10 @@ static void put_output(struct log *log, const struct event_output *output)
     put_word(log, "by", log_by_name(output->by));
 }
 
-static void put_loader(struct log *log, const struct event_loader *loader)
+static void put_loader_error(struct log *log, const struct event_loader *loader)
 {
     size_t count = sizeof loader->args / sizeof loader->args[0];
 
-    put(log, "object", loader->object);
     put(log, "format", loader->format);
     while (count && !loader->args[count - 1])
         count--;
@@ -292,8 +291,49 @@ static void put_loader(struct log *log, const struct event_loader *loader)
     for (size_t i = 0; i < count; i++)
         put_item(log, i, loader->args[i]);
     text_addc(&log->line, ']');
-    put(log, "occasion", loader->occasion);
     put_error(log, loader->error);
+    put(log, "occasion", loader->occasion);
+    put(log, "message", loader->message);
+    put_word(log, "outcome", log_outcome_name(loader->outcome));
+    put(log, "by", loader->by);
+}
+
+static void put_loader_object(struct log *log, const struct event_loader *loader)
+{
+    put_addr(log, "base", loader->base_addr);
+    put_int(log, "namespace", loader->space);
+    put_word(log, "reason", log_reason_name(loader->reason));
+    put(log, "by", loader->by);
+    put_addr(log, "flags", loader->flags);
+}
+
+static void put_loader_call(struct log *log, const struct event_loader *loader)
+{
+    put_word(log, "name", loader->name);
+    put(log, "file", loader->file);
+    put(log, "symbol", loader->symbol);
+    put(log, "version", loader->version);
+    put_addr(log, "flags", loader->flags);
+    put_addr(log, "handle", loader->handle);
+    text_addf(&log->line, ",\"ret\":\"%#llx\"", (unsigned long long)loader->ret);
+}
+
+static void put_loader(struct log *log, const struct event_loader *loader)
+{
+    put_word(log, "what", log_loader_name(loader->what));
+    put(log, "object", loader->object);
+    switch (loader->what) {
+    case LOADER_ERROR:
+        put_loader_error(log, loader);
+        break;
+    case LOADER_LOADED:
+    case LOADER_UNLOADED:
+        put_loader_object(log, loader);
+        break;
+    case LOADER_CALL:
+        put_loader_call(log, loader);
+        break;
+    }
 }
 
 static void put_lookup(struct log *log, const struct event_lookup *lookup)
@@ -304,6 +344,7 @@ static void put_lookup(struct log *log, const struct event_lookup *lookup)
     put(log, "to", lookup->to);
     if (!lookup->to)
         text_add(&log->line, ",\"to\":null");
+    put(log, "instead", lookup->instead);
 }
 
 static bool same(const char *a, const char *b)

@@ -16,6 +16,25 @@ static const char *const whats[] = {
 
 static const char *const bys[] = {[BY_PROGRAM] = "program", [BY_LOADER] = "loader"};
 
+static const char *const loader_whats[] = {
+    [LOADER_ERROR] = "error",
+    [LOADER_LOADED] = "loaded",
+    [LOADER_UNLOADED] = "unloaded",
+    [LOADER_CALL] = "call",
+};
+
+static const char *const outcomes[] = {
+    [LOADER_OPEN] = "open",
+    [LOADER_WARNED] = "warned",
+    [LOADER_CAUGHT] = "caught",
+    [LOADER_FATAL] = "fatal",
+};
+
+static const char *const reasons[] = {
+    [REASON_PROGRAM] = "program",     [REASON_LOADER] = "loader", [REASON_VDSO] = "vdso",
+    [REASON_PRELOADED] = "preloaded", [REASON_NEEDED] = "needed", [REASON_DLOPENED] = "dlopened",
+};
+
 static int find(const char *const *names, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
@@ -39,6 +58,21 @@ const char *log_by_name(enum event_by by)
     return bys[by];
 }
 
+const char *log_loader_name(enum loader_what what)
+{
+    return loader_whats[what];
+}
+
+const char *log_outcome_name(enum loader_outcome outcome)
+{
+    return outcomes[outcome];
+}
+
+const char *log_reason_name(enum object_reason reason)
+{
+    return reasons[reason];
+}
+
 int log_type_value(const char *name)
 {
     return find(types, sizeof types / sizeof types[0], name);
@@ -52,4 +86,19 @@ int log_what_value(const char *name)
 int log_by_value(const char *name)
 {
     return find(bys, sizeof bys / sizeof bys[0], name);
+}
+
+int log_loader_value(const char *name)
+{
+    return find(loader_whats, sizeof loader_whats / sizeof loader_whats[0], name);
+}
+
+int log_outcome_value(const char *name)
+{
+    return find(outcomes, sizeof outcomes / sizeof outcomes[0], name);
+}
+
+int log_reason_value(const char *name)
+{
+    return find(reasons, sizeof reasons / sizeof reasons[0], name);
 }

@@ -289,19 +289,66 @@ static bool make_output(struct reader *reader, struct event_output *output)
     return true;
 }
 
-static bool make_loader(struct reader *reader, struct event_loader *loader)
+static void make_loader_error(const struct reader *reader, struct event_loader *loader)
 {
     const struct json_value *args = array_of(reader, "args");
+    const char *outcome = string(reader, "outcome");
+    int value = outcome ? log_outcome_value(outcome) : -1;
 
-    *loader = (struct event_loader){
-        .object = string(reader, "object"),
-        .format = string(reader, "format"),
-        .occasion = string(reader, "occasion"),
-        .error = error_of(reader),
-    };
-    for (size_t i = 0; args && i < args->size && i < 6; i++)
+    loader->format = string(reader, "format");
+    loader->occasion = string(reader, "occasion");
+    loader->message = string(reader, "message");
+    loader->error = error_of(reader);
+    loader->outcome = value < 0 ? LOADER_OPEN : (enum loader_outcome)value;
+    loader->by = string(reader, "by");
+    for (size_t i = 0; args && i < args->size && i < sizeof loader->args / sizeof loader->args[0]; i++)
         loader->args[i] = item(reader, args, i);
-    return loader->format;
+}
+
+static void make_loader_object(const struct reader *reader, struct event_loader *loader)
+{
+    const char *reason = string(reader, "reason");
+    int value = reason ? log_reason_value(reason) : -1, space = number_int(reader, "namespace");
+
+    loader->base_addr = addr(reader, "base");
+    loader->space = space < 0 ? 0 : (unsigned)space;
+    loader->reason = value < 0 ? REASON_UNKNOWN : (enum object_reason)value;
+    loader->by = string(reader, "by");
+    loader->flags = addr(reader, "flags");
+}
+
+static void make_loader_call(const struct reader *reader, struct event_loader *loader)
+{
+    loader->name = string(reader, "name");
+    loader->file = string(reader, "file");
+    loader->symbol = string(reader, "symbol");
+    loader->version = string(reader, "version");
+    loader->flags = addr(reader, "flags");
+    loader->handle = addr(reader, "handle");
+    loader->ret = addr(reader, "ret");
+}
+
+static bool make_loader(const struct reader *reader, struct event_loader *loader)
+{
+    const char *name = string(reader, "what");
+    int what = name ? log_loader_value(name) : LOADER_ERROR; /* logs of before had nothing else */
+
+    if (what < 0)
+        return false;
+    *loader = (struct event_loader){.what = (enum loader_what)what, .object = string(reader, "object")};
+    switch (loader->what) {
+    case LOADER_ERROR:
+        make_loader_error(reader, loader);
+        return loader->format;
+    case LOADER_LOADED:
+    case LOADER_UNLOADED:
+        make_loader_object(reader, loader);
+        return loader->object;
+    case LOADER_CALL:
+        make_loader_call(reader, loader);
+        return loader->name;
+    }
+    return false;
 }
 
 static bool make_lookup(struct reader *reader, struct event_lookup *lookup)
@@ -311,6 +358,7 @@ static bool make_lookup(struct reader *reader, struct event_lookup *lookup)
         .version = string(reader, "version"),
         .from = string(reader, "from"),
         .to = string(reader, "to"),
+        .instead = string(reader, "instead"),
     };
     return lookup->symbol;
 }

@@ -42,6 +42,7 @@ struct arch_state {
 struct arch_registers {
     uint64_t dwarf[STACK_REGISTERS];
     uint64_t flags;
+    uint64_t thread_addr; /* the thread pointer; never set */
 };
 
 struct arch {
@@ -49,6 +50,7 @@ struct arch {
     const struct arch_call *calls;
     size_t call_count;
     unsigned char trap; /* the instruction that a breakpoint is, of one byte; the thread stops behind it */
+    unsigned char arguments[6], result; /* of a function: registers, as stack.h numbers them */
     /* REGISTERS: what PTRACE_GETREGSET of NT_PRSTATUS gave; its length tells the ABI of the program. */
     int (*state)(const struct iovec *registers, struct arch_state *ret);
     /* Puts VALUE into the first argument, for a write back with PTRACE_SETREGSET. */

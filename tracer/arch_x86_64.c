@@ -168,6 +168,7 @@ static int all_registers(const struct iovec *registers, struct arch_registers *r
     for (size_t i = 0; i < STACK_REGISTERS; i++)
         memcpy(&ret->dwarf[i], (const char *)r + places[i], sizeof ret->dwarf[i]);
     ret->flags = r->eflags;
+    ret->thread_addr = r->fs_base;
     return 0;
 }
 
@@ -194,7 +195,9 @@ const struct arch arch_native = {
     .calls = calls,
     .call_count = sizeof calls / sizeof calls[0],
     .state = state,
-    .trap = 0xcc, /* int3 */
+    .trap = 0xcc,                    /* int3 */
+    .arguments = {5, 4, 1, 2, 8, 9}, /* System V ABI for AMD64, 3.2.3 */
+    .result = 0,
     .set_first_argument = set_first_argument,
     .registers = all_registers,
     .set_registers = set_all_registers,

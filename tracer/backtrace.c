@@ -36,6 +36,16 @@ static uint64_t worth(const struct event *event)
     return call->error ? hash(call->path, call->ip_addr) : 0;
 }
 
+/* An error of the loader's, or a call that gave nothing. */
+static uint64_t failed(const struct event *event)
+{
+    const struct event_loader *loader = &event->loader;
+
+    return loader->what == LOADER_ERROR || (loader->what == LOADER_CALL && loader->symbol == NULL && !loader->ret)
+               ? event->n
+               : 0;
+}
+
 static bool registers_of(const struct task *task, struct stack_registers *ret)
 {
     struct arch_registers registers;
@@ -104,7 +114,7 @@ static bool is_over(const struct event *event)
 void backtrace_attach(struct session *session, struct task *task, struct event *event, struct backtrace_memory *memory)
 {
     const struct session_options *options = session->options;
-    uint64_t shot = event->type == EVENT_SYSCALL ? worth(event) : event->type == EVENT_LOADER ? event->n : 0;
+    uint64_t shot = event->type == EVENT_SYSCALL ? worth(event) : event->type == EVENT_LOADER ? failed(event) : 0;
     bool wanted = options->stack_wanted && options->stack_wanted(options->stack_ctx, event);
     struct stack_registers registers;
 
@@ -121,8 +131,10 @@ void backtrace_attach(struct session *session, struct task *task, struct event *
         event->snapshot = memory->snapshot = take(task, event, &registers);
     task->shot = shot ? shot : task->shot;
     if (wanted && !event->stack) {
-        event->stack_count =
-            stacks_unwind(stacks_of(task, event), event->memory, &registers, FRAMES_MOST, &memory->frames);
+        event->stack_count = event->snapshot ? stacks_unwind_snapshot(stacks_of(task, event), event->memory,
+                                                                      event->snapshot, FRAMES_MOST, &memory->frames)
+                                             : stacks_unwind(stacks_of(task, event), event->memory, &registers,
+                                                             FRAMES_MOST, &memory->frames);
         event->stack = memory->frames;
     }
 }

@@ -30,32 +30,39 @@ static bool allowed(const struct session *session, const struct task *task)
            !(breaks && breaks->closed);
 }
 
-static void decode(struct session *session, const struct mem *mem, struct breakpoint *point)
+static void decode(struct session *session, const struct break_code *code, struct breakpoint *point)
 {
+    size_t at = (size_t)(point->addr - code->start_addr), n = code->size > at ? code->size - at : 0;
     uint8_t bytes[INSTRUCTION_LONGEST];
-    ssize_t n = mem->read(mem->ctx, point->addr, bytes, sizeof bytes);
 
-    if (point->decoded || n <= 0)
+    if (point->decoded || !n)
         return;
     if (!session->disassembler)
         session->disassembler = disassembler_create();
+    n = n < sizeof bytes ? n : sizeof bytes;
+    memcpy(bytes, code->bytes + at, n);
     bytes[0] = point->original;
     if (session->disassembler)
-        instruction_decode(session->disassembler, bytes, (size_t)n, point->addr, &point->first);
+        instruction_decode(session->disassembler, bytes, n, point->addr, &point->first);
     point->decoded = true;
 }
 
 /* The breakpoint at ADDR, made where there is none; NULL where memory cannot be read or another's trap stands there. */
-static struct breakpoint *point_at(struct session *session, struct task *task, uint64_t addr)
+static struct breakpoint *point_at(struct session *session, struct task *task, uint64_t addr, struct break_code *code)
 {
     struct space *space = task->group->space;
     struct breakpoint *point = break_find(space->breaks, addr);
     struct mem mem = break_mem(session, task->tid);
-    unsigned char original;
+
+    if (point && point->armed && point->decoded)
+        return point;
+    if (!break_code_read(&mem, addr, code))
+        return NULL;
+    unsigned char original = code->bytes[addr - code->start_addr];
 
     if (point && point->armed)
         return point;
-    if (!byte_at(&mem, addr, &original) || original == arch_native.trap)
+    if (original == arch_native.trap)
         return NULL;
     if (point && point->original != original) { /* another object has come to that place */
         point->original = original;
@@ -65,7 +72,7 @@ static struct breakpoint *point_at(struct session *session, struct task *task, u
         return point;
     if (!space->breaks) {
         space->breaks = xcalloc(1, sizeof *space->breaks);
-        space->breaks->closed = traps_ignored(task);
+        space->breaks->closed = space->ignores_trap;
     }
     if (space->breaks->closed)
         return NULL;
@@ -78,19 +85,39 @@ static struct breakpoint *point_at(struct session *session, struct task *task, u
 
 bool breaks_add(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler)
 {
-    struct breakpoint *point = allowed(session, task) ? point_at(session, task, addr) : NULL;
-    struct mem mem = break_mem(session, task->tid);
+    struct break_code code;
+    struct breakpoint *point = allowed(session, task) ? point_at(session, task, addr, &code) : NULL;
 
     if (!point || point->handler_count == HANDLERS_MOST)
         return false;
     for (unsigned i = 0; i < point->handler_count; i++)
         if (point->handlers[i].hit == handler->hit && point->handlers[i].ctx == handler->ctx)
             return true;
-    decode(session, &mem, point);
-    if (point->first.kind == INSTRUCTION_OTHER || break_arm(session, task->tid, point) < 0)
+    decode(session, &code, point);
+    if (point->first.kind == INSTRUCTION_OTHER || break_arm(task->tid, point, &code) < 0)
         return false;
     point->handlers[point->handler_count++] = *handler;
     return true;
+}
+
+static void settle(struct session *session, struct task *task, uint64_t addr)
+{
+    struct breakpoint *point = break_find(task->group->space->breaks, addr);
+
+    if (point && !break_wanted(point))
+        break_disarm(session, task->tid, point);
+}
+
+void breaks_remove(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler)
+{
+    struct breakpoint *point = break_find(task->group->space->breaks, addr);
+
+    for (unsigned i = 0; point && i < point->handler_count; i++)
+        if (point->handlers[i].hit == handler->hit && point->handlers[i].ctx == handler->ctx) {
+            point->handlers[i] = point->handlers[--point->handler_count];
+            break;
+        }
+    settle(session, task, addr);
 }
 
 /* --- returns -------------------------------------------------------------------------------------------------------
@@ -107,14 +134,6 @@ static struct awaited take(struct task *task, size_t i)
     if (point && point->waiting)
         point->waiting--;
     return awaited;
-}
-
-static void settle(struct session *session, struct task *task, uint64_t addr)
-{
-    struct breakpoint *point = break_find(task->group->space->breaks, addr);
-
-    if (point && !break_wanted(point))
-        break_disarm(session, task->tid, point);
 }
 
 static void abandon(struct session *session, struct task *task, size_t i)
@@ -146,12 +165,13 @@ bool breaks_at_return(struct session *session, struct task *task, const struct b
     drop_passed(session, task, sp);
     while (task->awaited_count >= AWAITED_MOST)
         abandon(session, task, 0);
-    struct breakpoint *point = point_at(session, task, addr);
+    struct break_code code;
+    struct breakpoint *point = point_at(session, task, addr, &code);
 
-    if (!point || break_arm(session, task->tid, point) < 0)
+    if (!point || break_arm(task->tid, point, &code) < 0)
         return false;
     if (ret->keep && !point->kept) {
-        decode(session, hit->mem, point);
+        decode(session, &code, point);
         point->kept = point->first.kind != INSTRUCTION_OTHER;
     }
     struct awaited *awaited =
@@ -209,17 +229,24 @@ static void tell(struct session *session, struct task *task, struct breakpoint *
 static void pass(struct session *session, struct task *task, struct breakpoint *point, const struct mem *mem,
                  struct arch_registers *registers)
 {
+    struct break_code code;
     const struct emulate_memory memory = {.mem = mem, .write = break_write, .ctx = &task->tid};
 
     if (!break_wanted(point))
         break_disarm(session, task->tid, point);
     if (point->armed) {
-        decode(session, mem, point);
+        if (!point->decoded && break_code_read(mem, point->addr, &code))
+            decode(session, &code, point);
         if (!emulate(&point->first, point->addr, &memory, registers)) {
             /* The processor must have it itself: to fault, or because only it can. Others that are waited for here go
              * on untold. */
             break_disarm(session, task->tid, point);
             point->kept = false;
+            if (point->waiting)
+                session_note(session, task,
+                             "returns from a function at a place that can have no breakpoint while "
+                             "other threads are to return there: what they get back is not seen");
+            point->waiting = 0;
         }
     }
     ptrace_set_registers(task->tid, registers);

@@ -30,6 +30,9 @@ struct break_handler {
  * cannot be read, an instruction that cannot be done in the processor's place). */
 bool breaks_add(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler);
 
+/* Takes HANDLER away again; the breakpoint goes with the last one. */
+void breaks_remove(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler);
+
 struct break_return {
     /* NULL HIT: it never comes (a longjmp passed it by, the thread has ended; SESSION may be NULL then). Frees DATA. */
     void (*back)(struct session *session, struct task *task, const struct break_hit *hit, void *data);

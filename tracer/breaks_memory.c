@@ -40,18 +40,28 @@ static int poke_by_file(pid_t tid, uint64_t addr, const void *bytes, size_t n)
     return fd >= 0 && pwrite(fd, bytes, n, (off_t)addr) == (ssize_t)n ? 0 : -1;
 }
 
+bool break_code_read(const struct mem *mem, uint64_t addr, struct break_code *ret)
+{
+    ret->start_addr = addr & ~(uint64_t)(BREAK_WORD - 1);
+    ssize_t n = mem->read(mem->ctx, ret->start_addr, ret->bytes, sizeof ret->bytes);
+
+    ret->size = n > 0 ? (size_t)n : 0;
+    return ret->size > addr - ret->start_addr;
+}
+
 /* Puts TO where FROM stands. PTRACE_POKEDATA wants a thread that stands and words; the file wants neither, but a kernel
  * may be told not to let it write (proc_mem.force_override). */
-static int replace(struct session *session, pid_t tid, uint64_t addr, unsigned char from, unsigned char to)
+static int replace(pid_t tid, const struct break_code *code, uint64_t addr, unsigned char from, unsigned char to)
 {
-    struct mem mem = break_mem(session, tid);
-    uint64_t start = addr & ~(uint64_t)(BREAK_WORD - 1), word;
-    unsigned char *byte = (unsigned char *)&word + (addr - start);
+    size_t at = (size_t)(addr - code->start_addr);
+    uint64_t word;
 
-    if (mem_read(&mem, start, &word, sizeof word) < 0 || *byte != from)
+    if (code->size <= at || code->bytes[at] != from)
         return -1;
-    *byte = to;
-    return ptrace_poke(tid, start, word) == 0 ? 0 : poke_by_file(tid, addr, &to, 1);
+    memcpy(&word, code->bytes, sizeof word);
+    ((unsigned char *)&word)[at] = to;
+    return code->size >= sizeof word && ptrace_poke(tid, code->start_addr, word) == 0 ? 0
+                                                                                      : poke_by_file(tid, addr, &to, 1);
 }
 
 int break_write(void *ctx, uint64_t addr, uint64_t value, unsigned width)
@@ -75,9 +85,9 @@ static bool has_trap(const struct mem *mem, const struct breakpoint *point)
     return mem_read(mem, point->addr, &byte, 1) == 0 && byte == arch_native.trap;
 }
 
-int break_arm(struct session *session, pid_t tid, struct breakpoint *point)
+int break_arm(pid_t tid, struct breakpoint *point, const struct break_code *code)
 {
-    if (!point->armed && replace(session, tid, point->addr, point->original, arch_native.trap) == 0)
+    if (!point->armed && replace(tid, code, point->addr, point->original, arch_native.trap) == 0)
         point->armed = true;
     return point->armed ? 0 : -1;
 }
@@ -86,10 +96,15 @@ void break_disarm(struct session *session, pid_t tid, struct breakpoint *point)
 {
     struct mem mem = break_mem(session, tid);
 
+    struct break_code code;
+
     if (!point->armed)
         return;
-    replace(session, tid, point->addr, arch_native.trap, point->original);
-    point->armed = has_trap(&mem, point);
+    if (!break_code_read(&mem, point->addr, &code) ||
+        replace(tid, &code, point->addr, arch_native.trap, point->original) == 0)
+        point->armed = false;
+    else
+        point->armed = has_trap(&mem, point);
 }
 
 /* --- a fork's copy --- */
@@ -132,6 +147,7 @@ void breaks_recheck(struct session *session, struct task *task)
     struct space *space = task->group->space;
     struct mem mem = break_mem(session, task->tid);
     struct breakpoint *point, *next;
+    struct break_code code;
 
     space->recheck = false;
     if (!space->breaks)
@@ -141,8 +157,8 @@ void breaks_recheck(struct session *session, struct task *task)
         point->armed = has_trap(&mem, point);
         if (!break_wanted(point))
             break_disarm(session, task->tid, point);
-        else if (!point->armed)
-            break_arm(session, task->tid, point);
+        else if (!point->armed && break_code_read(&mem, point->addr, &code))
+            break_arm(task->tid, point, &code);
     }
 }
 
@@ -201,14 +217,15 @@ void breaks_clean(struct session *session, const struct space *parent, pid_t tid
 {
     struct mem mem = break_mem(session, tid);
     struct breakpoint *point, *next;
+    struct break_code code;
 
     if (!parent)
         parent = breaks_origin(session, tid);
     if (!parent || !parent->breaks)
         return;
     HASH_ITER(hh, parent->breaks->by_addr, point, next)
-    if (has_trap(&mem, point))
-        replace(session, tid, point->addr, arch_native.trap, point->original);
+    if (break_code_read(&mem, point->addr, &code))
+        replace(tid, &code, point->addr, arch_native.trap, point->original);
 }
 
 /* --- out for good --- */

@@ -27,14 +27,24 @@ struct breaks {
     bool handled;               /* the program has a handler of SIGTRAP */
 };
 
+/* What stands in memory around an address, read at once: the word that it lies in, and behind it. */
+struct break_code {
+    uint64_t start_addr;
+    size_t size;
+    uint8_t bytes[BREAK_WORD + INSTRUCTION_LONGEST + 1];
+};
+/* False where not even the byte at ADDR can be read. */
+bool break_code_read(const struct mem *mem, uint64_t addr, struct break_code *ret);
+
 struct breakpoint *break_find(const struct breaks *breaks, uint64_t addr);
 /* Whether anybody wants to be told of it. */
 bool break_wanted(const struct breakpoint *point);
 /* The memory of TID, by way of the session's own struct memory. */
 struct mem break_mem(struct session *session, pid_t tid);
-/* Puts the trap in: 0, or -1 where memory is not as it was. And takes it out; where something else stands by now, the
- * object is gone and with it our trap. TID is a thread of that memory and stands, for preference. */
-int break_arm(struct session *session, pid_t tid, struct breakpoint *point);
+/* Puts the trap in, where CODE is what has been read at this stop: 0, or -1 where memory is not as it was. And takes it
+ * out; where something else stands by now, the object is gone and with it our trap. TID is a thread of that memory and
+ * stands, for preference. */
+int break_arm(pid_t tid, struct breakpoint *point, const struct break_code *code);
 void break_disarm(struct session *session, pid_t tid, struct breakpoint *point);
 /* For emulate.h; CTX points at the pid_t. */
 int break_write(void *ctx, uint64_t addr, uint64_t value, unsigned width);

@@ -192,6 +192,14 @@ static char *after_success(struct session *session, struct task *task, const str
     case CALL_RULES:
         note_rules(session, task, pending->call);
         break;
+    case CALL_PLAIN:
+        if (!task->group->space->watch)
+            break;
+        if (!strncmp(pending->call->row, "open", 4) && pending->string)
+            watch_opened(task, pending->string, (int)ret);
+        else if (!strcmp(pending->call->row, "mmap"))
+            watch_mapped(session, task, (int)pending->args[4], pending->args[5], (uint64_t)ret);
+        break;
     default:
         break;
     }

@@ -151,6 +151,9 @@ static bool perform(const struct instruction *i, const struct emulate_memory *me
         return push(behind, memory, r);
     case INSTRUCTION_MOVE:
         return load(&i->from, i->width, behind, memory, r, &value) && store(&i->to, i->width, behind, memory, r, value);
+    case INSTRUCTION_WIDEN:
+        return load(&i->from, 4, behind, memory, r, &value) &&
+               store(&i->to, WORD, behind, memory, r, (uint64_t)(int64_t)(int32_t)value);
     case INSTRUCTION_LEA:
         return store(&i->to, i->width, behind, memory, r, address_of(&i->from, behind, r));
     default:

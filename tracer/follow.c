@@ -48,6 +48,8 @@ static void image_event(struct session *session, struct task *task, enum process
     };
 
     emit_process(session, task, (struct event_process){.what = what, .image = &image});
+    group->space->ignores_trap = read.ignored >> (SIGTRAP - 1) & 1;
+    watch_exec(session, task, &read);
     proc_image_deinit(&read);
 }
 
@@ -115,6 +117,7 @@ static struct space *space_copy(const struct space *space)
     copy->recheck = true;
     copy->stacks = NULL;
     copy->go_known = false;
+    copy->watch = watch_copy(space->watch);
     return copy;
 }
 
@@ -229,6 +232,7 @@ struct task *follow_exec(struct session *session, pid_t tid)
     group->leader_left = group->told_exiting = group->crash_told = false;
     crash_put(group->caught);
     group->caught = NULL;
+    errors_settle(session, task, LOADER_CAUGHT);
     breaks_forget(task);
     space_put(group->space);
     group->space = space_create();
@@ -275,7 +279,10 @@ void follow_exit_stop(struct session *session, struct task *task)
         /* A fatal signal and exit_group(2) end all threads: their exit stops do not hold once the kernel kills them, so
          * this one is the last that is sure to stand. */
         whole = WIFSIGNALED(group->exit_status);
-        if (!whole && session->recording && !ptrace_state(task->tid, &state))
+        bool known = session->recording && !ptrace_state(task->tid, &state);
+
+        errors_at_exit(session, task, group->exit_status, known && decode_by(task, state.ip_addr) == BY_LOADER);
+        if (!whole && known)
             whole = decode_leave(session, task, &state);
     }
     task->leaving = true;
@@ -290,6 +297,7 @@ void follow_end(struct session *session, struct task *task, int status)
     struct group *group = task->group;
     bool last = group->tasks == 1 || task->tid == group->pid;
 
+    errors_settle(session, task, LOADER_OPEN);
     if (last) {
         tell_exiting(session, task, status, false);
         emit_process(session, task, (struct event_process){.what = PROCESS_EXIT, .status = status});
@@ -308,6 +316,7 @@ void follow_detach(struct session *session, struct task *task)
 {
     if (task->released)
         session_note(session, task, "is handed to a tracer of its own (ptrace): what it does from here on is not seen");
+    errors_settle(session, task, LOADER_OPEN);
     breaks_lift(session, task);
     if (task->group->tasks == 1)
         emit_process(session, task, (struct event_process){.what = PROCESS_DETACHED});
@@ -395,6 +404,8 @@ void follow_signal(struct session *session, struct task *task, int signal)
     if (!harmless(signal) && !ptrace_state(task->tid, &state))
         event.signal.ip_addr = state.ip_addr;
     event.signal.fatal = fatal(task, signal);
+    if (event.signal.fatal)
+        errors_settle(session, task, decode_by(task, event.signal.ip_addr) == BY_LOADER ? LOADER_OPEN : LOADER_CAUGHT);
     if (info.si_signo == signal && !session->detaching)
         event.signal.crash = crash_at_signal(session, task, &info, event.signal.fatal);
     session_emit(session, task, &event);

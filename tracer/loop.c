@@ -41,6 +41,8 @@ static void on_entry(struct session *session, struct task *task, const struct ca
      * no filter binds the program to us. */
     task->released = call->kind == CALL_PTRACE && (uint32_t)stop->args[0] == PTRACE_TRACEME && session->plain &&
                      task->group->pid != session->command;
+    if (task->errors)
+        errors_at_call(session, task, call, stop);
     if (!task->released)
         task->in_call = decode_entry(session, task, call, stop);
 }

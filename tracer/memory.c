@@ -21,10 +21,63 @@ static ssize_t read_by_file(pid_t tid, uint64_t addr, void *buf, size_t n)
     return got > 0 ? got : -1;
 }
 
+enum { PAGE = 4096, PAGES = 64 };
+
+struct memory_pages {
+    uint64_t addr[PAGES]; /* each in its place by number, 0: none */
+    size_t size[PAGES];   /* what of it could be read */
+    unsigned char bytes[PAGES][PAGE];
+};
+
+struct memory_pages *memory_pages_create(void)
+{
+    return xcalloc(1, sizeof(struct memory_pages));
+}
+
+void memory_pages_destroy(struct memory_pages *pages)
+{
+    free(pages);
+}
+
+void memory_pages_drop(struct memory_pages *pages)
+{
+    memset(pages->addr, 0, sizeof pages->addr);
+}
+
+static ssize_t read_now(struct memory *memory, uint64_t addr, void *buf, size_t n);
+
+static ssize_t read_page(struct memory *memory, uint64_t addr, void *buf, size_t n)
+{
+    struct memory_pages *pages = memory->pages;
+    uint64_t start = addr & ~(uint64_t)(PAGE - 1);
+    size_t place = (start / PAGE) % PAGES, at = (size_t)(addr - start);
+
+    if (pages->addr[place] != start) {
+        ssize_t got = read_now(memory, start, pages->bytes[place], PAGE);
+
+        pages->addr[place] = got > 0 ? start : 0;
+        pages->size[place] = got > 0 ? (size_t)got : 0;
+    }
+    if (!pages->addr[place] || at >= pages->size[place])
+        return -1;
+    if (n > pages->size[place] - at)
+        n = pages->size[place] - at;
+    memcpy(buf, pages->bytes[place] + at, n);
+    return (ssize_t)n;
+}
+
 static ssize_t memory_read(void *ctx, uint64_t addr, void *buf, size_t n)
 {
     struct memory *memory = ctx;
 
+    /* Page 0 is never there, and marks an empty place. */
+    if (memory->pages && n <= PAGE && addr >= PAGE)
+        return read_page(memory, addr, buf, n);
+    return read_now(memory, addr, buf, n);
+}
+
+static ssize_t read_now(struct memory *memory, uint64_t addr, void *buf, size_t n)
+{
     if (!n)
         return 0;
     if (!memory->fallback) {

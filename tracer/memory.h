@@ -5,10 +5,19 @@
 
 #include <probes/mem.h>
 
+/* Pages read once and looked at often, as in a walk through tables: for one stop of one thread, then they are dropped.
+ */
+struct memory_pages;
+
 struct memory {
     pid_t tid;
-    int fallback; /* errno of process_vm_readv(2) where it does not work here, else 0 */
+    int fallback;               /* errno of process_vm_readv(2) where it does not work here, else 0 */
+    struct memory_pages *pages; /* or NULL: every read is the kernel's */
 };
+
+struct memory_pages *memory_pages_create(void);
+void memory_pages_destroy(struct memory_pages *pages);
+void memory_pages_drop(struct memory_pages *pages);
 
 /* MEM reads MEMORY, which must outlive it; set MEMORY->tid before each use. */
 struct mem memory_mem(struct memory *memory, unsigned word_size);

@@ -194,6 +194,8 @@ void session_destroy(struct session *session)
 {
     tasks_deinit(&session->tasks);
     breaks_unbury(session);
+    memory_pages_destroy(session->pages);
+    images_destroy(session->images);
     disassembler_destroy(session->disassembler);
     call_index_deinit(&session->index);
     free(session->descs);
@@ -211,6 +213,7 @@ void session_record(struct session *session)
     loop_run(session);
     pin_off(&session->pin, &session->tasks);
     session->pin.allowed = false;
+    errors_settle_all(session);
     session->recording = false;
     breaks_lift_all(session);
     session->stop = false;

@@ -9,6 +9,7 @@
 #include "session.h"
 #include "signals.h"
 #include "task.h"
+#include "watch.h"
 
 struct wait {
     pid_t tid;
@@ -51,6 +52,8 @@ struct session {
     struct signal_note delivered; /* the last signal from outside that the command got by itself */
     uint64_t delivered_ns;
 
+    struct memory_pages *pages;        /* made when first needed; */
+    struct images *images;             /* as well (watch.h) */
     struct disassembler *disassembler; /* made when first needed */
     struct space *buried[BURIED_MOST]; /* of processes that ended lately (breaks.h) */
     size_t burials;

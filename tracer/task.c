@@ -1,6 +1,6 @@
 #include "task.h"
 
-#include "breaks.h"
+#include "watch.h"
 
 #include <probes/alloc.h>
 #include <probes/stack.h>
@@ -54,6 +54,7 @@ void task_destroy(struct tasks *tasks, struct task *task)
     } else {
         tasks->unplaced--;
     }
+    errors_destroy(task->errors);
     HASH_DEL(tasks->by_tid, task);
     pending_clear(&task->pending);
     place_put(task->place);
@@ -142,6 +143,7 @@ void space_put(struct space *space)
         return;
     breaks_destroy(space->breaks);
     stacks_destroy(space->stacks);
+    watch_destroy(space->watch);
     free(space);
 }
 

@@ -14,14 +14,18 @@
 struct breaks;
 struct break_hit;
 struct stacks;
+struct errors;
 struct session;
 struct task;
+struct watch;
 
 struct space {
     unsigned references;
     bool known;                       /* whether code of the loader can be told from the program's */
     uint64_t loader_base, loader_end; /* mapping of ld.so, 0 where there is none */
+    bool ignores_trap;                /* the program does, from its execve on: it gets no breakpoints (traps.h) */
     struct breaks *breaks;            /* breaks.h, or NULL */
+    struct watch *watch;              /* watch.h, or NULL */
     bool recheck;                     /* a fork's copy of the memory, not yet looked at */
     struct stacks *stacks;            /* backtrace.c's, or NULL */
     bool go_known, go;                /* whether the program is one of Go's */
@@ -74,6 +78,7 @@ struct task {
     bool pinned;   /* to the tracer's processor (pin.h); its own affinity is kept in: */
     cpu_set_t affinity;
     bool unpinnable;
+    struct errors *errors; /* watch_errors.c: of the loader, held back; or NULL */
     struct awaited *awaited;
     size_t awaited_count, awaited_cap;
     uint64_t shot; /* backtrace.c: which call its last copy of the stack is of */

@@ -3,8 +3,6 @@
 #include "breaks_table.h"
 #include "state.h"
 
-#include <probes/proc.h>
-
 #include <signal.h>
 
 static uint64_t bit(int signal)
@@ -27,15 +25,6 @@ void traps_action(struct session *session, struct task *task, uint64_t action_ad
     session_note(session, task,
                  "ignores SIGTRAP, which breakpoints would change: the loader's own words are not seen "
                  "from here on");
-}
-
-bool traps_ignored(const struct task *task)
-{
-    struct proc_status status;
-    bool ignored = proc_status_read(task->tid, &status) == 0 && (status.ignored & bit(SIGTRAP));
-
-    proc_status_deinit(&status);
-    return ignored;
 }
 
 /* Whoever blocks all other signals has blocked this one, too; a set that spares it spares SIGSEGV and its like. */

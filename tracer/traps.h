@@ -13,8 +13,6 @@ struct session;
 
 /* TASK is about to make rt_sigaction(SIGTRAP, ACTION_ADDR, …): its breakpoints go where it is to be ignored. */
 void traps_action(struct session *session, struct task *task, uint64_t action_addr);
-/* Whether the program of TASK ignores SIGTRAP, as it may from its execve on. */
-bool traps_ignored(const struct task *task);
 /* TASK has hit a breakpoint: its mask is what it was before, as far as that can be known. */
 void traps_mend(struct session *session, struct task *task);
 

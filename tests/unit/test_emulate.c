@@ -201,6 +201,9 @@ static const struct {
     ROW("\x83\x7f\x04\x80"),                         /* cmpl $-128,4(%rdi) */
     ROW("\x48\x89\xc3"),                             /* mov %rax,%rbx */
     ROW("\x89\xc3"),                                 /* mov %eax,%ebx */
+    ROW("\x48\x63\xc8"),                             /* movslq %eax,%rcx */
+    ROW("\x48\x63\x4c\x24\x04"),                     /* movslq 4(%rsp),%rcx */
+    ROW("\x48\x98"),                                 /* cltq */
     ROW("\x48\x8b\x14\x24"),                         /* mov (%rsp),%rdx */
     ROW("\x8b\x54\x24\x08"),                         /* mov 8(%rsp),%edx */
     ROW("\x48\x8b\x15\x71\x01\x00\x00"),             /* mov 0x171(%rip),%rdx */

@@ -161,6 +161,10 @@ START_TEST(loader_and_lookups)
     is_line("[pid  4711] libssl.so.3 → SSL_read@OPENSSL_3.0.0 = libcrypto.so.3\n", &event, true, false);
     event.lookup = (struct event_lookup){.symbol = "fmod", .from = "addon.node"};
     is_line("addon.node → fmod = none\n", &event, false, false);
+    event.lookup.instead = "libm.so.6 defines fmod@GLIBC_2.2.5";
+    event.lookup.version = "GLIBC_2.38";
+    is_line("[pid  4711] addon.node → fmod@GLIBC_2.38 = none: libm.so.6 defines fmod@GLIBC_2.2.5\n", &event, true,
+            false);
     event.type = EVENT_LOADER;
     event.loader = (struct event_loader){.object = "/lib/libm.so.6",
                                          .format = "version `%s' not found (required by %s)",
@@ -172,6 +176,41 @@ START_TEST(loader_and_lookups)
         .object = "libx.so", .format = "cannot open shared object file%s %d 100%% %n", .error = ENOENT};
     is_line("ld.so: libx.so: cannot open shared object file %d 100% %n: No such file or directory\n", &event, false,
             false);
+}
+END_TEST
+
+START_TEST(calls_and_objects)
+{
+    struct event event = {.root = "", .type = EVENT_LOADER, .tid = 4711};
+
+    event.loader = (struct event_loader){
+        .what = LOADER_CALL, .object = "/x/addon.node", .name = "dlopen", .file = "libx.so", .flags = 2};
+    is_line("[pid  4711] addon.node → dlopen(\"libx.so\", RTLD_NOW) = NULL\n", &event, true, false);
+    event.loader.flags = 0x109 | 0x40000;
+    event.loader.file = NULL;
+    event.loader.ret = 0x55d0;
+    is_line("addon.node → dlopen(NULL, RTLD_LAZY|RTLD_DEEPBIND|RTLD_GLOBAL|0x40000) = 0x55d0\n", &event, false, false);
+    event.loader.name = "dlmopen";
+    event.loader.handle = (uint64_t)-1;
+    event.loader.flags = 0;
+    is_line("addon.node → dlmopen(LM_ID_NEWLM, NULL, 0) = 0x55d0\n", &event, false, false);
+    event.loader = (struct event_loader){
+        .what = LOADER_CALL, .name = "dlvsym", .symbol = "a\n", .version = "V_1", .handle = 0x10, .ret = 0x20};
+    is_line("dlvsym(0x10, \"a\\n\", \"V_1\") = 0x20\n", &event, false, false);
+    event.loader = (struct event_loader){.what = LOADER_CALL, .name = "dlsym", .symbol = "a"};
+    is_line("dlsym(RTLD_DEFAULT, \"a\") = NULL\n", &event, false, false);
+    event.loader = (struct event_loader){.what = LOADER_CALL, .name = "dlclose", .handle = 5, .ret = 0xffffffff};
+    is_line("dlclose(0x5) = -1\n", &event, false, false);
+    event.loader = (struct event_loader){.what = LOADER_LOADED,
+                                         .object = "/lib/libx.so.1",
+                                         .base_addr = 0x7f00,
+                                         .reason = REASON_DLOPENED,
+                                         .by = "/x/addon.node",
+                                         .flags = 1};
+    is_line("ld.so: loaded /lib/libx.so.1 at 0x7f00, dlopened by addon.node with RTLD_LAZY\n", &event, false, false);
+    event.loader.what = LOADER_UNLOADED;
+    event.loader.space = 2;
+    is_line("ld.so: unloaded /lib/libx.so.1 in namespace 2\n", &event, false, false);
 }
 END_TEST
 
@@ -290,6 +329,7 @@ int main(void)
     tcase_add_test(all, signals);
     tcase_add_test(all, ends_and_notes);
     tcase_add_test(all, loader_and_lookups);
+    tcase_add_test(all, calls_and_objects);
     tcase_add_test(all, output);
     tcase_add_test(all, sets);
     tcase_add_test(all, wanted);

@@ -84,7 +84,7 @@ static const char hostile_read[] =
     "/x\n\"\\\001\x7f\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xe2\x80\xa8"
     " end";
 
-enum { EVENTS = 9 };
+enum { EVENTS = 12 };
 
 /* One of each type, as full as they come. */
 static void make_events(struct event events[EVENTS])
@@ -137,13 +137,37 @@ static void make_events(struct event events[EVENTS])
                                              .format = "version `%s' not found (required by %s)",
                                              .args = {"GLIBC_2.38", "./a"},
                                              .occasion = "version lookup error",
+                                             .message = "/lib/libm.so.6: version …",
+                                             .outcome = LOADER_CAUGHT,
+                                             .by = "/a.node",
                                              .error = ENOENT};
     events[6].type = EVENT_LOOKUP;
     events[6].lookup = (struct event_lookup){.symbol = "fmod", .version = "GLIBC_2.38", .from = "/a.node"};
+    events[6].lookup.instead = "libm.so.6 defines fmod@GLIBC_2.2.5";
     events[7].type = EVENT_PROCESS;
     events[7].process = (struct event_process){.what = PROCESS_NOTE, .text = "lost 3 events"};
-    events[8].type = EVENT_PROCESS;
-    events[8].process = (struct event_process){.what = PROCESS_EXIT, .status = SIGSEGV | 0x80, .by_loader = true};
+    events[8].type = EVENT_LOADER;
+    events[8].loader = (struct event_loader){.what = LOADER_CALL,
+                                             .object = "/a.node",
+                                             .name = "dlvsym",
+                                             .file = "f",
+                                             .symbol = "fmod",
+                                             .version = "GLIBC_2.38",
+                                             .flags = 0x101,
+                                             .handle = UINT64_MAX,
+                                             .ret = 0x7f0000001000};
+    events[9].type = EVENT_LOADER;
+    events[9].loader = (struct event_loader){.what = LOADER_LOADED,
+                                             .object = "/lib/libx.so",
+                                             .by = "/a.node",
+                                             .base_addr = 0x7f0000000000,
+                                             .space = 3,
+                                             .reason = REASON_DLOPENED,
+                                             .flags = 2};
+    events[10].type = EVENT_LOADER;
+    events[10].loader = (struct event_loader){.what = LOADER_UNLOADED, .object = "/lib/libx.so"};
+    events[11].type = EVENT_PROCESS;
+    events[11].process = (struct event_process){.what = PROCESS_EXIT, .status = SIGSEGV | 0x80, .by_loader = true};
 }
 
 START_TEST(keys_of_the_contract)
@@ -227,6 +251,22 @@ static void look(void *ctx, const struct event *event)
         ck_assert_uint_eq(event->output.size, 7);
         ck_assert(memcmp(event->output.data, "a\0b\n\xef\xbf\xbd", 7) == 0);
         ck_assert_uint_eq(event->output.whole, 70000);
+    } else if (event->n == 6) {
+        ck_assert_int_eq(event->loader.what, LOADER_ERROR);
+        ck_assert_int_eq(event->loader.outcome, LOADER_CAUGHT);
+        ck_assert_str_eq(event->loader.by, "/a.node");
+        ck_assert_str_eq(event->loader.args[1], "./a");
+    } else if (event->n == 7) {
+        ck_assert_str_eq(event->lookup.instead, "libm.so.6 defines fmod@GLIBC_2.2.5");
+    } else if (event->n == 9) {
+        ck_assert_int_eq(event->loader.what, LOADER_CALL);
+        ck_assert_str_eq(event->loader.version, "GLIBC_2.38");
+        ck_assert_uint_eq(event->loader.handle, UINT64_MAX);
+        ck_assert_uint_eq(event->loader.ret, 0x7f0000001000);
+    } else if (event->n == 10) {
+        ck_assert_int_eq(event->loader.what, LOADER_LOADED);
+        ck_assert_int_eq(event->loader.reason, REASON_DLOPENED);
+        ck_assert_uint_eq(event->loader.space, 3);
     } else if (event->n == EVENTS) {
         ck_assert(WIFSIGNALED(event->process.status) && WTERMSIG(event->process.status) == SIGSEGV);
         ck_assert(WCOREDUMP(event->process.status));
@@ -350,6 +390,8 @@ START_TEST(strange_lines)
         HEAD "\"signal\",\"name\":\"SIGNOTHING\"}\n",
         HEAD "\"output\",\"data\":5}\n",
         HEAD "\"loader\"}\n",
+        HEAD "\"loader\",\"what\":\"sang\"}\n",
+        HEAD "\"loader\",\"what\":\"call\"}\n",
         HEAD "\"lookup\",\"symbol\":null}\n",
     };
     struct err err;

@@ -1,0 +1,247 @@
+#include "watch.h"
+
+#include "state.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+
+enum {
+    STRING_MOST = 4096,
+    WORD = 8,
+    STATE_OFFSET = 24,    /* of r_state in struct r_debug */
+    STATE_CONSISTENT = 0, /* RT_CONSISTENT of link.h */
+};
+
+uint64_t watch_argument(const struct break_hit *hit, unsigned i)
+{
+    return hit->registers->dwarf[arch_native.arguments[i]];
+}
+
+uint64_t watch_result(const struct break_hit *hit)
+{
+    return hit->registers->dwarf[arch_native.result];
+}
+
+char *watch_string(const struct break_hit *hit, uint64_t addr)
+{
+    return addr ? memory_string(hit->mem, addr, STRING_MOST) : NULL;
+}
+
+bool watch_function(struct session *session, struct task *task, const struct memimage *image, const char *name,
+                    const struct break_handler *handler)
+{
+    static const char *const versions[] = {NULL, "GLIBC_2.2.5", "GLIBC_2.3.4"};
+    bool set = false;
+
+    /* Old programs ask for the old version, which may be another function. */
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        uint64_t addr = images_symbol(session, image, name, versions[i]);
+
+        if (addr)
+            set |= breaks_add(session, task, addr, handler);
+    }
+    return set;
+}
+
+/* --- the link map ---------------------------------------------------------------------------------------------------
+ */
+
+static struct watch *watch_of(const struct task *task)
+{
+    struct watch *watch = task->group->space->watch;
+
+    if (!watch)
+        return NULL;
+    watch->memory.tid = task->tid;
+    memory_pages_drop(watch->memory.pages);
+    return watch;
+}
+
+static void make_linkmap(struct watch *watch, const struct task *task)
+{
+    const struct linkmap_process process = {.pid = task->group->pid, .mem = &watch->mem, .exe = watch->exe};
+
+    linkmap_init(&process, &watch->auxv, &watch->linkmap);
+    watch->known = true;
+    watch->stale = true;
+}
+
+struct linkmap *watch_linkmap(struct task *task)
+{
+    struct watch *watch = watch_of(task);
+
+    if (!watch)
+        return NULL;
+    if (!watch->known)
+        make_linkmap(watch, task);
+    if (watch->linkmap.source == LINKMAP_OF_FILES && !watch->still)
+        return NULL;
+    if (watch->stale)
+        linkmap_update(&watch->linkmap);
+    watch->stale = !watch->told_of_changes;
+    return &watch->linkmap;
+}
+
+const char *watch_object(struct task *task, uint64_t addr)
+{
+    struct linkmap *linkmap = watch_linkmap(task);
+    const struct linkmap_object *object = linkmap ? linkmap_at(linkmap, addr) : NULL;
+
+    return object ? object->path : NULL;
+}
+
+/* --- arming ---------------------------------------------------------------------------------------------------------
+ */
+
+/* By what it was opened as, which a soname mostly is. */
+static bool named(const struct linkmap_object *object, const char *soname)
+{
+    const char *slash = strrchr(object->name, '/');
+
+    return strcmp(slash ? slash + 1 : object->name, soname) == 0;
+}
+
+void watch_libc(struct session *session, struct task *task, const struct memimage *image)
+{
+    errors_arm_libc(session, task, image);
+    calls_arm(session, task, image);
+}
+
+static void arm_object(struct session *session, struct task *task, struct linkmap *linkmap,
+                       const struct linkmap_object *object)
+{
+    struct memimage image;
+
+    if (object->kind != LINKMAP_LIBRARY || (!named(object, "libc.so.6") && !named(object, "libdl.so.2")) ||
+        linkmap_image(linkmap, object, &image) < 0)
+        return;
+    watch_libc(session, task, &image);
+    memimage_deinit(&image);
+}
+
+/* Whether the loader is at work in the program's own namespace: the first of its two calls tells of nothing yet. */
+static bool at_work(const struct watch *watch)
+{
+    uint32_t state = STATE_CONSISTENT;
+
+    mem_read(&watch->mem, watch->linkmap.debug_addr + STATE_OFFSET, &state, sizeof state);
+    return state != STATE_CONSISTENT;
+}
+
+/* The function that the loader calls before and after each change of its link map. */
+static void on_change(struct session *session, struct task *task, const struct break_hit *hit, const void *ctx)
+{
+    struct watch *watch = watch_of(task);
+    struct linkmap *linkmap;
+
+    (void)ctx;
+    (void)hit;
+    if (!watch)
+        return;
+    if (!watch->known)
+        make_linkmap(watch, task);
+    if (at_work(watch))
+        return;
+    watch->stale = true;
+    linkmap = watch_linkmap(task);
+    if (!linkmap || !linkmap->consistent)
+        return;
+    for (size_t i = 0; i < linkmap->count; i++)
+        if (linkmap->objects[i].fresh)
+            arm_object(session, task, linkmap, &linkmap->objects[i]);
+}
+
+static const struct break_handler change_handler = {on_change, NULL};
+
+/* The image of the loader: at AT_BASE, or the program itself where it was run as a command. */
+static int loader_image(struct session *session, const struct watch *watch, struct memimage *ret)
+{
+    if (watch->auxv.base)
+        return memimage_at(&watch->mem, watch->auxv.base, ret);
+    if (memimage_of_headers(&watch->mem, watch->auxv.phdr, watch->auxv.phnum, ret) < 0)
+        return -1;
+    if (images_symbol(session, ret, "_dl_debug_state", NULL))
+        return 0;
+    memimage_deinit(ret);
+    return -1;
+}
+
+/* A program without a loader is only looked at where somebody wants to know of calls: its symbol table may be large. */
+static void arm_still(struct session *session, struct task *task, struct watch *watch)
+{
+    struct memimage image;
+
+    if (watch->auxv.base || !session->options->texts ||
+        memimage_of_headers(&watch->mem, watch->auxv.phdr, watch->auxv.phnum, &image) < 0)
+        return;
+    watch->still = true;
+    calls_arm_program(session, task, image.bias);
+    memimage_deinit(&image);
+}
+
+static void arm(struct session *session, struct task *task, struct watch *watch)
+{
+    struct memimage loader;
+
+    if (loader_image(session, watch, &loader) < 0) {
+        arm_still(session, task, watch);
+        return;
+    }
+    watch->musl = images_symbol(session, &loader, "_dl_debug_addr", NULL) != 0;
+    watch->prints_itself = images_symbol(session, &loader, "_dl_fatal_printf", NULL) != 0;
+    if (watch->musl) {
+        musl_arm(session, task, &loader);
+        calls_arm(session, task, &loader);
+    } else {
+        errors_arm_loader(session, task, &loader);
+    }
+    /* Two stops for each program, which only pay where somebody wants to read of them. */
+    if (session->options->texts)
+        watch->told_of_changes = watch_function(session, task, &loader, "_dl_debug_state", &change_handler);
+    memimage_deinit(&loader);
+}
+
+void watch_exec(struct session *session, struct task *task, const struct proc_image *image)
+{
+    struct space *space = task->group->space;
+
+    if (session->attach || !session->recording || task->group->abi != ABI_NATIVE || space->watch)
+        return;
+    struct watch *watch = xcalloc(1, sizeof *watch);
+
+    space->watch = watch;
+    if (!session->pages)
+        session->pages = memory_pages_create();
+    memory_pages_drop(session->pages);
+    watch->memory = (struct memory){.tid = task->tid, .fallback = session->memory.fallback, .pages = session->pages};
+    watch->mem = memory_mem(&watch->memory, WORD);
+    watch->exe = xstrdup_or_null(image->exe);
+    watch->auxv = image->auxv;
+    watch->libc_fd = -1;
+    arm(session, task, watch);
+}
+
+struct watch *watch_copy(const struct watch *watch)
+{
+    struct watch *copy;
+
+    if (!watch)
+        return NULL;
+    copy = xmemdup(watch, sizeof *watch);
+    copy->mem = memory_mem(&copy->memory, WORD);
+    copy->exe = xstrdup_or_null(watch->exe);
+    copy->calls = 0;
+    copy->known = false; /* it tells of another process: made when it is needed */
+    copy->linkmap = (struct linkmap){0};
+    return copy;
+}
+
+void watch_destroy(struct watch *watch)
+{
+    if (!watch)
+        return;
+    linkmap_deinit(&watch->linkmap);
+    free(watch->exe);
+    free(watch);
+}
