@@ -433,19 +433,25 @@ int load_create(const struct load_request *request, struct load **ret, struct er
     return 0;
 }
 
+/* Of several at one place (unloaded and loaded again, or in another namespace) the first that is still there. */
 struct object *load_find(const struct load *load, const char *path)
 {
+    struct object *gone = NULL;
     struct stat st;
+    bool there = path_stat(load->priv->root, path, &st) == 0;
 
-    for (size_t i = 0; i < load->object_count; i++)
-        if (!strcmp(load->objects[i]->path, path))
-            return load->objects[i];
-    if (path_stat(load->priv->root, path, &st))
-        return NULL;
-    for (size_t i = 0; i < load->object_count; i++)
-        if (load->priv->more[i]->ino == st.st_ino && load->priv->more[i]->dev == st.st_dev)
-            return load->objects[i];
-    return NULL;
+    for (int by_file = 0; by_file <= there; by_file++)
+        for (size_t i = 0; i < load->object_count; i++) {
+            const struct object_more *more = load->priv->more[i];
+
+            if (by_file ? more->ino != st.st_ino || more->dev != st.st_dev : strcmp(load->objects[i]->path, path) != 0)
+                continue;
+            if (!more->removed)
+                return load->objects[i];
+            if (!gone)
+                gone = load->objects[i];
+        }
+    return gone;
 }
 
 void load_search(const struct load *load, const char *name, const struct object *object, unsigned ignore,

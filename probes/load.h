@@ -102,7 +102,7 @@ size_t load_dlopen(struct load *load, const struct load_open *open, struct objec
  * nothing). A batch number too. References that are bound lazily may have been bound or not, and keep nothing. */
 size_t load_dlclose(struct load *load, struct object *object);
 bool load_is_there(const struct load *load, const struct object *object); /* not closed, not part of a failed dlopen */
-/* The object loaded under PATH or with that file identity, or NULL. */
+/* The object loaded under PATH or with that file identity, or NULL; one that is gone only where no other is there. */
 struct object *load_find(const struct load *load, const char *path);
 /* Where the loader would look for NAME asked by OBJECT (NULL: main program); IGNORE: origins left out, as a bit set 1u
  * << enum search_origin. RET is filled in. */
@@ -115,6 +115,7 @@ enum lookup_class {
     LOOKUP_CALL,  /* a call, or a thread-local: only a definition will do */
     LOOKUP_COPY,  /* a COPY relocation: not the program itself */
     LOOKUP_DLSYM, /* dlsym(handle of OBJECT): its own search list, and the default version */
+    LOOKUP_NEXT,  /* dlsym(RTLD_NEXT) by OBJECT: what comes after it in the list that brought it */
 };
 /* The object that a reference of OBJECT (NULL: the program) to NAME, VERSION (NULL: none) binds to as things stand now,
  * or NULL. *SYMBOL (may be NULL) is the definition. */

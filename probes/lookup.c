@@ -235,6 +235,33 @@ static const struct object *ask_handle(struct question *q, const struct object *
     return list ? ask_unique(q, ask_group(q, list)) : NULL;
 }
 
+/* The list of the dlopen that brought OBJECT, or of the start. */
+static const struct group *list_of(const struct load *load, const struct object *object)
+{
+    const struct object_more *more = more_of(load, object);
+
+    for (size_t i = 0; i < more->scope_count; i++)
+        if (more->scope[i].root && more->scope[i].since == object->batch)
+            return more->scope[i].group;
+    return load->priv->spaces[object->space].global;
+}
+
+/* do_sym() of elf/dl-sym.c */
+static const struct object *ask_next(struct question *q, const struct object *object)
+{
+    const struct group *list = list_of(q->load, object);
+    size_t i = 0;
+
+    q->query.newest = !q->query.version;
+    q->query.exact = q->query.version != NULL;
+    while (list && i < list->count && list->members[i].object != object)
+        i++;
+    while (list && ++i < list->count)
+        if (ask_object(q, list->members[i].object))
+            return ask_unique(q, list->members[i].object);
+    return NULL;
+}
+
 const struct object *load_lookup(const struct load *load, const struct object *object, const char *name,
                                  const char *version, enum lookup_class class, const struct elf_symbol **symbol)
 {
@@ -243,7 +270,9 @@ const struct object *load_lookup(const struct load *load, const struct object *o
                          .class = class,
                          .when = load->batches};
     const struct object *asker = object ? object : load->objects[0];
-    const struct object *found = class == LOOKUP_DLSYM ? ask_handle(&q, asker) : scope_ask(&q, asker);
+    const struct object *found = class == LOOKUP_DLSYM  ? ask_handle(&q, asker)
+                                 : class == LOOKUP_NEXT ? ask_next(&q, asker)
+                                                        : scope_ask(&q, asker);
 
     if (symbol)
         *symbol = found ? q.symbol : NULL;

@@ -1,10 +1,11 @@
 /* Compares what the real loader bound, line by line, with what the shadow loader says that it binds.
  *
- *     bindings [--root DIR] [--cwd DIR] [--env NAME=VALUE]... [--loader PATH] PROGRAM LOG
+ *     bindings [--root DIR] [--cwd DIR] [--env NAME=VALUE]... [--loader PATH] [--image N] PROGRAM LOG
  *
- * LOG is of LD_DEBUG=libs,files,scopes,bindings (LD_DEBUG_OUTPUT). The order of dlopens and dlcloses is taken from it,
- * and of a dlopen's mode what can be seen in it. Prints one line of counts, then a line for each difference; its exit
- * status says only whether it could compare. */
+ * LOG is of LD_DEBUG=libs,files,scopes,bindings (LD_DEBUG_OUTPUT); where the process has executed other programs, N
+ * says which is meant, from 0. The order of dlopens and dlcloses is taken from it, and of a dlopen's mode what can be
+ * seen in it. Prints one line of counts, then a line for each difference; its exit status says only whether it could
+ * compare. */
 #include "compare.h"
 
 #include <probes/alloc.h>
@@ -128,7 +129,7 @@ static bool is_own_malloc(const struct comparison *c, const struct object *from,
 static void compare_other(struct comparison *c, enum outcome as, const struct object *from, const struct object *to,
                           const struct log_line *line)
 {
-    static const enum lookup_class classes[] = {LOOKUP_DLSYM, LOOKUP_DATA, LOOKUP_CALL};
+    static const enum lookup_class classes[] = {LOOKUP_DLSYM, LOOKUP_DATA, LOOKUP_CALL, LOOKUP_NEXT};
     const struct object *answer = NULL;
 
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
@@ -284,8 +285,7 @@ static void print(const struct comparison *c)
 {
     for (size_t i = 0; i < OUTCOMES; i++)
         printf("%s=%zu ", outcome_names[i], c->counts[i]);
-    printf("scopes=%zu searches=%zu objects=%zu second=%d\n%s", c->scopes, c->searches, c->load->object_count,
-           c->log.second, c->details);
+    printf("scopes=%zu searches=%zu objects=%zu \n%s", c->scopes, c->searches, c->load->object_count, c->details);
 }
 
 int main(int argc, char **argv)
@@ -293,6 +293,7 @@ int main(int argc, char **argv)
     struct load_request request = {.root = "", .cwd = "/"};
     struct comparison c = {.details = xstrdup("")};
     const char **env = xcalloc((size_t)argc + 1, sizeof *env);
+    unsigned image = 0;
     int i = 1, envs = 0;
     struct err err;
 
@@ -303,10 +304,12 @@ int main(int argc, char **argv)
             request.cwd = argv[i + 1];
         else if (!strcmp(argv[i], "--loader"))
             request.loader = argv[i + 1];
+        else if (!strcmp(argv[i], "--image"))
+            image = (unsigned)strtoul(argv[i + 1], NULL, 10);
         else if (!strcmp(argv[i], "--env"))
             env[envs++] = argv[i + 1];
     request.env = env;
-    if (i + 2 != argc || !debuglog_read(argv[i + 1], &c.log))
+    if (i + 2 != argc || !debuglog_read(argv[i + 1], image, &c.log))
         return 2;
     request.program = argv[i];
     c.root = request.root;

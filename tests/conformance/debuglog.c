@@ -141,28 +141,36 @@ static void own(struct log_line *line)
     line->version = xstrdup_or_null(line->version);
 }
 
-/* A second image in the process: everything from the link maps that it made on is its. */
-static void cut(struct debuglog *log)
+static void drop(struct debuglog *log, size_t from, size_t to)
 {
-    while (log->count) {
-        struct log_line *line = &log->lines[log->count - 1];
-
-        if (line->kind == LINE_FINI || line->kind == LINE_BINDING)
-            break;
-        free(line->a);
-        free(line->b);
-        log->count--;
+    for (size_t i = from; i < to; i++) {
+        free(log->lines[i].a);
+        free(log->lines[i].b);
+        free(log->lines[i].symbol);
+        free(log->lines[i].version);
     }
-    log->second = true;
+    memmove(log->lines + from, log->lines + to, (log->count - to) * sizeof *log->lines);
+    log->count -= to - from;
 }
 
-bool debuglog_read(const char *path, struct debuglog *ret)
+/* Another image begins: what it has said so far, of the files that it found, comes after the last word of the one
+ * before. */
+static size_t first_of_image(const struct debuglog *log)
+{
+    size_t i = log->count;
+
+    while (i > 0 && log->lines[i - 1].kind != LINE_FINI && log->lines[i - 1].kind != LINE_BINDING)
+        i--;
+    return i;
+}
+
+bool debuglog_read(const char *path, unsigned image, struct debuglog *ret)
 {
     CLEANUP_FCLOSE FILE *file = fopen(path, "r");
     CLEANUP_FREE char *text = NULL;
     size_t size = 0;
     ssize_t n;
-    bool begun = false;
+    unsigned begun = 0;
 
     *ret = (struct debuglog){0};
     while (file && (n = getline(&text, &size, file)) > 0) {
@@ -175,11 +183,12 @@ bool debuglog_read(const char *path, struct debuglog *ret)
         if (!(start = after(start, ":\t")))
             continue;
         line.kind = read_text(start, &line);
-        if (line.kind == LINE_INITIAL && begun) {
-            cut(ret);
+        if (line.kind == LINE_INITIAL && begun++ > image) {
+            drop(ret, first_of_image(ret), ret->count);
             break;
         }
-        begun |= line.kind == LINE_INITIAL;
+        if (line.kind == LINE_INITIAL)
+            drop(ret, 0, first_of_image(ret));
         if (line.kind == LINE_OTHER)
             continue;
         own(&line);
@@ -190,12 +199,7 @@ bool debuglog_read(const char *path, struct debuglog *ret)
 
 void debuglog_deinit(struct debuglog *log)
 {
-    for (size_t i = 0; i < log->count; i++) {
-        free(log->lines[i].a);
-        free(log->lines[i].b);
-        free(log->lines[i].symbol);
-        free(log->lines[i].version);
-    }
+    drop(log, 0, log->count);
     free(log->lines);
     *log = (struct debuglog){0};
 }

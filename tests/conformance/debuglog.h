@@ -35,10 +35,10 @@ struct log_line {
 struct debuglog {
     struct log_line *lines;
     size_t count, capacity;
-    bool second; /* another program was executed in the same process; what it said is left out */
 };
 
-bool debuglog_read(const char *path, struct debuglog *ret);
+/* IMAGE: which of the programs that the process has executed one after the other, from 0. */
+bool debuglog_read(const char *path, unsigned image, struct debuglog *ret);
 void debuglog_deinit(struct debuglog *log);
 
 #endif

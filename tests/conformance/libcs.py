@@ -11,6 +11,7 @@ import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ROOTS = ("bullseye", "trixie", "forky")
+MORE_ROOTS = ("bullseye", "bookworm", "trixie", "forky")  # tests/conformance/roots.sh
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 HANGS_AFTER = 120  # seconds; it only ends a run that would never end
 
@@ -66,14 +67,16 @@ def host():
     return Libc("host")
 
 
-def root(name):
+def root(name, script="tests/roots.sh"):
     """The root called NAME, made where it is not there yet; an OSError says why it cannot be had."""
-    made = subprocess.run(["bash", str(TOP / "tests" / "roots.sh"), name], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True)
+    made = subprocess.run(["bash", str(TOP / script), name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if made.returncode:
         raise OSError(made.stderr.strip())
     return Libc(name, made.stdout.strip())
 
 
-def named(name):
-    return host() if name == "host" else root(name)
+def named(name, more=False):
+    """MORE: the root with larger programs."""
+    if name == "host":
+        return host()
+    return root(name, "tests/conformance/roots.sh") if more else root(name)

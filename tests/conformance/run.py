@@ -74,9 +74,9 @@ gpg --version
 xz --version
 ip -V
 ps
-nginx -v
 dlv version
-chromium --version
+/usr/lib/chromium/chromium --version
+/usr/lib/chromium/chromium --headless --no-sandbox --disable-gpu --no-first-run --user-data-dir=u --dump-dom about:blank
 """
 
 QUICK = ("python3 ", "node ", "git ls-remote", "perl ", "bash ", "gcc ", "ls ", "iconv ", "openssl ", "apt-get ", "id")
@@ -125,19 +125,19 @@ def reason_of(line):
     return next((reason for k, expression, reason in KNOWN if k == kind and re.search(expression, text)), None)
 
 
-def program_of(libc, log):
-    """The file that the process of LOG executed, by the name that its log calls it by; None where that is no path."""
+def programs_of(libc, log):
+    """The files that the process of LOG executed one after the other, by the names that its log calls them by; None for
+    one whose name leads to no file."""
     with open(log, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if "Initial object scopes" in line:
                 found = re.match(r"\s*\d+:\tobject=(.*) \[0\]$", next(lines, ""))
-                return libc.where(found[1]) if found else None
-    return None
+                yield libc.where(found[1]) if found else None
 
 
-def compare(tool, libc, program, work, log, env):
+def compare(tool, libc, program, work, log, env, image=0):
     """One process. An absolute path into a root is resolved there by the tool."""
-    command = [str(tool), "--root", libc.root, "--cwd", "/" if libc.root else str(work)]
+    command = [str(tool), "--root", libc.root, "--cwd", "/" if libc.root else str(work), "--image", str(image)]
     for name, value in env.items():
         command += ["--env", f"{name}={value}"]
     done = subprocess.run([*command, program, str(log)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -160,11 +160,11 @@ def run_program(tool, libc, argv, env):
         (work / "log").mkdir()
         libc.run(argv, work, {**env, "LD_DEBUG": "libs,files,scopes,bindings", "LD_DEBUG_OUTPUT": libc.inside(work, "log/l")})
         for log in sorted((work / "log").iterdir()):
-            program = program_of(libc, log)
-            if program:
-                total.add(compare(tool, libc, program, work, log, env))
-            else:
-                total.counts["unknown program"] += 1
+            for image, program in enumerate(programs_of(libc, log)):
+                if program:
+                    total.add(compare(tool, libc, program, work, log, env, image))
+                else:
+                    total.counts["unknown program"] += 1
     return total
 
 
@@ -198,23 +198,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default=libcs.TOP / "build" / "conformance" / "bindings")
     parser.add_argument("--libc", action="append", help="host, bullseye, trixie or forky; may be given several times")
+    parser.add_argument("--root", action="append", default=[], help="a root directory of yours; may be given several times")
+    parser.add_argument("--more", action="store_true", help="roots with larger programs (made once, 2.2 GB)")
     parser.add_argument("--quick", action="store_true", help="a few programs")
     parser.add_argument("program", nargs="*", help="these programs instead (each one shell word)")
     args = parser.parse_args()
     programs = args.program or PROGRAMS.strip().splitlines()
     if args.quick:
         programs = [words for words in programs if words.startswith(QUICK)]
-    total, missing = Comparison(), []
+    total, missing, systems = Comparison(), [], [libcs.Libc(os.path.basename(root), root) for root in args.root]
     print(f"{'libc':9} {'program':44} {'runs':>4} {'lookups':>8} {'equal':>8} {'differ':>6} {'scopes':>7} {'searches':>8}")
-    for name in args.libc or ["host", *libcs.ROOTS]:
+    for name in args.libc or ([] if args.root else ["host", *(libcs.MORE_ROOTS if args.more else libcs.ROOTS)]):
         try:
-            libc = libcs.named(name)
+            systems.append(libcs.named(name, args.more))
         except OSError as error:
             missing.append(f"{name}: {error}")
-            continue
+    for libc in systems:
         of_libc = Comparison()
         run_libc(args.tool, libc, programs, of_libc)
-        print_line(name, "total", of_libc)
+        print_line(libc.name, "total", of_libc)
         total.add(of_libc)
     print_line("all", "total", total)
     for kind, why in NOT_COMPARED.items():

@@ -28,7 +28,8 @@ OPENER = r"""
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
-/* +FLAGS:FILE opens, -N closes the Nth, ?NAME and !NAME call what dlsym finds by RTLD_DEFAULT or in the last */
+/* +FLAGS:FILE opens, -N closes the Nth, ?NAME, ~NAME and !NAME call what dlsym finds by RTLD_DEFAULT, by RTLD_NEXT or in
+   the last */
 int of_program(void) { return 7; }
 int main(int n, char **v)
 {
@@ -51,7 +52,7 @@ int main(int n, char **v)
         } else if (v[i][0] == '-') {
             dlclose(handles[v[i][1] - '0']);
         } else {
-            int (*f)(void) = dlsym(v[i][0] == '?' ? RTLD_DEFAULT : handles[count - 1], text);
+            int (*f)(void) = dlsym(v[i][0] == '?' ? RTLD_DEFAULT : v[i][0] == '~' ? RTLD_NEXT : handles[count - 1], text);
             if (!f) puts(dlerror());
             else printf("%s = %d\n", text, f());
         }
@@ -186,6 +187,8 @@ SCENARIOS = {
                                            [bound("plugin", "x", "x")]),
     "in a constructor": Scenario("opener +lg:x2 +l:ctor", [bound("ctor", "x2", "x")]),
     "itself": Scenario("opener +lg: ?of_program +n:plugin !plugin +lg:x +n:plugin ?x", [bound("plugin", "x", "x")]),
+    "next": Scenario("opener ~of_program +l:own ~of_program +gl:own ~of_program", [bound("HERE/opener [0]", "own",
+                                                                                        "of_program")]),
     "copy": Scenario("copy", [bound("usesx", "HERE/copy [0]", "dx"), bound("HERE/copy [0]", "x", "dx"),
                               bound("HERE/copy [0]", "x", "x"), bound("usesx", "HERE/copy [0]", "x")]),
     "copy of a protected one": Scenario("copyprot", [bound("HERE/copyprot [0]", "prot", "pd")]),
