@@ -95,6 +95,14 @@ const struct mapping *addresses_at(const struct addresses *addresses, uint64_t a
     return addresses && i < addresses->count && addresses->maps[i].start <= addr ? &addresses->maps[i] : NULL;
 }
 
+const struct mapping *addresses_head(const struct addresses *addresses, const struct mapping *mapping)
+{
+    for (size_t i = 0; i < addresses->count && mapping->name[0]; i++)
+        if (strcmp(addresses->maps[i].name, mapping->name) == 0)
+            return &addresses->maps[i];
+    return mapping;
+}
+
 const struct mapping *addresses_libc(const struct addresses *addresses)
 {
     for (size_t i = 0; addresses && i < addresses->count; i++) {

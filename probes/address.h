@@ -40,6 +40,8 @@ void addresses_destroy(struct addresses *addresses);
 void addresses_stack(struct addresses *addresses, pid_t tid, uint64_t sp_addr);
 /* The mapping that holds ADDR, or NULL; ADDRESSES's. */
 const struct mapping *addresses_at(const struct addresses *addresses, uint64_t addr);
+/* The first mapping of the file that MAPPING is of; MAPPING itself where it is of none. */
+const struct mapping *addresses_head(const struct addresses *addresses, const struct mapping *mapping);
 /* The first mapping of glibc's libc.so.6 (libc-2.31.so and the like before 2.34), or NULL. */
 const struct mapping *addresses_libc(const struct addresses *addresses);
 /* RET borrows from ADDRESSES. */

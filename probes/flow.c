@@ -6,9 +6,9 @@
 #include <string.h>
 
 enum {
-    CODE_MOST = 16384, /* bytes between the two */
     SLOTS = 32,
-    RESULT = 0, /* rax, in DWARF's numbers */
+    JUMP_MOST = 2048, /* bytes in which a jump out of the function is looked for */
+    RESULT = 0,       /* rax, in DWARF's numbers */
     FP = 6,
 };
 
@@ -123,62 +123,157 @@ static void step(struct trace *trace, const struct instruction *one, unsigned wr
         trace->registers |= 1u << RESULT;
 }
 
-static bool arrives(const struct trace *trace, struct disassembler *disassembler, const uint8_t *bytes, size_t n,
-                    uint64_t addr)
+static enum flow answer(const struct trace *trace, unsigned used)
 {
-    unsigned used = instruction_pointers(disassembler, bytes, n, addr);
-
-    return trace->registers & used;
+    return trace->registers & used ? FLOW_YES : trace->tested ? FLOW_TESTED : FLOW_NO;
 }
 
-static bool is_call(struct disassembler *disassembler, const uint8_t *bytes, size_t n)
-{
-    return instruction_calls(disassembler, bytes, n);
-}
-
-static enum flow walk(struct disassembler *disassembler, const uint8_t *bytes, size_t size, size_t code,
-                      uint64_t from_addr, bool call)
-{
-    struct trace trace = {.registers = 1u << RESULT};
-    struct instruction one;
-
-    for (size_t at = 0; at < size; at += one.size) {
-        bool calls = is_call(disassembler, bytes + at, code - at);
-        unsigned written = instruction_writes(disassembler, bytes + at, code - at);
-
-        instruction_decode(disassembler, bytes + at, code - at, from_addr + at, &one);
-        if (!one.size)
-            return FLOW_UNKNOWN;
-        if (calls)
-            one.kind = INSTRUCTION_CALL; /* through a register or memory, too */
-        if (call && calls && at + one.size == size)
-            return trace.registers & arguments ? FLOW_YES : trace.tested ? FLOW_TESTED : FLOW_NO;
-        step(&trace, &one, written, from_addr + at + one.size);
-        if (at + one.size > size)
-            return FLOW_UNKNOWN; /* out of step */
-    }
-    if (call)
-        return FLOW_UNKNOWN;
-    return arrives(&trace, disassembler, bytes + size, code - size, from_addr + size) ? FLOW_YES
-           : trace.tested                                                             ? FLOW_TESTED
-                                                                                      : FLOW_NO;
-}
-
-enum flow flow_follow(const struct mem *mem, uint64_t from_addr, uint64_t to_addr, bool call)
-{
-    size_t size = to_addr - from_addr, want = size + INSTRUCTION_LONGEST;
-    CLEANUP_FREE uint8_t *bytes = NULL;
+/* A piece of code, read once. */
+struct code {
     struct disassembler *disassembler;
-    enum flow flow = FLOW_UNKNOWN;
+    uint8_t *bytes;
+    size_t size;
+    uint64_t addr;
+};
+
+static bool code_read(struct code *code, const struct mem *mem, uint64_t addr, size_t size)
+{
     ssize_t got;
 
-    if (to_addr < from_addr || size > CODE_MOST)
+    *code = (struct code){.addr = addr, .bytes = xmalloc(size)};
+    got = mem->read(mem->ctx, addr, code->bytes, size);
+    code->size = got > 0 ? (size_t)got : 0;
+    code->disassembler = code->size ? disassembler_create() : NULL;
+    return code->disassembler != NULL;
+}
+
+static void code_deinit(struct code *code)
+{
+    disassembler_destroy(code->disassembler);
+    free(code->bytes);
+}
+
+/* One step at AT; its size, 0 where there is no instruction. */
+static unsigned code_step(const struct code *code, size_t at, struct trace *trace, bool *calls)
+{
+    const uint8_t *bytes = code->bytes + at;
+    size_t left = code->size - at;
+    unsigned written = instruction_writes(code->disassembler, bytes, left);
+    struct instruction one;
+
+    *calls = instruction_calls(code->disassembler, bytes, left);
+    instruction_decode(code->disassembler, bytes, left, code->addr + at, &one);
+    if (*calls)
+        one.kind = INSTRUCTION_CALL; /* through a register or memory, too */
+    if (one.size)
+        step(trace, &one, written, code->addr + at + one.size);
+    return one.size;
+}
+
+static unsigned pointers_at(const struct code *code, size_t at)
+{
+    return instruction_pointers(code->disassembler, code->bytes + at, code->size - at, code->addr + at);
+}
+
+static enum flow walk(const struct code *code, size_t size, struct trace trace, enum flow_use use)
+{
+    unsigned length;
+
+    for (size_t at = 0; at < size; at += length) {
+        const struct trace before = trace;
+        bool calls;
+
+        length = code_step(code, at, &trace, &calls);
+        if (!length || at + length > size)
+            return FLOW_UNKNOWN; /* no code, or out of step */
+        if (calls && at + length == size && use != FLOW_POINTER)
+            return answer(&before, use == FLOW_ARGUMENTS ? arguments : pointers_at(code, at));
+    }
+    return use == FLOW_POINTER ? answer(&trace, pointers_at(code, size)) : FLOW_UNKNOWN;
+}
+
+static enum flow follow(const struct mem *mem, uint64_t from_addr, uint64_t to_addr, enum flow_use use,
+                        const struct trace *trace)
+{
+    size_t size = to_addr - from_addr;
+    enum flow flow = FLOW_UNKNOWN;
+    struct code code;
+
+    if (to_addr < from_addr || size > FLOW_MOST)
         return FLOW_UNKNOWN;
-    bytes = xmalloc(want);
-    got = mem->read(mem->ctx, from_addr, bytes, want);
-    disassembler = disassembler_create();
-    if (disassembler && got > 0 && (size_t)got >= size + (call ? 0 : 1))
-        flow = walk(disassembler, bytes, size, (size_t)got, from_addr, call);
-    disassembler_destroy(disassembler);
+    if (code_read(&code, mem, from_addr, size + INSTRUCTION_LONGEST) &&
+        code.size >= size + (use == FLOW_POINTER ? 1 : 0))
+        flow = walk(&code, size, *trace, use);
+    code_deinit(&code);
     return flow;
+}
+
+enum flow flow_follow(const struct mem *mem, uint64_t from_addr, uint64_t to_addr, enum flow_use use)
+{
+    return follow(mem, from_addr, to_addr, use, &(struct trace){.registers = 1u << RESULT});
+}
+
+size_t flow_jumps(const struct mem *mem, uint64_t from_addr, uint64_t ret[FLOW_JUMPS])
+{
+    struct trace trace = {0};
+    struct code code;
+    size_t count = 0;
+    unsigned length = 1;
+
+    if (code_read(&code, mem, from_addr, JUMP_MOST))
+        for (size_t at = 0; length && at < code.size && count < FLOW_JUMPS; at += length) {
+            bool calls;
+
+            if (instruction_jumps(code.disassembler, code.bytes + at, code.size - at, code.addr + at, &ret[count]))
+                count++;
+            length = code_step(&code, at, &trace, &calls);
+        }
+    code_deinit(&code);
+    return count;
+}
+
+enum flow flow_leave(const struct mem *mem, uint64_t from_addr, uint64_t target_addr, uint64_t to_addr,
+                     enum flow_use use)
+{
+    struct trace trace = {.registers = 1u << RESULT};
+    enum flow flow = FLOW_UNKNOWN;
+    struct code code;
+    unsigned length = 1;
+    bool found = false;
+
+    if (code_read(&code, mem, from_addr, JUMP_MOST))
+        for (size_t at = 0; length && at < code.size && !found; at += length) {
+            uint64_t target = 0;
+            bool direct =
+                     instruction_jumps(code.disassembler, code.bytes + at, code.size - at, code.addr + at, &target),
+                 calls;
+
+            found = target == target_addr && (direct || target_addr == 0);
+            if (found && direct)
+                flow = to_addr ? follow(mem, target_addr, to_addr, use, &trace) : answer(&trace, arguments);
+            else if (found && pointers_at(&code, at) & trace.registers)
+                flow = FLOW_YES;
+            found = found && (direct || flow == FLOW_YES);
+            length = code_step(&code, at, &trace, &calls);
+        }
+    code_deinit(&code);
+    return flow;
+}
+
+bool flow_begins_between(const struct memimage *image, uint64_t from_addr, uint64_t to_addr)
+{
+    struct trace trace = {0};
+    struct code code;
+    bool begins = false;
+    unsigned length = 1;
+
+    if (code_read(&code, &image->mem, from_addr, to_addr - from_addr + INSTRUCTION_LONGEST))
+        for (size_t at = 0; length && !begins && at < code.size && code.addr + at <= to_addr; at += length) {
+            bool calls;
+
+            begins = at && memimage_begins_function(image, code.addr + at);
+            length = code_step(&code, at, &trace, &calls);
+        }
+    code_deinit(&code);
+    return begins || !length;
 }

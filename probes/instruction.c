@@ -401,3 +401,17 @@ bool instruction_calls(struct disassembler *disassembler, const uint8_t *bytes, 
 {
     return next(disassembler, bytes, n, 0) && disassembler->scratch->id == X86_INS_CALL;
 }
+
+bool instruction_jumps(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr, uint64_t *ret)
+{
+    const cs_insn *insn = disassembler->scratch;
+    const cs_x86_op *op;
+
+    if (!next(disassembler, bytes, n, addr) || !cs_insn_group(disassembler->handle, insn, X86_GRP_JUMP))
+        return false;
+    op = &insn->detail->x86.operands[0];
+    if (insn->detail->x86.op_count != 1 || op->type != X86_OP_IMM)
+        return false;
+    *ret = (uint64_t)op->imm;
+    return true;
+}

@@ -83,6 +83,8 @@ size_t instruction_touches(struct disassembler *disassembler, const uint8_t *byt
 unsigned instruction_writes(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
 /* … and those through which it reads or writes memory, or jumps. */
 unsigned instruction_pointers(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr);
+/* A jump, conditional or not, to the fixed address *RET. */
+bool instruction_jumps(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr, uint64_t *ret);
 bool instruction_calls(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
 /* What only some processors have and the instruction needs, as cpu.h calls it, or NULL. */
 const char *instruction_feature(struct disassembler *disassembler, const uint8_t *bytes, size_t n);

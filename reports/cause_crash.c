@@ -539,12 +539,23 @@ void cause_crash_tell(const struct finding *finding, struct cause *cause)
     tell_remedy(finding, cause);
 }
 
+/* "prog needs /etc/x, which is not there; it then crashed in parse (main.c:12): …" */
+static void add_crash(struct cause *cause, const char *place, const char *what)
+{
+    char *summary = xasprintf("%s; it then crashed%s%s%s%s.", without_stop(cause->summary), place ? " in " : "",
+                              place ? place : "", what ? ": " : "", what ? what : "");
+
+    free(cause->summary);
+    cause->summary = summary;
+}
+
 void tell_crash_after(const struct process *process, const struct crash *crash, int signal, struct cause *cause)
 {
     CLEANUP_FREE char *place = place_of(crash), *what = what_of(process, crash, signal);
 
     cause_fact(cause, "then", "%s%s%s%s%s", signal_name(signal), place ? " in " : "", place ? place : "",
                what ? ": " : "", what ? what : "");
+    add_crash(cause, place, what);
     strings_addf(&cause->chain, "%s%s%s", signal_name(signal), place ? " in " : "", place ? place : "");
     if (crash && crash->n)
         cause_evidence(cause, crash->n);

@@ -270,6 +270,7 @@ void judge_process(struct model *model, struct process *process)
             settle(process, &process->suspects[i]);
     settle_survived(process);
     settle_sent(process);
+    judge_before_crash(model, process);
     earlier = explanation(process);
     if (earlier)
         judge_crash_after(process, earlier);

@@ -104,6 +104,13 @@ int crash_signal_of(const struct process *process, const struct crash **ret);
 bool crash_was_sent(const struct crash *crash);
 /* A crash of PROCESS, where nothing else explains its end. To be asked last. */
 void judge_crash(struct process *process);
+/* Before that: suspects that a crash of PROCESS is known to come from become fatal, those that it does not come from do
+ * not stay so. */
+void judge_before_crash(const struct model *model, struct process *process);
+/* ATTEMPT's error says something about the file. */
+bool judge_open_fits(const struct attempt *attempt);
+/* Makes a suspect of ATTEMPT, NULL where there is one. */
+struct suspect *judge_open_blame(struct process *actor, const struct attempt *attempt);
 /* A crash, if it is one, that SUSPECT led to. */
 void judge_crash_after(struct process *process, struct suspect *suspect);
 /* Fills in crash->gone, while the process stands. */

@@ -177,5 +177,4 @@ void judge_crash_after(struct process *process, struct suspect *suspect)
     if (!signal)
         return;
     tell_crash_after(process, crash, signal, suspect->cause);
-    take_stack(process, suspect->cause, crash);
 }

@@ -195,6 +195,20 @@ static void judge_last_act(struct process *process)
     add_needles(suspect, attempt);
 }
 
+bool judge_open_fits(const struct attempt *attempt)
+{
+    return about_the_file(attempt->error);
+}
+
+struct suspect *judge_open_blame(struct process *actor, const struct attempt *attempt)
+{
+    struct suspect *suspect = suspect_open(actor, attempt);
+
+    if (suspect)
+        add_needles(suspect, attempt);
+    return suspect;
+}
+
 void judge_open(struct process *process)
 {
     if (!process->line_count && process_owner(process)->line_count == 0)

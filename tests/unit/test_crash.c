@@ -209,25 +209,26 @@ START_TEST(test_flow)
 {
     static const struct {
         const char *from, *to;
-        bool call;
+        enum flow_use use;
         enum flow flow;
     } cases[] = {
-        {flow_direct, flow_direct, false, FLOW_YES},
-        {flow_spilled, flow_spilled_to, false, FLOW_YES},
-        {flow_other, flow_other_to, false, FLOW_NO},
-        {flow_int, flow_int_to, false, FLOW_NO},
-        {flow_kept, flow_kept_to, true, FLOW_YES},
-        {flow_lost, flow_lost_to, true, FLOW_NO},
-        {flow_tested, flow_tested_to, true, FLOW_TESTED},
-        {flow_global, flow_global_to, false, FLOW_YES},
-        {flow_handle, flow_handle_to, false, FLOW_YES},
-        {flow_handle_to, flow_handle, false, FLOW_UNKNOWN}, /* backwards */
+        {flow_direct, flow_direct, FLOW_POINTER, FLOW_YES},
+        {flow_spilled, flow_spilled_to, FLOW_POINTER, FLOW_YES},
+        {flow_other, flow_other_to, FLOW_POINTER, FLOW_NO},
+        {flow_int, flow_int_to, FLOW_POINTER, FLOW_NO},
+        {flow_kept, flow_kept_to, FLOW_ARGUMENTS, FLOW_YES},
+        {flow_lost, flow_lost_to, FLOW_ARGUMENTS, FLOW_NO},
+        {flow_tested, flow_tested_to, FLOW_ARGUMENTS, FLOW_TESTED},
+        {flow_global, flow_global_to, FLOW_POINTER, FLOW_YES},
+        {flow_handle, flow_handle_to, FLOW_POINTER, FLOW_YES},
+        {flow_handle, flow_handle_to + 2, FLOW_TARGET, FLOW_YES},
+        {flow_handle_to, flow_handle, FLOW_POINTER, FLOW_UNKNOWN}, /* backwards */
     };
     const struct mem mem = {.read = read_here, .word_size = 8};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ck_assert_msg(flow_follow(&mem, (uint64_t)(uintptr_t)cases[i].from, (uint64_t)(uintptr_t)cases[i].to,
-                                  cases[i].call) == cases[i].flow,
+                                  cases[i].use) == cases[i].flow,
                       "case %zu", i);
 }
 END_TEST
