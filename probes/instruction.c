@@ -48,10 +48,10 @@ static unsigned char register_number(x86_reg reg, unsigned *width)
         {X86_REG_R15, X86_REG_R15D}, {X86_REG_RIP, X86_REG_EIP},
     };
 
-    for (unsigned char i = 0; i < sizeof registers / sizeof *registers; i++)
+    for (size_t i = 0; i < sizeof registers / sizeof *registers; i++)
         if (reg == registers[i].wide || reg == registers[i].narrow) {
             *width = reg == registers[i].wide ? 8 : 4;
-            return i;
+            return (unsigned char)i;
         }
     *width = 0;
     return REGISTER_NONE;

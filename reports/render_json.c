@@ -432,10 +432,11 @@ static void get_facts_and_places(const json_t *object, struct cause *cause)
 
 static void get_crash(json_t *from, struct cause *cause)
 {
-    const char *title;
-    json_t *lines;
+    for (void *at = json_object_iter(from); at; at = json_object_iter_next(from, at)) {
+        const char *title = json_object_iter_key(at);
 
-    json_object_foreach(from, title, lines) get_strings(from, title, &cause_section(cause, "%s", title)->lines);
+        get_strings(from, title, &cause_section(cause, "%s", title)->lines);
+    }
 }
 
 static void get_texts(const json_t *from, struct cause *cause)
