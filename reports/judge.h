@@ -75,6 +75,8 @@ bool family_fault(const struct load *load, const struct fault *fault);
 bool family_covers(const struct load *load, const struct fault *fault);
 /* The program was ended by a signal before it did anything, and ld.so and libc.so.6 are not of one build. */
 void judge_skewed_crash(struct process *process, const struct load *load);
+/* SUSPECT is about a dlopen of FILE that event N told of: whether anything came after it. */
+void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n);
 /* What the program says in the loader's words, where nothing else was found; LOAD has all that was loaded. */
 void judge_said(struct process *process, const struct load *load);
 /* A suspect of what the loader said, where the files agree; false where there is none. */

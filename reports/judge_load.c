@@ -177,11 +177,17 @@ static const struct object *batch_head(const struct load *load, size_t batch)
     return NULL;
 }
 
-/* Nothing that we see came between it and the end: no other object, no file of the program's own. */
-static bool nothing_after(const struct process *process, size_t act)
+/* Nothing that we see came between event N and the end: no other object, no file of the program's own. */
+static bool nothing_after(const struct process *process, uint64_t n)
 {
-    return act + 1 == process->act_count && process->last_file_n < process->acts[act].n &&
-           (process_failed(process) || process->last_output_n > process->acts[act].n);
+    return (process->act_count == 0 || process->acts[process->act_count - 1].n <= n) && process->last_file_n < n &&
+           (process_failed(process) || process->last_output_n > n);
+}
+
+void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n)
+{
+    suspect->coped = tried_by_libc(file);
+    suspect->last_act = nothing_after(process, n);
 }
 
 static void judge_batch(struct process *process, const struct maps *maps, struct load *load, size_t act, size_t batch)
@@ -201,8 +207,8 @@ static void judge_batch(struct process *process, const struct maps *maps, struct
             continue;
         if (head)
             strings_add(&suspect->needles, xstrdup(path_base(head->path)));
-        suspect->coped = tried_by_libc(tried->path) || found_later(process, maps, load, act);
-        suspect->last_act = nothing_after(process, act);
+        suspect_dlopen(suspect, process, tried->path, tried->n);
+        suspect->coped |= found_later(process, maps, load, act);
     }
 }
 
@@ -310,9 +316,13 @@ static void judge_calls(struct process *process, struct load *load)
         for (size_t k = 0; k < load->fault_count; k++) {
             const struct fault *fault = load->faults[k];
 
+            struct suspect *suspect = NULL;
+
             if (fault->batch == batch && !fault->warning && !consequence(load, fault) &&
                 stands_for_all(process, load, fault))
-                suspect_fault(process, AT_DLOPEN, load, fault, call->n, call->t_ns);
+                suspect = suspect_fault(process, AT_DLOPEN, load, fault, call->n, call->t_ns);
+            if (suspect)
+                suspect_dlopen(suspect, process, file, call->n);
         }
     }
 }

@@ -171,6 +171,8 @@ bool judge_told(struct process *process, const struct load *load, const struct l
     suspect = told.what == TOLD_NOTHING ? NULL : suspect_told(&saying);
     if (suspect && error->outcome == LOADER_FATAL)
         suspect->certain = true;
+    else if (suspect)
+        suspect_dlopen(suspect, process, error->object ? error->object : "", error->n);
     told_deinit(&told);
     return suspect != NULL;
 }
