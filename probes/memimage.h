@@ -95,5 +95,7 @@ struct memimage_hidden {
 };
 /* IMAGE is ld.so after it has relocated itself. 0, or -1 where it is not glibc's or the anchor is not there (yet). */
 int memimage_hidden(const struct memimage *image, struct memimage_hidden *ret);
+/* The same right after the execve, when it has not. */
+int memimage_hidden_early(const struct memimage *image, struct memimage_hidden *ret);
 
 #endif

@@ -65,6 +65,7 @@ static int open_view(const struct options *options, struct outlets *outlets, str
 
     if (line_set_parse(options->live_set, &set, err) < 0)
         return -1;
+    outlets->lookups = set & (LINE_LOOKUPS | LINE_ALL);
     outlets->view = line_view_create(stderr, set, outlets_colour(options), &outlets->sinks[outlets->count]);
     outlets->count++;
     outlets->texts = true;

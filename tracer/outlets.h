@@ -19,6 +19,7 @@ struct outlets {
     struct log *log;           /* its writer */
     struct redactor *redactor; /* what it hides; NULL: nothing */
     bool environment_known;    /* the redactor has been told of the command's own environment */
+    bool lookups;              /* somebody wants symbol lookups */
     bool texts;                /* somebody wants event_syscall.text */
     struct sink sinks[OUTLETS_MOST];
     size_t count;

@@ -23,6 +23,7 @@ struct session_options {
     size_t pid_count;
     enum filter_use filter;
     double seconds; /* stop recording after that time; 0: never */
+    bool lookups;   /* symbol lookups are wanted, at two stops each */
     bool texts;     /* fill event_syscall.text */
     /* Whether EVENT's frames are wanted while it is told (event.stack); NULL: never. */
     bool (*stack_wanted)(void *ctx, const struct event *event);

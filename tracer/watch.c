@@ -139,6 +139,7 @@ static void on_change(struct session *session, struct task *task, const struct b
     (void)hit;
     if (!watch)
         return;
+    lookups_forget(watch);
     if (!watch->known)
         make_linkmap(watch, task);
     if (at_work(watch))
@@ -196,6 +197,7 @@ static void arm(struct session *session, struct task *task, struct watch *watch)
     } else {
         errors_arm_loader(session, task, &loader);
     }
+    lookups_arm(session, task, &loader);
     /* Two stops for each program, which only pay where somebody wants to read of them. */
     if (session->options->texts)
         watch->told_of_changes = watch_function(session, task, &loader, "_dl_debug_state", &change_handler);
@@ -232,6 +234,7 @@ struct watch *watch_copy(const struct watch *watch)
     copy->mem = memory_mem(&copy->memory, WORD);
     copy->exe = xstrdup_or_null(watch->exe);
     copy->calls = 0;
+    copy->map_names = NULL;
     copy->known = false; /* it tells of another process: made when it is needed */
     copy->linkmap = (struct linkmap){0};
     return copy;
@@ -241,6 +244,7 @@ void watch_destroy(struct watch *watch)
 {
     if (!watch)
         return;
+    lookups_forget(watch);
     linkmap_deinit(&watch->linkmap);
     free(watch->exe);
     free(watch);

@@ -12,6 +12,7 @@
 #include <reports/event.h>
 
 struct errors;
+struct map_name;
 
 struct watch {
     struct memory memory;
@@ -32,6 +33,7 @@ struct watch {
     int libc_fd;                      /* descriptor of a libc.so.6 that is about to be mapped, or -1 */
     bool armed;                       /* calls of dlopen and its like are seen */
     bool told_of_changes;             /* the loader's own function for that has a breakpoint */
+    struct map_name *map_names;       /* watch_lookups.c */
     unsigned calls;                   /* of dlopen and its like, that threads are in */
 };
 
@@ -118,6 +120,13 @@ void calls_arm_program(struct session *session, struct task *task, uint64_t bias
 /* The object whose call of one of those TASK is in (the innermost, SP_ADDR being its stack pointer), malloced; or NULL.
  */
 char *calls_caller(struct task *task, uint64_t sp_addr);
+
+/* watch_lookups.c: which object defines what another asks for. LOADER has not begun. */
+void lookups_arm(struct session *session, struct task *task, const struct memimage *loader);
+/* TASK makes the loader's exception: the lookup that it is in has found nothing. */
+void lookups_failed(struct session *session, struct task *task, const struct break_hit *hit);
+/* The link map has changed, or WATCH ends. */
+void lookups_forget(struct watch *watch);
 
 /* watch_musl.c: musl's loader, which is its libc, has no functions for errors but prints them. */
 void musl_arm(struct session *session, struct task *task, const struct memimage *libc);

@@ -364,6 +364,7 @@ static void fill(struct loader_words *words, const struct break_hit *hit, unsign
 /* _dl_exception_create_format (struct dl_exception *, const char *objname, const char *fmt, ...) */
 static void on_create_format(struct session *session, struct task *task, const struct break_hit *hit, const void *ctx)
 {
+    lookups_failed(session, task, hit);
     struct held *held = begin_glibc(session, task, hit);
 
     (void)ctx;
