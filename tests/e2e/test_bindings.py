@@ -1,4 +1,4 @@
-"""Each rule of symbol lookup, on each glibc: small libraries, and the real ld.so as the judge.
+"""Each rule of symbol lookup, on each glibc and on a 32-bit one: small libraries, and the real ld.so as the judge.
 
 The libraries need no C library and are made once; the programs that open them are linked with each libc's own files.
 build/conformance/bindings compares what ld.so says that it bound with the shadow loader, line by line. What a scenario is
@@ -24,10 +24,14 @@ import libcs  # noqa: E402
 import run as conformance  # noqa: E402
 
 OPENER = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <string.h>
+/* no headers: a 32-bit program may have none */
+enum { RTLD_LAZY = 1, RTLD_NOW = 2, RTLD_NOLOAD = 4, RTLD_DEEPBIND = 8, RTLD_GLOBAL = 0x100, RTLD_NODELETE = 0x1000,
+       LM_ID_NEWLM = -1, RTLD_DI_LMID = 1 };
+#define RTLD_DEFAULT ((void *)0)
+#define RTLD_NEXT ((void *)-1L)
+void *dlopen(const char *, int), *dlmopen(long, const char *, int), *dlsym(void *, const char *);
+int dlclose(void *), dlinfo(void *, int, void *), puts(const char *), printf(const char *, ...);
+char *dlerror(void), *strchr(const char *, int);
 /* +FLAGS:FILE opens, -N closes the Nth, ?NAME, ~NAME and !NAME call what dlsym finds by RTLD_DEFAULT, by RTLD_NEXT or in
    the last */
 int of_program(void) { return 7; }
@@ -35,7 +39,7 @@ int main(int n, char **v)
 {
     void *handles[32] = {0};
     int count = 0;
-    Lmid_t space = LM_ID_BASE;
+    long space = 0;
     for (int i = 1; i < n; i++) {
         char *text = v[i] + 1, *file = strchr(v[i], ':');
         if (v[i][0] == '+') {
@@ -45,7 +49,7 @@ int main(int n, char **v)
                 else if (*text == 's') other = 1;
                 else mode |= *text == 'n' ? RTLD_NOW : *text == 'l' ? RTLD_LAZY : *text == 'g' ? RTLD_GLOBAL
                            : *text == 'd' ? RTLD_DEEPBIND : *text == 'L' ? RTLD_NOLOAD : RTLD_NODELETE;
-            void *h = other ? dlmopen(space, file + 1, mode) : dlopen(file[1] ? file + 1 : NULL, mode);
+            void *h = other ? dlmopen(space, file + 1, mode) : dlopen(file[1] ? file + 1 : 0, mode);
             if (!h) { if (!(mode & RTLD_NOLOAD)) puts(dlerror()); }
             else if (other) dlinfo(h, RTLD_DI_LMID, &space);
             handles[count++] = h;
@@ -92,7 +96,7 @@ LIBRARIES = {
     "tls": ("__thread int t = 1; __thread int t2 = 2; int NAME(void) { return t + t2; }", ""),
     "usestls": ("extern __thread int t; extern __thread int t2 __attribute__((tls_model(\"initial-exec\"))); "
                 "int NAME(void) { return t + t2; }", "-ltls"),
-    "tlsdesc": ("extern __thread int t; int NAME(void) { return t; }", "-mtls-dialect=gnu2 -ltls"),
+    "tlsdesc": ("extern __thread int t; int NAME(void) { return t; }", "-mtls-dialect=gnu2 -Wl,-z,now -ltls"),  # bound lazily, it ends a 32-bit ld.so 2.36 with SIGSEGV
     "other": ("int x(void) { return 11; }", ""),
     "deep": ("int of_program(void); int x(void); int NAME(void) { return of_program() + x(); }", "-lother -lown"),
     "own": ("int of_program(void) { return 12; }", ""),
@@ -140,6 +144,14 @@ PROGRAMS = {
               "-lweak -lweak2 -lnoplt -lnow -lsysv"),
 }
 
+# The 32-bit C library beside this system's own, and what starts a program without its start files.
+NARROW = next((d for d in ("/lib32", "/usr/lib32", "/usr/lib", "/lib") if os.path.exists(f"{d}/libc.so.6")), "/lib32")
+START = """
+int main(); void exit(int);
+asm(".globl _start; _start: movl (%esp), %eax; leal 4(%esp), %edx; andl $-16, %esp; subl $8, %esp; pushl %edx; pushl %eax; "
+    "call main; movl %eax, (%esp); call exit");
+"""
+
 # The words of a command: HERE stands for the directory. SHOWS: what ld.so must say (HERE as there).
 Scenario = collections.namedtuple("Scenario", "words shows env", defaults=({},))
 BOUND = "binding file {} [0] to {} [0]: "
@@ -165,7 +177,7 @@ SCENARIOS = {
     "global, the first counts": Scenario("opener +lg:x2 +lg:x +n:plugin !plugin +l:usesx", [bound("plugin", "x2", "x"),
                                                                                          bound("usesx", "x2", "dx")]),
     "local": Scenario("opener +l:x2 +l:usesx !usesx +l:x2", [bound("usesx", "x", "x")]),
-    "local fails": Scenario("opener +n:x +n:plugin +l:plugin", ["transferring control"]),
+    "local fails": Scenario("opener +n:x +n:plugin +l:plugin", ["undefined symbol: x (fatal)"]),
     "a failed dlopen leaves nothing": Scenario("opener +n:badfirst +n:x +ng:x2 +n:plugin", [bound("plugin", "x2", "x")]),
     "deepbind": Scenario("opener +ld:deep !deep", [bound("deep", "own", "of_program")]),
     "no deepbind": Scenario("opener +l:deep !deep", [bound("deep", "HERE/opener [0]", "of_program")]),
@@ -203,29 +215,33 @@ SCENARIOS = {
 }
 
 
+def sections(path):
+    """Place and size of the dynamic sections in the file."""
+    text = subprocess.run(["readelf", "-SW", str(path)], capture_output=True, text=True, check=True).stdout
+    return {m[1]: (int(m[2], 16), int(m[3], 16)) for m in re.finditer(r"\] (\.dyn\w+) +\S+ +\w+ (\w+) (\w+) ", text)}
+
+
 def protect(path, names):
     """Makes the dynamic symbols NAMES of PATH protected: linkers bind references to such themselves."""
-    data = bytearray(path.read_bytes())
-    sections = subprocess.run(["readelf", "-SW", str(path)], capture_output=True, text=True, check=True).stdout
-    place = {m[1]: (int(m[2], 16), int(m[3], 16)) for m in
-             re.finditer(r"\] (\.dyn\w+) +\S+ +\w+ (\w+) (\w+) ", sections)}
+    data, place = bytearray(path.read_bytes()), sections(path)
     (symbols, size), (strings, _) = place[".dynsym"], place[".dynstr"]
-    for at in range(symbols, symbols + size, 24):
+    each, other = (24, 5) if data[4] == 2 else (16, 13)  # ELFCLASS64
+    for at in range(symbols, symbols + size, each):
         name = strings + struct.unpack_from("<I", data, at)[0]
         if data[name:data.index(0, name)].decode() in names:
-            data[at + 5] = 3
+            data[at + other] = 3
     path.write_bytes(data)
 
 
 def make_symbolic(path):
     """Sets DF_SYMBOLIC: linkers that are told -Bsymbolic leave nothing for the loader to look up."""
     data = bytearray(path.read_bytes())
-    dynamic = subprocess.run(["readelf", "-SW", str(path)], capture_output=True, text=True, check=True).stdout
-    at, size = (int(n, 16) for n in re.search(r"\] \.dynamic +\S+ +\w+ (\w+) (\w+) ", dynamic).groups())
-    for entry in range(at, at + size, 16):
-        tag, value = struct.unpack_from("<QQ", data, entry)
+    at, size = sections(path)[".dynamic"]
+    word, each = ("<Q", 8) if data[4] == 2 else ("<I", 4)
+    for entry in range(at, at + size, 2 * each):
+        tag, value = struct.unpack_from(word, data, entry)[0], struct.unpack_from(word, data, entry + each)[0]
         if tag == 30:  # DT_FLAGS
-            struct.pack_into("<Q", data, entry + 8, value | 2)
+            struct.pack_into(word, data, entry + each, value | 2)
     path.write_bytes(data)
 
 
@@ -236,9 +252,7 @@ def compile_(work, target, source, flags, rpath=",-rpath,$ORIGIN"):
     assert built.returncode == 0, f"{' '.join(command)}\n{built.stderr}"
 
 
-@pytest.fixture(scope="module")
-def libraries(tmp_path_factory):
-    work = tmp_path_factory.mktemp("libraries")
+def make_libraries(work, *how):
     for name, text in MAPS.items():
         (work / name).write_text(text)
     later = [n for n, (_, flags) in LIBRARIES.items() if "-l" in flags]
@@ -246,11 +260,16 @@ def libraries(tmp_path_factory):
         source, flags = LIBRARIES[name]
         # no start files: nothing in them needs a C library
         compile_(work, f"lib{name}.so", source.replace("NAME", name),
-                 ["-shared", "-fPIC", "-nostdlib", "-fno-builtin", "-Wl,-z,lazy", *flags.split()])
+                 ["-shared", "-fPIC", "-nostdlib", "-fno-builtin", "-Wl,-z,lazy", *flags.split(), *how])
     make_symbolic(work / "libflagged.so")
     shutil.copy(work / "libv2.so", work / "libv.so")
     (work / "libgone.so").unlink()
     return work
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory):
+    return make_libraries(tmp_path_factory.mktemp("libraries"))
 
 
 @pytest.fixture(scope="module")
@@ -264,23 +283,34 @@ def comparer():
     return path
 
 
-@pytest.fixture(scope="module", params=["host", *libcs.ROOTS])
+def needs_for(libc, narrow):
+    """How a program is linked with the C library of LIBC."""
+    if narrow:  # there are no start files for it here
+        return ["-m32", "-nostdlib", "-Wl,--allow-shlib-undefined", f"{NARROW}/libc.so.6", f"{NARROW}/libdl.so.2"]
+    if not libc.root:
+        return []
+    found = [next(pathlib.Path(libc.root).glob(f"**/x86_64-linux-gnu/{n}")) for n in ("libc.so.6", "libdl.so.2")]
+    return ["-nodefaultlibs", "-Wl,--allow-shlib-undefined", *map(str, found), "-lgcc"]
+
+
+@pytest.fixture(scope="module", params=["host", "i386", *libcs.ROOTS])
 def bed(request, libraries):
     """The C library, and the directory with the libraries and with the programs that were linked for it."""
-    libc = libcs.named(request.param)
+    narrow = request.param == "i386"
+    libc = libcs.named("host" if narrow else request.param)
     if libc.root:
         os.makedirs(libc.root + "/opt", exist_ok=True)
     work = pathlib.Path(tempfile.mkdtemp(prefix="scope-", dir=libc.root + "/opt" if libc.root else None)).resolve()
-    shutil.copytree(libraries, work, dirs_exist_ok=True)
+    if narrow:
+        make_libraries(work, "-m32")
+    else:
+        shutil.copytree(libraries, work, dirs_exist_ok=True)
     work.chmod(0o755)
-    own = []
-    if libc.root:
-        found = [next(pathlib.Path(libc.root).glob(f"**/x86_64-linux-gnu/{n}")) for n in ("libc.so.6", "libdl.so.2")]
-        own = ["-nodefaultlibs", "-Wl,--allow-shlib-undefined", *map(str, found), "-lgcc"]
+    own = needs_for(libc, narrow)
     for name, (source, flags) in PROGRAMS.items():
-        compile_(work, name, source, ["-Wl,-z,lazy", *flags.split(), *own])
+        compile_(work, name, source + (START if narrow else ""), ["-Wl,-z,lazy", *flags.split(), *own])
     # $ORIGIN of a program is read from /proc, which is not everywhere
-    compile_(work, "unrouted", PROGRAMS["copy"][0], [*PROGRAMS["copy"][1].split(), *own], rpath="")
+    compile_(work, "unrouted", PROGRAMS["copy"][0] + (START if narrow else ""), [*PROGRAMS["copy"][1].split(), *own], rpath="")
     protect(work / "libprot.so", ("pf", "pd"))  # only now: today's linker makes no copy of a protected variable
     yield libc, work
     shutil.rmtree(work)
@@ -316,8 +346,12 @@ def test_rule(comparer, bed, name, now):
         assert show.replace("HERE", here) in words
 
 
+def is_narrow(work):
+    return (work / "opener").read_bytes()[4] == 1  # ELFCLASS32
+
+
 VARIANTS = ("", "glibc-hwcaps/x86-64-v2", "glibc-hwcaps/x86-64-v3", "glibc-hwcaps/x86-64-v4", "haswell", "x86_64",
-            "tls", "tls/x86_64", "tls/haswell/x86_64", "tls/haswell/avx512_1/x86_64", "haswell/avx512_1")
+            "tls", "sse2", "i686", "tls/i686/sse2", "tls/x86_64", "tls/haswell/x86_64", "tls/haswell/avx512_1/x86_64", "haswell/avx512_1")
 
 
 @pytest.fixture
@@ -326,17 +360,20 @@ def small_root(bed, tmp_path):
     that some loader has a name for."""
     libc, work = bed
     root = tmp_path / "root"
-    for file in ("/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libdl.so.2"):
+    wide = ("/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libdl.so.2")
+    narrow = ("/lib/ld-linux.so.2", f"{NARROW}/libc.so.6", f"{NARROW}/libdl.so.2")
+    for file in narrow if is_narrow(work) else wide:
         (root / file[1:]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(libc.file(file), root / file[1:])
     for variant in VARIANTS:
         (root / "lib/hw" / variant).mkdir(parents=True, exist_ok=True)
         shutil.copy(work / "libx.so", root / "lib/hw" / variant)
-    shutil.copy(work / "libusesx.so", root / "lib/x86_64-linux-gnu")
+    own = pathlib.Path(file).parent.relative_to("/")
+    shutil.copy(work / "libusesx.so", root / own)
     (root / "app").mkdir()
     shutil.copy(work / "unrouted", root / "app/copy")
     (root / "etc").mkdir()
-    (root / "etc/ld.so.conf").write_text("/lib/hw\n/lib/x86_64-linux-gnu\n")
+    (root / "etc/ld.so.conf").write_text(f"/lib/hw\n/{own}\n")
     return libc, root
 
 
@@ -360,7 +397,7 @@ def test_subdirectories(comparer, small_root, how, less):
         ldconfig = next(path for path in ("/sbin/ldconfig", "/usr/sbin/ldconfig") if libc.file(path))
         subprocess.run([libc.file(ldconfig), "-r", str(root)], check=True, capture_output=True)
     else:
-        env["LD_LIBRARY_PATH"] = "/nowhere:/lib/hw:/lib/x86_64-linux-gnu"
+        env["LD_LIBRARY_PATH"] = f"/nowhere:/lib/hw:/lib/x86_64-linux-gnu:{NARROW}"
     ran = run_in(root, ["/app/copy"], {**env, "LD_DEBUG": "libs,files,scopes,bindings", "LD_DEBUG_OUTPUT": "/log"})
     assert ran.returncode == 0, ran.stderr
     (log,) = root.glob("log.*")
