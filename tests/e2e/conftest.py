@@ -12,6 +12,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -22,6 +23,13 @@ SUBCOMMANDS = {"explain", "repro", "diff", "check", "libc", "matrix", "sandbox",
 # A test means the environment it names, not what the person who runs it happens to have set.
 DROPPED = ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_DEBUG", "LD_BIND_NOW", "LD_AUDIT", "GLIBC_TUNABLES", "LANGUAGE")
 HANGS_AFTER = 120  # seconds; nothing is measured with it, it only ends a test that would never end
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Behind the tests: the table of loader failures by libc, if it was run."""
+    module = sys.modules.get("test_loader_table")
+    for line in module.table() if module else []:
+        terminalreporter.write_line(line)
 
 
 @dataclasses.dataclass
