@@ -203,7 +203,7 @@ class Load:
 
 
 # When glibctrace is killed: in the middle of attaching, just behind it, at work, and while it shows stacks.
-OPTIONS = [("-q",), ("-q",), ("-t=all",), ("-t=failed",)]
+OPTIONS = [("-q",), ("-q",), ("-t=all",), ("-k", "-t=failed")]
 
 
 def test_rounds_of_attach_load_and_kill(program, attach):
