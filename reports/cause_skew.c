@@ -71,10 +71,15 @@ static void tell_remedies(const struct finding *finding, struct cause *cause, co
         remedy = cause_remedy(cause, PROOF_KNOWN, "take %s away: the C library's parts must not be shipped one by one",
                               odd->path);
         strings_addf(&remedy->commands, "mv %s %s.old", odd->path, odd->path);
-    } else {
+    } else if (!finding->fault->provider || finding->fault->subject->why == OBJECT_INTERP ||
+               finding->fault->provider->why == OBJECT_INTERP) {
         cause_remedy(cause, PROOF_KNOWN,
                      "let the program name the loader that belongs to its C library (PT_INTERP; patchelf "
                      "--set-interpreter)");
+    } else {
+        cause_remedy(
+            cause, PROOF_KNOWN,
+            "install the C library's packages again, all of one release: an upgrade may have been interrupted");
     }
     if (odd && loader) {
         CLEANUP_FREE char *directory = path_dir(odd->path);
@@ -86,21 +91,33 @@ static void tell_remedies(const struct finding *finding, struct cause *cause, co
     }
 }
 
-/* A libc.so.6 without the function that the loader calls first. */
-static void early_init_scenario(const struct finding *finding, struct cause *cause)
+/* A libc.so.6 without the function that the loader calls first, or one that asks the loader for what it has not. */
+static void loader_scenario(const struct finding *finding, struct cause *cause)
 {
+    const struct fault *fault = finding->fault;
+    const struct object *main_object = finding->load->objects[0];
     struct mini_object *program, *libc;
 
     cause->scenario = scenario_create(SCENARIO_LOAD);
-    program = scenario_object(cause->scenario, path_base(finding->load->objects[0]->path));
-    mini_object_fit(program, finding->load->objects[0]->elf);
+    program = scenario_object(cause->scenario, path_base(main_object->path));
+    mini_object_fit(program, main_object->elf);
     program->interp = xstrdup_or_null(finding->load->interp);
     libc = scenario_object(cause->scenario, "libc.so.6");
     libc->soname = xstrdup("libc.so.6");
     mini_object_need(program, "libc.so.6");
     cause->scenario->mended = mini_object_copy(libc);
     cause->scenario->mend_object = 1;
-    libc->bare = true;
+    if (fault->subject->why == OBJECT_INTERP) {
+        libc->bare = true;
+        return;
+    }
+    libc->loader_version = xstrdup(fault->kind == FAULT_VERSION ? fault->name : fault->version);
+    libc->loader_symbol = fault->kind == FAULT_SYMBOL ? xstrdup(fault->name) : NULL;
+}
+
+static bool of_libc(const struct object *object)
+{
+    return object->elf->soname && strcmp(object->elf->soname, "libc.so.6") == 0;
 }
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)
@@ -109,8 +126,8 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 
     if (!fault->provider)
         return; /* a crash: nothing of it can be shown without the two files */
-    if (fault->subject->why == OBJECT_INTERP)
-        early_init_scenario(finding, cause);
+    if (fault->subject->why == OBJECT_INTERP || (fault->provider->why == OBJECT_INTERP && of_libc(fault->subject)))
+        loader_scenario(finding, cause);
     else if (fault->provider->why == OBJECT_INTERP)
         return; /* the loader itself would have to be replaced */
     else if (fault->kind == FAULT_VERSION)

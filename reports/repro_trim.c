@@ -238,6 +238,8 @@ struct mini_object *trim_object(const struct scenario *scenario, const struct mi
     ret->directory = object->directory;
     ret->bare = object->bare;
     ret->opens = xstrdup_or_null(object->opens);
+    ret->loader_version = xstrdup_or_null(object->loader_version);
+    ret->loader_symbol = xstrdup_or_null(object->loader_symbol);
     ret->isa_needed = object->isa_needed;
     ret->tls_size = object->tls_size;
     ret->execstack = object->execstack;

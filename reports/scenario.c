@@ -105,6 +105,8 @@ static void redact_object(const struct redaction *redaction, struct mini_object 
     redact_string(redaction, &object->interp);
     redact_string(redaction, &object->link_text);
     redact_string(redaction, &object->opens);
+    redact_string(redaction, &object->loader_version);
+    redact_string(redaction, &object->loader_symbol);
     for (size_t i = 0; i < object->needed.n; i++)
         redact_string(redaction, &object->needed.v[i]);
     for (size_t i = 0; i < object->need_count; i++) {
@@ -205,6 +207,8 @@ struct mini_object *mini_object_copy(const struct mini_object *object)
     copy->machine = object->machine;
     copy->bare = object->bare;
     copy->opens = xstrdup_or_null(object->opens);
+    copy->loader_version = xstrdup_or_null(object->loader_version);
+    copy->loader_symbol = xstrdup_or_null(object->loader_symbol);
     copy->isa_needed = object->isa_needed;
     copy->tls_size = object->tls_size;
     copy->execstack = object->execstack;
@@ -311,6 +315,8 @@ void mini_object_destroy(struct mini_object *object)
     free(object->interp);
     free(object->link_text);
     free(object->opens);
+    free(object->loader_version);
+    free(object->loader_symbol);
     strings_deinit(&object->needed);
     versions_free(object->needs, object->need_count);
     versions_free(object->defs, object->def_count);

@@ -27,9 +27,10 @@ struct mini_object {
     char *opens;         /* programs: dlopen(3) this name, print dlerror(3)'s words and exit with 1 where that fails */
     uint32_t isa_needed; /* GNU_PROPERTY_X86_ISA_1_NEEDED, or 0 */
     uint64_t tls_size;   /* of thread-local storage at a fixed place (initial-exec), or 0 */
-    bool execstack;      /* asks for an executable stack */
-    bool bare;           /* a libc.so.6 that has not got what glibc's loader wants of it; else the writer adds that */
-    bool absent;         /* it must not be there: the stub exists in the mended directory only */
+    char *loader_version, *loader_symbol; /* asks the loader itself for this version (and symbol of it), or NULL */
+    bool execstack;                       /* asks for an executable stack */
+    bool bare;   /* a libc.so.6 that has not got what glibc's loader wants of it; else the writer adds that */
+    bool absent; /* it must not be there: the stub exists in the mended directory only */
     struct strings needed;
     struct mini_version *needs;
     size_t need_count, need_cap;

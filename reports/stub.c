@@ -399,10 +399,11 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
         return -1;
     if (stub_check_demands(object, err) < 0)
         return -1;
-    if (is_libc(object))
-        stub.object = changed = libc_for_loader(object, stub.machine);
-    else if (object->opens)
-        stub.object = changed = stub_opener(object);
+    changed = is_libc(object) ? libc_for_loader(object, stub.machine)
+              : object->opens ? stub_opener(object)
+                              : mini_object_copy(object);
+    stub_ask_loader(changed, stub.machine);
+    stub.object = changed;
     lay_out(&stub);
     mini_object_destroy(changed);
     free(stub.strings);

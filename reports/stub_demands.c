@@ -21,6 +21,18 @@ int stub_check_demands(const struct mini_object *object, struct err *err)
     return 0;
 }
 
+void stub_ask_loader(struct mini_object *object, const struct stub_machine *machine)
+{
+    const char *loader = machine && machine->loader ? path_base(machine->loader) : NULL;
+
+    if (!object->loader_version || !loader)
+        return;
+    mini_object_need(object, loader);
+    mini_object_need_version(object, loader, object->loader_version);
+    if (object->loader_symbol)
+        mini_object_undefined(object, object->loader_symbol, object->loader_version, loader);
+}
+
 size_t stub_reloc_count(const struct stub *stub)
 {
     return stub->object->undefined_count + (stub->object->tls_size ? 1 : 0);

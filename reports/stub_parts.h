@@ -53,6 +53,8 @@ uint32_t stub_name_hash(const char *name);
 /* stub_demands.c: what an object wants beside libraries and symbols. */
 /* Fails where we do not know how to write what OBJECT wants. */
 int stub_check_demands(const struct mini_object *object, struct err *err);
+/* Adds what OBJECT asks of the loader. */
+void stub_ask_loader(struct mini_object *object, const struct stub_machine *machine);
 /* Relocations in all: one for each undefined symbol, one more for thread-local storage at a fixed place. */
 size_t stub_reloc_count(const struct stub *stub);
 /* .note.gnu.property, where the object is for a processor of some level. */

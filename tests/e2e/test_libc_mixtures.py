@@ -74,10 +74,10 @@ def _only(result):
 # The loader, the C library put first, and what the loader finds wrong: who lacks what, in whose words.
 SKEWS = [
     (None, "bullseye", "__libc_early_init@GLIBC_PRIVATE", "dl-call-libc-early-init", "verified"),
-    (None, "trixie", "__tunable_is_initialized@GLIBC_PRIVATE", "__tunable_is_initialized", "not-attempted"),
-    (None, "forky", "__tunable_is_initialized@GLIBC_PRIVATE", "__tunable_is_initialized", "not-attempted"),
-    ("bullseye", "trixie", "GLIBC_2.35", "GLIBC_2.35", "not-attempted"),
-    ("bullseye", "forky", "GLIBC_2.35", "GLIBC_2.35", "not-attempted"),
+    (None, "trixie", "__tunable_is_initialized@GLIBC_PRIVATE", "__tunable_is_initialized", "verified"),
+    (None, "forky", "__tunable_is_initialized@GLIBC_PRIVATE", "__tunable_is_initialized", "verified"),
+    ("bullseye", "trixie", "GLIBC_2.35", "GLIBC_2.35", "verified"),
+    ("bullseye", "forky", "GLIBC_2.35", "GLIBC_2.35", "verified"),
     ("trixie", "bullseye", "__libc_early_init@GLIBC_PRIVATE", "dl-call-libc-early-init", "verified"),
     ("forky", "bullseye", "__libc_early_init@GLIBC_PRIVATE", "dl-call-libc-early-init", "verified"),
     ("forky", "trixie", "GLIBC_PRIVATE", None, "not-attempted"),
@@ -116,6 +116,26 @@ def test_newer_program_with_an_older_libc_first(run, bundle, cc):
     cause = _only(result)
     assert (cause["kind"], cause["missing"]) == ("loader-libc-skew", "__libc_early_init@GLIBC_PRIVATE")
     assert "GLIBC_2.34" in cause["words"]
+
+
+@pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
+def test_by_run_path(run, bundle, old, cc, tags):
+    first = bundle("trixie", "libc.so.6")
+    prog = cc(OLD, "-nostartfiles", f"-Wl,-rpath,{first}", f"-Wl,{tags}")
+    cause = _only(run("--", prog))
+    assert (cause["kind"], cause["subject"]) == ("loader-libc-skew", str(first / "libc.so.6"))
+    assert cause["missing"] == "__tunable_is_initialized@GLIBC_PRIVATE"
+
+
+def test_library_that_only_lacks_a_version_is_shadowed(run, cc, tmp_path):
+    """libm.so.6 put first lacks what the program needs of it, and asks for nothing itself: no two builds that fight."""
+    (tmp_path / "m.map").write_text("GLIBC_2.2.5 { global: older; local: *; };")
+    prog = cc("#include <math.h>\nint main(int argc, char **argv) { (void)argv; return pow(argc, 2) > 1; }\n", "-lm",
+              "-fno-builtin")
+    cc("int older(void) { return 0; }\n", "-Wl,-soname,libm.so.6", f"-Wl,--version-script={tmp_path}/m.map", "-nostdlib",
+       name="first/libm.so.6")
+    cause = _only(run("-E", f"LD_LIBRARY_PATH={tmp_path}/first", "--", prog))
+    assert (cause["kind"], cause["missing"]) == ("library-shadowed", "GLIBC_2.29")
 
 
 @pytest.mark.parametrize("loader", ["trixie", "forky"])
