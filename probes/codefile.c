@@ -239,19 +239,48 @@ static void take_symbols(struct codefile *file, Elf *elf, Elf_Scn *section, cons
     qsort(file->symbols, file->symbol_count, sizeof *file->symbols, compare_symbols);
 }
 
-/* One table: the fullest of those that there are. */
-static void index_symbols(struct codefile *file)
+/* One table: the fullest of those that there are; NULL where there is none. */
+static Elf_Scn *symbol_table(const struct codefile *file, Elf **elf, GElf_Shdr *shdr)
 {
     const struct part *part = file->own.has_symtab || !file->debug.has_symtab ? &file->own : &file->debug;
 
-    file->indexed = true;
-    for (Elf_Scn *section = elf_nextscn(part->elf, NULL); section; section = elf_nextscn(part->elf, section)) {
-        GElf_Shdr shdr;
+    *elf = part->elf;
+    for (Elf_Scn *section = elf_nextscn(part->elf, NULL); section; section = elf_nextscn(part->elf, section))
+        if (gelf_getshdr(section, shdr) && shdr->sh_type == (part->has_symtab ? SHT_SYMTAB : SHT_DYNSYM))
+            return section;
+    return NULL;
+}
 
-        if (gelf_getshdr(section, &shdr) && shdr.sh_type == (part->has_symtab ? SHT_SYMTAB : SHT_DYNSYM)) {
-            take_symbols(file, part->elf, section, &shdr);
-            return;
-        }
+static void index_symbols(struct codefile *file)
+{
+    GElf_Shdr shdr;
+    Elf *elf;
+    Elf_Scn *section = symbol_table(file, &elf, &shdr);
+
+    file->indexed = true;
+    if (section)
+        take_symbols(file, elf, section, &shdr);
+}
+
+void codefile_objects(const struct codefile *file, const char *const *names, size_t count, uint64_t *ret)
+{
+    GElf_Shdr shdr;
+    Elf *elf;
+    Elf_Scn *section = symbol_table(file, &elf, &shdr);
+    Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+    size_t symbols = data && shdr.sh_entsize ? data->d_size / shdr.sh_entsize : 0;
+
+    memset(ret, 0, count * sizeof *ret);
+    for (size_t i = 1; i < symbols && i < SYMBOLS_MOST; i++) {
+        GElf_Sym symbol;
+        const char *name;
+
+        if (!gelf_getsym(data, (int)i, &symbol) || GELF_ST_TYPE(symbol.st_info) != STT_OBJECT ||
+            (name = elf_strptr(elf, shdr.sh_link, symbol.st_name)) == NULL)
+            continue;
+        for (size_t k = 0; k < count; k++)
+            if (strcmp(name, names[k]) == 0)
+                ret[k] = symbol.st_value;
     }
 }
 

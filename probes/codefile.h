@@ -29,6 +29,9 @@ int codefile_add_debug(struct codefile *file, int fd);
 /* Where its section NAME is to be found in memory; false where there is none. */
 bool codefile_section(const struct codefile *file, const char *name, uint64_t *addr, uint64_t *size);
 
+/* The addresses of the data symbols NAMES (COUNT of them), 0 for those that it does not have. */
+void codefile_objects(const struct codefile *file, const char *const *names, size_t count, uint64_t *ret);
+
 /* From the function at ADDR to its caller; BIAS is what is added to the file's addresses in that process. */
 enum unwind_step codefile_unwind(struct codefile *file, uint64_t addr, uint64_t bias, const struct mem *mem,
                                  struct unwind *unwind);

@@ -207,7 +207,7 @@ enum unwind_step gostack_unwind(const struct gostack *go, const struct mem *tabl
         return UNWIND_END;
     if (gopclntab_frame(&go->table, tables, &function, addr, &size))
         return UNWIND_END;
-    if (!unwind->exact && !strncmp(name, "runtime.asmcgocall", 18)) {
+    if (!unwind->exact && (!strcmp(name, "runtime.asmcgocall") || !strcmp(name, "runtime.asmcgocall.abi0"))) {
         enum unwind_step step = leave_cgo(go, tables, mem, &function, unwind);
 
         if (step != UNWIND_NONE)

@@ -4,6 +4,7 @@
 #include "codefile.h"
 #include "gostack.h"
 #include "path.h"
+#include "v8stack.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@ static void module_free(struct module *module)
 {
     codefile_close(module->file);
     gostack_destroy(module->go);
+    v8stack_destroy(module->v8);
     free(module->path);
     free(module->seen);
     free(module);

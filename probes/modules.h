@@ -13,6 +13,7 @@
 
 struct codefile;
 struct gostack;
+struct v8stack;
 
 enum { BUILD_ID_MOST = 64 };
 
@@ -29,6 +30,8 @@ struct module {
     struct codefile *file; /* or NULL */
     bool debug_sought, go_sought;
     struct gostack *go; /* stack.c's, or NULL */
+    bool v8_sought;
+    struct v8stack *v8; /* likewise */
 };
 
 struct region {

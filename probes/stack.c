@@ -5,6 +5,7 @@
 #include "gostack.h"
 #include "instruction.h"
 #include "stack_parts.h"
+#include "v8stack.h"
 
 #include <string.h>
 #include <uthash.h>
@@ -30,6 +31,7 @@ struct stacks {
     bool read, stale;
     struct place *places;
     struct disassembler *disassembler;
+    const struct v8stack *v8;  /* of the module whose code is V8's, or NULL */
     const struct mem *process; /* for tables, while a stack is unwound */
 };
 
@@ -89,6 +91,9 @@ static void refresh(struct stacks *stacks, const struct mem *mem)
     forget_places(stacks);
     stacks->read = modules_read(&stacks->modules, mem) == 0;
     stacks->stale = false;
+    stacks->v8 = NULL;
+    for (size_t i = 0; i < stacks->modules.module_count && !stacks->v8; i++)
+        stacks->v8 = stacks->modules.modules[i]->v8;
 }
 
 /* --- names --- */
@@ -179,7 +184,8 @@ static struct disassembler *disassembler_of(struct stacks *stacks)
     return stacks->disassembler;
 }
 
-static enum unwind_step step(struct stacks *stacks, const struct mem *mem, struct unwind *unwind)
+/* *DESCRIBED: some table knows that code. */
+static enum unwind_step step(struct stacks *stacks, const struct mem *mem, struct unwind *unwind, bool *described)
 {
     uint64_t addr = unwind_lookup(unwind);
     const struct region *region = modules_region(&stacks->modules, addr);
@@ -194,6 +200,7 @@ static enum unwind_step step(struct stacks *stacks, const struct mem *mem, struc
     }
     if (how == UNWIND_NONE && module && (file = modules_file(&stacks->modules, module, stacks->process)) != NULL)
         how = codefile_unwind(file, addr - module->bias, module->bias, mem, unwind);
+    *described = how != UNWIND_NONE;
     if (how == UNWIND_NONE)
         how = step_signal(mem, unwind);
     /* Code made at run time keeps frame pointers; what a compiler made without tables may not. */
@@ -202,6 +209,31 @@ static enum unwind_step step(struct stacks *stacks, const struct mem *mem, struc
     if (how == UNWIND_NONE && region && region->executable)
         how = step_frame_pointer(&stacks->modules, mem, unwind);
     return how;
+}
+
+/* What a frame without tables may be: JavaScript, whose engine keeps the function in it. FP is that frame's. */
+static void name_script(struct stacks *stacks, const struct mem *mem, uint64_t addr, uint64_t fp, struct frame *frame)
+{
+    const struct region *region = modules_region(&stacks->modules, addr);
+    struct module *module = region ? region->module : NULL;
+    struct frame name = {0};
+
+    if (module && !module->v8_sought) {
+        module->v8_sought = true;
+        if (module->file)
+            module->v8 = v8stack_create(module->file, module->bias, stacks->process);
+        stacks->v8 = module->v8 ? module->v8 : stacks->v8;
+    }
+    if (!stacks->v8 || !v8stack_name(stacks->v8, stacks->process, mem, fp, &name))
+        return;
+    free(frame->file);
+    frame->file = name.file;
+    frame->line = 0;
+    if (name.symbol) {
+        free(frame->symbol);
+        frame->symbol = name.symbol;
+        frame->into = 0;
+    }
 }
 
 static bool can_run(const struct stacks *stacks, uint64_t addr)
@@ -218,12 +250,17 @@ static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *
     int jumps = 0;
 
     for (int steps = 0; steps < FRAMES_MOST && count < room; steps++) {
+        const struct unwind before = *unwind;
         uint64_t sp = unwind->value[UNWIND_SP];
+        bool described;
+        enum unwind_step how;
 
         if (frames)
             count += add_frames(stacks, unwind, frames + count, room - count);
-        if (step(stacks, mem, unwind) != UNWIND_OK || !unwind_knows(unwind, UNWIND_SP) ||
-            !can_run(stacks, unwind_lookup(unwind)))
+        how = step(stacks, mem, unwind, &described);
+        if (frames && count && !described && unwind_knows(&before, UNWIND_FP))
+            name_script(stacks, mem, unwind_lookup(&before), before.value[UNWIND_FP], &frames[count - 1]);
+        if (how != UNWIND_OK || !unwind_knows(unwind, UNWIND_SP) || !can_run(stacks, unwind_lookup(unwind)))
             break;
         if (unwind->value[UNWIND_SP] <= sp && ++jumps > JUMPS_MOST) /* another stack, or a circle */
             break;

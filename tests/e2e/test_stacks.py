@@ -364,6 +364,42 @@ def test_go_calls_c(run, go, flags):
     assert "c_two" not in symbols  # stripped: it has no name
 
 
+# --- JavaScript ---
+
+JS_PROGRAM = """
+const fs = require("fs");
+function levelFour(p) { return fs.openSync(p); }
+const levelThree = (p) => { return levelFour(p) + 1; };
+class Store { load(p) { return levelThree(p) + 1; } }
+function levelOne(p) { return new Store().load(p) + 1; }
+function outside(p) { LAST }
+outside("%s");
+""".replace("%s", MISSING)
+JS_NAMES = ["openSync", "levelFour", "levelThree", "load", "levelOne", "outside"]
+
+
+def test_node(run, script):
+    main = script("main.js", JS_PROGRAM.replace("LAST", "return levelOne(p) + 1;"))
+    stack = missed(run("--", "node", main))
+    assert has_run(stack, JS_NAMES)
+    symbols = names(stack)
+    assert "uv_fs_open" in symbols[:symbols.index("openSync")]
+    four = next(frame for frame in stack if frame.get("symbol") == "levelFour")
+    assert four["file"] == str(main)
+
+
+def test_node_moves_its_heap(run, script):
+    """After the failed call all that was allocated is moved: a name is right or is not told."""
+    main = script("main.js", JS_PROGRAM.replace(
+        "LAST", "try { levelOne(p); } catch (e) { const all = []; for (let i = 0; i < 20; i++) { "
+        "for (let k = 0; k < 20000; k++) all.push(() => k); gc(); } console.error(e.message); process.exit(3); }"))
+    stack = missed(run("--", "node", "--expose-gc", "--gc-interval=5000", main))
+    script_names = [f["symbol"] for f in stack
+                    if f.get("file") == str(main) and not f.get("symbol", "Builtins_").startswith("Builtins_")]
+    left = iter(JS_NAMES)
+    assert all(name in left for name in script_names), script_names  # in this order
+
+
 # --- -k ---
 
 FRAME_LINE = re.compile(r"^ > (\S+)\((?:([^)+]+)(?:\+0x[0-9a-f]+)?)?\) \[0x[0-9a-f]+\](?: \S+:\d+)?$")
