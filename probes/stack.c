@@ -29,6 +29,7 @@ struct place {
 struct stacks {
     struct modules modules;
     bool read, stale;
+    bool fresh; /* read for the stack that is being unwound */
     struct place *places;
     struct disassembler *disassembler;
     const struct v8stack *v8;  /* of the module whose code is V8's, or NULL */
@@ -91,6 +92,7 @@ static void refresh(struct stacks *stacks, const struct mem *mem)
     forget_places(stacks);
     stacks->read = modules_read(&stacks->modules, mem) == 0;
     stacks->stale = false;
+    stacks->fresh = true;
     stacks->v8 = NULL;
     for (size_t i = 0; i < stacks->modules.module_count && !stacks->v8; i++)
         stacks->v8 = stacks->modules.modules[i]->v8;
@@ -243,6 +245,21 @@ static bool can_run(const struct stacks *stacks, uint64_t addr)
     return region && region->executable;
 }
 
+/* Reads the mappings again, once a stack: code may have been made since. True where that was done. */
+static bool look_again(struct stacks *stacks)
+{
+    if (stacks->fresh)
+        return false;
+    stacks_stale(stacks);
+    refresh(stacks, stacks->process);
+    return stacks->read;
+}
+
+static bool can_run_now(struct stacks *stacks, uint64_t addr)
+{
+    return can_run(stacks, addr) || (look_again(stacks) && can_run(stacks, addr));
+}
+
 static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *unwind, struct frame *frames,
                    size_t room)
 {
@@ -251,18 +268,19 @@ static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *
 
     for (int steps = 0; steps < FRAMES_MOST && count < room; steps++) {
         const struct unwind before = *unwind;
-        uint64_t sp = unwind->value[UNWIND_SP];
         bool described;
         enum unwind_step how;
 
         if (frames)
             count += add_frames(stacks, unwind, frames + count, room - count);
         how = step(stacks, mem, unwind, &described);
+        if (how == UNWIND_NONE && look_again(stacks))
+            how = step(stacks, mem, unwind, &described);
         if (frames && count && !described && unwind_knows(&before, UNWIND_FP))
             name_script(stacks, mem, unwind_lookup(&before), before.value[UNWIND_FP], &frames[count - 1]);
-        if (how != UNWIND_OK || !unwind_knows(unwind, UNWIND_SP) || !can_run(stacks, unwind_lookup(unwind)))
+        if (how != UNWIND_OK || !unwind_knows(unwind, UNWIND_SP) || !can_run_now(stacks, unwind_lookup(unwind)))
             break;
-        if (unwind->value[UNWIND_SP] <= sp && ++jumps > JUMPS_MOST) /* another stack, or a circle */
+        if (unwind->value[UNWIND_SP] <= before.value[UNWIND_SP] && ++jumps > JUMPS_MOST) /* another stack, a circle */
             break;
     }
     return count;
@@ -276,17 +294,14 @@ static size_t unwind_window(struct stacks *stacks, struct stack_window *window, 
     struct unwind unwind = {.exact = true};
 
     stacks->process = window->under;
+    stacks->fresh = false;
     refresh(stacks, window->under);
     if (!stacks->read || window->under->word_size != 8)
         return 0;
     window->modules = &stacks->modules;
     for (unsigned i = 0; i < STACK_REGISTERS; i++)
         unwind_set(&unwind, i, registers->dwarf[i]);
-    /* Code that was made since the mappings were read. */
-    if (!can_run(stacks, registers->ip_addr)) {
-        stacks_stale(stacks);
-        refresh(stacks, window->under);
-    }
+    can_run_now(stacks, registers->ip_addr);
     return walk(stacks, &mem, &unwind, frames, room);
 }
 

@@ -19,7 +19,8 @@ static void note_page(struct stack_window *window, uint64_t page)
     struct stack_pages *pages = window->pages;
     const struct region *region = modules_region(window->modules, page);
 
-    if (!region || !region->writable || pages->count == STACK_SNAPSHOT_PAGES)
+    /* Of memory that was mapped since nothing is known yet. */
+    if ((region && !region->writable) || pages->count == STACK_SNAPSHOT_PAGES)
         return;
     for (size_t i = 0; i < pages->count; i++)
         if (pages->addr[i] == page)

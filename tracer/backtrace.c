@@ -131,10 +131,12 @@ void backtrace_attach(struct session *session, struct task *task, struct event *
         event->snapshot = memory->snapshot = take(task, event, &registers);
     task->shot = shot ? shot : task->shot;
     if (wanted && !event->stack) {
-        event->stack_count = event->snapshot ? stacks_unwind_snapshot(stacks_of(task, event), event->memory,
-                                                                      event->snapshot, FRAMES_MOST, &memory->frames)
-                                             : stacks_unwind(stacks_of(task, event), event->memory, &registers,
-                                                             FRAMES_MOST, &memory->frames);
+        /* A copy that came with the event is of the moment that it tells of; one that was made just now is of this. */
+        event->stack_count =
+            event->snapshot && !memory->snapshot
+                ? stacks_unwind_snapshot(stacks_of(task, event), event->memory, event->snapshot, FRAMES_MOST,
+                                         &memory->frames)
+                : stacks_unwind(stacks_of(task, event), event->memory, &registers, FRAMES_MOST, &memory->frames);
         event->stack = memory->frames;
     }
 }
