@@ -304,6 +304,8 @@ static char *what_happened(const struct process *process, const struct crash *cr
         return what_words(process);
     if (crash->code <= 0)
         return what_sent(process, crash, signal);
+    if (crash->trap == TRAP_PRIVILEGED && (process->words_kind || crash->message))
+        return what_sent(process, crash, SIGABRT);
     what = what_instruction(crash);
     if (what)
         return what;
@@ -384,6 +386,17 @@ static void section_registers(const struct crash *crash, struct cause *cause)
                      (unsigned long long)crash->ip_addr, (unsigned long long)crash->sp_addr);
 }
 
+/* Of a program for another processor mode, which is not disassembled. */
+static void section_bytes(const struct crash *crash, struct section *section)
+{
+    struct text line = {0};
+
+    text_addf(&line, "→ 0x%llx ", (unsigned long long)crash->ip_addr);
+    for (size_t i = 0; i < crash->code_after && i < INSTRUCTION_LONGEST; i++)
+        text_addf(&line, " %02x", crash->code_bytes[CRASH_CODE_BEFORE + i]);
+    strings_add(&section->lines, line.v);
+}
+
 static void section_code(const struct crash *crash, struct cause *cause)
 {
     struct section *section = cause_section(cause, "code");
@@ -391,7 +404,9 @@ static void section_code(const struct crash *crash, struct cause *cause)
     for (size_t i = 0; i < crash->line_count; i++)
         strings_addf(&section->lines, "%s 0x%llx  %s", crash->lines[i].here ? "→" : " ",
                      (unsigned long long)crash->lines[i].addr, crash->lines[i].text);
-    if (!crash->line_count)
+    if (!crash->line_count && crash->code_after)
+        section_bytes(crash, section);
+    else if (!crash->line_count)
         strings_addf(&section->lines, "nothing can be read at 0x%llx", (unsigned long long)crash->ip_addr);
 }
 

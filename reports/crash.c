@@ -284,7 +284,8 @@ static void look_at_address(struct crash *crash, const struct mem *mem, const ch
     if (at)
         crash->object = xstrdup(at->name[0] ? at->name : "[anon]");
     look_at_frame(crash, at);
-    if (crash->signal == SIGABRT)
+    /* abort() in the first process of a PID namespace, which no signal ends, goes on to a privileged instruction. */
+    if (crash->signal == SIGABRT || crash->trap == TRAP_PRIVILEGED)
         crash->message = abort_message(addresses, mem);
     addresses_stack(addresses, crash->tid, crash->sp_addr);
     if (crash->has_addr) {

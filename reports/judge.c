@@ -1,6 +1,8 @@
 /* Suspects: made when something fails, settled when the process ends. */
 #include "judge.h"
 
+#include "crash.h"
+
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -253,6 +255,22 @@ static struct suspect *explanation(const struct process *process)
     return NULL;
 }
 
+/* A process that ends itself by the signal that a child of it died of tells its own parent how the child ended, as
+ * unshare(1), timeout(1) and shells do. */
+static bool passes_on(const struct model *model, const struct process *process)
+{
+    const struct crash *crash;
+    const struct process *child, *next;
+    int signal = crash_signal_of(process, &crash);
+
+    if (!crash || crash->code > 0 || !crash->by_itself)
+        return false;
+    HASH_ITER(hh, model->processes, child, next)
+    if (child->parent == process && child->signal == signal)
+        return true;
+    return false;
+}
+
 void judge_process(struct model *model, struct process *process)
 {
     struct suspect *earlier;
@@ -274,7 +292,7 @@ void judge_process(struct model *model, struct process *process)
     earlier = explanation(process);
     if (earlier)
         judge_crash_after(process, earlier);
-    else
+    else if (!passes_on(model, process))
         judge_crash(process);
     judge_stacks(model, process);
 }

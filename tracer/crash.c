@@ -314,6 +314,13 @@ struct crash *crash_at_signal(struct session *session, struct task *task, const 
     if (!crash_signal(info->si_signo))
         return NULL;
     crash = snapshot(session, task, info->si_signo, info);
+    if (fatal && task->group->crash_told && crash->code > 0 && crash->ip_addr == task->group->crash_addr) {
+        /* It should be dead. The first process of a PID namespace is not ended by a fault while it is traced
+         * (force_sig_info_to_task(), kernel/signal.c), and would fault for ever: it is let go of, and dies of that. */
+        task->released = true;
+        crash_put(crash);
+        return NULL;
+    }
     if (!fatal) {
         crash_put(task->group->caught);
         task->group->caught = crash;
@@ -321,6 +328,7 @@ struct crash *crash_at_signal(struct session *session, struct task *task, const 
         return NULL;
     }
     at = crash->general;
+    task->group->crash_addr = crash->code > 0 ? crash->ip_addr : 0;
     crash = origin(session, task, crash);
     if (crash->in_handler)
         at = crash->general; /* its frames are still there, below the handler's */

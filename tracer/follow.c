@@ -314,7 +314,11 @@ void follow_end(struct session *session, struct task *task, int status)
 
 void follow_detach(struct session *session, struct task *task)
 {
-    if (task->released)
+    if (task->released && task->group->crash_told)
+        session_note(session, task,
+                     "is the first process of its PID namespace, which no fault ends while it is traced: it was let go "
+                     "of to die");
+    else if (task->released)
         session_note(session, task, "is handed to a tracer of its own (ptrace): what it does from here on is not seen");
     errors_settle(session, task, LOADER_OPEN);
     breaks_lift(session, task);

@@ -99,7 +99,8 @@ struct group {
     bool leader_left;     /* its first thread is past its exit stop: /proc/PID/root is gone */
     int exit_status;      /* of the exit stop seen last */
     struct crash *caught; /* of the last signal like SIGSEGV that a handler got, or NULL */
-    bool crash_told;      /* a crash record has been emitted */
+    bool crash_told;      /* a crash record has been emitted, … */
+    uint64_t crash_addr;  /* … of a fault at this instruction */
     UT_hash_handle hh;
 };
 

@@ -345,3 +345,25 @@ def test_as_an_ordinary_user(cc, tool, environment):
     assert done.returncode == 139
     for words in ("bad (threads.c:", "wrote through a null pointer", "waits_here", "→"):
         assert words in done.stderr
+
+
+@pytest.mark.parametrize("sort", ["null-write", "abort", "assert"])
+def test_first_process_of_a_pid_namespace(run, cc, sort):
+    """No fault ends it while it is traced, it would fault for ever; and unshare ends itself by the same signal."""
+    prog = cc(SORTS[sort][0], "-g", "-O0")
+    enter = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-p", "-f"]
+    native = subprocess.run([*enter, prog], capture_output=True)
+    result = run("--no-repro", "--", *enter, prog)
+    assert result.returncode - 128 == -native.returncode
+    assert [(c["kind"], c["subject"]) for c in result.causes] == [("crash", str(prog))]
+    for words in SORTS[sort][3]:
+        assert words in result.first["summary"] or sort == "abort"
+
+
+def test_a_program_of_32_bits(run, cc):
+    """Its code is not disassembled; what is known all the same is told."""
+    prog = cc("void _start(void) { *(volatile int *)8 = 3; }\n", "-m32", "-g", "-nostdlib", "-static", "-w")
+    cause = run("--no-repro", "--", prog).first
+    assert (cause["kind"], cause["missing"]) == ("crash", "SIGSEGV")
+    assert "null pointer" in cause["summary"] and "0x8" in {f["label"]: f["text"] for f in cause["facts"]}["the address"]
+    assert cause["crash"]["code"][0].startswith("→ 0x")
