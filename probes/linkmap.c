@@ -145,11 +145,20 @@ static struct linkmap_object make_object(const struct linkmap *linkmap, const st
     return object;
 }
 
+static void leave(struct linkmap *linkmap, struct linkmap_object *object)
+{
+    if (linkmap->gone_count >= MAX_OBJECTS) /* nobody asks for them */
+        linkmap_object_deinit(object);
+    else
+        *(struct linkmap_object *)array_add(&linkmap->gone, &linkmap->gone_count, &linkmap->gone_capacity,
+                                            sizeof *object) = *object;
+}
+
 /* NODES become the objects; what was known of those that stay is kept. */
 static bool settle(struct linkmap *linkmap, const struct walk *walk)
 {
-    struct linkmap_object *old = linkmap->objects, *objects = xcalloc(walk->count + 1, sizeof *objects);
-    size_t old_count = linkmap->count, hint = 0, capacity = 0;
+    size_t old_count = linkmap->count, count = walk->count, hint = 0;
+    struct linkmap_object *old = linkmap->objects, *objects = xcalloc(count + old_count + 1, sizeof *objects);
     CLEANUP_FREE bool *kept = xcalloc(old_count + 1, sizeof *kept);
     bool changed = false;
 
@@ -170,14 +179,20 @@ static bool settle(struct linkmap *linkmap, const struct walk *walk)
         objects[i].fresh = false;
         hint++;
     }
-    for (size_t i = 0; i < old_count; i++)
-        if (!kept[i]) {
-            *(struct linkmap_object *)array_add(&linkmap->gone, &linkmap->gone_count, &capacity, sizeof *old) = old[i];
-            changed = true;
+    for (size_t i = 0; i < old_count; i++) {
+        if (kept[i])
+            continue;
+        if (walk->damaged && count < MAX_OBJECTS) { /* it may be where the walk did not come */
+            objects[count] = old[i];
+            objects[count++].fresh = false;
+            continue;
         }
+        leave(linkmap, &old[i]);
+        changed = true;
+    }
     free(old);
     linkmap->objects = objects;
-    linkmap->count = walk->count;
+    linkmap->count = count;
     return changed;
 }
 
@@ -193,32 +208,36 @@ static bool same_file(const struct linkmap_object *a, const struct linkmap_objec
     return a->base_addr == b->base_addr && strcmp(a->name, b->name) == 0;
 }
 
-static bool listed(const struct linkmap_object *objects, size_t count, const struct linkmap_object *object)
+static const struct linkmap_object *listed(const struct linkmap_object *objects, size_t count,
+                                           const struct linkmap_object *object)
 {
     for (size_t i = 0; i < count; i++)
         if (same_file(&objects[i], object))
-            return true;
-    return false;
+            return &objects[i];
+    return NULL;
 }
 
 static bool update_files(struct linkmap *linkmap)
 {
     struct linkmap_object *old = linkmap->objects;
-    size_t old_count = linkmap->count, capacity = 0;
+    size_t old_count = linkmap->count;
     bool changed = false;
 
     linkmap->objects = linkmap_files(linkmap, &linkmap->count);
     linkmap->spaces = linkmap->count != 0;
     linkmap->consistent = true;
     for (size_t i = 0; i < linkmap->count; i++) {
-        linkmap->objects[i].fresh = !listed(old, old_count, &linkmap->objects[i]);
-        changed |= linkmap->objects[i].fresh;
+        const struct linkmap_object *before = listed(old, old_count, &linkmap->objects[i]);
+
+        linkmap->objects[i].fresh = !before;
+        linkmap->objects[i].told = before && before->told;
+        changed |= !before;
     }
     for (size_t i = 0; i < old_count; i++)
         if (listed(linkmap->objects, linkmap->count, &old[i])) {
             linkmap_object_deinit(&old[i]);
         } else {
-            *(struct linkmap_object *)array_add(&linkmap->gone, &linkmap->gone_count, &capacity, sizeof *old) = old[i];
+            leave(linkmap, &old[i]);
             changed = true;
         }
     free(old);
@@ -230,9 +249,6 @@ bool linkmap_update(struct linkmap *linkmap)
     struct walk walk = {.consistent = true};
     bool changed = false;
 
-    objects_free(linkmap->gone, linkmap->gone_count);
-    linkmap->gone = NULL;
-    linkmap->gone_count = 0;
     if (linkmap->source == LINKMAP_OF_FILES)
         return update_files(linkmap);
     if (find_spaces(linkmap, &walk) == 0) {
@@ -314,6 +330,37 @@ void linkmap_init(const struct linkmap_process *process, const struct auxv *auxv
 {
     *ret = (struct linkmap){.process = *process, .auxv = *auxv, .source = LINKMAP_OF_FILES};
     find_debug(ret);
+}
+
+void linkmap_forget_gone(struct linkmap *linkmap)
+{
+    objects_free(linkmap->gone, linkmap->gone_count);
+    linkmap->gone = NULL;
+    linkmap->gone_count = linkmap->gone_capacity = 0;
+}
+
+static struct linkmap_object object_copy(const struct linkmap_object *object)
+{
+    struct linkmap_object copy = *object;
+
+    copy.name = xstrdup(object->name);
+    copy.path = xstrdup_or_null(object->path);
+    copy.soname = xstrdup_or_null(object->soname);
+    copy.needed = object->needed_count ? xcalloc(object->needed_count, sizeof *copy.needed) : NULL;
+    for (size_t i = 0; i < object->needed_count; i++)
+        copy.needed[i] = xstrdup(object->needed[i]);
+    return copy;
+}
+
+void linkmap_copy(const struct linkmap *linkmap, const struct linkmap_process *process, struct linkmap *ret)
+{
+    *ret = *linkmap;
+    ret->process = *process;
+    ret->objects = xcalloc(linkmap->count + 1, sizeof *ret->objects);
+    for (size_t i = 0; i < linkmap->count; i++)
+        ret->objects[i] = object_copy(&linkmap->objects[i]);
+    ret->gone = NULL;
+    ret->gone_count = ret->gone_capacity = 0;
 }
 
 void linkmap_deinit(struct linkmap *linkmap)

@@ -34,6 +34,7 @@ struct linkmap_object {
     uint64_t name_addr;    /* l_name */
     unsigned space;        /* number of its namespace, 0 for the program's own */
     bool fresh;            /* it came with the last update */
+    bool told;             /* the caller's own, kept from one update to the next */
     bool needs_known;      /* these have been read: linkmap_read_needs() */
     char *soname;          /* DT_SONAME, or NULL */
     char **needed;         /* DT_NEEDED, in order */
@@ -61,20 +62,23 @@ struct linkmap {
     bool musl;                      /* it exports musl's _dl_debug_addr */
     struct linkmap_object *objects; /* in load order, namespace by namespace */
     size_t count;
-    struct linkmap_object *gone; /* left with the last update */
-    size_t gone_count;
+    struct linkmap_object *gone; /* that have left, newest last, until linkmap_forget_gone() */
+    size_t gone_count, gone_capacity;
     unsigned spaces; /* that have objects */
     bool consistent; /* the loader was not at work (RT_CONSISTENT) in any namespace */
-    bool damaged;    /* a list did not end where it must: what was read up to there is told */
+    bool damaged;    /* a list did not end where it must: what was read up to there is told, and what was known stays */
 };
 
 /* Finds the loader's r_debug; nothing is walked yet. Never fails: without one, SOURCE is LINKMAP_OF_FILES. To be called
  * again where the loader has not come to life yet (right after an execve: COUNT stays 0 after an update). */
 void linkmap_init(const struct linkmap_process *process, const struct auxv *auxv, struct linkmap *ret);
 void linkmap_deinit(struct linkmap *linkmap);
-/* Walks again. Objects that were not there before are marked fresh, those that left are in GONE. True where either is
- * the case. */
+/* What is known in LINKMAP, for PROCESS, which is a copy of the other (fork(2)). */
+void linkmap_copy(const struct linkmap *linkmap, const struct linkmap_process *process, struct linkmap *ret);
+/* Walks again. Objects that were not there before are marked fresh, those that left are put behind GONE. True where
+ * either is the case. */
 bool linkmap_update(struct linkmap *linkmap);
+void linkmap_forget_gone(struct linkmap *linkmap);
 
 /* The image of OBJECT in memory: 0, or -1. Free with memimage_deinit(). */
 int linkmap_image(const struct linkmap *linkmap, const struct linkmap_object *object, struct memimage *ret);

@@ -17,15 +17,15 @@ enum {
 /* --- pages ----------------------------------------------------------------------------------------------------------
  */
 
-enum { PAGE = 4096, PAGES = 16 };
+enum { PAGE = 4096, PAGES = 256 };
 
-/* Directly mapped: page A is kept in entry A / PAGE % PAGES. */
+/* Directly mapped: page A is kept in entry A / PAGE % PAGES. The tables of a library are within a megabyte. */
 struct memimage_pages {
     struct mem under;
     struct {
         uint64_t addr;
-        size_t size; /* bytes of it that are there; 0: unused */
-        uint8_t bytes[PAGE];
+        size_t size;    /* bytes of it that are there; 0: unused */
+        uint8_t *bytes; /* PAGE of them, or NULL */
     } entries[PAGES];
 };
 
@@ -38,8 +38,10 @@ static ssize_t read_through(void *ctx, uint64_t addr, void *buf, size_t n)
     if (n >= PAGE)
         return pages->under.read(pages->under.ctx, addr, buf, n);
     if (pages->entries[i].addr != page || pages->entries[i].size <= offset) {
-        ssize_t got = pages->under.read(pages->under.ctx, page, pages->entries[i].bytes, PAGE);
+        if (!pages->entries[i].bytes)
+            pages->entries[i].bytes = xmalloc(PAGE);
 
+        ssize_t got = pages->under.read(pages->under.ctx, page, pages->entries[i].bytes, PAGE);
         pages->entries[i].addr = page;
         pages->entries[i].size = got > 0 ? (size_t)got : 0;
     }
@@ -53,11 +55,16 @@ static ssize_t read_through(void *ctx, uint64_t addr, void *buf, size_t n)
 
 static void begin(struct memimage *image, const struct mem *mem)
 {
-    *image = (struct memimage){.pages = xmalloc(sizeof *image->pages)};
+    *image = (struct memimage){.pages = xcalloc(1, sizeof *image->pages)};
     image->pages->under = *mem;
-    for (size_t i = 0; i < PAGES; i++)
-        image->pages->entries[i].size = 0;
     image->mem = (struct mem){read_through, image->pages, mem->word_size};
+}
+
+static void pages_destroy(struct memimage_pages *pages)
+{
+    for (size_t i = 0; pages && i < PAGES; i++)
+        free(pages->entries[i].bytes);
+    free(pages);
 }
 
 /* --- headers --------------------------------------------------------------------------------------------------------
@@ -269,7 +276,7 @@ void memimage_deinit(struct memimage *image)
 {
     free(image->segments);
     free(image->tags);
-    free(image->pages);
+    pages_destroy(image->pages);
     *image = (struct memimage){0};
 }
 

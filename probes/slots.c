@@ -98,12 +98,12 @@ static int read_slot(struct reading *r, uint64_t addr, uint64_t *ret)
 
 /* "push $number; jmp" as every linker's lazy procedure linkage table has it for slot NUMBER, behind an endbr where
  * branches are tracked (System V ABI, AMD64 supplement 5.2). */
-static bool pushes(const struct reading *r, uint64_t addr, uint32_t number)
+static bool pushes(const struct memimage *image, uint64_t addr, uint32_t number)
 {
     uint8_t bytes[11] = {0}, *p = bytes;
     uint32_t pushed;
 
-    if (mem_read(r->linkmap->process.mem, addr, bytes, sizeof bytes))
+    if (mem_read(&image->mem, addr, bytes, sizeof bytes))
         return false;
     if (memcmp(p, "\xf3\x0f\x1e", 3) == 0)
         p += 4;
@@ -116,7 +116,7 @@ static bool is_lazy(const struct reading *r, const struct linkmap_object *from, 
                     const struct slottable_symbol *symbol, uint64_t value)
 {
     return reference->kind == REFERENCE_CALL && holder_of(r, value) == from && value != symbol->addr &&
-           (!symbol->addr || pushes(r, value, reference->plt));
+           (!symbol->addr || pushes(&r->images[from - r->linkmap->objects], value, reference->plt));
 }
 
 enum wanted { WANTED_ANY, WANTED_IFUNC, WANTED_TLS, WANTED_ADDRESS };
@@ -130,8 +130,10 @@ static bool exports(struct reading *r, const struct linkmap_object *object, cons
     struct memimage_symbol found;
     const char *version = memimage_pointer(image, DT_VERDEF) ? symbol->version : NULL;
 
-    if (r->searches++ >= MAX_SEARCHES || memimage_symbol(image, symbol->name, version, &found) < 0)
+    if (r->searches++ >= MAX_SEARCHES)
         return false;
+    if (memimage_symbol(image, symbol->name, version, &found) < 0)
+        return wanted == WANTED_ANY && memimage_stand_in(image, symbol->name) != 0;
     switch (wanted) {
     case WANTED_IFUNC:
         return found.ifunc;

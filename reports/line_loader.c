@@ -170,29 +170,28 @@ static void add_reason(const struct event_loader *object, struct text *out)
 
     if (!reason)
         return;
-    text_addf(out, ", %s", reason);
+    text_addf(out, " (%s", reason);
     if (object->by) {
         text_add(out, " by ");
-        line_clean_add(out, file_name(object->by));
+        line_clean_add(out, object->by);
     }
     if (object->reason == REASON_DLOPENED && object->flags) {
         text_add(out, " with ");
         add_flags(out, object->flags);
     }
+    if (object->space)
+        text_addf(out, ", in namespace %u", object->space);
+    text_addc(out, ')');
 }
 
 static void add_object(const struct event_loader *object, bool colour, struct text *out)
 {
-    bool loaded = object->what == LOADER_LOADED;
-
-    text_addf(out, "ld.so: %s ", loaded ? "loaded" : "unloaded");
+    text_add(out, object->what == LOADER_LOADED ? "+ " : "- ");
     add_coloured(out, bold, colour, object->object ? object->object : "?");
-    if (loaded)
-        text_addf(out, " at %#llx", (unsigned long long)object->base_addr);
-    if (object->space)
-        text_addf(out, " in namespace %u", object->space);
-    if (loaded)
+    if (object->what == LOADER_LOADED && object->reason != REASON_UNKNOWN)
         add_reason(object, out);
+    else if (object->space)
+        text_addf(out, " (in namespace %u)", object->space);
 }
 
 void line_loader_add(const struct event_loader *loader, bool colour, struct text *out)

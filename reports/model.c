@@ -19,6 +19,7 @@ static void process_free(struct model *model, struct process *process)
     free(process->errors);
     free(process->calls);
     free(process->unloaded);
+    free(process->loaded);
     free(process->returns);
     for (size_t i = 0; i < process->line_count; i++)
         free(process->lines[i].text);

@@ -67,6 +67,17 @@ struct loader_error {
     enum loader_outcome outcome;
 };
 
+/* An object that is in the link map (LOADER_LOADED), in the order in which they came. */
+struct loaded {
+    uint64_t n; /* of the event */
+    char *path; /* as the process names it; or "linux-vdso.so.1" */
+    uint64_t base_addr;
+    unsigned space; /* number of its namespace */
+    enum object_reason reason;
+    char *by;       /* who needs it or has opened it, or NULL */
+    uint64_t flags; /* of the dlopen that brought it, 0 at the start */
+};
+
 /* An object that has left the link map. */
 struct unloaded {
     uint64_t base_addr;
@@ -148,6 +159,7 @@ enum {
     LINES_KEPT = 512,
     ERRORS_KEPT = 256,
     CALLS_KEPT = 256,
+    LOADED_KEPT = 4096,
     UNLOADED_KEPT = 1024,
     RETURNS_KEPT = 256,
     LAST_WORDS_KEPT = 64,
@@ -177,6 +189,8 @@ struct process {
     uint64_t errors_dropped;
     struct loader_call *calls; /* that failed */
     size_t call_count, call_cap;
+    struct loaded *loaded; /* a fork that has executed nothing has what process_owner() has besides */
+    size_t loaded_count, loaded_cap;
     struct unloaded *unloaded; /* oldest first */
     size_t unloaded_count, unloaded_cap;
     struct loader_return *returns; /* the last of each thread */

@@ -144,6 +144,7 @@ static void unloaded_record(struct process *process, const struct event *event)
 
 void model_loader(struct process *process, const struct event *event)
 {
+    model_object(process, event);
     if (event->loader.what == LOADER_ERROR)
         error_record(process, event);
     else if (event->loader.what == LOADER_CALL)
@@ -154,6 +155,7 @@ void model_loader(struct process *process, const struct event *event)
 
 void model_forget_loader(struct process *process)
 {
+    model_forget_objects(process);
     for (size_t i = 0; i < process->error_count; i++)
         error_deinit(&process->errors[i]);
     for (size_t i = 0; i < process->call_count; i++) {

@@ -1,5 +1,5 @@
-/* What the parts of the model (model.c, episode.c, words.c, model_loader.c) ask of each other; nobody else includes
- * this. */
+/* What the parts of the model (model.c, episode.c, words.c, model_loader.c, model_objects.c) ask of each other; nobody
+ * else includes this. */
 #ifndef GLIBCTRACE_REPORTS_MODEL_PARTS_H
 #define GLIBCTRACE_REPORTS_MODEL_PARTS_H
 
@@ -14,6 +14,9 @@ void model_forget_loader(struct process *process);
 /* The stack that comes with an event, kept until the process ends or many newer ones have come. */
 void model_shot(struct model *model, struct process *process, const struct event *event);
 void model_forget_shots(struct model *model, struct process *process);
+/* An object has come into PROCESS's link map, or left it. */
+void model_object(struct process *process, const struct event *event);
+void model_forget_objects(struct process *process);
 /* NOWHERE: it was written to /dev/null. */
 void model_output(struct process *process, const struct event *event, bool nowhere);
 /* What a child said that runs its parent's image (a shell's fork) counts as the image's own words. */

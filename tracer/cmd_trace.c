@@ -85,6 +85,7 @@ int cmd_launch(const struct options *options, struct err *err)
         .lookups = outlets.lookups,
         .stack_wanted = options->stack ? outlets_stack_wanted : NULL,
         .stack_ctx = &outlets,
+        .bindings = outlets.bindings,
         .sinks = outlets.sinks,
         .sink_count = outlets.count,
         .front = front.pid,
@@ -125,6 +126,7 @@ int cmd_attach(const struct options *options, struct err *err)
         .lookups = outlets.lookups,
         .stack_wanted = options->stack ? outlets_stack_wanted : NULL,
         .stack_ctx = &outlets,
+        .bindings = outlets.bindings,
         .sinks = outlets.sinks,
         .sink_count = outlets.count,
     };

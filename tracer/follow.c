@@ -1,4 +1,5 @@
 /* Life and death: processes and threads come to be, change their image and end, each told exactly once. */
+#include "objects.h"
 #include "state.h"
 
 #include <probes/alloc.h>
@@ -50,6 +51,7 @@ static void image_event(struct session *session, struct task *task, enum process
     emit_process(session, task, (struct event_process){.what = what, .image = &image});
     group->space->ignores_trap = read.ignored >> (SIGTRAP - 1) & 1;
     watch_exec(session, task, &read);
+    objects_exec(session, task, &read);
     proc_image_deinit(&read);
 }
 
@@ -107,7 +109,7 @@ static void new_process(struct session *session, struct task *task, struct space
     emit_process(session, task, (struct event_process){.what = PROCESS_START, .parent = parent});
 }
 
-static struct space *space_copy(const struct space *space)
+static struct space *space_copy(const struct space *space, pid_t pid)
 {
     struct space *copy = space_create();
 
@@ -118,6 +120,7 @@ static struct space *space_copy(const struct space *space)
     copy->stacks = NULL;
     copy->go_known = false;
     copy->watch = watch_copy(space->watch);
+    copy->objects = objects_copy(space->objects, pid);
     return copy;
 }
 
@@ -163,7 +166,7 @@ void follow_clone(struct session *session, struct task *creator, pid_t child)
         struct space *space = creator->group->space;
         struct group *parent = creator->group;
 
-        new_process(session, task, flags & CLONE_VM ? space_get(space) : space_copy(space),
+        new_process(session, task, flags & CLONE_VM ? space_get(space) : space_copy(space, task->tid),
                     place_of_child(creator->place, child), parent->pid);
         task->group->abi = parent->abi;
         if (flags & (CLONE_NEWNS | CLONE_FS))
@@ -192,7 +195,8 @@ static void place_orphan(struct session *session, struct task *task)
         group = group_find(&session->tasks, status.parent);
         if (!origin && group)
             origin = group->space;
-        new_process(session, task, origin ? space_copy(origin) : space_create(), place_read(task->tid), status.parent);
+        new_process(session, task, origin ? space_copy(origin, task->tid) : space_create(), place_read(task->tid),
+                    status.parent);
         task->group->abi = group ? group->abi : ABI_NATIVE;
     }
     proc_status_deinit(&status);
@@ -253,6 +257,8 @@ static void tell_exiting(struct session *session, struct task *task, int status,
         return;
     group->told_exiting = true;
     crash = stands && session->recording ? crash_at_exit(session, task, status) : NULL;
+    if (stands)
+        objects_at_end(session, task, status != 0);
     emit_process(session, task,
                  (struct event_process){
                      .what = PROCESS_EXITING,

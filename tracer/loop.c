@@ -1,5 +1,6 @@
 /* next: waits for what has happened, all of it; dispatch: one stop after the other, each restarted as its kind wants
  * (stop.h). */
+#include "objects.h"
 #include "state.h"
 
 #include "stop.h"
@@ -59,9 +60,11 @@ static void on_syscall(struct session *session, struct task *task, bool seccomp)
             decode_exit(session, task, stop.ret, stop.failed);
         task->in_call = task->seen = false;
     } else if (stop.op == SYSCALL_SECCOMP && !session->plain) {
+        objects_poll(session, task, &stop);
         on_entry(session, task, call_of_data(stop.data), &stop);
     } else if (stop.op == SYSCALL_ENTRY && session->plain) {
         task->seen = true;
+        objects_poll(session, task, &stop);
         if (stop.abi != ABI_FOREIGN && !arch_native.rejected(stop.audit, stop.number))
             on_entry(session, task, call_find(&session->index, stop.abi, stop.number, stop.args), &stop);
     }

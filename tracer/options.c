@@ -13,7 +13,7 @@
 #define GLIBCTRACE_VERSION "0.1"
 #endif
 
-enum key { KEY_FOR = 256, KEY_ROOT, KEY_MINIMIZE, KEY_NO_REPRO, KEY_NO_REDACT, KEY_COLOUR, KEY_SECCOMP };
+enum key { KEY_FOR = 256, KEY_ROOT, KEY_MINIMIZE, KEY_NO_REPRO, KEY_NO_REDACT, KEY_COLOUR, KEY_SECCOMP, KEY_BINDINGS };
 
 static const struct argp_option rows[] = {
     {"output", 'o', "FILE", 0,
@@ -21,6 +21,8 @@ static const struct argp_option rows[] = {
     {"trace", 't', "SET", OPTION_ARG_OPTIONAL,
      "print events live, as strace does: failed (the default), files, loader, lookups, process, all", 0},
     {"stack-trace", 'k', NULL, 0, "a stack under every printed event (implies -t)", 0},
+    {"bindings", KEY_BINDINGS, "FILE", OPTION_ARG_OPTIONAL,
+     "at its end, print what every symbol reference of a process is bound to (or write it to FILE)", 0},
     {"for", KEY_FOR, "SECONDS", 0, "stop recording after that time and report", 0},
     {"attach", 'p', "PID", 0, "attach to all threads of PID", 0},
     {"user", 'u', "USER", 0, "run COMMAND as that user", 0},
@@ -120,6 +122,11 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
         free(options->live_set);
         options->live_set = xstrdup_or_null(arg && *arg == '=' ? arg + 1 : arg);
         return 0;
+    case KEY_BINDINGS:
+        options->bindings = true;
+        free(options->bindings_file);
+        options->bindings_file = xstrdup_or_null(arg);
+        return 0;
     case 'u':
         free(options->user);
         options->user = xstrdup(arg);
@@ -207,6 +214,7 @@ void options_deinit(struct options *options)
     strings_deinit(&options->outputs);
     strings_deinit(&options->env);
     free(options->live_set);
+    free(options->bindings_file);
     free(options->user);
     free(options->root);
     free(options->pids);

@@ -14,6 +14,8 @@ struct options {
     bool live;              /* -t */
     char *live_set;         /* its SET, or NULL */
     bool stack;             /* -k */
+    bool bindings;          /* --bindings */
+    char *bindings_file;    /* its FILE, or NULL: standard error */
     double seconds;         /* --for; 0: none */
     char *user;
     struct strings env; /* -E, in order: NAME=VALUE or NAME */

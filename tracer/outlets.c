@@ -79,6 +79,14 @@ bool outlets_stack_wanted(void *ctx, const struct event *event)
     return outlets->view && line_view_wants(outlets->view, event);
 }
 
+static int open_bindings(const struct options *options, struct outlets *outlets, struct err *err)
+{
+    outlets->bindings = options->bindings_file ? fopen(options->bindings_file, "we") : stderr;
+    if (!outlets->bindings)
+        return err_errno(err, errno, "cannot write %s", options->bindings_file);
+    return 0;
+}
+
 bool outlets_bundle(const struct options *options)
 {
     for (size_t i = 0; i < options->outputs.n; i++)
@@ -93,6 +101,8 @@ int outlets_open(const struct options *options, struct outlets *ret, struct err 
     ret->sinks[ret->count++] = (struct sink){model_event, ret->model};
     if (options->live && open_view(options, ret, err) < 0)
         return -1;
+    if (options->bindings && open_bindings(options, ret, err) < 0)
+        return -1;
     return outlets_bundle(options) ? open_trace(options, ret, err) : 0;
 }
 
@@ -103,6 +113,8 @@ void outlets_close(struct outlets *outlets)
     redactor_destroy(outlets->redactor);
     if (outlets->trace)
         fclose(outlets->trace);
+    if (outlets->bindings && outlets->bindings != stderr)
+        fclose(outlets->bindings);
     model_destroy(outlets->model);
     elffile_forget_all();
 }

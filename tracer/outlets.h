@@ -20,6 +20,7 @@ struct outlets {
     struct redactor *redactor; /* what it hides; NULL: nothing */
     bool environment_known;    /* the redactor has been told of the command's own environment */
     bool lookups;              /* somebody wants symbol lookups */
+    FILE *bindings;            /* of --bindings: standard error, a file of its own, or NULL */
     bool texts;                /* somebody wants event_syscall.text */
     struct sink sinks[OUTLETS_MOST];
     size_t count;

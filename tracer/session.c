@@ -1,5 +1,6 @@
 /* The session's frame: events on their way to the sinks, signals and deadlines, and how it ends. Launching and
  * attaching are launch.c and attach.c. */
+#include "objects.h"
 #include "state.h"
 
 #include <probes/alloc.h>
@@ -211,6 +212,7 @@ void session_record(struct session *session)
         session->deadline_ns = session->start_ns + (uint64_t)(session->options->seconds * 1e9);
     session_attend(session);
     loop_run(session);
+    objects_at_stop(session);
     pin_off(&session->pin, &session->tasks);
     session->pin.allowed = false;
     errors_settle_all(session);

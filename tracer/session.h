@@ -7,6 +7,7 @@
 #include <reports/event.h>
 
 #include <signal.h>
+#include <stdio.h>
 
 struct signal_setup;
 
@@ -28,7 +29,8 @@ struct session_options {
     /* Whether EVENT's frames are wanted while it is told (event.stack); NULL: never. */
     bool (*stack_wanted)(void *ctx, const struct event *event);
     void *stack_ctx;
-    bool quiet; /* no line about processes that outlive the command */
+    bool quiet;     /* no line about processes that outlive the command */
+    FILE *bindings; /* what every symbol reference is bound to is written there at the end, or NULL */
     const struct sink *sinks;
     size_t sink_count;
     pid_t front;                       /* the process that the user waits for (front.h), or 0 */

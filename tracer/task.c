@@ -1,5 +1,6 @@
 #include "task.h"
 
+#include "objects.h"
 #include "watch.h"
 
 #include <probes/alloc.h>
@@ -144,6 +145,7 @@ void space_put(struct space *space)
     breaks_destroy(space->breaks);
     stacks_destroy(space->stacks);
     watch_destroy(space->watch);
+    objects_destroy(space->objects);
     free(space);
 }
 

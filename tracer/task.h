@@ -15,6 +15,7 @@ struct breaks;
 struct break_hit;
 struct stacks;
 struct errors;
+struct objects;
 struct session;
 struct task;
 struct watch;
@@ -26,6 +27,7 @@ struct space {
     bool ignores_trap;                /* the program does, from its execve on: it gets no breakpoints (traps.h) */
     struct breaks *breaks;            /* breaks.h, or NULL */
     struct watch *watch;              /* watch.h, or NULL */
+    struct objects *objects;          /* objects.h, or NULL */
     bool recheck;                     /* a fork's copy of the memory, not yet looked at */
     struct stacks *stacks;            /* backtrace.c's, or NULL */
     bool go_known, go;                /* whether the program is one of Go's */

@@ -20,21 +20,26 @@ OF_TYPE = {
     "process": {"what": NAME},
     "signal": {"name": {"type": "string", "pattern": "^SIG"}},
     "output": {"fd": {"const": 2}, "data": {"type": "string"}, "size": {"type": "integer"}},
-    "loader": {"format": NAME, "args": {"type": "array"}},
+    "loader": {"what": {"enum": ["error", "loaded", "unloaded", "call"]}},
 }
+OBJECT = {"object": NAME, "base": NAME, "namespace": {"type": "integer", "minimum": 0}}
+OF_LOADER = {"error": {"format": NAME, "args": {"type": "array"}}, "call": {"name": NAME, "ret": NAME},
+             "loaded": OBJECT | {"reason": NAME}, "unloaded": OBJECT}
 
 
 def checked(data):
     """The lines of a trace.jsonl, each as the contract has it."""
     head = jsonschema.Draft202012Validator({"type": "object", "properties": HEAD, "required": list(HEAD)})
     bodies = {kind: jsonschema.Draft202012Validator({"properties": keys, "required": list(keys)})
-              for kind, keys in OF_TYPE.items()}
+              for kind, keys in (OF_TYPE | OF_LOADER).items()}
     events = []
     before = 0
     for number, line in enumerate(data.decode("utf-8").splitlines(), 1):
         event = json.loads(line)
         head.validate(event)
         bodies[event["type"]].validate(event)
+        if event["type"] == "loader":
+            bodies[event["what"]].validate(event)
         assert event["n"] == number
         assert event["t"] >= before
         before = event["t"]

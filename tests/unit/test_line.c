@@ -207,10 +207,10 @@ START_TEST(calls_and_objects)
                                          .reason = REASON_DLOPENED,
                                          .by = "/x/addon.node",
                                          .flags = 1};
-    is_line("ld.so: loaded /lib/libx.so.1 at 0x7f00, dlopened by addon.node with RTLD_LAZY\n", &event, false, false);
+    is_line("+ /lib/libx.so.1 (dlopened by /x/addon.node with RTLD_LAZY)\n", &event, false, false);
     event.loader.what = LOADER_UNLOADED;
     event.loader.space = 2;
-    is_line("ld.so: unloaded /lib/libx.so.1 in namespace 2\n", &event, false, false);
+    is_line("- /lib/libx.so.1 (in namespace 2)\n", &event, false, false);
 }
 END_TEST
 

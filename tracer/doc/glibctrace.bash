@@ -44,7 +44,8 @@ _glibctrace() {
     --for) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader
-        --trace=lookups --trace=process --trace=all -k --stack-trace --for -p --attach -u --user -E --env --seccomp --no-repro --no-redact
+        --trace=lookups --trace=process --trace=all -k --stack-trace --bindings --bindings= --for -p --attach -u --user -E --env
+        --seccomp --no-repro --no-redact
         -q --quiet --color --help --usage --version --' -- "$cur")
 }
 complete -F _glibctrace glibctrace

@@ -3,6 +3,7 @@ complete -c glibctrace -s o -l output -r -F -d 'Write the report there (.txt .js
 complete -c glibctrace -s t -d 'Print failed events live'
 complete -c glibctrace -l trace -x -a 'failed files loader lookups process all' -d 'Print events live'
 complete -c glibctrace -s k -l stack-trace -d 'Print a stack under every printed event'
+complete -c glibctrace -l bindings -d 'Print what symbol references are bound to at the end'
 complete -c glibctrace -l for -x -d 'Stop recording after that many seconds'
 complete -c glibctrace -s p -l attach -x -a '(__fish_complete_pids)' -d 'Attach to a process'
 complete -c glibctrace -s u -l user -x -a '(__fish_complete_users)' -d 'Run the command as that user'

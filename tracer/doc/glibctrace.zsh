@@ -3,6 +3,7 @@ _arguments -S -s \
     '*'{-o,--output}'[write the report there]:report (.txt .json .md .html .tar.zst):_files' \
     {-t,--trace=-}'[print events live]::set:_values -s , set failed files loader lookups process all' \
     {-k,--stack-trace}'[print a stack under every printed event]' \
+    '--bindings=-[print what symbol references are bound to at the end]::file:_files' \
     '--for[stop recording after that time]:seconds:' \
     '*'{-p,--attach}'[attach to a process]:process:_pids' \
     {-u,--user}'[run the command as that user]:user:_users' \
