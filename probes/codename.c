@@ -18,7 +18,7 @@ bool codename_plainer(const char *a, const char *b)
 static size_t without_suffix(const char *name)
 {
     static const char *const suffixes[] = {".cold", ".part.", ".isra.", ".constprop.", ".lto_priv.", ".llvm."};
-    size_t length = strlen(name);
+    size_t length = strcspn(name, "@") ? strcspn(name, "@") : strlen(name); /* "dlopen@@GLIBC_2.34" */
 
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         const char *at = strstr(name, suffixes[i]);

@@ -347,20 +347,28 @@ static size_t first_told(const struct cause *cause)
     return i > 0 && i < cause->stack_count ? i - 1 : 0;
 }
 
+/* A mangled name that could not be read is longer than what it tells; report.json has it. */
+static bool readable(const struct frame *frame)
+{
+    return !frame->symbol || strncmp(frame->symbol, "_Z", 2) != 0;
+}
+
 static char *seen_at(const struct cause *cause)
 {
     struct text text = {0};
     CLEANUP_FREE char *time = cause->seconds >= 0 ? wording_time(cause->seconds) : NULL;
     bool stack = cause->stack_count > 0;
-    size_t first = first_told(cause);
+    size_t at = first_told(cause);
 
-    for (size_t i = first; i < cause->stack_count && i < first + FRAMES_SHOWN; i++) {
-        if (i > first)
+    for (size_t shown = 0; at < cause->stack_count && shown < FRAMES_SHOWN; at++) {
+        if (!readable(&cause->stack[at]))
+            continue;
+        if (shown++)
             text_add(&text, "  ←  ");
-        add_frame(&text, &cause->stack[i]);
+        add_frame(&text, &cause->stack[at]);
     }
-    if (cause->stack_count > first + FRAMES_SHOWN)
-        text_addf(&text, "  ←  %zu more", cause->stack_count - first - FRAMES_SHOWN);
+    if (at < cause->stack_count)
+        text_addf(&text, "%s%zu more", text.n ? "  ←  " : "", cause->stack_count - at);
     if (cause->evidence_count || time) {
         text_add(&text, stack ? "  (" : "");
         if (cause->evidence_count)

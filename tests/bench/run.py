@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 # The calls that glibctrace looks at (README), as strace's -e trace= takes them on x86-64.
 CALLS = ("open,openat,openat2,creat,readlink,readlinkat,stat,lstat,newfstatat,statx,access,faccessat,faccessat2,mmap,"
@@ -138,12 +139,31 @@ def print_memory(program, helpers, top):
           f"{seconds:.1f} s  (< {MEMORY_LIMIT} MB: {verdict(megabytes < MEMORY_LIMIT)})", flush=True)
 
 
+def print_stacks(program, helpers, top, rounds):
+    """What a printed stack costs: the same failing calls with -k and with -t alone, and with strace's -k."""
+    count = 5000
+    loop = [str(helpers / "failing_openat"), str(count)]
+    ways = {"-t": [program, "-q", "-t", "--", *loop], "-k": [program, "-q", "-k", "--", *loop],
+            "strace": ["strace", "-e", "trace=openat", *loop], "strace -k": ["strace", "-k", "-e", "trace=openat", *loop]}
+    times = {way: [] for way in ways}
+    for turn in range(rounds + 1):
+        for way, command in ways.items():
+            start = time.monotonic()
+            subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=top, check=True)
+            if turn:
+                times[way].append(time.monotonic() - start)
+    median = {way: statistics.median(values) for way, values in times.items()}
+    ours, theirs = ((median[a] - median[b]) / count * 1e6 for a, b in (("-k", "-t"), ("strace -k", "strace")))
+    print(f"a stack: {ours:.0f} us with -k, {theirs:.0f} us with strace -k ({count:,} failing openat; first ones, with "
+          f"the files of names, included)", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
     parser.add_argument("--helpers", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default="", help="rows whose name has this in it; 'memory' for the last line")
+    parser.add_argument("--only", default="", help="rows whose name has this in it; 'stack', 'memory' for the last lines")
     args = parser.parse_args()
     program, helpers = os.path.abspath(args.program), args.helpers.resolve()
     with tempfile.TemporaryDirectory(prefix="glibctrace-bench-") as temporary:
@@ -156,6 +176,8 @@ def main():
         for row in build_rows(helpers, top, args.rounds):
             if args.only in row.name:
                 print_row(row, measure(row, program, helpers, top))
+        if args.only in "a stack":
+            print_stacks(program, helpers, top, args.rounds)
         if args.only in "peak memory":
             print_memory(program, helpers, top)
         print("filter: untraced, under a seccomp filter of one instruction; no tracer that uses a filter costs less. added: "
