@@ -112,7 +112,6 @@ static void attach(struct suspect *suspect, const struct loader_error *error)
         cause->words = xstrdup(error->message);
     if (error->outcome == LOADER_FATAL && suspect->at == AT_START)
         suspect->certain = true;
-    suspect->told = true;
 }
 
 /* Nothing is known to have asked for a symbol and got over it: a dlsym(3) for an optional one is no failure. */

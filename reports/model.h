@@ -125,7 +125,6 @@ struct suspect {
     uint64_t last_n;        /* of its last repetition */
     struct strings needles; /* how the program would name it in its own words, most telling first */
     bool certain;           /* the harm needs no words to be believed (the loader ended the process) */
-    bool told;              /* the loader's own words are among its evidence */
     bool last_act;          /* nothing of note came between it and the first words */
     uint64_t said_n;        /* event number of the words that name it, 0 where there are none */
     bool coped;             /* the program found another way */
