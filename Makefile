@@ -64,7 +64,7 @@ help:
 	@echo 'make check       unit and end-to-end tests (SAN=1: with address and undefined-behaviour sanitizers)'
 	@echo 'make static      $(STATIC), one file that runs without any library'
 	@echo 'make bench       cost against strace and against no tracer'
-	@echo 'make conformance what ld.so bound against the model and against --bindings, programs x libcs, lookup by lookup'
+	@echo 'make conformance what ld.so bound against the model, --bindings and -t lookups, programs x libcs, lookup by lookup'
 	@echo 'make install     program, man page, completions (PREFIX=$(PREFIX), DESTDIR=); make uninstall'
 	@echo 'make unit        only the unit tests'
 	@echo 'make rounds      attach, load and kill, 200 times each (ROUNDS=N), on gopls, node and a C program'
@@ -139,8 +139,9 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
 
 # CONFORMANCE_ARGS="--libc host --quick" does less.
 conformance: $(COMPARE) $(PROGRAM) | setup-test
-	@$(PYTHON) tests/conformance/run.py --tool $(COMPARE) $(CONFORMANCE_ARGS); model=$$?; echo; \
-	$(PYTHON) tests/conformance/slots.py --program $(PROGRAM) $(CONFORMANCE_ARGS) && exit $$model
+	@bad=0; $(PYTHON) tests/conformance/run.py --tool $(COMPARE) $(CONFORMANCE_ARGS) || bad=1; echo; \
+	$(PYTHON) tests/conformance/slots.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; echo; \
+	$(PYTHON) tests/conformance/live.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; exit $$bad
 
 $(COMPARE): $(COMPARE_SOURCES) $(wildcard tests/conformance/*.h) $(LIBRARY) $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)

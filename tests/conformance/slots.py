@@ -135,6 +135,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=os.path.abspath, default=libcs.TOP / "build" / "glibctrace", dest="tool")
     parser.add_argument("--libc", action="append", help="host, bullseye, trixie or forky; may be given several times")
+    parser.add_argument("--more", action="store_true", help="roots with larger programs")
     parser.add_argument("--quick", action="store_true", help="a few programs")
     parser.add_argument("words", nargs="*", help="these programs instead (each one shell word)")
     args = parser.parse_args()
@@ -143,9 +144,9 @@ def main():
         programs = [words for words in programs if words.startswith(run.QUICK)]
     total, missing = collections.Counter(), []
     print(f"{'libc':9} {'program':44} {'runs':>4} {'bound':>8} {'equal':>8} {'differ':>6} {'not yet':>8} {'weak':>6} {'other':>6}")
-    for name in args.libc or ["host", *libcs.ROOTS]:
+    for name in args.libc or ["host", *(libcs.MORE_ROOTS if args.more else libcs.ROOTS)]:
         try:
-            libc = libcs.named(name)
+            libc = libcs.named(name, args.more)
         except OSError as error:
             missing.append(f"{name}: {error}")
             continue
