@@ -19,12 +19,13 @@ void traps_action(struct session *session, struct task *task, uint64_t action_ad
     if (!breaks || breaks->closed || !action_addr || mem_read(&mem, action_addr, &handler, sizeof handler) < 0)
         return;
     breaks->handled = handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
-    if (handler != (uintptr_t)SIG_IGN)
+    /* Within the handler SIGTRAP is blocked, and with lookups the first call of any function is a breakpoint. */
+    if (handler != (uintptr_t)SIG_IGN && !(breaks->handled && session->options->lookups))
         return;
     breaks_lift(session, task);
-    session_note(session, task,
-                 "ignores SIGTRAP, which breakpoints would change: the loader's own words are not seen "
-                 "from here on");
+    session_note(session, task, "%s SIGTRAP, which breakpoints would change: %s seen from here on",
+                 breaks->handled ? "handles" : "ignores",
+                 breaks->handled ? "neither lookups nor the loader's own words are" : "the loader's own words are not");
 }
 
 /* Whoever blocks all other signals has blocked this one, too; a set that spares it spares SIGSEGV and its like. */

@@ -11,7 +11,8 @@
 
 struct session;
 
-/* TASK is about to make rt_sigaction(SIGTRAP, ACTION_ADDR, …): its breakpoints go where it is to be ignored. */
+/* TASK is about to make rt_sigaction(SIGTRAP, ACTION_ADDR, …): its breakpoints go where it is to be ignored,
+ * and where it is to be handled if there are so many of them that one is likely to be met within the handler. */
 void traps_action(struct session *session, struct task *task, uint64_t action_addr);
 /* TASK has hit a breakpoint: its mask is what it was before, as far as that can be known. */
 void traps_mend(struct session *session, struct task *task);
