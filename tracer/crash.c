@@ -321,6 +321,10 @@ struct crash *crash_at_signal(struct session *session, struct task *task, const 
         crash_put(crash);
         return NULL;
     }
+    if (fatal && task->group->crash_told && task->tid != task->group->crash_tid) {
+        crash_put(crash); /* another one at the same time: the process is ending already */
+        return NULL;
+    }
     if (!fatal) {
         crash_put(task->group->caught);
         task->group->caught = crash;
@@ -328,6 +332,7 @@ struct crash *crash_at_signal(struct session *session, struct task *task, const 
         return NULL;
     }
     at = crash->general;
+    task->group->crash_tid = task->tid;
     task->group->crash_addr = crash->code > 0 ? crash->ip_addr : 0;
     crash = origin(session, task, crash);
     if (crash->in_handler)

@@ -102,7 +102,8 @@ struct group {
     int exit_status;      /* of the exit stop seen last */
     struct crash *caught; /* of the last signal like SIGSEGV that a handler got, or NULL */
     bool crash_told;      /* a crash record has been emitted, … */
-    uint64_t crash_addr;  /* … of a fault at this instruction */
+    pid_t crash_tid;      /* … of this thread, … */
+    uint64_t crash_addr;  /* … and of a fault at this instruction, or 0 */
     UT_hash_handle hh;
 };
 
