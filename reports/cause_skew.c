@@ -26,7 +26,8 @@ static void tell_part(const struct finding *finding, struct cause *cause, const 
                       const char *label)
 {
     CLEANUP_FREE char *build = build_of(finding, object->path);
-    const char *by = object->why == OBJECT_INTERP    ? "the loader of the program"
+    bool run_itself = finding->process->exe && strcmp(finding->process->exe, object->path) == 0;
+    const char *by = object->why == OBJECT_INTERP    ? run_itself ? "the command line" : "PT_INTERP"
                      : object->why == OBJECT_PRELOAD ? "LD_PRELOAD"
                                                      : search_origin_text(object->origin);
 

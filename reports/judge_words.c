@@ -89,18 +89,37 @@ static bool belongs(const struct suspect *suspect, const struct told *told)
     }
 }
 
-/* The error of a search is that of its last place, whatever stood at the ones before (open_path() of elf/dl-load.c). */
+static bool names_missing(const struct cause *cause)
+{
+    CLEANUP_FREE char *name = xstrndup(cause->missing, strcspn(cause->missing, "@"));
+
+    /* an assertion names no symbol */
+    return strstr(cause->words, name) || strstr(cause->words, "Inconsistency detected by ld.so");
+}
+
+/* The error of a search is that of its last place, whatever stood at the ones before (open_path() of elf/dl-load.c).
+ * Where one thing is wrong with all of an object, the loader complains of whatever it meets first. */
 void words_mislead(struct cause *cause)
 {
-    static const enum cause_kind hidden[] = {CAUSE_SYMLINK_LOOP, CAUSE_WRONG_ARCHITECTURE, CAUSE_PERMISSION_DENIED};
+    bool absent = cause->words && strstr(cause->words, "cannot open shared object file") &&
+                  strstr(cause->words, strerror(ENOENT));
 
-    if (!cause->words || !strstr(cause->words, "cannot open shared object file") ||
-        !strstr(cause->words, strerror(ENOENT)))
-        return;
-    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
-        if (cause->kind == hidden[i])
+    switch (cause->kind) {
+    case CAUSE_SYMLINK_LOOP:
+    case CAUSE_WRONG_ARCHITECTURE:
+    case CAUSE_PERMISSION_DENIED:
+        if (absent)
             cause_fact(cause, "misleading", "\"%s\" is said of the last place that was tried, not of this one",
                        strerror(ENOENT));
+        break;
+    case CAUSE_LOADER_LIBC_SKEW:
+    case CAUSE_LIBC_FAMILY_MISMATCH:
+        if (cause->words && !names_missing(cause))
+            cause_fact(cause, "misleading", "what the loader names is a consequence: to supply it would not help");
+        break;
+    default:
+        break;
+    }
 }
 
 static void attach(struct suspect *suspect, const struct loader_error *error)

@@ -116,6 +116,7 @@ def test_newer_program_with_an_older_libc_first(run, bundle, cc):
     cause = _only(result)
     assert (cause["kind"], cause["missing"]) == ("loader-libc-skew", "__libc_early_init@GLIBC_PRIVATE")
     assert "GLIBC_2.34" in cause["words"]
+    assert "misleading" in result.stderr
 
 
 @pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
@@ -263,6 +264,7 @@ def test_musl_addon(run, cc, musl_cc, tmp_path, actor, flavour):
     assert (cause["kind"], cause["subject"], cause["missing"], cause["impact"]) == (
         "libc-family-mismatch", str(addon), missing, "fatal")
     assert "musl" in cause["summary"] and cause["words"]
+    assert ("misleading" in result.stderr) == flavour.endswith("another")
     assert result.report["reproduction"]["status"] == "verified", result.report["reproduction"]
 
 
