@@ -32,7 +32,9 @@ struct stacks {
     bool fresh; /* read for the stack that is being unwound */
     struct place *places;
     struct disassembler *disassembler;
-    const struct v8stack *v8;  /* of the module whose code is V8's, or NULL */
+    const struct v8stack *v8; /* of the module whose code is V8's, or NULL */
+    char *const *absent;      /* paths of objects that were not there yet */
+    size_t absent_count;
     const struct mem *process; /* for tables, while a stack is unwound */
 };
 
@@ -83,6 +85,22 @@ void stacks_destroy(struct stacks *stacks)
 void stacks_stale(struct stacks *stacks)
 {
     stacks->stale = true;
+}
+
+void stacks_absent(struct stacks *stacks, char *const *absent, size_t count)
+{
+    stacks->absent = absent;
+    stacks->absent_count = count;
+}
+
+static bool is_absent(const struct stacks *stacks, uint64_t addr)
+{
+    const struct region *region = modules_region(&stacks->modules, addr);
+
+    for (size_t i = 0; region && region->module && i < stacks->absent_count; i++)
+        if (strcmp(stacks->absent[i], region->module->path) == 0)
+            return true;
+    return false;
 }
 
 static void refresh(struct stacks *stacks, const struct mem *mem)
@@ -271,6 +289,8 @@ static size_t walk(struct stacks *stacks, const struct mem *mem, struct unwind *
         bool described;
         enum unwind_step how;
 
+        if (is_absent(stacks, unwind_lookup(unwind)))
+            break;
         if (frames)
             count += add_frames(stacks, unwind, frames + count, room - count);
         how = step(stacks, mem, unwind, &described);

@@ -67,6 +67,9 @@ struct stack_snapshot *stacks_snapshot(struct stacks *stacks, const struct mem *
 bool stacks_is_go(struct stacks *stacks, const struct mem *mem, uint64_t addr);
 struct stack_snapshot *stack_snapshot_keep(struct stack_snapshot *snapshot);
 void stack_snapshot_drop(struct stack_snapshot *snapshot); /* NULL is none */
+/* Objects that came after the moment of the snapshots that are unwound next, by the paths of their files: what stood at
+ * their addresses then is not known, and a stack ends there. ABSENT is the caller's and must stay. */
+void stacks_absent(struct stacks *stacks, char *const *absent, size_t count);
 /* As stacks_unwind(). MEM, the process's memory, is read for code and tables; its writable memory has changed since and
  * is not believed, so a stack that is deeper than the snapshot ends where that ends. */
 size_t stacks_unwind_snapshot(struct stacks *stacks, const struct mem *mem, const struct stack_snapshot *snapshot,

@@ -189,6 +189,44 @@ def test_dlopen(run, cc):
     assert has_run(cause["stack"], ["load_plugin", "main"])
 
 
+PLUGIN = r"""
+#include <fcntl.h>
+#include <unistd.h>
+int NAME(const char *p) { int fd = open(p, O_RDONLY); return fd < 0 ? fd : close(fd); }
+int run(const char *p) { return NAME(p) + 1; }
+"""
+HOST = r"""
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+__attribute__((noinline)) static int use(const char *name, const char *path, int stay)
+{
+    void *handle = dlopen(name, RTLD_NOW);
+    int ret = ((int (*)(const char *))dlsym(handle, "run"))(path);
+    if (!stay)
+        dlclose(handle);
+    return ret;
+}
+int main(void)
+{
+    use("./first.so", MISSING, 0);
+    use("./second.so", "/", 1);
+    fprintf(stderr, "%s: %s\n", MISSING, strerror(ENOENT));
+    return 3;
+}
+""".replace("MISSING", f'"{MISSING}"')
+
+
+def test_another_object_at_the_same_place(run, cc, tmp_path):
+    """The plug-in that failed is gone, and one of the same shape has taken its place."""
+    for name in ("first", "second"):
+        cc(PLUGIN.replace("NAME", f"{name}_open"), "-O0", name=f"{name}.so")
+    stack = missed(run("--", cc(HOST, "-O1"), cwd=tmp_path))
+    assert "second_open" not in names(stack)
+    assert names(stack)[0] == "open"
+
+
 # --- other C libraries ---
 
 @pytest.fixture
