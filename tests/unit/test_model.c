@@ -234,6 +234,41 @@ START_TEST(calls_that_failed_are_kept_until_the_next_image)
 }
 END_TEST
 
+static void object(enum loader_what what, const char *path, uint64_t base_addr, unsigned space)
+{
+    struct event event = base(EVENT_LOADER);
+
+    event.loader = (struct event_loader){
+        .what = what, .object = path, .base_addr = base_addr, .space = space, .reason = REASON_NEEDED, .by = "/bin/p"};
+    model_event(model, &event);
+}
+
+START_TEST(objects_come_and_go)
+{
+    const struct process *process = model_process(model, 10);
+    struct event event;
+
+    object(LOADER_LOADED, "/x/liba.so", 0x1000, 0);
+    object(LOADER_LOADED, "/x/libb.so", 0x2000, 0);
+    object(LOADER_LOADED, "/x/liba.so", 0x3000, 1);
+    object(LOADER_UNLOADED, "/x/liba.so", 0x3000, 0); /* no such thing */
+    ck_assert_uint_eq(process->loaded_count, 3);
+    object(LOADER_UNLOADED, "/x/liba.so", 0x1000, 0);
+    ck_assert_uint_eq(process->loaded_count, 2);
+    ck_assert_str_eq(process->loaded[0].path, "/x/libb.so");
+    ck_assert_str_eq(process->loaded[0].by, "/bin/p");
+    ck_assert_int_eq(process->loaded[0].reason, REASON_NEEDED);
+    ck_assert_uint_eq(process->loaded[1].space, 1);
+    for (uint64_t i = 0; i < 2 * LOADED_KEPT; i++)
+        object(LOADER_LOADED, "/x/libc.so", i, 0);
+    ck_assert_uint_eq(process->loaded_count, LOADED_KEPT);
+    event = base(EVENT_PROCESS);
+    event.process.what = PROCESS_EXEC;
+    model_event(model, &event);
+    ck_assert_uint_eq(process->loaded_count, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("model");
@@ -251,6 +286,7 @@ int main(void)
     tcase_add_test(tc, the_loaders_words_are_kept_once);
     tcase_add_test(tc, the_loaders_words_are_bounded);
     tcase_add_test(tc, calls_that_failed_are_kept_until_the_next_image);
+    tcase_add_test(tc, objects_come_and_go);
     tcase_add_test(tc, a_number_that_comes_round_is_another_process);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
