@@ -93,10 +93,10 @@ def test_every_call_of_a_flavour(built, calls, environment, flavour, stripped, t
 
 def test_every_call_of_many_threads(built, calls, environment):
     program = built("lazy")
-    result, events = calls(program, "500", "6")
+    result, events = calls(program, "250", "6")
     assert result.returncode == 3
     said = result.stdout.splitlines()
-    assert len(said) == 500 * 6 * 7
+    assert len(said) == 250 * 6 * 7
     assert collections.Counter(map(shown, events)) == collections.Counter(said)
     assert result.report["counts"]["lost"] == 0
     assert len({e["tid"] for e in events}) == 6
