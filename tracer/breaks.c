@@ -225,31 +225,38 @@ static void tell(struct session *session, struct task *task, struct breakpoint *
         handlers[i].hit(session, task, hit, handlers[i].ctx);
 }
 
-/* On from POINT as if nothing stood there. */
-static void pass(struct session *session, struct task *task, struct breakpoint *point, const struct mem *mem,
+/* The instruction at POINT is left to the processor: because nobody waits there any more, because it is to fault, or
+ * because only the processor can do it. Others that are waited for there go on untold. */
+static bool give_up(struct session *session, struct task *task, struct breakpoint *point, const struct mem *mem)
+{
+    unsigned char byte;
+
+    break_disarm(session, task->tid, point);
+    point->kept = false;
+    if (point->waiting)
+        session_note(session, task,
+                     "returns from a function at a place that can have no breakpoint while other threads "
+                     "are to return there: what they get back is not seen");
+    point->waiting = 0;
+    return byte_at(mem, point->addr, &byte) && byte != arch_native.trap;
+}
+
+/* On from POINT as if nothing stood there. False where that cannot be: its memory is closed to us. */
+static bool pass(struct session *session, struct task *task, struct breakpoint *point, const struct mem *mem,
                  struct arch_registers *registers)
 {
-    struct break_code code;
     const struct emulate_memory memory = {.mem = mem, .write = break_write, .ctx = &task->tid};
+    bool emulated = false;
+    struct break_code code;
 
-    if (!break_wanted(point))
-        break_disarm(session, task->tid, point);
-    if (point->armed) {
+    if (point->armed && break_wanted(point)) {
         if (!point->decoded && break_code_read(mem, point->addr, &code))
             decode(session, &code, point);
-        if (!emulate(&point->first, point->addr, &memory, registers)) {
-            /* The processor must have it itself: to fault, or because only it can. Others that are waited for here go
-             * on untold. */
-            break_disarm(session, task->tid, point);
-            point->kept = false;
-            if (point->waiting)
-                session_note(session, task,
-                             "returns from a function at a place that can have no breakpoint while "
-                             "other threads are to return there: what they get back is not seen");
-            point->waiting = 0;
-        }
+        emulated = emulate(&point->first, point->addr, &memory, registers);
     }
-    ptrace_set_registers(task->tid, registers);
+    if (!emulated && !give_up(session, task, point, mem))
+        return false;
+    return ptrace_set_registers(task->tid, registers) == 0;
 }
 
 static bool is_trap(pid_t tid)
@@ -285,6 +292,5 @@ bool breaks_hit(struct session *session, struct task *task)
         breaks_lift(session, task);
     else if (point->armed)
         tell(session, task, point, &hit);
-    pass(session, task, point, &mem, &registers);
-    return true;
+    return pass(session, task, point, &mem, &registers);
 }

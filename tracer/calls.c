@@ -9,7 +9,7 @@
 #include <sys/ptrace.h>
 
 /* Kernel names that older headers lack; values from include/uapi/linux/prctl.h and ptrace.h. */
-enum { OPTION_SET_SECCOMP = 22, OPTION_SET_NO_NEW_PRIVS = 38 };
+enum { OPTION_SET_DUMPABLE = 4, OPTION_SET_SECCOMP = 22, OPTION_SET_NO_NEW_PRIVS = 38 };
 
 /* Rows of one name stand together and their conditions exclude each other. Descriptors and flags are ints: the upper
  * half of the register is not theirs. */
@@ -58,6 +58,7 @@ const struct call calls[] = {
     {"memfd_create", CALL_PLAIN, true, {{0}}},
     {"prctl", CALL_RULES, true, {{0, 0xffffffff, OPTION_SET_SECCOMP}}},
     {"prctl", CALL_RULES, true, {{0, 0xffffffff, OPTION_SET_NO_NEW_PRIVS}}},
+    {"prctl", CALL_DUMPABLE, false, {{0, 0xffffffff, OPTION_SET_DUMPABLE}}},
     {"seccomp", CALL_RULES, true, {{0, 0xfffffffe, 0}}}, /* SECCOMP_SET_MODE_STRICT, _FILTER: not the questions */
     {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_TRACEME}}},
     {"ptrace", CALL_PTRACE, true, {{0, 0xffffffff, PTRACE_ATTACH}}},

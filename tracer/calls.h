@@ -27,6 +27,7 @@ enum call_kind {
     CALL_PTRACE,    /* it wants to be, or to have, a tracer */
     CALL_AFFINITY,  /* looks at or sets the processors that a thread may run on */
     CALL_SIGACTION, /* of SIGTRAP */
+    CALL_DUMPABLE,  /* may close its memory to a tracer without rights */
     CALL_LEAVE,     /* exit, exit_group: told at the exit stop, where the whole process stands */
 };
 

@@ -141,6 +141,8 @@ bool decode_entry(struct session *session, struct task *task, const struct call 
     }
     if (call->kind == CALL_SIGACTION)
         traps_action(session, task, stop->args[1]);
+    if (call->kind == CALL_DUMPABLE && (uint32_t)stop->args[1] != 1)
+        traps_closing(session, task);
     if (call->kind == CALL_AFFINITY)
         pin_release(&session->pin, &session->tasks, task, (pid_t)stop->args[0]);
     if (!desc || stop->abi == ABI_FOREIGN || call->kind == CALL_LEAVE)

@@ -3,7 +3,11 @@
 #include "breaks_table.h"
 #include "state.h"
 
+#include <probes/proc.h>
+
 #include <signal.h>
+
+enum { CAPABILITY_SYS_PTRACE = 19 }; /* linux/capability.h */
 
 static uint64_t bit(int signal)
 {
@@ -26,6 +30,17 @@ void traps_action(struct session *session, struct task *task, uint64_t action_ad
     session_note(session, task, "%s SIGTRAP, which breakpoints would change: %s seen from here on",
                  breaks->handled ? "handles" : "ignores",
                  breaks->handled ? "neither lookups nor the loader's own words are" : "the loader's own words are not");
+}
+
+void traps_closing(struct session *session, struct task *task)
+{
+    const struct breaks *breaks = task->group->space->breaks;
+
+    if (!breaks || breaks->closed || proc_capable(CAPABILITY_SYS_PTRACE))
+        return;
+    breaks_lift(session, task);
+    session_note(session, task,
+                 "closes its memory (prctl, PR_SET_DUMPABLE): the loader's own words are not seen from here on");
 }
 
 /* Whoever blocks all other signals has blocked this one, too; a set that spares it spares SIGSEGV and its like. */

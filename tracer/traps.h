@@ -14,6 +14,9 @@ struct session;
 /* TASK is about to make rt_sigaction(SIGTRAP, ACTION_ADDR, …): its breakpoints go where it is to be ignored,
  * and where it is to be handled if there are so many of them that one is likely to be met within the handler. */
 void traps_action(struct session *session, struct task *task, uint64_t action_addr);
+/* TASK is about to make its memory undumpable (prctl(2), PR_SET_DUMPABLE), which closes it to a tracer of no more
+ * rights than its own: the breakpoints go while they can. */
+void traps_closing(struct session *session, struct task *task);
 /* TASK has hit a breakpoint: its mask is what it was before, as far as that can be known. */
 void traps_mend(struct session *session, struct task *task);
 
