@@ -253,21 +253,33 @@ static bool pass(struct session *session, struct task *task, struct breakpoint *
         if (!point->decoded && break_code_read(mem, point->addr, &code))
             decode(session, &code, point);
         emulated = emulate(&point->first, point->addr, &memory, registers);
+        task->passed_addr = point->addr;
     }
     if (!emulated && !give_up(session, task, point, mem))
         return false;
     return ptrace_set_registers(task->tid, registers) == 0;
 }
 
-static bool is_trap(pid_t tid)
+enum origin { OURS, SENT, MERGED };
+
+/* Whose SIGTRAP it is: a trap's; one that was sent (kill(2)), or a step's or a debug register's (TRAP_TRACE,
+ * TRAP_HWBKPT); or one that was sent and waited, blocked, when the thread came to our trap: the kernel then forces that
+ * one upon it and makes no other (legacy_queue() in kernel/signal.c). */
+static enum origin origin_of(const struct task *task, const struct breakpoint *point)
 {
     siginfo_t info;
 
-    /* Not one that was sent (kill(2)), nor a step or a debug register's (TRAP_TRACE, TRAP_HWBKPT). */
-    return ptrace_signal_info(tid, &info) == 0 && info.si_code == SI_KERNEL;
+    if (ptrace_signal_info(task->tid, &info) < 0)
+        return SENT;
+    if (info.si_code == SI_KERNEL)
+        return OURS;
+    /* Behind an instruction of one byte it may just have gone on from here. */
+    bool ambiguous = point->first.size == 1 && task->passed_addr == point->addr;
+
+    return point->armed && info.si_code <= 0 && !ambiguous ? MERGED : SENT;
 }
 
-bool breaks_hit(struct session *session, struct task *task)
+bool breaks_hit(struct session *session, struct task *task, bool *sent)
 {
     struct space *space = task->group->space;
     struct arch_registers registers;
@@ -279,15 +291,21 @@ bool breaks_hit(struct session *session, struct task *task)
     struct mem mem = memory_mem(&memory, BREAK_WORD);
     unsigned char byte;
 
-    if (!point || !is_trap(task->tid))
+    *sent = false;
+    if (!point)
         return false;
+    enum origin origin = origin_of(task, point);
+
+    if (origin == SENT)
+        return false;
+    *sent = origin == MERGED;
     if (!point->armed && byte_at(&mem, point->addr, &byte) && byte == arch_native.trap)
         return false; /* ours is out, this is the program's own */
     registers.dwarf[REGISTER_IP] = point->addr;
     const struct break_hit hit = {.addr = point->addr, .registers = &registers, .mem = &mem};
 
     pin_stop(&session->pin, &session->tasks, task);
-    traps_mend(session, task);
+    traps_mend(session, task, sent);
     if (!session->recording || session->detaching)
         breaks_lift(session, task);
     else if (point->armed)

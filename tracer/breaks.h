@@ -45,8 +45,8 @@ bool breaks_at_return(struct session *session, struct task *task, const struct b
                       const struct break_return *ret);
 
 /* TASK stands before a SIGTRAP: whether that is a breakpoint's. Then all has been done, and TASK is to go on without
- * it. */
-bool breaks_hit(struct session *session, struct task *task);
+ * it; *SENT: with it, as it is the program's own as well and blocked again. */
+bool breaks_hit(struct session *session, struct task *task, bool *sent);
 
 /* Takes all breakpoints out of TASK's space, which stands, for good. */
 void breaks_lift(struct session *session, struct task *task);

@@ -117,7 +117,8 @@ struct breaks *breaks_copy(const struct breaks *breaks)
     if (!breaks)
         return NULL;
     copy = xcalloc(1, sizeof *copy);
-    copy->closed = breaks->closed;
+    *copy = *breaks;
+    copy->by_addr = NULL;
     HASH_ITER(hh, breaks->by_addr, point, next)
     {
         one = xmemdup(point, sizeof *point);

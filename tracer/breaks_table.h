@@ -6,7 +6,7 @@
 
 #include <probes/instruction.h>
 
-enum { HANDLERS_MOST = 4, BREAK_WORD = 8 };
+enum { HANDLERS_MOST = 4, BREAK_WORD = 8, TRAP_ACTION_WORDS = 4 /* the kernel's struct sigaction */ };
 
 struct breakpoint {
     uint64_t addr;
@@ -24,7 +24,8 @@ struct breakpoint {
 struct breaks {
     struct breakpoint *by_addr; /* for good: a thread may have come by just before one was taken out */
     bool closed;                /* no more are set */
-    bool handled;               /* the program has a handler of SIGTRAP */
+    bool handled;               /* the program has a handler of SIGTRAP: */
+    uint64_t action[TRAP_ACTION_WORDS];
 };
 
 /* What stands in memory around an address, read at once: the word that it lies in, and behind it. */

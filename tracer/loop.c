@@ -106,8 +106,10 @@ static void expect_child(struct session *session, const struct task *creator, pi
 /* The signal that TASK is to get when it goes on. */
 static int on_signal(struct session *session, struct task *task, int signal)
 {
-    if (signal == SIGTRAP && breaks_hit(session, task))
-        return 0;
+    bool sent;
+
+    if (signal == SIGTRAP && breaks_hit(session, task, &sent))
+        return sent ? signal : 0;
     follow_signal(session, task, signal);
     return signal;
 }
@@ -170,6 +172,8 @@ void loop_dispatch(struct session *session, pid_t tid, int status)
     }
     if (task->group->space->recheck)
         breaks_recheck(session, task);
+    if (stop.kind != STOP_SIGNAL)
+        task->passed_addr = 0;
     if (stop.kind == STOP_SIGNAL) {
         restart(session, task, on_signal(session, task, stop.signal));
         return;

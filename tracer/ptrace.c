@@ -132,6 +132,30 @@ int ptrace_set_registers(pid_t tid, const struct arch_registers *values)
     return call(PTRACE_SETREGSET, tid, number(NT_PRSTATUS), &registers);
 }
 
+int ptrace_save(pid_t tid, struct ptrace_saved *ret)
+{
+    union registers space;
+    struct iovec registers;
+    struct arch_state state;
+    int error = registers_get(tid, &space, &registers);
+
+    if (error)
+        return error;
+    if (registers.iov_len > sizeof ret->bytes || arch_native.state(&registers, &state) < 0)
+        return -EINVAL;
+    ret->sp_addr = state.sp_addr;
+    ret->size = registers.iov_len;
+    memcpy(ret->bytes, registers.iov_base, registers.iov_len);
+    return 0;
+}
+
+int ptrace_load(pid_t tid, const struct ptrace_saved *saved)
+{
+    struct iovec registers = {(void *)saved->bytes, saved->size};
+
+    return call(PTRACE_SETREGSET, tid, number(NT_PRSTATUS), &registers);
+}
+
 int ptrace_poke(pid_t tid, uint64_t addr, uint64_t value)
 {
     return call(PTRACE_POKEDATA, tid, number(addr), number(value));

@@ -43,6 +43,14 @@ int ptrace_state(pid_t tid, struct arch_state *ret);
 /* All general registers, -EINVAL where the thread is not of the native ABI; and back (all others stay). */
 int ptrace_registers(pid_t tid, struct arch_registers *ret);
 int ptrace_set_registers(pid_t tid, const struct arch_registers *values);
+/* All of them as they are, also whether it stands in a system call that would be made again; and back. */
+struct ptrace_saved {
+    uint64_t sp_addr;
+    size_t size;
+    unsigned char bytes[1024];
+};
+int ptrace_save(pid_t tid, struct ptrace_saved *ret);
+int ptrace_load(pid_t tid, const struct ptrace_saved *saved);
 /* The signals that it blocks, bit n-1 for signal n. */
 int ptrace_signal_mask(pid_t tid, uint64_t *ret);
 int ptrace_set_signal_mask(pid_t tid, uint64_t mask);

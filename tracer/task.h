@@ -83,8 +83,9 @@ struct task {
     struct errors *errors; /* watch_errors.c: of the loader, held back; or NULL */
     struct awaited *awaited;
     size_t awaited_count, awaited_cap;
-    uint64_t shot; /* backtrace.c: which call its last copy of the stack is of */
-    int held;      /* wait status of a first stop that came before its creator's event */
+    uint64_t passed_addr; /* the breakpoint that it went on from last */
+    uint64_t shot;        /* backtrace.c: which call its last copy of the stack is of */
+    int held;             /* wait status of a first stop that came before its creator's event */
     UT_hash_handle hh;
 };
 

@@ -1,11 +1,13 @@
 #include "traps.h"
 
 #include "breaks_table.h"
+#include "inject.h"
 #include "state.h"
 
 #include <probes/proc.h>
 
 #include <signal.h>
+#include <string.h>
 
 enum { CAPABILITY_SYS_PTRACE = 19 }; /* linux/capability.h */
 
@@ -18,18 +20,18 @@ void traps_action(struct session *session, struct task *task, uint64_t action_ad
 {
     struct breaks *breaks = task->group->space->breaks;
     struct mem mem = break_mem(session, task->tid);
-    uint64_t handler; /* the first member of the kernel's struct sigaction */
+    uint64_t action[TRAP_ACTION_WORDS]; /* handler, flags, restorer, mask */
 
-    if (!breaks || breaks->closed || !action_addr || mem_read(&mem, action_addr, &handler, sizeof handler) < 0)
+    if (!breaks || breaks->closed || !action_addr || mem_read(&mem, action_addr, action, sizeof action) < 0)
         return;
-    breaks->handled = handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
-    /* Within the handler SIGTRAP is blocked, and with lookups the first call of any function is a breakpoint. */
-    if (handler != (uintptr_t)SIG_IGN && !(breaks->handled && session->options->lookups))
+    breaks->handled = action[0] != (uintptr_t)SIG_DFL && action[0] != (uintptr_t)SIG_IGN;
+    memcpy(breaks->action, action, sizeof action);
+    if (action[0] != (uintptr_t)SIG_IGN)
         return;
     breaks_lift(session, task);
-    session_note(session, task, "%s SIGTRAP, which breakpoints would change: %s seen from here on",
-                 breaks->handled ? "handles" : "ignores",
-                 breaks->handled ? "neither lookups nor the loader's own words are" : "the loader's own words are not");
+    session_note(session, task,
+                 "ignores SIGTRAP, which breakpoints would change: the loader's own words are not seen "
+                 "from here on");
 }
 
 void traps_closing(struct session *session, struct task *task)
@@ -51,16 +53,34 @@ static bool was_blocked(uint64_t mask)
     return (mask & standard) == (standard & ~never & ~bit(SIGTRAP));
 }
 
-void traps_mend(struct session *session, struct task *task)
+/* Whether the program's handler is gone, as it is where SIGTRAP was blocked. */
+static bool has_lost(const struct task *task)
+{
+    struct proc_status status;
+    bool lost = proc_status_read(task->tid, &status) == 0 && !(status.caught & bit(SIGTRAP));
+
+    proc_status_deinit(&status);
+    return lost;
+}
+
+void traps_mend(struct session *session, struct task *task, bool *sent)
 {
     struct breaks *breaks = task->group->space->breaks;
+    bool lost = breaks->handled && has_lost(task);
     uint64_t mask;
 
-    if (ptrace_signal_mask(task->tid, &mask) < 0 || !was_blocked(mask))
+    if (ptrace_signal_mask(task->tid, &mask) < 0 || !(lost || *sent || was_blocked(mask)))
         return;
     ptrace_set_signal_mask(task->tid, mask | bit(SIGTRAP));
-    if (!breaks->handled)
+    if (!lost)
         return;
+    if (inject_sigaction(session, task, SIGTRAP, breaks->action, sizeof breaks->action) == 0) {
+        /* The stop that it could have been handed on from is over. */
+        if (*sent)
+            tgkill(task->group->pid, task->tid, SIGTRAP);
+        *sent = false;
+        return;
+    }
     breaks->handled = false;
     session_note(session, task, "has lost its handler of SIGTRAP to a breakpoint while it blocked that signal");
 }

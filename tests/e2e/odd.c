@@ -139,6 +139,28 @@ static int trap_blocked(void)
     return 0;
 }
 
+/* And it takes the handler away. */
+static int trap_handled(void)
+{
+    sigset_t all;
+    struct sigaction old;
+
+    signal(SIGTRAP, on_signal);
+    for (int i = 0; i < 3; i++) {
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        printf("%d\n", failures());
+        sigaction(SIGTRAP, NULL, &old);
+        puts(old.sa_handler == on_signal ? "handled" : "lost");
+        raise(SIGTRAP);
+        printf("%d %d\n", failures(), caught);
+        sigemptyset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        printf("%d\n", caught);
+    }
+    return 0;
+}
+
 static int trap_ignored(void)
 {
     struct sigaction old;
@@ -363,6 +385,7 @@ int main(int argc, char **argv)
         {"traps", traps},
         {"trap", trap_of_its_own},
         {"blocked", trap_blocked},
+        {"handled", trap_handled},
         {"ignored", trap_ignored},
         {"children", children},
         {"untraced", untraced_child},

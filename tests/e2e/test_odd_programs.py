@@ -24,7 +24,7 @@ unsigned la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cookie) { ret
 uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned index, uintptr_t *from, uintptr_t *to, unsigned *flags,
                        const char *name) { bound++; return symbol->st_value; }
 """
-WORDS = ("code", "traps", "trap", "blocked", "ignored", "children", "untraced", "spawned", "fails", "threads", "handler",
+WORDS = ("code", "traps", "trap", "blocked", "handled", "ignored", "children", "untraced", "spawned", "fails", "threads", "handler",
          "constructors", "jumps", "itself", "aborts", "undumpable", "namespace")
 OPTIONS = {"failed": (), "lookups": ("-t=lookups",), "stops": ("--seccomp=no",)}
 
