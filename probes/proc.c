@@ -9,7 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/kcmp.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 enum {
     STRINGS_LIMIT = 4 * 1024 * 1024, /* of argv and environment; the kernel's own limit is 6 MB (execve(2)) */
@@ -105,6 +110,17 @@ char *proc_fd_path(pid_t pid, int fd)
 
     snprintf(what, sizeof what, "fd/%d", fd);
     return proc_inside_root(pid, link_of(pid, what));
+}
+
+bool proc_fd_hushed(pid_t pid, int fd, int own_fd)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+    if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        return false;
+    return syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, own_fd, fd) != 0;
 }
 
 static bool same_file(const char *path, pid_t pid, const char *what)

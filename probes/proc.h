@@ -42,6 +42,9 @@ char *proc_inside_root(pid_t pid, char *path);
 char *proc_cwd(pid_t pid);
 /* What its descriptor FD is, inside its root where it is a path; or NULL. */
 char *proc_fd_path(pid_t pid, int fd);
+/* Whether what it writes to FD is thrown away by its own will: null(4), opened by it or by another that is followed,
+ * not handed down from this process's own OWN_FD (kcmp(2); where the kernel does not tell, null(4) is enough). */
+bool proc_fd_hushed(pid_t pid, int fd, int own_fd);
 
 struct proc_status {
     char name[64];

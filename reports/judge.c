@@ -6,10 +6,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <probes/alloc.h>
+#include <probes/proc.h>
 
 const char **process_env_array(const struct process *process)
 {
@@ -202,7 +203,7 @@ static void look_at_stderr(struct model *model, struct process *process)
 
     if (!model->live || stat(path, &st) < 0)
         return;
-    process->stderr_null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3); /* null(4) */
+    process->stderr_null = proc_fd_hushed(process->pid, STDERR_FILENO, STDERR_FILENO);
     process->stderr_shared = model->has_stderr && st.st_ino == model->stderr_ino && st.st_dev == model->stderr_dev;
 }
 

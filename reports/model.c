@@ -5,10 +5,11 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <probes/alloc.h>
+#include <probes/proc.h>
 
 static void process_free(struct model *model, struct process *process)
 {
@@ -291,16 +292,6 @@ static void on_process(struct model *model, const struct event *event)
     }
 }
 
-/* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
-static bool fd_is_null(pid_t pid, int fd)
-{
-    char path[64];
-    struct stat st;
-
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
-    return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-}
-
 void model_event(void *ctx, const struct event *event)
 {
     struct model *model = ctx;
@@ -320,7 +311,8 @@ void model_event(void *ctx, const struct event *event)
     if (event->type == EVENT_SYSCALL)
         on_syscall(model, process, event);
     else if (event->type == EVENT_OUTPUT)
-        model_output(process, event, model->live && fd_is_null(event->pid, event->output.fd));
+        /* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
+        model_output(process, event, model->live && proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO));
     else if (event->type == EVENT_SIGNAL)
         on_signal(process, event);
     else if (event->type == EVENT_LOADER)

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from conftest import load_report
+
 PYTHON = "/usr/bin/python3"
 CALLS = "int dep(void);\nint main(int argc, char **argv) { (void)argv; return argc > 1 ? 0 : dep(); }\n"
 
@@ -65,6 +67,22 @@ def test_hushed_and_coped_with(run, orphan):
     result = run("--", "sh", "-c", f"{orphan} 2>/dev/null || echo other way")
     assert result.stdout == "other way\n"
     assert result.causes == []
+
+
+@pytest.mark.parametrize("words, kinds", [("", ["library-missing"]), (" 2>/dev/null || true", [])])
+def test_standard_error_of_ours_is_null(tool, environment, tmp_path, orphan, words, kinds):
+    """What the caller of glibctrace throws away is said all the same; what the program throws away is not."""
+    report = tmp_path / "r.json"
+    subprocess.run([tool, "-o", report, "--", "sh", "-c", f"{orphan}{words}"], env=environment(), cwd=tmp_path,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert [cause["kind"] for cause in load_report(report)["causes"]] == kinds
+
+
+def test_a_file_where_standard_error_of_ours_is_null(tool, environment, tmp_path):
+    report = tmp_path / "r.json"
+    subprocess.run([tool, "-o", report, "--", "cat", "/nowhere/notes"], env=environment(), cwd=tmp_path,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert [cause["missing"] for cause in load_report(report)["causes"]] == ["/nowhere/notes"]
 
 
 def test_executed_by_a_thread(run, cc, orphan):
