@@ -254,16 +254,22 @@ static void add_crash(struct cause *cause, const char *place, const char *what)
     cause->summary = summary;
 }
 
-void tell_crash_after(const struct process *process, const struct crash *crash, int signal, struct cause *cause)
+void tell_crash_after(const struct process *process, const struct crash *crash, int signal, bool unloadable,
+                      struct cause *cause)
 {
     CLEANUP_FREE char *place = crash_place(crash), *what = crash_what(process, crash, signal);
 
+    if (crash && crash->n)
+        cause_evidence(cause, crash->n);
+    /* Where the signal came says nothing more; after an execve that failed half-way it is not even in this image. */
+    if (unloadable) {
+        cause_fact(cause, "then", "%s", signal_name(signal));
+        return;
+    }
     cause_fact(cause, "then", "%s%s%s%s%s", signal_name(signal), place ? " in " : "", place ? place : "",
                what ? ": " : "", what ? what : "");
     add_crash(cause, place, what);
     strings_addf(&cause->chain, "%s%s%s", signal_name(signal), place ? " in " : "", place ? place : "");
-    if (crash && crash->n)
-        cause_evidence(cause, crash->n);
     if (crash)
         tell_address(crash, cause);
     tell_sections(crash, cause);

@@ -153,7 +153,9 @@ void cause_link_tell(const struct finding *finding, struct cause *cause);
 void cause_file_tell(const struct finding *finding, struct cause *cause);
 void cause_permission_tell(const struct finding *finding, struct cause *cause);
 void cause_crash_tell(const struct finding *finding, struct cause *cause);
-void tell_crash_after(const struct process *process, const struct crash *crash, int signal, struct cause *cause);
+/* UNLOADABLE: CAUSE is that the program could not be loaded, and the crash only how that showed. */
+void tell_crash_after(const struct process *process, const struct crash *crash, int signal, bool unloadable,
+                      struct cause *cause);
 void cause_command_tell(const struct finding *finding, struct cause *cause);
 
 #endif

@@ -176,5 +176,5 @@ void judge_crash_after(struct process *process, struct suspect *suspect)
 
     if (!signal)
         return;
-    tell_crash_after(process, crash, signal, suspect->cause);
+    tell_crash_after(process, crash, signal, suspect->at == AT_START || suspect->at == AT_EXECUTION, suspect->cause);
 }

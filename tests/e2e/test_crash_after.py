@@ -1,6 +1,8 @@
 """A crash that follows from an earlier failure names that first, with both in the chain; one that only comes later than
 a failure does not. Each program comes with the twin that differs in nothing but the way between the two."""
 
+import os
+
 import pytest
 
 HEAD = """
@@ -113,3 +115,19 @@ def test_the_file_is_there(run, cc, tmp_path):
     (tmp_path / "absent.conf").write_text("x\n")
     for name in FOLLOWS:
         assert run("--", cc(HEAD + FOLLOWS[name], "-w", "-pthread"), tmp_path / "absent.conf").causes == [], name
+
+
+def test_cut_off_programs_and_libraries(run, cc, tmp_path):
+    """A signal is how it shows that a file is cut off: the chain ends with who asked for it, and no place is named."""
+    prog = cc("int main(void) { return 0; }\n")
+    os.truncate(prog, 3000)
+    result = run("--", prog)
+    assert result.first["kind"] == "object-corrupt" and result.first["chain"] == [str(prog)]
+    assert "crashed" not in result.first["summary"]
+    cc("static char big[65536] = {1};\nchar *dep(void) { return big; }\n", "-Wl,-soname,libdep.so", name="libdep.so")
+    user = cc("char *dep(void);\nint main(void) { return *dep() == 2; }\n", "./libdep.so", "-Wl,-rpath,$ORIGIN", name="user")
+    assert run("--", user).causes == []
+    os.truncate(tmp_path / "libdep.so", 16384)
+    result = run("--", user)
+    assert result.first["kind"] == "object-corrupt" and result.first["chain"] == [str(user)]
+    assert "crashed" not in result.first["summary"]
