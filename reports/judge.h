@@ -68,6 +68,9 @@ struct suspect *suspect_fault(struct process *process, enum suspicion at, const 
                               const struct fault *fault, uint64_t n, uint64_t t_ns);
 /* Whether FINDING's fault comes of parts of glibc that are of different builds: then it is named so. */
 bool judge_skewed(struct finding *finding);
+/* FAULT lies between ld.so and libc.so.6, but the loader was ended before it came to it, by a version that the program
+ * asks of that libc.so.6: one change mends both. */
+bool skew_is_hidden(const struct process *process, const struct load *load, const struct fault *fault);
 /* Whether it comes of an object that is linked to the other C library. */
 bool judge_family(struct finding *finding);
 bool family_fault(const struct load *load, const struct fault *fault);

@@ -83,6 +83,15 @@ static void name_skew(struct finding *finding, const struct fault *fault)
     finding->provider = fault->provider ? fault->provider->path : NULL;
 }
 
+/* A program's demand for a version that libc.so.6 tells everybody of. The loader checks those before it looks whether
+ * the two go together (_dl_check_all_versions() in elf/dl-version.c), so where it says nothing of that it did not come
+ * to it: what a person is told, and must change, is which libc.so.6 is found first. */
+static bool public_demand(const struct process *process, const struct fault *fault, const struct fault *root)
+{
+    return fault->kind == FAULT_VERSION && !is_private(fault) && !part_of_glibc(fault->subject) &&
+           !process_says(process, root->name);
+}
+
 bool judge_skewed(struct finding *finding)
 {
     const struct fault *fault = finding->fault;
@@ -92,6 +101,8 @@ bool judge_skewed(struct finding *finding)
     if (finding->load->family != LOADER_GLIBC || (!of_parts && !is_private(fault)))
         return false;
     root = fault_of_the_two(finding->process, finding->load);
+    if (root && public_demand(finding->process, fault, root))
+        return false;
     if (root)
         name_skew(finding, root);
     else if (is_private(fault) || (part_of_glibc(fault->subject) && part_of_glibc(fault->provider)))
@@ -99,6 +110,17 @@ bool judge_skewed(struct finding *finding)
     else
         return false;
     return true;
+}
+
+bool skew_is_hidden(const struct process *process, const struct load *load, const struct fault *fault)
+{
+    if (!between_the_two(load, fault))
+        return false;
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (load->faults[i]->provider == libc_of(load) && !load->faults[i]->warning &&
+            public_demand(process, load->faults[i], fault))
+            return true;
+    return false;
 }
 
 /* ---- nothing said ---- */

@@ -47,11 +47,11 @@ static bool not_found_in(const struct load *load, size_t batch)
 }
 
 /* Symbols that a library which is not there may have brought are its consequence, no cause of their own. */
-static bool consequence(const struct load *load, const struct fault *fault)
+static bool consequence(const struct process *process, const struct load *load, const struct fault *fault)
 {
     if (fault->kind == FAULT_SYMBOL && not_found_in(load, fault->batch) && !family_fault(load, fault))
         return true;
-    return family_covers(load, fault);
+    return family_covers(load, fault) || skew_is_hidden(process, load, fault);
 }
 
 static bool named_by(const struct process *process, const struct fault *fault)
@@ -71,7 +71,7 @@ static bool stands_for_all(const struct process *process, const struct load *loa
         const struct fault *other = load->faults[i];
 
         if (other->kind != FAULT_SYMBOL || other->subject != fault->subject || other->batch != fault->batch ||
-            consequence(load, other))
+            consequence(process, load, other))
             continue;
         if (named_by(process, other))
             return other == fault;
@@ -90,7 +90,7 @@ static bool judge_start(struct process *process, const struct load *load)
         const struct fault *fault = load->faults[i];
         struct suspect *suspect;
 
-        if (fault->batch || fault->warning || consequence(load, fault) ||
+        if (fault->batch || fault->warning || consequence(process, load, fault) ||
             /* The loader that runs is there; what it was given is for another machine. */
             (fault->kind == FAULT_INTERP && process->exe && strcmp(fault->name, process->exe) == 0) ||
             (fault->kind == FAULT_PROGRAM && fault->subject->elf->state == ELFFILE_UNREADABLE))
@@ -160,7 +160,7 @@ static bool found_later(const struct process *process, const struct maps *maps, 
 static bool believed(const struct process *process, const struct maps *maps, const struct load *load,
                      const struct fault *fault, const struct object *opened)
 {
-    if (fault->warning || consequence(load, fault))
+    if (fault->warning || consequence(process, load, fault))
         return false;
     if (!opened)
         return true; /* the search failed before our eyes */
@@ -318,7 +318,7 @@ static void judge_calls(struct process *process, struct load *load)
 
             struct suspect *suspect = NULL;
 
-            if (fault->batch == batch && !fault->warning && !consequence(load, fault) &&
+            if (fault->batch == batch && !fault->warning && !consequence(process, load, fault) &&
                 stands_for_all(process, load, fault))
                 suspect = suspect_fault(process, AT_DLOPEN, load, fault, call->n, call->t_ns);
             if (suspect)
