@@ -438,9 +438,9 @@ struct object *load_find(const struct load *load, const char *path)
 {
     struct object *gone = NULL;
     struct stat st;
-    bool there = path_stat(load->priv->root, path, &st) == 0;
+    int ways = path_stat(load->priv->root, path, &st) == 0 ? 2 : 1; /* by its path, then by the file that is there */
 
-    for (int by_file = 0; by_file <= there; by_file++)
+    for (int by_file = 0; by_file < ways; by_file++)
         for (size_t i = 0; i < load->object_count; i++) {
             const struct object_more *more = load->priv->more[i];
 
