@@ -8,6 +8,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import subprocess
 
 SOUND = "int dep(void) { return 0; }\n"
 SONAME = "-Wl,-soname,libdep.so.1"
@@ -176,7 +177,15 @@ def unreadable(place, link, sound):
     return Expected("permission-denied", str(file), user=True)
 
 
-OWN_MOUNTS = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
+def own_mounts():
+    """Words that run a command with mounts of its own. In a chroot / is no mount point, so its propagation stays as it is."""
+    if os.geteuid() != 0:
+        return ["unshare", "-r", "-m"]
+    private = ["unshare", "-m"]
+    return private if subprocess.run([*private, "true"]).returncode == 0 else [*private, "--propagation", "unchanged"]
+
+
+OWN_MOUNTS = own_mounts()
 MOUNTED = 'mount -t tmpfs -o "$1" none "$2" && cp "$3" "$2" && shift 3 && exec "$@"'
 
 
