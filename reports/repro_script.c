@@ -66,21 +66,27 @@ static void put_forbidden(FILE *out, const char *file, const char *command)
             quoted, command);
 }
 
-/* A file system in memory, in a mount namespace of its own (unshare(1)), that goes when the program ends. */
+/* A file system in memory, in a mount namespace of its own (unshare(1)), that goes when the program ends. In a chroot /
+ * is no mount point, so that its propagation cannot be changed: what is mounted may be seen outside, and is taken away.
+ */
 static void put_sealed(FILE *out, const char *mount, const char *file, const char *command)
 {
     CLEANUP_FREE char *quoted = repro_quote(mount), *from = repro_quote(file);
 
-    fprintf(out,
-            "mount=%s\n"
-            "file=%s\n"
-            "set -- unshare -m\n"
-            "[ \"$(id -u)\" = 0 ] || set -- unshare -r -m\n"
-            "mkdir -p \"./$mount\" || exit 125\n"
-            "export mount file\n"
-            "exec \"$@\" sh -c 'mount -t tmpfs -o noexec none \"./$mount\" && cp -p \"./$file\" \"./$mount/\" &&\n"
-            "    exec \"$@\"' sh %s\n",
-            quoted, from, command);
+    fprintf(
+        out,
+        "mount=%s\n"
+        "file=%s\n"
+        "set -- unshare -m\n"
+        "[ \"$(id -u)\" = 0 ] || set -- unshare -r -m\n"
+        "\"$@\" true 2>/dev/null || set -- \"$@\" --propagation unchanged\n"
+        "mkdir -p \"./$mount\" || exit 125\n"
+        "export mount file\n"
+        "exec \"$@\" sh -c 'mount -t tmpfs -o noexec none \"./$mount\" && cp -p \"./$file\" \"./$mount/\" && \"$@\"\n"
+        "    status=$?\n"
+        "    umount \"./$mount\"\n"
+        "    exit $status' sh %s\n",
+        quoted, from, command);
 }
 
 /* "No such file or directory" is said of some files that are there: so this one is shown first. */
