@@ -46,6 +46,7 @@ struct event_syscall {
     uint64_t flags;     /* open: flags (open_how's for openat2); access: mode; mmap: prot; else 0 */
     int64_t ret;        /* valid where returned */
     int error;          /* errno value, 0 where the call succeeded or has not returned */
+    bool policy;        /* a seccomp filter that is not ours gave the answer, not the kernel's code for the call */
     bool returned; /* false: the call has no exit stop (exit_group, write to 2, a mmap whose result is not needed …) */
     enum event_by by;
     uint64_t ip_addr;

@@ -162,6 +162,10 @@ static double confidence_of(const struct process *process, const struct suspect 
         if (!failed)
             return 0;
         return said ? 0.93 : suspect->last_act ? 0.7 : 0;
+    case AT_CALL:
+        if (said)
+            return failed ? 0.93 : 0.75;
+        return failed && suspect->last_act ? 0.7 : 0;
     case AT_CRASH:
         return 0.9;
     }

@@ -147,6 +147,7 @@ static void put_syscall(struct log *log, const struct event_syscall *call)
     else
         text_add(&log->line, ",\"ret\":null");
     put_error(log, call->error);
+    put_true(log, "policy", call->policy);
     put_word(log, "by", log_by_name(call->by));
     put_addr(log, "ip", call->ip_addr);
 }

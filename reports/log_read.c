@@ -172,6 +172,7 @@ static bool make_syscall(struct reader *reader, struct event_syscall *call)
     call->returned = ret && ret->type == JSON_NUMBER;
     call->ret = number(reader, "ret");
     call->error = error_of(reader);
+    call->policy = json_line_true(&reader->line, "policy");
     call->by = by_of(reader);
     call->ip_addr = addr(reader, "ip");
     return true;

@@ -15,6 +15,8 @@ static void process_free(struct model *model, struct process *process)
 {
     model_forget_shots(model, process);
     model_forget_episodes(process);
+    model_forget_failures(process);
+    free(process->failures);
     free(process->acts);
     model_forget_loader(process);
     free(process->errors);
@@ -161,6 +163,7 @@ static void on_syscall(struct model *model, struct process *process, const struc
         model->failed++;
     if (call->path && (call->desc->family == FAMILY_FILE || call->desc->family == FAMILY_PROCESS))
         model_file_call(process, event);
+    model_call(process, event);
 }
 
 static void on_signal(struct process *process, const struct event *event)
@@ -197,6 +200,7 @@ static void on_end(struct model *model, struct process *process)
     if (!inherited && process_owner(process) != process)
         model_inherit_words(process_owner(process), process);
     model_forget_episodes(process);
+    model_forget_failures(process);
 }
 
 static void on_start(struct model *model, const struct event *event)
@@ -232,6 +236,7 @@ static void on_exec(struct model *model, struct process *process, const struct e
     note_stderr(model, process);
     model_forget_shots(model, process); /* of memory that is no more */
     model_forget_episodes(process);
+    model_forget_failures(process);
     model_forget_loader(process);
     if (process->exe && process->ancestry.n < 64)
         strings_add(&process->ancestry, xstrdup(process->exe));

@@ -42,6 +42,23 @@ struct episode {
     UT_hash_handle hh;
 };
 
+/* A failing call whose error is about no file's name (those are attempts): a limit, a refusal, a connection. Equal ones
+ * are kept once: the same call with the same error, and on the network to the same address. */
+struct failure {
+    uint64_t n, last_n; /* event numbers of the first and the last */
+    uint64_t t_ns;
+    uint64_t count;
+    pid_t tid; /* of the last */
+    const struct syscall_desc *desc;
+    uint64_t args[6]; /* of the first, as its text is */
+    char *text;       /* the arguments as strace prints them: "3, \"/x\", IN_MODIFY" */
+    char *target;     /* what it was about: an address as the contract spells it, an absolute path; or NULL */
+    int error;
+    enum event_by by;
+    bool policy;     /* a seccomp filter that is not ours gave the answer */
+    uint64_t done_n; /* the first success of such a call after the last failure; 0: never */
+};
+
 /* A file that the dynamic loader opened, or tried to and failed at every place: in the order of the calls. */
 struct load_act {
     uint64_t n, t_ns;
@@ -112,6 +129,7 @@ enum suspicion {
     AT_EXECUTION, /* a file that exists could not be executed */
     AT_COMMAND,   /* a program was looked for on PATH and is not there */
     AT_OPEN,      /* the program's own call on a file failed */
+    AT_CALL,      /* another call of the program's own failed (struct failure) */
     AT_CRASH,     /* a signal that the program brought upon itself ended it */
 };
 
@@ -154,6 +172,7 @@ enum {
     SHOTS_KEPT_OF_ALL = 1536,
     OUTPUT_KEPT = 64 * 1024,
     ATTEMPTS_KEPT = 4096,
+    FAILURES_KEPT = 256,
     ACTS_KEPT = 16384,
     LINES_KEPT = 512,
     ERRORS_KEPT = 256,
@@ -182,6 +201,8 @@ struct process {
     size_t attempt_count;
     struct load_act *acts;
     size_t act_count, act_cap;
+    struct failure *failures; /* oldest first */
+    size_t failure_count, failure_cap;
 
     struct loader_error *errors; /* in the order of the events */
     size_t error_count, error_cap;

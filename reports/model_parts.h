@@ -1,5 +1,5 @@
-/* What the parts of the model (model.c, episode.c, words.c, model_loader.c, model_objects.c) ask of each other; nobody
- * else includes this. */
+/* What the parts of the model (model.c, episode.c, failure.c, words.c, model_loader.c, model_objects.c) ask of each
+ * other; nobody else includes this. */
 #ifndef GLIBCTRACE_REPORTS_MODEL_PARTS_H
 #define GLIBCTRACE_REPORTS_MODEL_PARTS_H
 
@@ -8,6 +8,9 @@
 /* A file call of PROCESS that has a path: an attempt that failed, or one that ends an episode well. */
 void model_file_call(struct process *process, const struct event *event);
 void model_forget_episodes(struct process *process);
+/* A call of PROCESS that has returned: a failure, or one that ends a failure well. */
+void model_call(struct process *process, const struct event *event);
+void model_forget_failures(struct process *process);
 /* An error of the loader, or a call of its that failed. */
 void model_loader(struct process *process, const struct event *event);
 void model_forget_loader(struct process *process);

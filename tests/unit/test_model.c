@@ -103,6 +103,56 @@ START_TEST(a_search_that_finds_ends_well)
 }
 END_TEST
 
+static void connect_to(const char *address, int error)
+{
+    struct event event = base(EVENT_SYSCALL);
+
+    event.syscall = (struct event_syscall){.desc = syscall_by_name("connect"),
+                                           .args = {3, 0x1000, 16},
+                                           .result = address,
+                                           .ret = error ? -error : 0,
+                                           .error = error,
+                                           .returned = true};
+    model_event(model, &event);
+}
+
+START_TEST(failing_calls_are_kept_apart_from_files)
+{
+    struct process *process = model_process(model, 10);
+
+    open_file("/nowhere/x", ENOENT, BY_PROGRAM); /* about the file */
+    ck_assert_uint_eq(process->failure_count, 0);
+    open_file("/nowhere/x", EMFILE, BY_PROGRAM);
+    open_file("/nowhere/y", EMFILE, BY_PROGRAM); /* the same limit */
+    connect_to("unix:/a", ECONNREFUSED);
+    connect_to("unix:/b", ECONNREFUSED);
+    ck_assert_uint_eq(process->failure_count, 3);
+    ck_assert_uint_eq(process->failures[0].count, 2);
+    ck_assert_str_eq(process->failures[0].target, "/nowhere/x");
+    ck_assert_str_eq(process->failures[2].target, "unix:/b");
+    ck_assert_str_eq(process->failures[2].text, "3, 0x1000, 16");
+    connect_to("unix:/b", 0);
+    ck_assert_uint_eq(process->failures[1].done_n, 0);
+    ck_assert_uint_eq(process->failures[2].done_n, number);
+    connect_to("unix:/b", ECONNREFUSED);
+    ck_assert_uint_eq(process->failures[2].done_n, 0);
+}
+END_TEST
+
+START_TEST(failing_calls_are_bounded)
+{
+    struct process *process = model_process(model, 10);
+    char address[64];
+
+    for (int i = 0; i < 20000; i++) {
+        snprintf(address, sizeof address, "127.0.0.1:%d", i);
+        connect_to(address, ECONNREFUSED);
+    }
+    ck_assert_uint_le(process->failure_count, FAILURES_KEPT);
+    ck_assert_str_eq(process->failures[process->failure_count - 1].target, address);
+}
+END_TEST
+
 START_TEST(loader_searches_are_one_act)
 {
     struct process *process = model_process(model, 10);
@@ -280,6 +330,8 @@ int main(void)
     tcase_add_test(tc, attempts_are_bounded);
     tcase_add_test(tc, the_same_failure_is_kept_once);
     tcase_add_test(tc, a_search_that_finds_ends_well);
+    tcase_add_test(tc, failing_calls_are_kept_apart_from_files);
+    tcase_add_test(tc, failing_calls_are_bounded);
     tcase_add_test(tc, loader_searches_are_one_act);
     tcase_add_test(tc, words_are_words);
     tcase_add_test(tc, endless_output_is_bounded);
