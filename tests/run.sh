@@ -34,7 +34,8 @@ if [ "$what" = all ]; then
     fi
     output=$(mktemp)
     trap 'rm -f "$output"' EXIT
-    $python -m pytest -q -p no:cacheprovider -rfEs tests/e2e 2>&1 | tee "$output"
+    # A file's tests share what they have built, so a file goes to one of the processes as a whole.
+    $python -m pytest -q -p no:cacheprovider -n "$(nproc)" --dist loadfile -rfEs tests/e2e 2>&1 | tee "$output"
     status=${PIPESTATUS[0]}
     [ "$status" -eq 0 ] || failed+=("tests/e2e (status $status)")
     summary+=("$(printf '%-24s %s' tests/e2e "$(tail -n 1 "$output")")")

@@ -96,7 +96,7 @@ def test_memory_that_is_closed_to_us(tool, environment, cc, tmp_path):
     drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     tmp_path.chmod(0o777)
     for parent in tmp_path.parents:
-        if drop and parent.stat().st_uid == os.geteuid() and parent.name.startswith(("pytest-", "test_")):
+        if drop and parent.stat().st_uid == os.geteuid() and parent.name.startswith(("pytest-", "popen-", "test_")):
             parent.chmod(0o755)
     for mode in ("auto", "no"):
         ended = subprocess.run([*drop, tool, "-q", "--no-repro", f"--seccomp={mode}", "-o", out, "--", program],

@@ -4,7 +4,6 @@ Every cell is a real failure in a real root. The program's own message, said wit
 words; loader_cases.py says what must be had apart from them. All cells of a libc are run in one go, in a mount namespace.
 """
 
-import collections
 import json
 import os
 import pathlib
@@ -22,7 +21,6 @@ from loader_cases import GLIBCS, LIBCS, ROOT_OF, ROWS, cells
 CELLS = list(cells())
 IDS = [f"{row.name}-{libc}" for row, libc, _, _ in CELLS]
 HANGS_AFTER = 100
-SEEN = collections.defaultdict(dict)  # row -> libc -> what came of it, for the table
 
 # As root of one's own user namespace where one is not root. A chroot's / is no mount point, hence "unchanged".
 ENTER = ["unshare", "-m", "--propagation", "unchanged"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
@@ -153,10 +151,10 @@ def judged(ran, number, errors):
 
 
 @pytest.mark.parametrize("number", range(len(CELLS)), ids=IDS)
-def test_cell(ran, number):
+def test_cell(ran, number, record_property):
     row, libc, _, errors = CELLS[number]
     wrong = judged(ran, number, errors)
-    SEEN[row.name][libc] = "WRONG" if wrong else f"{len(errors)}" if errors else "silent"
+    record_property("cell", [row.name, libc, "WRONG" if wrong else f"{len(errors)}" if errors else "silent"])
     assert not wrong, f"{row.what}: {wrong}"
 
 
@@ -165,13 +163,13 @@ def test_every_row_is_there():
     assert all(libc in row.errors for row in ROWS for libc in GLIBCS)
 
 
-def table():
-    """For conftest.py's summary, the cells as lines: how many errors were told, each as expected; "silent" where there is nothing to be had."""
-    if not SEEN:
-        return []
+def table(cells):
+    """For conftest.py's summary, the cells (row, libc, what came of it) as lines: how many errors were told, each as
+    expected; "silent" where there is nothing to be had."""
+    seen = {(row, libc): got for row, libc, got in cells}
     width = max(len(row.what) for row in ROWS)
     lines = [f"{'':10} {'':{width}} " + " ".join(f"{libc:>6}" for libc in LIBCS)]
     for row in ROWS:
-        got = SEEN.get(row.name, {})
-        lines.append(f"{row.name:10} {row.what:{width}} " + " ".join(f"{got.get(libc, '-'):>6}" for libc in LIBCS))
+        lines.append(f"{row.name:10} {row.what:{width}} " +
+                     " ".join(f"{seen.get((row.name, libc), '-'):>6}" for libc in LIBCS))
     return lines
