@@ -2,9 +2,12 @@
 
 #include "alloc.h"
 #include "elffile.h"
+#include "maps.h"
 #include "path.h"
+#include "proc.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,6 +73,13 @@ static void find_musl(const char *data, size_t size, struct libc_identity *ret)
     }
 }
 
+static void identify_bytes(const char *data, size_t size, struct libc_identity *ret)
+{
+    find_glibc(data, size, ret);
+    if (!ret->release)
+        find_musl(data, size, ret);
+}
+
 /* Looks through SIZE bytes at OFFSET. Read, not mapped: a file that shrinks meanwhile must not end us with SIGBUS. */
 static void identify_range(int fd, uint64_t offset, uint64_t size, struct libc_identity *ret)
 {
@@ -78,9 +88,7 @@ static void identify_range(int fd, uint64_t offset, uint64_t size, struct libc_i
 
     if (got <= 0)
         return;
-    find_glibc(data, (size_t)got, ret);
-    if (!ret->release)
-        find_musl(data, (size_t)got, ret);
+    identify_bytes(data, (size_t)got, ret);
 }
 
 void libc_identify(const char *root, const char *path, struct libc_identity *ret)
@@ -95,6 +103,65 @@ void libc_identify(const char *root, const char *path, struct libc_identity *ret
     if (fd >= 0 && !ret->release && elf->constant_size < elf->file_size)
         identify_range(fd, 0, elf->file_size, ret);
     elffile_put(elf);
+}
+
+/* ---- in memory ---- */
+
+enum { DELETED = sizeof " (deleted)" - 1 };
+
+/* The mappings that may be LIBC's: as Debian and others have named it ("libc-2.31.so"), or as its soname says. */
+static bool named_like(const struct mapping *mapping, bool loader, bool musl)
+{
+    const char *name = path_base(mapping->name);
+
+    if (!mapping->inode || mapping->permissions[0] != 'r' || mapping->permissions[1] == 'w')
+        return false;
+    if (loader || musl) /* musl's is both, and Debian's link to it ends at "libc.so" */
+        return strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.so", 5) == 0 || strncmp(name, "libc.", 5) == 0;
+    return strncmp(name, "libc.so.6", 9) == 0 || (strncmp(name, "libc-", 5) == 0 && isdigit((unsigned char)name[5]));
+}
+
+static void identify_mapping(int fd, const struct mapping *mapping, struct libc_identity *ret)
+{
+    uint64_t size = mapping->end - mapping->start;
+    CLEANUP_FREE char *data = size <= LARGEST ? malloc(size) : NULL;
+    ssize_t got = data ? pread(fd, data, size, (off_t)mapping->start) : -1;
+
+    if (got > 0)
+        identify_bytes(data, (size_t)got, ret);
+}
+
+static void settle_path(pid_t pid, const char *root, const struct mapping *mapping, char **path, bool *replaced)
+{
+    size_t n = strlen(mapping->name);
+    struct stat st;
+
+    if (n > DELETED && strcmp(mapping->name + n - DELETED, " (deleted)") == 0)
+        n -= DELETED;
+    *path = proc_inside_root(pid, xstrndup(mapping->name, n));
+    *replaced = path_stat(root, *path, &st) < 0 || st.st_ino != mapping->inode;
+}
+
+void libc_identify_memory(pid_t pid, const char *root, bool musl, struct libc_identity *ret, char **path,
+                          bool *replaced)
+{
+    CLEANUP_FREE char *memory = xasprintf("/proc/%d/mem", (int)pid);
+    CLEANUP_CLOSE int fd = open(memory, O_RDONLY | O_CLOEXEC);
+    size_t count;
+    struct mapping *mappings = mappings_read(pid, &count);
+
+    *ret = (struct libc_identity){.family = "unknown"};
+    *path = NULL;
+    *replaced = false;
+    for (int loader = 0; loader < 2 && fd >= 0; loader++)
+        for (size_t i = 0; i < count && !ret->release; i++) {
+            if (!named_like(&mappings[i], loader, musl))
+                continue;
+            identify_mapping(fd, &mappings[i], ret);
+            if (ret->release)
+                settle_path(pid, root, &mappings[i], path, replaced);
+        }
+    mappings_free(mappings, count);
 }
 
 void libc_identity_deinit(struct libc_identity *identity)

@@ -6,6 +6,9 @@
 #ifndef GLIBCTRACE_PROBES_LIBC_H
 #define GLIBCTRACE_PROBES_LIBC_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 struct libc_identity {
     const char *family; /* "glibc", "musl", "unknown" */
     char *release;      /* "2.36", or NULL */
@@ -14,6 +17,11 @@ struct libc_identity {
 
 /* Reads PATH inside ROOT. RET is always filled in; free with libc_identity_deinit(). */
 void libc_identify(const char *root, const char *path, struct libc_identity *ret);
+/* Which C library is in the memory of PID, whatever its file has become since: by the words in the mappings of
+ * libc.so.6, else of ld.so; MUSL: its loader is musl's. *PATH is the file inside the process's root, or NULL where
+ * nothing was found; malloced. *REPLACED: another file stands at that path now, or none. */
+void libc_identify_memory(pid_t pid, const char *root, bool musl, struct libc_identity *ret, char **path,
+                          bool *replaced);
 void libc_identity_deinit(struct libc_identity *identity);
 
 #endif

@@ -43,12 +43,15 @@ void maps_read(pid_t pid, struct maps *ret)
 /* One line: 0 with RET but its name filled in and where the name begins, or -1. */
 static int parse(const char *line, struct mapping *ret, int *name)
 {
+    unsigned long inode;
+
     *ret = (struct mapping){0};
     *name = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &ret->start, &ret->end, ret->permissions,
-               &ret->offset, name) < 4 ||
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %lu %n", &ret->start, &ret->end, ret->permissions,
+               &ret->offset, &inode, name) < 5 ||
         !*name)
         return -1;
+    ret->inode = inode;
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct maps {
 /* One mapping: what lies at an address. */
 struct mapping {
     uint64_t start, end, offset; /* offset in the file */
+    ino_t inode;                 /* 0: no file */
     char permissions[5];         /* "r-xp" */
     char *name;                  /* path as the kernel shows it, "[stack]", or "" */
 };

@@ -45,10 +45,15 @@ static char *distribution_of(const char *root, const char *file)
 
 /* Files that container managers leave for exactly this question (podman-run(1), systemd's CONTAINER_INTERFACE; docker's
  * is a habit only). */
-static bool in_container(void)
+static bool in_container(const char *root)
 {
-    return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 ||
-           access("/run/systemd/container", F_OK) == 0;
+    static const char *const marks[] = {"/.dockerenv", "/run/.containerenv", "/run/systemd/container"};
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (path_stat(root, marks[i], &st) == 0)
+            return true;
+    return false;
 }
 
 /* Process 1's root is another directory than ours (proc_pid_root(5); only root may look: then it stays "host"). */
@@ -60,14 +65,61 @@ static bool in_chroot(void)
            (own.st_ino != first.st_ino || own.st_dev != first.st_dev);
 }
 
+static const char *own_context(void)
+{
+    return in_container("") ? "container" : in_chroot() ? "chroot" : "host";
+}
+
+static bool same_mounts(pid_t pid)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/ns/mnt", (int)pid);
+    struct stat own, its;
+
+    return stat("/proc/self/ns/mnt", &own) == 0 && stat(path, &its) == 0 && own.st_ino == its.st_ino;
+}
+
+static bool same_root(pid_t pid)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/root/", (int)pid);
+    struct stat own, its;
+
+    return stat("/", &own) == 0 && stat(path, &its) == 0 && own.st_ino == its.st_ino && own.st_dev == its.st_dev;
+}
+
+/* pivot_root(2) makes the root a mount point; for chroot(2) it is any directory, and no mount is seen there
+ * (proc_pid_mountinfo(5): mount points are told as the process sees them). */
+static bool root_is_mount(pid_t pid)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/mountinfo", (int)pid);
+    CLEANUP_FCLOSE FILE *file = fopen(path, "re");
+    CLEANUP_FREE char *line = NULL;
+    size_t size = 0;
+    char point[3]; /* as much of the mount point as tells "/" from all others */
+
+    while (file && getline(&line, &size, file) > 0)
+        if (sscanf(line, "%*s %*s %*s %*s %2s", point) == 1 && strcmp(point, "/") == 0)
+            return true;
+    return false;
+}
+
+const char *system_context_of(pid_t pid, const char *root)
+{
+    if (!root[0])
+        return own_context();
+    if (in_container(root))
+        return "container";
+    if (same_mounts(pid))
+        return "chroot";
+    if (same_root(pid))
+        return own_context();
+    return root_is_mount(pid) ? "container" : "chroot";
+}
+
 void system_facts_read(const char *root, struct system_facts *ret)
 {
     struct utsname names;
 
-    *ret = (struct system_facts){.context = root[0]          ? "root"
-                                            : in_container() ? "container"
-                                            : in_chroot()    ? "chroot"
-                                                             : "host"};
+    *ret = (struct system_facts){.context = root[0] ? "root" : own_context()};
     if (uname(&names) == 0) {
         ret->kernel = xstrdup(names.release);
         ret->machine = xstrdup(names.machine);

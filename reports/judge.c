@@ -287,7 +287,7 @@ void judge_process(struct model *model, struct process *process)
     if (process_failed(process))
         judge_open(process);
     if (process == model->first || process->suspect_count)
-        judge_system(process);
+        judge_system(process, model->live);
     if (process_owner(process) == process)
         for (size_t i = 0; i < process->suspect_count; i++)
             settle(process, &process->suspects[i]);

@@ -99,8 +99,8 @@ void judge_exec(struct process *process, bool over);
 void judge_open(struct process *process);
 /* The stacks of what PROCESS, which stands at its end, is suspected of. */
 void judge_stacks(const struct model *model, struct process *process);
-/* Which C library PROCESS runs on, in which kind of root: read while it is there. */
-void judge_system(struct process *process);
+/* Which C library PROCESS runs on, in which kind of root: read while it is there (LIVE), else from its files. */
+void judge_system(struct process *process, bool live);
 /* The report's "system": of the process that failed first, else of the first one. */
 void report_fill_system(const struct model *model, struct report *report);
 /* The signal that a program's own crash is told by, 0 where it has not crashed; *RET its record, or NULL. */

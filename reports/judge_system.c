@@ -72,7 +72,37 @@ static void identify(struct process *process, const char *opened, const char *in
     }
 }
 
-void judge_system(struct process *process)
+/* As the loader called the file that is PATH, where it is the same one: it may have been asked for by a link. */
+static char *loaders_name(const struct process *process, const struct load_act *act, const char *path)
+{
+    struct stat a, b;
+
+    return act && path_stat(process->root, act->path, &a) == 0 && path_stat(process->root, path, &b) == 0 &&
+                   a.st_ino == b.st_ino
+               ? xstrdup(act->path)
+               : xstrdup(path);
+}
+
+/* What runs, whatever its file has become meanwhile. */
+static void identify_running(struct process *process, const struct load_act *act)
+{
+    struct libc_facts *libc = &process->libc;
+    struct libc_identity identity;
+    CLEANUP_FREE char *path = NULL;
+    bool replaced;
+
+    libc_identify_memory(process->pid, process->root, process->musl, &identity, &path, &replaced);
+    if (identity.release) {
+        libc->family = xstrdup(identity.family);
+        libc->version = steal_pointer(&identity.release);
+        libc->path = loaders_name(process, act, path);
+        libc->from = xstrdup(replaced ? "the banner in its memory; the file has been replaced since it was loaded"
+                                      : "the banner in its memory");
+    }
+    libc_identity_deinit(&identity);
+}
+
+void judge_system(struct process *process, bool live)
 {
     const struct load_act *act = libc_act(process);
     struct libc_facts *libc = &process->libc;
@@ -83,10 +113,13 @@ void judge_system(struct process *process)
     if (libc->family)
         return;
     system_facts_read(process->root, &facts);
-    process->context = facts.context;
+    process->context = live ? system_context_of(process->pid, process->root) : facts.context;
     process->distribution = steal_pointer(&facts.distribution);
     system_facts_deinit(&facts);
-    identify(process, act ? act->path : NULL, interp);
+    if (live)
+        identify_running(process, act);
+    if (!libc->family)
+        identify(process, act ? act->path : NULL, interp);
     if (libc->family)
         return;
     libc->family = xstrdup(is_static ? "none" : "unknown");

@@ -178,7 +178,7 @@ def test_in_a_chroot(run, other_root):
     result = run("--", "chroot", other_root, "/opt/prog")
     assert _found(result) == MISSING
     assert result.first["subject"] == "/opt/prog"
-    assert result.report["system"]["context"] == "root"
+    assert result.report["system"]["context"] == "chroot"
     assert result.report["system"]["libc"]["family"] == "glibc"
 
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int find_libc(struct dl_phdr_info *info, size_t size, void *ret)
@@ -99,6 +100,39 @@ START_TEST(none)
 }
 END_TEST
 
+/* This process, by its memory. */
+START_TEST(memory)
+{
+    CLEANUP_FREE char *own = own_libc(), *path = NULL;
+    struct libc_identity identity;
+    struct stat a, b;
+    bool replaced;
+
+    libc_identify_memory(getpid(), "", false, &identity, &path, &replaced);
+    ck_assert_str_eq(identity.family, "glibc");
+    ck_assert_str_eq(identity.release, gnu_get_libc_version());
+    ck_assert_int_eq(stat(path, &a), 0);
+    ck_assert_int_eq(stat(own, &b), 0);
+    ck_assert_uint_eq(a.st_ino, b.st_ino);
+    ck_assert(!replaced);
+    libc_identity_deinit(&identity);
+}
+END_TEST
+
+START_TEST(no_memory)
+{
+    struct libc_identity identity;
+    char *path = NULL;
+    bool replaced;
+
+    libc_identify_memory(0, "", false, &identity, &path, &replaced);
+    ck_assert_str_eq(identity.family, "unknown");
+    ck_assert_ptr_null(identity.release);
+    ck_assert_ptr_null(path);
+    libc_identity_deinit(&identity);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("libc");
@@ -109,6 +143,8 @@ int main(void)
     tcase_add_test(one, musl);
     tcase_add_test(one, headers_gone);
     tcase_add_test(one, none);
+    tcase_add_test(one, memory);
+    tcase_add_test(one, no_memory);
     suite_add_tcase(suite, one);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
