@@ -111,6 +111,30 @@ static bool systems_own(const struct object *provider)
     return provider->origin == ORIGIN_CACHE || provider->origin == ORIGIN_DEFAULT;
 }
 
+/* The file says nothing of the one that is loaded. */
+static void tell_replaced(const struct finding *finding, struct cause *cause)
+{
+    const char *subject = path_base(finding->subject), *provider = path_base(finding->provider);
+    const char *program = finding->process->exe ? path_base(finding->process->exe) : "the program";
+
+    cause->summary = xasprintf("%s needs %s, and the %s that %s has loaded does not define it: the file has been "
+                               "replaced since.",
+                               subject, finding->missing, provider, program);
+    tell_symbols(finding->fault, cause);
+    cause_fact(cause, "it gets", "%s   as it was when %s loaded it", finding->provider, program);
+    cause_fact(cause, "now there", "%s   another file, which %s", finding->provider,
+               elffile_defines_version(finding->fault->provider->elf, finding->missing) ? "defines it"
+                                                                                        : "does not define it either");
+    tell_search(cause, &finding->fault->provider->search);
+    cause->detail = xasprintf("%s has a version need for %s from %s. The loader answered for the file that is mapped, "
+                              "and that is no longer the one at %s.",
+                              finding->subject, finding->missing, provider, finding->provider);
+    if (elffile_defines_version(finding->fault->provider->elf, finding->missing))
+        cause_remedy(cause, PROOF_KNOWN, "end %s and start it again: it loads the file that is there now", program);
+    cause_remedy(cause, PROOF_KNOWN, "use the build of %s that was made for the %s that is loaded", subject, provider);
+    cause_version_scenario(finding, cause);
+}
+
 void cause_version_tell(const struct finding *finding, struct cause *cause)
 {
     const struct fault *fault = finding->fault;
@@ -119,6 +143,10 @@ void cause_version_tell(const struct finding *finding, struct cause *cause)
     CLEANUP_FREE char *libc = tell_libc_of(finding, finding->provider);
     CLEANUP_FREE char *ends = newest ? xasprintf(" and ends at %s", newest) : xstrdup("");
 
+    if (finding->replaced) {
+        tell_replaced(finding, cause);
+        return;
+    }
     if (libc && newest)
         cause->summary = xasprintf("%s needs %s, but %s %s is %s%s.", subject, fault->name,
                                    systems_own(fault->provider) ? "this system's" : "its", provider, libc, ends);

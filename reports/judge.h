@@ -11,6 +11,9 @@
 #include "model.h"
 #include "report.h"
 
+struct maps;
+struct told;
+
 /* What a judge found out, before it is put in words. Everything is borrowed for the call. */
 struct finding {
     enum cause_kind kind;
@@ -23,6 +26,7 @@ struct finding {
     const struct fault *fault;
     const struct candidate *place; /* the file that is wrong, or NULL */
     const struct object *shadow;   /* shadowed: the wrong copy */
+    bool replaced;                 /* another file stands in the place of the one that was loaded */
     const char *elsewhere;         /* off-path: where it is; shadowed: the good copy */
     /* failures to execute or open: */
     const char *path; /* absolute, as asked for */
@@ -81,12 +85,18 @@ void judge_skewed_crash(struct process *process, const struct load *load);
 /* SUSPECT is about a dlopen of FILE that event N told of: whether anything came after it. */
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n);
 /* What the program says in the loader's words, where nothing else was found; LOAD has all that was loaded. */
-void judge_said(struct process *process, const struct load *load);
+void judge_said(struct process *process, const struct maps *maps, const struct load *load);
 /* A suspect of what the loader said, where the files agree; false where there is none. */
-bool judge_told(struct process *process, const struct load *load, const struct loader_error *error);
+bool judge_told(struct process *process, const struct maps *maps, const struct load *load,
+                const struct loader_error *error);
 /* Gives the loader's errors to the suspects that they belong to, and makes suspects of those that harm but belong to
  * none. */
-void judge_words(struct process *process, const struct load *load);
+void judge_words(struct process *process, const struct maps *maps, const struct load *load);
+/* A suspect of what the loader TOLD of a library whose file was replaced after it had been loaded; NULL where it was
+ * not.
+ */
+struct suspect *judge_replaced(struct process *process, const struct maps *maps, const struct load *load,
+                               const struct told *told, uint64_t n, uint64_t t_ns);
 /* Says so where CAUSE's words say something else than what is wrong. */
 void words_mislead(struct cause *cause);
 /* Whether the loader itself has named NAME (a file by its last component): FATAL: as what it ended the process for. */

@@ -375,9 +375,9 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
         if (by_loader)
             judge_late_symbols(process, load);
     }
-    judge_words(process, load);
+    judge_words(process, maps, load);
     if (process->suspect_count == 0)
-        judge_said(process, load);
+        judge_said(process, maps, load);
 }
 
 void judge_load(struct process *process, bool live)

@@ -46,6 +46,7 @@ static bool library_missing(const struct load *load, const struct object *object
 
 struct saying {
     struct process *process;
+    const struct maps *maps;
     const struct load *load;
     const struct told *told;
     uint64_t n, t_ns;
@@ -154,17 +155,22 @@ static struct suspect *suspect_refused(const struct saying *saying)
 
 static struct suspect *suspect_told(const struct saying *saying)
 {
-    struct suspect *suspect = saying->told->what == TOLD_SYMBOL ? suspect_symbol(saying) : suspect_refused(saying);
+    const struct told *told = saying->told;
+    struct suspect *suspect = told->what == TOLD_SYMBOL    ? suspect_symbol(saying)
+                              : told->what == TOLD_VERSION ? judge_replaced(saying->process, saying->maps, saying->load,
+                                                                            told, saying->n, saying->t_ns)
+                                                           : suspect_refused(saying);
 
     if (suspect && saying->told->symbol)
         strings_add(&suspect->needles, xstrdup(saying->told->symbol));
     return suspect;
 }
 
-bool judge_told(struct process *process, const struct load *load, const struct loader_error *error)
+bool judge_told(struct process *process, const struct maps *maps, const struct load *load,
+                const struct loader_error *error)
 {
     struct told told;
-    struct saying saying = {process, load, &told, error->n, error->t_ns};
+    struct saying saying = {process, maps, load, &told, error->n, error->t_ns};
     struct suspect *suspect;
 
     told_by_loader(error, &told);
@@ -177,12 +183,12 @@ bool judge_told(struct process *process, const struct load *load, const struct l
     return suspect != NULL;
 }
 
-void judge_said(struct process *process, const struct load *load)
+void judge_said(struct process *process, const struct maps *maps, const struct load *load)
 {
     for (size_t i = process->line_count; i-- > 0;) {
         const struct output_line *line = &process->lines[i];
         struct told told;
-        struct saying saying = {process, load, &told, line->n, process->end_ns};
+        struct saying saying = {process, maps, load, &told, line->n, process->end_ns};
         struct suspect *suspect = NULL;
         bool counts;
 

@@ -152,7 +152,7 @@ static bool has_suspect(struct process *process, const struct told *told, const 
     return found;
 }
 
-void judge_words(struct process *process, const struct load *load)
+void judge_words(struct process *process, const struct maps *maps, const struct load *load)
 {
     for (size_t i = 0; i < process->error_count; i++) {
         const struct loader_error *error = &process->errors[i];
@@ -161,7 +161,7 @@ void judge_words(struct process *process, const struct load *load)
         if (harmless(process, error))
             continue;
         told_by_loader(error, &told);
-        if (told.what != TOLD_NOTHING && !has_suspect(process, &told, error) && judge_told(process, load, error))
+        if (told.what != TOLD_NOTHING && !has_suspect(process, &told, error) && judge_told(process, maps, load, error))
             has_suspect(process, &told, error);
         told_deinit(&told);
     }

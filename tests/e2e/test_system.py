@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from loader_cases import ROOT_OF
+from broken import Place
 from conftest import load_report
 from test_static import cached_root
 
@@ -107,3 +108,52 @@ def test_library_that_was_replaced_while_the_process_ran(tool, copy_of, environm
     libc = found["system"]["libc"]
     assert libc["version"] == "2.31"
     assert libc["from"].startswith(IN_MEMORY) and "replaced" in libc["from"]
+
+
+WAITS = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    if (!dlopen(argv[1], RTLD_NOW)) return 2;
+    puts("ready"); fflush(stdout); getchar();
+    if (dlopen(argv[2], RTLD_NOW)) return 0;
+    fprintf(stderr, "prog: %s\n", dlerror());
+    return 1;
+}
+"""
+WAITING = {
+    "c": lambda cc: [cc(WAITS, "-ldl")],
+    "python": lambda cc: ["/usr/bin/python3", "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1]); print('ready', flush=True); "
+                                                    "input(); ctypes.CDLL(sys.argv[2])"],
+    "perl": lambda cc: ["perl", "-MDynaLoader", "-e", "$| = 1; sub load { DynaLoader::dl_load_file($_[0], 0) or die DynaLoader::dl_error() }"
+                                                      "load($ARGV[0]); print qq(ready\\n); <STDIN>; load($ARGV[1]); exit 0"],
+}
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@pytest.mark.parametrize("actor", WAITING)
+def test_plugin_after_an_upgrade(tool, cc, environment, tmp_path, actor, replaced):
+    """A plug-in for the new build of a library, in a process that still has the old one, which no file shows any more."""
+    place = Place(tmp_path, cc)
+    one, two = (place.versions(name, text) for name, text in (
+        ("one", "DEP_1 { global: older; local: *; };"), ("two", "DEP_1 { global: older; local: *; }; DEP_2 { global: dep; };")))
+    source = "int older(void) { return 0; } int dep(void) { return 0; }\n"
+    new, old = place.library(source, two, where="new"), place.library(source, one if replaced else two)
+    plugin = cc("int dep(void); int plugin(void) { return dep(); }\n", new, "-Wl,-rpath,$ORIGIN", name="lib/plugin.so")
+    report = tmp_path / "report.json"
+    with subprocess.Popen([tool, "-q", "-o", report, "--no-redact", "--", *WAITING[actor](cc), old, plugin],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as traced:
+        assert traced.stdout.readline() == b"ready\n"
+        new.rename(old)
+        traced.communicate(b"x\n")
+    found = load_report(report)
+    if not replaced:
+        assert (traced.returncode, found["causes"]) == (0, [])
+        return
+    assert traced.returncode != 0
+    cause, = found["causes"]
+    assert (cause["kind"], cause["missing"], cause["impact"]) == ("symbol-version-missing", "DEP_2", "fatal")
+    assert (cause["subject"], cause["provider"], cause["symbols"]) == (str(plugin), str(old), ["dep"])
+    assert "replaced" in cause["summary"] and "start it again" in cause["remedies"][0]["title"]
+    assert found["reproduction"]["status"] == "verified"
