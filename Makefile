@@ -54,7 +54,7 @@ BENCHES := $(BENCH_SOURCES:tests/bench/%.c=$(BUILD)/bench/%)
 COMPARE_SOURCES := $(sort $(wildcard tests/conformance/*.c))
 COMPARE := $(BUILD)/conformance/bindings
 FORMATTED = $(wildcard probes/*.[ch] reports/*.[ch] tracer/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch] \
-    tests/conformance/*.[ch])
+    tests/conformance/*.[ch] tests/score/*.[ch])
 
 all: $(PROGRAM)
 
@@ -65,6 +65,7 @@ help:
 	@echo 'make static      $(STATIC), one file that runs without any library'
 	@echo 'make bench       cost against strace and against no tracer'
 	@echo 'make conformance what ld.so bound against the model, --bindings and -t lookups, programs x libcs, lookup by lookup'
+	@echo 'make score       every kind of cause on every libc against what is right, and how reliable a confidence is'
 	@echo 'make install     program, man page, completions (PREFIX=$(PREFIX), DESTDIR=); make uninstall'
 	@echo 'make unit        only the unit tests'
 	@echo 'make rounds      attach, load and kill, 200 times each (ROUNDS=N), on gopls, node and a C program'
@@ -143,6 +144,10 @@ conformance: $(COMPARE) $(PROGRAM) | setup-test
 	$(PYTHON) tests/conformance/slots.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; echo; \
 	$(PYTHON) tests/conformance/live.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; exit $$bad
 
+# SCORE_ARGS="--libc 2.36 --only shadowed --keep" does less, and keeps the reports.
+score: $(PROGRAM) | setup-test
+	@$(PYTHON) tests/score/run.py --program $(PROGRAM) $(SCORE_ARGS)
+
 $(COMPARE): $(COMPARE_SOURCES) $(wildcard tests/conformance/*.h) $(LIBRARY) $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
@@ -199,5 +204,5 @@ FORCE:
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help static check unit rounds roots demo bench install uninstall format format-check layering lint tidy \
+.PHONY: all help static check unit rounds roots demo bench score install uninstall format format-check layering lint tidy \
     $(TIDY) cppcheck clean FORCE $(SETUPS)

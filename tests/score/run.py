@@ -1,0 +1,258 @@
+#!/usr/bin/python3
+"""The scoreboard: every case of cases.py on every libc, against what a right report says; and the reliability table, how
+often the causes that are told with a confidence are right. `run.py [--only WORD] [--libc L]`.
+
+Each cell is three runs in that root: the failing case without a tracer (whose status is the judge of ours), the failing
+case traced, and its healthy twin traced. Ends with 1 where a cell is wrong.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+import build
+from cases import ALL, CASES
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+ROOT_OF = {"2.31": "bullseye", "2.36": None, "2.41": "trixie", "2.43": "forky", "musl": "musl"}
+ENDS_AFTER = 100  # seconds; it only ends what would never end
+ENTER = ["unshare", "-m", "--propagation", "unchanged"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
+MOUNTS = r"""
+set -e
+mount --make-rprivate / 2>/dev/null || true
+mount --bind "$1" "$2/mnt"
+if [ "$2" != "" ]; then mount --rbind /proc "$2/proc"; mount --rbind /dev "$2/dev"; fi
+mount -t tmpfs -o size=1m tmpfs "$2/mnt/full"
+for noexec in "$2"/mnt/*/*/*/noexec; do
+    mount -t tmpfs -o noexec tmpfs "$noexec"
+    cp "$noexec/../addon.so" "$noexec/"
+done
+exec sh "$3"
+"""
+BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
+
+
+@dataclasses.dataclass
+class Cell:
+    number: int
+    libc: str
+    texts: dict  # of the case, with its places filled in
+
+    @property
+    def case(self):
+        return CASES[self.number]
+
+    @property
+    def name(self):
+        return f"{self.number}.{self.libc}"
+
+
+def roots(wanted):
+    """libc -> directory; None is this system. A root that cannot be made ends everything: its column would be missing."""
+    made = {}
+    for libc in wanted:
+        made[libc] = None
+        if ROOT_OF[libc]:
+            ended = subprocess.run(["bash", TOP / "tests" / "roots.sh", ROOT_OF[libc]], stdout=subprocess.PIPE, text=True)
+            if ended.returncode:
+                sys.exit(f"score: no root for {libc}")
+            made[libc] = ended.stdout.strip()
+    return made
+
+
+def resolved(root, path):
+    """What PATH leads to in ROOT, links being followed inside it."""
+    for _ in range(40):
+        folder, name = os.path.split(path)
+        folder = resolved(root, folder) if folder != "/" else "/"
+        path = os.path.join(folder, name)
+        there = (root or "") + path
+        if not os.path.islink(there):
+            return path
+        path = os.path.normpath(os.path.join(folder, os.readlink(there)))
+    return path
+
+
+def cell_of(number, libc, root):
+    family = "musl" if libc == "musl" else "glibc"
+    folder = f"{build.SEEN_AS}/{family}/{number}"
+    env = "/bin/env" if family == "musl" else "/usr/bin/env"
+    texts = {"bad": f"{folder}/bad", "good": f"{folder}/good", "actor": f"{build.SEEN_AS}/{family}/actor",
+             "shell": resolved(root, "/bin/sh"), "env": resolved(root, env), "run env": env,
+             "other libc": "gnu_get_libc_version" if family == "musl" else "libc.so"}
+    return Cell(number, libc, texts)
+
+
+def fill(text, cell, state):
+    for name, value in {**cell.texts, "here": cell.texts[state]}.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def lines(cell, root, program, folder):
+    """The three runs of CELL, for the shell that is inside the mounts."""
+    case = cell.case
+    user = "--userspec=65534:65534 " if case.nobody else ""
+    for what, state, command, tracer in (
+            ("alone", "bad", case.command, ""), ("bad", "bad", case.command, "bad"),
+            ("good", "good", case.twin or case.command, "good")):
+        variables = {name: fill(value, cell, state) for name, value in case.env.items()}
+        out = f"{folder}/{cell.name}.{what}"
+        trace = f"{shlex.quote(str(program))} -q -o {out}.json --no-redact -- " if tracer else ""
+        words = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+        yield (f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ {words} timeout {ENDS_AFTER} {trace}"
+               f"chroot {user}{shlex.quote(root or '/')} {fill(command, cell, state)} </dev/null >{out}.out 2>{out}.err; "
+               f"echo $? >{out}.status\n")
+
+
+def run_libc(libc, root, cells, program, built, folder):
+    script = folder / f"{libc}.sh"
+    script.write_text("".join(line for cell in cells for line in lines(cell, root, program, folder)))
+    ended = subprocess.run([*ENTER, "sh", "-c", MOUNTS, "enter", built, root or "", script], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    return f"{libc}: {ended.stdout}" if ended.returncode else None
+
+
+def told(folder, cell, what):
+    path = folder / f"{cell.name}.{what}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def status(folder, cell, what):
+    return (folder / f"{cell.name}.{what}.status").read_text().strip()
+
+
+def expected(cell):
+    return {name: fill(getattr(cell.case, name), cell, "bad") for name in ("kind", "missing", "subject", "impact")}
+
+
+def is_right(cause, wanted):
+    return all(cause[name] == wanted[name] for name in ("kind", "missing"))
+
+
+def libcs_of(cell, version):
+    """What the report may call the C library of who failed: musl's root has a static shell."""
+    if cell.libc != "musl":
+        return [("glibc", cell.libc)]
+    return [("none", None)] if fill(cell.case.subject, cell, "bad") == "/bin/busybox" or "/tool" in cell.case.command \
+        else [("musl", version)]
+
+
+def judged(folder, cell):
+    """What is wrong with a cell, one text each."""
+    report, healthy, wanted = told(folder, cell, "bad"), told(folder, cell, "good"), expected(cell)
+    if not report or not healthy:
+        return ["no report"]
+    wrong = []
+    if not report["causes"]:
+        wrong.append("no cause")
+    for name in wanted if report["causes"] else ():
+        if report["causes"][0][name] != wanted[name]:
+            wrong.append(f"{name} {report['causes'][0][name]} is not {wanted[name]}")
+    wrong += [f"told besides: {cause['kind']} {cause['missing']}" for cause in report["causes"][1:]]
+    wrong += [f"the twin has a cause: {cause['kind']} {cause['missing']}" for cause in healthy["causes"]]
+    libc = report["system"]["libc"]
+    if (libc["family"], libc["version"]) not in libcs_of(cell, libc["version"]):
+        wrong.append(f"libc {libc['family']} {libc['version']}")
+    alone, traced = status(folder, cell, "alone"), status(folder, cell, "bad")
+    if alone != traced:
+        wrong.append(f"status {traced}, alone {alone}")
+    proof = (report["reproduction"] or {}).get("status")
+    if cell.libc not in cell.case.unproved and report["causes"] and proof != "verified":
+        wrong.append(f"reproduction {proof}")
+    return wrong
+
+
+def board(folder, cells, libcs):
+    """Prints the table; returns the number of wrong cells."""
+    by_place = {(cell.number, cell.libc): judged(folder, cell) for cell in cells}
+    width = max(len(case.name) for case in CASES)
+    print(f"{'kind':27} {'case':{width}} " + " ".join(f"{libc:>10}" for libc in libcs) + "   exit status behind each")
+    for number, case in enumerate(CASES):
+        row = [cell for cell in cells if cell.number == number]
+        if not row:
+            continue
+        texts = []
+        for libc in libcs:
+            wrong = by_place.get((number, libc))
+            cell = next((cell for cell in row if cell.libc == libc), None)
+            texts.append("-" if wrong is None else ("WRONG " if wrong else "ok ") + status(folder, cell, "bad"))
+        print(f"{case.kind:27} {case.name:{width}} " + " ".join(f"{text:>10}" for text in texts))
+    for cell in cells:
+        for wrong in by_place[cell.number, cell.libc]:
+            print(f"  {cell.libc} {cell.case.name}: {wrong}")
+    bad = sum(bool(wrong) for wrong in by_place.values())
+    print(f"{len(by_place) - bad} of {len(by_place)} cells are right")
+    return bad
+
+
+def summary(folder, cells):
+    reports = [(cell, told(folder, cell, "bad")) for cell in cells]
+    reports = [(cell, report) for cell, report in reports if report]
+    for name in ("kind", "subject", "missing", "impact"):
+        right = sum(bool(r["causes"]) and r["causes"][0][name] == expected(cell)[name] for cell, r in reports)
+        print(f"  {name:13} {right} of {len(reports)}")
+    asked = [r for cell, r in reports if cell.libc not in cell.case.unproved]
+    print(f"  {'reproduction':13} {sum((r['reproduction'] or {}).get('status') == 'verified' for r in asked)} of "
+          f"{len(asked)} verified")
+    print(f"  {'exit status':13} {sum(status(folder, c, 'alone') == status(folder, c, 'bad') for c in cells)} of "
+          f"{len(cells)} as without a tracer")
+    healthy = [told(folder, cell, "good") for cell in cells]
+    print(f"  {'healthy':13} {sum(bool(r and r['causes']) for r in healthy)} of {len(healthy)} with a false cause")
+
+
+def reliability(folder, cells):
+    """Of the causes that were told with a confidence, how many are right: twins count, where every cause is wrong."""
+    points = []
+    for cell in cells:
+        for state in ("bad", "good"):
+            for cause in (told(folder, cell, state) or {"causes": []})["causes"]:
+                points.append((cause["confidence"], state == "bad" and is_right(cause, expected(cell))))
+    print("\nconfidence     causes   said on average   right")
+    for low, high in zip(BINS, BINS[1:]):
+        inside = [point for point in points if low <= point[0] < high]
+        if inside:
+            said = sum(point[0] for point in inside) / len(inside)
+            print(f"{low:4.2f} to {min(high, 1):4.2f} {len(inside):8} {said:17.2f} "
+                  f"{sum(point[1] for point in inside) / len(inside):7.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", type=pathlib.Path, default=TOP / "build" / "glibctrace")
+    parser.add_argument("--libc", action="append", choices=ALL)
+    parser.add_argument("--only", default="", help="cases whose kind or name has this in it")
+    parser.add_argument("--keep", action="store_true", help="leave the reports there and say where")
+    options = parser.parse_args()
+    made = roots(options.libc or ALL)
+    oldest = pathlib.Path(made.get("2.31") or roots(["2.31"])["2.31"])
+    cells = [cell_of(number, libc, made[libc]) for number, case in enumerate(CASES) for libc in made
+             if libc in case.libcs and (options.only in case.name or options.only in case.kind)]
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="glibctrace-score-"))
+    folder.chmod(0o755)
+    built = folder / "built"
+    (built / "full").mkdir(parents=True)
+    build.build_all(CASES, built, oldest)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        complaints = pool.map(lambda libc: run_libc(libc, made[libc], [c for c in cells if c.libc == libc],
+                                                    options.program.resolve(), built, folder), made)
+    for complaint in filter(None, complaints):
+        print(f"score: {complaint}")
+    bad = board(folder, cells, list(made))
+    summary(folder, cells)
+    reliability(folder, cells)
+    build.remove(built if options.keep else folder)
+    if options.keep:
+        print(f"\nthe reports are in {folder}")
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
