@@ -194,7 +194,10 @@ static enum verdict judge(struct trial *t, const struct place *place)
     struct candidate *c = t->c;
     enum verdict verdict;
 
-    path_walk(priv->root, priv->cwd, c->path, priv->cred, &c->walk);
+    if (priv->absent && !strcmp(priv->absent, c->path))
+        return settle(t, CANDIDATE_ABSENT, VERDICT_PASSED, ENOENT, xstrdup("taken away"));
+    path_walk(priv->root, priv->cwd, priv->placed && !strcmp(priv->placed, c->path) ? priv->content : c->path,
+              priv->cred, &c->walk);
     if (c->walk.reason != PATH_OK)
         return judge_walk(t);
     if (priv->cred && !path_permits(&c->walk.st, priv->cred, R_OK))

@@ -19,6 +19,8 @@ struct place_to_go {
 struct hunt {
     const char *root, *name, *program;
     const struct elffile *model;
+    bool (*does)(void *ctx, const struct elffile *elf); /* or NULL */
+    void *ctx;
     struct place_to_go *queue;
     size_t count, capacity;
     size_t entries;
@@ -106,8 +108,9 @@ static bool crowded(const struct hunt *h, const char *path)
 static bool fits(const struct hunt *h, const char *path)
 {
     const struct elffile *elf = elffile_get(h->root, path);
-    bool fit =
-        elf->state == ELFFILE_OK && (!h->model || (elf->class == h->model->class && elf->machine == h->model->machine));
+    bool fit = elf->state == ELFFILE_OK &&
+               (!h->model || (elf->class == h->model->class && elf->machine == h->model->machine)) &&
+               (!h->does || h->does(h->ctx, elf));
 
     elffile_put(elf);
     return fit;
@@ -167,8 +170,20 @@ static void start_near(struct hunt *h, const char *near)
 char *search_elsewhere(const char *root, const char *name, const struct elffile *model, const char *const *near,
                        size_t near_count, const char *cwd)
 {
+    return search_elsewhere_for(root, name, model, near, near_count, cwd, NULL, NULL);
+}
+
+char *search_elsewhere_for(const char *root, const char *name, const struct elffile *model, const char *const *near,
+                           size_t near_count, const char *cwd, bool (*does)(void *ctx, const struct elffile *elf),
+                           void *ctx)
+{
     static const char *const usual[] = {"/usr/local", "/opt", "/usr/lib", "/lib"};
-    struct hunt h = {.root = root, .name = path_base(name), .program = near_count ? near[0] : "", .model = model};
+    struct hunt h = {.root = root,
+                     .name = path_base(name),
+                     .program = near_count ? near[0] : "",
+                     .model = model,
+                     .does = does,
+                     .ctx = ctx};
 
     for (size_t i = 0; i < near_count; i++)
         start_near(&h, near[i]);

@@ -406,6 +406,9 @@ static struct load_private *private_new(const struct load_request *request)
         priv->env[i] = xstrdup(request->env[i]);
     priv->secure = request->secure;
     priv->cred = copy_cred(request->cred);
+    priv->absent = xstrdup_or_null(request->absent);
+    priv->placed = xstrdup_or_null(request->placed);
+    priv->content = xstrdup_or_null(request->content);
     return priv;
 }
 

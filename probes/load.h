@@ -21,6 +21,10 @@ struct load_request {
         env; /* NAME=VALUE, NULL-terminated, may be NULL: LD_LIBRARY_PATH, LD_PRELOAD, LD_BIND_NOW, LD_AUDIT are used */
     bool secure;             /* AT_SECURE */
     const struct cred *cred; /* or NULL */
+    /* As if one file were another than it is, absolute paths as the loader spells them; or NULL: */
+    const char *absent;  /* is not there */
+    const char *placed;  /* is the file that stands at … */
+    const char *content; /* … this path */
 };
 
 enum object_why { OBJECT_MAIN, OBJECT_INTERP, OBJECT_PRELOAD, OBJECT_NEEDED, OBJECT_DLOPEN };
@@ -102,6 +106,14 @@ size_t load_dlopen(struct load *load, const struct load_open *open, struct objec
  * nothing). A batch number too. References that are bound lazily may have been bound or not, and keep nothing. */
 size_t load_dlclose(struct load *load, struct object *object);
 bool load_is_there(const struct load *load, const struct object *object); /* not closed, not part of a failed dlopen */
+/* One change to what was asked: other values of the request where they are not NULL, and one variable. */
+struct load_change {
+    const char *variable, *value; /* VALUE NULL: the variable is dropped */
+    const char *absent, *placed, *content;
+    const char *loader; /* this loader is run, with the program as its argument */
+};
+/* The start of LOAD's program once more, with CHANGE. As load_create(). */
+int load_again(const struct load *load, const struct load_change *change, struct load **ret, struct err *err);
 /* The object loaded under PATH or with that file identity, or NULL; one that is gone only where no other is there. */
 struct object *load_find(const struct load *load, const char *path);
 /* Where the loader would look for NAME asked by OBJECT (NULL: main program); IGNORE: origins left out, as a bit set 1u

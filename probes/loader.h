@@ -117,6 +117,7 @@ struct load_private {
     char **env;
     bool secure;
     struct cred *cred;
+    char *absent, *placed, *content; /* of the request */
     struct loader_traits traits;
     struct search_dir **dirs;
     size_t dir_count, dir_capacity;

@@ -70,5 +70,9 @@ void search_deinit(struct search *search);
  * depth 6. Returns a malloced absolute path inside ROOT or NULL. */
 char *search_elsewhere(const char *root, const char *name, const struct elffile *model, const char *const *near,
                        size_t near_count, const char *cwd);
+/* The same for a file that DOES (NULL: any) says will do; CTX is its. */
+char *search_elsewhere_for(const char *root, const char *name, const struct elffile *model, const char *const *near,
+                           size_t near_count, const char *cwd, bool (*does)(void *ctx, const struct elffile *elf),
+                           void *ctx);
 
 #endif

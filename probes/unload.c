@@ -59,6 +59,9 @@ static void private_destroy(struct load_private *priv)
     free(priv->program);
     free(priv->cwd);
     free(priv->loader);
+    free(priv->absent);
+    free(priv->placed);
+    free(priv->content);
     free(priv);
 }
 

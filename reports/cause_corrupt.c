@@ -1,5 +1,6 @@
 /* object-corrupt: empty, truncated or not an ELF file at all. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -65,7 +66,8 @@ void cause_corrupt_tell(const struct finding *finding, struct cause *cause)
     if (finding->fault)
         tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s %s.", file, is);
-    cause_remedy(cause, PROOF_KNOWN, "install or copy %s again: what is there was damaged or never was a program file",
-                 file);
+    remedy_sound_copy(finding, cause);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_PUT, NULL,
+               "install or copy %s again: what is there was damaged or never was a program file", file);
     tell_scenario(finding, cause);
 }

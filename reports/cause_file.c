@@ -1,5 +1,6 @@
 /* file-missing: a file that the program itself needs is not there. */
 #include "judge.h"
+#include "remedy.h"
 
 #include <string.h>
 
@@ -37,5 +38,5 @@ void cause_file_tell(const struct finding *finding, struct cause *cause)
         tell_nearby(finding, cause);
     cause->detail = xasprintf("%s(\"%s\") failed because %s is not there, and the program did not go on without it.",
                               finding->call, finding->path, walk && walk->at ? walk->at : finding->path);
-    cause_remedy(cause, PROOF_KNOWN, "put %s in place, or tell the program where it is", finding->path);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_PUT, NULL, "put %s in place, or tell the program where it is", finding->path);
 }

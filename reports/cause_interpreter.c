@@ -1,6 +1,7 @@
 /* interpreter-missing, script-interpreter-missing: execve(2) answers ENOENT for a file that is there, because what it
  * must be run by is not. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -18,7 +19,6 @@ static void tell_script(const struct finding *finding, struct cause *cause)
 {
     const char *subject = path_base(finding->subject);
     CLEANUP_FREE char *bare = xstrdup(finding->interpreter);
-    struct remedy *remedy;
 
     if (carriage_return(finding->interpreter)) {
         bare[strlen(bare) - 1] = '\0';
@@ -26,15 +26,15 @@ static void tell_script(const struct finding *finding, struct cause *cause)
                                    "end), so that the kernel looks for a program whose name ends with one.",
                                    subject);
         cause_fact(cause, "it needs", "%s followed by a carriage return (\\r)", bare);
-        remedy = cause_remedy(cause, PROOF_KNOWN, "take the carriage returns out of %s", subject);
-        strings_addf(&remedy->commands, "sed -i 's/\\r$//' %s", finding->subject);
     } else {
         cause->summary =
             xasprintf("%s cannot be executed: the program of its first line, %s, is not there.", subject, bare);
         cause_fact(cause, "it needs", "%s   (its #! line)", bare);
+    }
+    remedy_script(finding, cause);
+    if (!carriage_return(finding->interpreter))
         cause_remedy(cause, PROOF_KNOWN, "install %s, or name the right program in the first line of %s", bare,
                      finding->subject);
-    }
     cause->scenario = scenario_create(SCENARIO_SCRIPT);
     cause->scenario->script_name = xstrdup(subject);
     cause->scenario->script_line = xasprintf("#!%s", finding->interpreter);

@@ -1,6 +1,7 @@
 /* library-missing: nowhere the loader looked, nor nearby. library-off-path: it is on this system, but in no directory
  * that was searched. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -15,23 +16,6 @@ static void tell_asked(const struct finding *finding, struct cause *cause)
     if (finding->elsewhere)
         cause_fact(cause, "it is at", "%s   (no directory that was searched)", finding->elsewhere);
     tell_search(cause, &fault->search);
-}
-
-/* "modelled": the shadow loader, asked again with the directory put on LD_LIBRARY_PATH, finds it. */
-static void tell_off_path_remedies(const struct finding *finding, struct cause *cause)
-{
-    CLEANUP_FREE char *directory = path_dir(finding->elsewhere);
-    struct remedy *remedy;
-
-    remedy = cause_remedy(cause, PROOF_KNOWN, "let the loader search %s for this program", directory);
-    strings_addf(&remedy->commands, "LD_LIBRARY_PATH=%s %s", directory,
-                 finding->process->argv.n ? finding->process->argv.v[0] : finding->process->exe);
-    remedy->risk = xstrdup("every program that it starts inherits the variable");
-    remedy = cause_remedy(cause, PROOF_KNOWN, "write the directory into %s", path_base(finding->subject));
-    strings_addf(&remedy->commands, "patchelf --add-rpath %s %s", directory, finding->subject);
-    remedy = cause_remedy(cause, PROOF_KNOWN, "make it a system-wide library directory");
-    strings_addf(&remedy->commands, "echo %s > /etc/ld.so.conf.d/local.conf && ldconfig", directory);
-    remedy->risk = xstrdup("every program of this system sees the libraries there; needs root");
 }
 
 static void tell_missing_remedies(const struct finding *finding, struct cause *cause)
@@ -74,7 +58,7 @@ void cause_library_tell(const struct finding *finding, struct cause *cause)
         cause->summary =
             xasprintf("%s needs %s, which is on this system as %s, but in no directory that the loader searches.",
                       subject, name, finding->elsewhere);
-        tell_off_path_remedies(finding, cause);
+        remedy_off_path(finding, cause);
     } else {
         cause->summary =
             xasprintf("%s needs %s, which is not there: not in any of the %zu places searched, nor near the program.",

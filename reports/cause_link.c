@@ -2,6 +2,7 @@
  * The loader itself says "No such file or directory" for a loop: it reports the errno of the last directory that it
  * tried. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <errno.h>
@@ -55,10 +56,9 @@ void cause_link_tell(const struct finding *finding, struct cause *cause)
         cause_fact(cause, "mind", "the loader says \"No such file or directory\" here; the kernel said ELOOP");
     cause->detail =
         xasprintf("%s cannot be followed: %s at %s.", asked, loop ? "a loop of symbolic links" : "a dangling link", at);
-    if (loop)
-        cause_remedy(cause, PROOF_KNOWN, "make %s point at the file that is meant", at);
-    else
-        cause_remedy(cause, PROOF_KNOWN, "put %s back, or make %s point at what replaced it", finding->missing, at);
+    remedy_sound_copy(finding, cause);
+    if (!cause->remedy_count)
+        remedy_link(finding, cause, at);
     if (finding->fault)
         tell_scenario(finding, cause);
 }

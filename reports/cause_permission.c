@@ -1,5 +1,6 @@
 /* permission-denied: mode bits, ownership or a capability forbid it. noexec-mount: the mount options do. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -52,21 +53,17 @@ void cause_permission_tell(const struct finding *finding, struct cause *cause)
                                                            : finding->subject;
     const char *at =
         finding->walk && finding->walk->reason == PATH_DENIED && finding->walk->at ? finding->walk->at : file;
-    struct remedy *remedy;
 
     if (finding->kind == CAUSE_NOEXEC_MOUNT) {
         cause->summary = xasprintf("%s cannot be %s: the file system mounted at %s forbids execution (noexec).", file,
                                    finding->fault ? "loaded as a library" : "executed", finding->missing);
-        cause_remedy(cause, PROOF_KNOWN, "move it to a file system that is not mounted noexec");
-        remedy = cause_remedy(cause, PROOF_KNOWN, "or allow it there");
-        strings_addf(&remedy->commands, "mount -o remount,exec %s", finding->missing);
+        remedy_noexec(finding, cause);
     } else if (executing) {
         cause->summary = xasprintf("%s cannot be executed: its permissions do not allow it to this user.", at);
-        remedy = cause_remedy(cause, PROOF_KNOWN, "make it executable");
-        strings_addf(&remedy->commands, "chmod +x %s", at);
+        remedy_permission(finding, cause, at, X_OK);
     } else {
         cause->summary = xasprintf("%s needs %s, which this user is not permitted to use.", subject, file);
-        remedy = cause_remedy(cause, PROOF_KNOWN, "give this user access to %s", at);
+        remedy_permission(finding, cause, at, R_OK);
     }
     cause_fact(cause, "it needs", "%s", file);
     tell_mode(finding, cause, at);

@@ -1,6 +1,7 @@
 /* library-shadowed: LD_LIBRARY_PATH, a run path or LD_PRELOAD put a copy first that lacks what is needed; the next one
  * in the search has it. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -10,24 +11,6 @@
 static const char *put_first_by(const struct object *provider)
 {
     return provider->why == OBJECT_PRELOAD ? "LD_PRELOAD" : search_origin_text(provider->origin);
-}
-
-static void tell_remedies(const struct finding *finding, struct cause *cause, const char *by)
-{
-    const char *program = finding->process->argv.n ? finding->process->argv.v[0] : finding->process->exe;
-    CLEANUP_FREE char *directory = path_dir(finding->provider);
-    struct remedy *remedy;
-
-    if (strncmp(by, "LD_", 3) == 0) {
-        remedy = cause_remedy(cause, PROOF_MODELLED, "take %s out of %s", directory, by);
-        strings_addf(&remedy->commands, "env -u %s %s", by, program);
-        remedy->risk = xasprintf("whatever else was meant to be found through %s is not, then", by);
-    } else {
-        remedy = cause_remedy(cause, PROOF_MODELLED, "take the wrong copy out of the way, so that %s is found",
-                              finding->elsewhere);
-        strings_addf(&remedy->commands, "mv %s %s.old", finding->provider, finding->provider);
-        remedy->risk = xstrdup("another program may rely on that copy");
-    }
 }
 
 /* The wrong copy stands in a directory that is searched first, the good one in the next. */
@@ -88,6 +71,6 @@ void cause_shadowed_tell(const struct finding *finding, struct cause *cause)
     cause->detail =
         xasprintf("%s was taken for %s because of %s. Without that the loader would have taken %s, which defines %s.",
                   finding->provider, name, by, finding->elsewhere, finding->missing);
-    tell_remedies(finding, cause, by);
+    remedy_shadowed(finding, cause, by);
     tell_scenario(finding, cause);
 }

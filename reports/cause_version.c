@@ -1,6 +1,7 @@
 /* symbol-version-missing: an object needs a version that the library loaded for it does not define (elf/dl-version.c,
  * match_symbol). */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -63,6 +64,7 @@ static void tell_remedies(const struct finding *finding, struct cause *cause, bo
                      finding->missing);
         return;
     }
+    remedy_better_copy(finding, cause);
     cause_remedy(cause, PROOF_KNOWN, "install a version of %s that defines %s", path_base(finding->provider),
                  finding->missing);
     cause_remedy(cause, PROOF_KNOWN, "rebuild %s against the installed %s", subject, path_base(finding->provider));

@@ -145,6 +145,8 @@ const char **process_env_array(const struct process *process);
 void tell_search(struct cause *cause, const struct search *search);
 /* "libm.so.6 is glibc 2.36" and the like: release of the C library that FILE belongs to, or NULL. malloced. */
 char *tell_libc_of(const struct finding *finding, const char *file);
+/* FILE's name is one of the C library's own. */
+bool tell_of_libc(const char *file);
 /* A LOAD scenario with the subject's stub; the program's stub needs it where it is not the program itself. Returns the
  * subject's. */
 struct mini_object *tell_load_scenario(const struct finding *finding, struct cause *cause);

@@ -89,6 +89,7 @@ static void remedies_free(struct remedy *remedies, size_t count)
         free(remedies[i].title);
         strings_deinit(&remedies[i].commands);
         free(remedies[i].risk);
+        free(remedies[i].trial_text);
     }
     free(remedies);
 }

@@ -57,11 +57,29 @@ void strings_add(struct strings *list, char *taken); /* takes a malloced string 
 void strings_addf(struct strings *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void strings_deinit(struct strings *list);
 
+/* What a remedy's change is in the reproduction, so that it can be tried there (repro_trial.h). */
+enum trial {
+    TRIAL_NONE,         /* it cannot be shown in miniature */
+    TRIAL_DROP,         /* the wrong copy's directory is taken out of its variable */
+    TRIAL_AWAY,         /* the wrong copy is moved away */
+    TRIAL_LIBRARY_PATH, /* LD_LIBRARY_PATH names the directory that holds a good copy */
+    TRIAL_LINK,         /* a link to it, in a directory that is searched */
+    TRIAL_PUT,          /* a sound file is put where the missing or broken one is wanted */
+    TRIAL_RELINK,       /* the broken link is made to point at a sound file */
+    TRIAL_PERMIT,       /* the mode bits that were lacking are set */
+    TRIAL_CLEAN,        /* carriage returns are taken out of the script */
+    TRIAL_SHEBANG,      /* the script's first line names another program: the remedy's trial_text */
+    TRIAL_REMOUNT,      /* the mount is made to allow execution */
+    TRIAL_OFF_MOUNT,    /* the file is used from outside of that mount */
+    TRIAL_PATH,         /* PATH names the directory that holds the command */
+};
 struct remedy {
     char *title;
     struct strings commands;
     enum proof proof;
     char *risk; /* or NULL */
+    enum trial trial;
+    char *trial_text; /* or NULL; never told */
 };
 /* One line of the text report's facts: "it gets" + "/lib/…/libm.so.6   Debian 12, glibc 2.36". */
 struct fact {

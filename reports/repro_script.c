@@ -27,7 +27,7 @@ char *repro_quote(const char *word)
 }
 
 /* CDPATH would send cd elsewhere; $0 without a slash means the working directory (sh repro.sh). */
-static void put_start(FILE *out, const char *what, const char *directory)
+void repro_script_start(FILE *out, const char *what, const char *directory)
 {
     fprintf(out,
             "#!/bin/sh\n"
@@ -42,7 +42,7 @@ static void put_start(FILE *out, const char *what, const char *directory)
 /* As an ordinary user the mode alone does it. Root is bound by it only without CAP_DAC_OVERRIDE (capabilities(7)): the
  * capabilities are given up, or are those of another user namespace. The bits are taken here and not in the file, since
  * nobody could pack that. */
-static void put_forbidden(FILE *out, const char *file, const char *command)
+void repro_script_forbidden(FILE *out, const char *file, const char *command, const char *mend)
 {
     CLEANUP_FREE char *quoted = repro_quote(file);
 
@@ -58,18 +58,19 @@ static void put_forbidden(FILE *out, const char *file, const char *command)
             "    }\n"
             "fi\n"
             "chmod 000 \"$file\" || exit 125\n"
+            "%s"
             "ls -ld \"./$file\"\n"
             "\"$@\" %s\n"
             "status=$?\n"
             "chmod 644 \"$file\"\n"
             "exit $status\n",
-            quoted, command);
+            quoted, mend, command);
 }
 
 /* A file system in memory, in a mount namespace of its own (unshare(1)), that goes when the program ends. In a chroot /
  * is no mount point, so that its propagation cannot be changed: what is mounted may be seen outside, and is taken away.
  */
-static void put_sealed(FILE *out, const char *mount, const char *file, const char *command)
+void repro_script_sealed(FILE *out, const char *mount, const char *file, const char *command, const char *mend)
 {
     CLEANUP_FREE char *quoted = repro_quote(mount), *from = repro_quote(file);
 
@@ -82,11 +83,11 @@ static void put_sealed(FILE *out, const char *mount, const char *file, const cha
         "\"$@\" true 2>/dev/null || set -- \"$@\" --propagation unchanged\n"
         "mkdir -p \"./$mount\" || exit 125\n"
         "export mount file\n"
-        "exec \"$@\" sh -c 'mount -t tmpfs -o noexec none \"./$mount\" && cp -p \"./$file\" \"./$mount/\" && \"$@\"\n"
+        "exec \"$@\" sh -c 'mount -t tmpfs -o noexec none \"./$mount\" && cp -p \"./$file\" \"./$mount/\" && %s\"$@\"\n"
         "    status=$?\n"
         "    umount \"./$mount\"\n"
         "    exit $status' sh %s\n",
-        quoted, from, command);
+        quoted, from, mend, command);
 }
 
 /* "No such file or directory" is said of some files that are there: so this one is shown first. */
@@ -99,43 +100,46 @@ static void put_shown(FILE *out, const char *file, const char *command)
 }
 
 /* A shell is asked for the command; see plan.by_path. */
-static char *shell_command(const struct scenario *scenario)
+static char *shell_command(const struct plan *plan)
 {
+    const struct scenario *scenario = plan->scenario;
     CLEANUP_FREE char *shell = repro_quote(scenario->shell);
     CLEANUP_FREE char *word = repro_quote(scenario->command);
     CLEANUP_FREE char *text = repro_quote(word);
     const char *applet = strcmp(path_base(scenario->shell), "busybox") == 0 ? " sh" : "";
 
-    return xasprintf("env -i PATH=\"$PWD/bin\" %s%s -c %s", shell, applet, text);
+    return xasprintf("env -i PATH=\"$PWD/bin%s\" %s%s -c %s", plan->more_path ? plan->more_path : "", shell, applet,
+                     text);
 }
 
-/* `env -i VARIABLE=VALUE … FILE`: FILE in DIRECTORY, LIBRARIES and PRELOAD may be NULL. */
-static char *file_command(const struct plan *plan, const char *directory, const char *name, const char *libraries,
-                          const char *preload)
+char *repro_file_command(const struct plan *plan, const char *directory, const char *name, const char *libraries,
+                         const char *preload)
 {
     CLEANUP_FREE char *path = xasprintf("%s/%s", directory, name);
     CLEANUP_FREE char *file = repro_quote(path);
     CLEANUP_FREE char *preloaded = preload ? repro_quote(preload) : NULL;
     CLEANUP_FREE char *list = libraries ? repro_quote(libraries) : NULL;
 
-    return xasprintf("env -i %s%s%s%s%s%s%s%s", plan->by_path ? "PATH=\"$PWD/bin\" " : "",
+    return xasprintf("env -i %s%s%s%s%s%s%s%s%s%s", plan->by_path ? "PATH=\"$PWD/bin" : "",
+                     plan->by_path && plan->more_path ? plan->more_path : "", plan->by_path ? "\" " : "",
                      list ? "LD_LIBRARY_PATH=" : "", list ? list : "", list ? " " : "", preloaded ? "LD_PRELOAD=" : "",
                      preloaded ? preloaded : "", preloaded ? " " : "", file);
 }
 
-static char *failing_command(const struct plan *plan)
+char *repro_failing_command(const struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
 
     if (plan->caller)
-        return file_command(plan, ".", plan->caller, NULL, NULL);
+        return repro_file_command(plan, ".", plan->caller, NULL, NULL);
     if (scenario->way == SCENARIO_COMMAND)
-        return shell_command(scenario);
+        return shell_command(plan);
     if (scenario->way == SCENARIO_SCRIPT)
-        return file_command(plan, ".", scenario->script_name, NULL, NULL);
+        return repro_file_command(plan, ".", scenario->script_name, NULL, NULL);
     if (plan->sealed && scenario->way == SCENARIO_EXECUTE)
-        return file_command(plan, scenario->mount, plan->program, NULL, NULL);
-    return file_command(plan, scenario->way == SCENARIO_LOAD ? "bin" : ".", plan->program, plan->library_path, NULL);
+        return repro_file_command(plan, scenario->mount, plan->program, NULL, NULL);
+    return repro_file_command(plan, scenario->way == SCENARIO_LOAD ? "bin" : ".", plan->program, plan->library_path,
+                              NULL);
 }
 
 static char *mended_command(const struct plan *plan)
@@ -143,31 +147,31 @@ static char *mended_command(const struct plan *plan)
     const struct scenario *scenario = plan->scenario;
 
     if (plan->caller)
-        return file_command(plan, "../root", plan->caller, NULL, NULL);
+        return repro_file_command(plan, "../root", plan->caller, NULL, NULL);
     if (scenario->way == SCENARIO_COMMAND)
-        return shell_command(scenario);
+        return shell_command(plan);
     if (scenario->way == SCENARIO_SCRIPT)
-        return file_command(plan, ".", scenario->script_name, NULL, NULL);
+        return repro_file_command(plan, ".", scenario->script_name, NULL, NULL);
     if (scenario->way == SCENARIO_EXECUTE)
-        return file_command(plan, ".", plan->program, NULL, NULL);
-    return file_command(plan, plan->mended_program ? "bin" : "../root/bin", plan->program, plan->control_library_path,
-                        plan->control_preload);
+        return repro_file_command(plan, ".", plan->program, NULL, NULL);
+    return repro_file_command(plan, plan->mended_program ? "bin" : "../root/bin", plan->program,
+                              plan->control_library_path, plan->control_preload);
 }
 
 char *repro_script(const struct plan *plan)
 {
-    CLEANUP_FREE char *command = failing_command(plan);
+    CLEANUP_FREE char *command = repro_failing_command(plan);
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     if (!out)
         alloc_failed();
-    put_start(out, "a failure in miniature. The exit status is that of the failing program.", "root");
+    repro_script_start(out, "a failure in miniature. The exit status is that of the failing program.", "root");
     if (plan->forbidden)
-        put_forbidden(out, plan->forbidden, command);
+        repro_script_forbidden(out, plan->forbidden, command, "");
     else if (plan->sealed)
-        put_sealed(out, plan->scenario->mount, plan->sealed, command);
+        repro_script_sealed(out, plan->scenario->mount, plan->sealed, command, "");
     else if (plan->shown)
         put_shown(out, plan->shown, command);
     else
@@ -179,15 +183,15 @@ char *repro_script(const struct plan *plan)
 
 char *repro_control_script(const struct plan *plan)
 {
-    CLEANUP_FREE char *command = plan->control_in_root ? failing_command(plan) : mended_command(plan);
+    CLEANUP_FREE char *command = plan->control_in_root ? repro_failing_command(plan) : mended_command(plan);
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     if (!out)
         alloc_failed();
-    put_start(out, "the same as repro.sh with the cause mended. It exits with 0.",
-              plan->control_in_root ? "root" : "mended");
+    repro_script_start(out, "the same as repro.sh with the cause mended. It exits with 0.",
+                       plan->control_in_root ? "root" : "mended");
     fprintf(out, "exec %s\n", command);
     if (fclose(out) != 0)
         alloc_failed();

@@ -22,7 +22,7 @@ void tell_search(struct cause *cause, const struct search *search)
     }
 }
 
-static bool of_libc(const char *file)
+bool tell_of_libc(const char *file)
 {
     static const char *const names[] = {"libc.so",   "libm.so",      "libpthread.so", "libdl.so",
                                         "librt.so",  "libresolv.so", "libutil.so",    "libanl.so",
@@ -41,7 +41,7 @@ char *tell_libc_of(const struct finding *finding, const char *file)
     struct libc_identity identity;
     char *words = NULL;
 
-    if (!file || !of_libc(file))
+    if (!file || !tell_of_libc(file))
         return NULL;
     for (size_t i = 0; i < load->object_count && !words; i++) {
         const struct object *object = load->objects[i];

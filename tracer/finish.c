@@ -1,6 +1,7 @@
 #include "finish.h"
 
 #include "outlets.h"
+#include "remedy_try.h"
 #include "repro_run.h"
 
 #include <reports/judge.h>
@@ -56,7 +57,7 @@ static void fill_input(const struct finish *finish, struct report *report)
 /* The first cause that can be shown in miniature is: mostly the first. */
 static void try_reproduction(struct report *report, const char *directory)
 {
-    const struct cause *shown = report->causes[0];
+    struct cause *shown = report->causes[0];
     struct err err;
 
     for (size_t i = report->cause_count; i-- > 0;)
@@ -64,6 +65,8 @@ static void try_reproduction(struct report *report, const char *directory)
             shown = report->causes[i];
     if (repro_run(shown->scenario, shown, directory, report, &err) < 0)
         fprintf(stderr, "glibctrace: the reproduction could not be made: %s\n", err.text);
+    if (report->repro_status == REPRO_VERIFIED)
+        remedies_try(shown->scenario, shown);
 }
 
 static char *hide_text(void *ctx, const char *bytes)

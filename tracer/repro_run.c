@@ -41,7 +41,7 @@ bool repro_alike(const struct cause *wanted, const struct cause *got)
            (whole ? same(wanted->missing, got->missing) : same(base(wanted->missing), base(got->missing)));
 }
 
-static const struct cause *find_alike(const struct cause *wanted, const struct report *report)
+const struct cause *repro_find_alike(const struct cause *wanted, const struct report *report)
 {
     for (size_t i = 0; i < report->cause_count; i++)
         if (repro_alike(wanted, report->causes[i]))
@@ -104,8 +104,7 @@ static bool wait_for(pid_t pid, int *status)
     return false;
 }
 
-/* Runs SCRIPT of DIRECTORY under glibctrace; its report goes to RET, its exit status to CODE (128+N for a signal). */
-static int run_script(const char *directory, const char *script, struct report **ret, int *code, struct err *err)
+int repro_run_script(const char *directory, const char *script, struct report **ret, int *code, struct err *err)
 {
     CLEANUP_FREE char *file = xasprintf("%s/.report.json", directory);
     int status = 0, loaded;
@@ -171,9 +170,9 @@ static int try_repro(const char *directory, const struct cause *wanted, struct r
         const struct cause *alike;
         int code = 0;
 
-        if (run_script(directory, "repro.sh", &got, &code, err) < 0)
+        if (repro_run_script(directory, "repro.sh", &got, &code, err) < 0)
             return -1;
-        alike = find_alike(wanted, got);
+        alike = repro_find_alike(wanted, got);
         if (!alike || code == 0)
             conclude(fill, REPRO_DIFFERS,
                      alike ? xstrdup("the reproduction shows the cause but ends with status 0") : what_else(got, code));
@@ -191,9 +190,9 @@ static int try_control(const char *directory, const struct cause *wanted, struct
     struct report *got = NULL;
     int code = 0;
 
-    if (run_script(directory, "control.sh", &got, &code, err) < 0)
+    if (repro_run_script(directory, "control.sh", &got, &code, err) < 0)
         return -1;
-    if (find_alike(wanted, got))
+    if (repro_find_alike(wanted, got))
         conclude(fill, REPRO_DIFFERS, xstrdup("the reproduction fails alike, but so does its mended control"));
     else if (code != 0)
         conclude(fill, REPRO_DIFFERS,
@@ -206,8 +205,7 @@ static int try_control(const char *directory, const struct cause *wanted, struct
 
 /* ---- the scratch directory ---- */
 
-/* Where programs may be run from: a noexec /tmp would be a failure of its own. */
-static char *scratch_make(struct err *err)
+char *repro_scratch_make(struct err *err)
 {
     const char *const places[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
     int error = ENOENT;
@@ -239,7 +237,7 @@ static int scratch_remove_one(const char *path, const struct stat *st, int type,
     return 0;
 }
 
-static void scratch_remove(const char *path)
+void repro_scratch_remove(const char *path)
 {
     nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
@@ -283,7 +281,7 @@ int repro_run(const struct scenario *scenario, const struct cause *wanted, const
         return 0;
     }
     if (!directory) {
-        scratch = scratch_make(&why);
+        scratch = repro_scratch_make(&why);
         if (!scratch)
             status = err_set(err, "%s", why.text);
     }
@@ -292,7 +290,7 @@ int repro_run(const struct scenario *scenario, const struct cause *wanted, const
     if (why.text[0])
         conclude(fill, REPRO_NOT_ATTEMPTED, xstrdup(why.text));
     if (scratch)
-        scratch_remove(scratch);
+        repro_scratch_remove(scratch);
     scenario_destroy(own);
     return status;
 }

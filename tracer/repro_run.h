@@ -20,4 +20,13 @@ bool repro_alike(const struct cause *wanted, const struct cause *got);
 int repro_run(const struct scenario *scenario, const struct cause *wanted, const char *directory, struct report *fill,
               struct err *err);
 
+/* The parts of it that remedy_try.c uses as well. */
+/* The cause of REPORT that is what WANTED was, or NULL. */
+const struct cause *repro_find_alike(const struct cause *wanted, const struct report *report);
+/* Runs SCRIPT of DIRECTORY under glibctrace; its report goes to RET, its exit status to CODE (128+N for a signal). */
+int repro_run_script(const char *directory, const char *script, struct report **ret, int *code, struct err *err);
+/* A new directory from which programs may be run (a noexec /tmp would be a failure of its own), malloced; or NULL. */
+char *repro_scratch_make(struct err *err);
+void repro_scratch_remove(const char *path);
+
 #endif

@@ -1,0 +1,49 @@
+/* What helps: the parts that the cause_*.c share.
+ *
+ * A remedy is told only where it fits what was seen. Where the shadow loader can be asked again with the change
+ * (probes/load.h, load_again()), it is, and a change that does not help, or that brings another failure, is not told.
+ * Everything is decided while the process stands; nothing on the system is changed. */
+#ifndef GLIBCTRACE_REPORTS_REMEDY_H
+#define GLIBCTRACE_REPORTS_REMEDY_H
+
+#include "judge.h"
+
+/* WORD as a shell reads it back: quoted only where it has to be. malloced. */
+char *remedy_word(const char *word);
+/* "VARIABLE=VALUE PROGRAM", or "env -u VARIABLE PROGRAM" where VALUE is NULL, with the program of FINDING's process as
+ * it was called. malloced. */
+char *remedy_run(const struct finding *finding, const char *variable, const char *value);
+/* LIST without its entries that are DIRECTORY (as the loader takes them: a slash at the end does not count), split at
+ * any of SEPARATORS; malloced; NULL where nothing is left. */
+char *remedy_without(const char *list, const char *directory, const char *separators);
+/* LIST, which may be NULL or empty, with DIRECTORY before it. malloced. */
+char *remedy_before(const char *directory, const char *list);
+
+/* Whether the shadow loader, asked again with CHANGE, no longer meets FINDING's fault, nor any that it had not met. */
+bool remedy_loads(const struct finding *finding, const struct load_change *change);
+
+/* A remedy with one command (taken; NULL: none) that the model says (PROOF) or that is known, and what it is in
+ * miniature. */
+struct remedy *remedy_add(struct cause *cause, enum proof proof, enum trial trial, char *command, const char *format,
+                          ...) __attribute__((format(printf, 5, 6)));
+
+/* remedy_load.c: */
+/* LD_LIBRARY_PATH, LD_PRELOAD or a run path (BY) put a wrong copy first. */
+void remedy_shadowed(const struct finding *finding, struct cause *cause, const char *by);
+/* FINDING->elsewhere is what is asked for, but no directory of the search holds it. */
+void remedy_off_path(const struct finding *finding, struct cause *cause);
+/* A copy of the provider that defines what is lacking stands elsewhere on this system. */
+void remedy_better_copy(const struct finding *finding, struct cause *cause);
+/* The file at FINDING->place is broken or a link that leads nowhere: a sound one of its name or kind is there. */
+void remedy_sound_copy(const struct finding *finding, struct cause *cause);
+
+/* remedy_file.c: */
+/* The program of a script's first line is not there, or is followed by a carriage return. */
+void remedy_script(const struct finding *finding, struct cause *cause);
+/* Mode bits, or a directory's, at AT, of which MODE (R_OK, W_OK, X_OK) was wanted. */
+void remedy_permission(const struct finding *finding, struct cause *cause, const char *at, int mode);
+void remedy_noexec(const struct finding *finding, struct cause *cause);
+/* AT is the link that leads nowhere or back to itself. */
+void remedy_link(const struct finding *finding, struct cause *cause, const char *at);
+
+#endif

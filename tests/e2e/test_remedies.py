@@ -1,0 +1,309 @@
+"""Remedies: that they fit what was seen, that those called "tried" were, and that nothing is changed by it.
+
+Where a remedy has a command, the test does to a copy of the case what the report says, and looks whether it helps.
+"""
+
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+
+import broken
+import pytest
+
+from test_repro import OPENS, _as_nobody, _open_up
+
+
+def everything(top):
+    """What stands below TOP: kinds, modes, owners, contents and targets."""
+    seen = {}
+    for path in sorted([top, *top.rglob("*")]):
+        st = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if stat.S_ISREG(st.st_mode) else None
+        seen[str(path.relative_to(top))] = (st.st_mode, st.st_uid, st.st_gid, st.st_ino, st.st_mtime_ns, content)
+    return seen
+
+
+@pytest.fixture
+def case(tmp_path, cc):
+    """Where a case is built, apart from whatever else a test writes."""
+    (tmp_path / "case").mkdir()
+    return tmp_path / "case"
+
+
+@pytest.fixture
+def unchanged(run, case):
+    """run(), and all of the case is byte for byte and bit for bit the same afterwards."""
+
+    def run_(*args, **more):
+        before = everything(case)
+        result = run(*args, **more)
+        assert everything(case) == before
+        return result
+
+    return run_
+
+
+def remedies(result, proof=None):
+    return [r for r in result.first["remedies"] if proof in (None, r["proof"])]
+
+
+def command(result, proof, word):
+    """The one command with WORD in it among the remedies of that proof."""
+    found = [c for r in remedies(result, proof) for c in r["commands"] if word in c]
+    assert len(found) == 1, result.first["remedies"]
+    return found[0]
+
+
+def helps(text, cwd, env, again=None):
+    """Does what a remedy says; AGAIN is run after it, unless the command runs the program itself."""
+    for words in [text, again]:
+        if words:
+            done = subprocess.run(["sh", "-c", words], cwd=cwd, env=env({}), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# ---- libraries ----
+
+@pytest.mark.parametrize("position", ["program_itself", "library_of_library", "opened_while_running", "three_shells_deep"])
+def test_off_path(unchanged, case, cc, environment, position):
+    made = broken.POSITIONS[position](broken.Place(case, cc), "off_path", False)
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "library-off-path"
+    line = command(result, "tried", "LD_LIBRARY_PATH=")
+    assert f"LD_LIBRARY_PATH={case}/elsewhere " in line
+    if position == "program_itself":
+        helps(line, case, environment)
+        helps(command(result, "tried", "ln -s "), case, environment, again=made.command[0])
+
+
+def test_off_path_behind_another_directory(unchanged, case, cc, environment):
+    """What the variable holds already stays in it."""
+    made = broken.program_itself(broken.Place(case, cc), "off_path", False)
+    (case / "more").mkdir()
+    result = unchanged("--", *made.command, env={"LD_LIBRARY_PATH": case / "more"})
+    line = command(result, "tried", "LD_LIBRARY_PATH=")
+    assert f"LD_LIBRARY_PATH={case}/elsewhere:{case}/more " in line
+
+
+def test_off_path_and_no_good(unchanged, case, cc):
+    """The copy elsewhere needs something that is nowhere: nobody is sent there."""
+    place = broken.Place(case, cc)
+    made = broken.program_itself(place, "off_path", False)
+    place.library("int gone(void) { return 0; }\n", name="libgone.so.7")
+    (case / "lib" / "libgone.so.7").rename(case / "libgone.so.7")
+    cc("int gone(void); int dep(void) { return gone(); }\n", "libgone.so.7", broken.SONAME, "-Wl,-z,now",
+       name="elsewhere/libdep.so.1", cwd=case)
+    (case / "libgone.so.7").unlink()
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "library-off-path"
+    assert not any("LD_LIBRARY_PATH" in c for r in remedies(result) for c in r["commands"])
+    assert "would not load either" in remedies(result)[0]["title"]
+
+
+def test_shadowed_by_one_of_several(unchanged, case, cc, environment):
+    made = broken.program_itself(broken.Place(case, cc), "shadowed", False)
+    for name in ("a", "b"):
+        (case / name).mkdir()
+    result = unchanged("--", *made.command, env={"LD_LIBRARY_PATH": f"{case}/a:{case}/first/:{case}/b"})
+    assert result.first["kind"] == "library-shadowed"
+    line = command(result, "tried", "LD_LIBRARY_PATH")
+    assert f"LD_LIBRARY_PATH={case}/a:{case}/b " in line
+    helps(line, case, environment)
+
+
+def test_shadowed_by_all_of_it(unchanged, case, cc, environment):
+    made = broken.program_itself(broken.Place(case, cc), "shadowed", False)
+    result = unchanged("--", *made.command, env=made.expected.env)
+    line = command(result, "tried", "LD_LIBRARY_PATH")
+    assert line == f"env -u LD_LIBRARY_PATH {made.command[0]}"
+    helps(line, case, environment)
+
+
+def test_shadowed_by_run_path(unchanged, case, cc, environment):
+    place = broken.Place(case, cc)
+    broken._versioned(place)
+    (case / "first").mkdir()
+    prog = cc(broken.MAIN.replace("FUNCTION", "dep"), "lib/libdep.so.1", "-Wl,-rpath,$ORIGIN/first:$ORIGIN/lib",
+              "-Wl,--enable-new-dtags", name="prog", cwd=case)
+    broken._old(place, where="first")
+    result = unchanged("--", prog)
+    assert result.first["kind"] == "library-shadowed"
+    helps(command(result, "tried", "LD_LIBRARY_PATH="), case, environment)
+    helps(command(result, "tried", "mv "), case, environment, again=str(prog))
+
+
+def test_a_copy_elsewhere_has_the_version(unchanged, case, cc, environment):
+    place = broken.Place(case, cc)
+    made = broken.program_itself(place, "version_missing", False)
+    (case / "lib" / "libdep.so.1").rename(case / "kept")
+    broken._versioned(place)
+    (case / "vendor").mkdir()
+    (case / "lib" / "libdep.so.1").rename(case / "vendor" / "libdep.so.1")
+    (case / "kept").rename(case / "lib" / "libdep.so.1")
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "symbol-version-missing"
+    line = command(result, "tried", "LD_LIBRARY_PATH=")
+    assert f"LD_LIBRARY_PATH={case}/vendor " in line
+    helps(line, case, environment)
+
+
+def test_no_copy_elsewhere_has_the_version(unchanged, case, cc):
+    place = broken.Place(case, cc)
+    made = broken.program_itself(place, "version_missing", False)
+    (case / "vendor").mkdir()
+    shutil.copy(case / "lib" / "libdep.so.1", case / "vendor")
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "symbol-version-missing"
+    assert not any("LD_LIBRARY_PATH" in c for r in remedies(result) for c in r["commands"])
+
+
+def test_a_link_to_an_older_file(unchanged, case, cc, environment):
+    made = broken.program_itself(broken.Place(case, cc), "dangling", True)
+    (case / "lib" / "libdep.so.1.2.3").rename(case / "lib" / "libdep.so.1.2.4")
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "symlink-dangling"
+    line = command(result, "tried", "ln -sfn")
+    assert line == f"ln -sfn libdep.so.1.2.4 {case}/lib/libdep.so.1"
+    helps(line, case, environment, again=made.command[0])
+
+
+def test_another_library_of_nearly_that_name(unchanged, case, cc):
+    """libdep.so.2 is no libdep.so.1: no link may lead there."""
+    place = broken.Place(case, cc)
+    made = broken.program_itself(place, "dangling", False)
+    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.2", name="lib/libdep.so.2", cwd=case)
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "symlink-dangling"
+    assert not any("libdep.so.2" in c for r in remedies(result) for c in r["commands"])
+    assert remedies(result, "tried")  # that the target is put back
+
+
+@pytest.mark.parametrize("way", ["empty", "text", "cut"])
+def test_a_sound_copy_of_a_broken_file(unchanged, case, cc, environment, way):
+    place = broken.Place(case, cc)
+    place.library(broken.SOUND, where="vendor")
+    made = broken.program_itself(place, way, False)
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "object-corrupt"
+    line = command(result, "tried", "cp ")
+    assert line == f"cp {case}/vendor/libdep.so.1 {case}/lib/libdep.so.1"
+    helps(line, case, environment, again=made.command[0])
+
+
+# ---- scripts and modes ----
+
+def test_carriage_returns(unchanged, case, environment):
+    tool = case / "it's a tool"
+    tool.write_bytes(b"#!/bin/sh\r\nexit 0\r\n")
+    tool.chmod(0o755)
+    result = unchanged("--", tool)
+    assert result.first["kind"] == "script-interpreter-missing"
+    helps(command(result, "tried", "sed -i"), case, environment, again=f"'{case}/it'\\''s a tool'")
+
+
+@pytest.mark.parametrize("line", ["#!/opt/nowhere/bin/perl -w", "#! /usr/local/nowhere/perl"])
+def test_interpreter_in_another_place(unchanged, case, environment, line):
+    tool = case / "tool"
+    tool.write_text(f"{line}\nexit 0;\n")
+    tool.chmod(0o755)
+    result = unchanged("--", tool)
+    assert result.first["kind"] == "script-interpreter-missing"
+    helps(command(result, "tried", "sed -i"), case, environment, again=str(tool))
+    assert tool.read_text().startswith("#!") and tool.read_text().split("\n")[0].endswith(("perl", "perl -w"))
+
+
+def test_interpreter_nowhere(unchanged, case):
+    tool = case / "tool"
+    tool.write_text("#!/nowhere/perl-of-the-future\n")
+    tool.chmod(0o755)
+    result = unchanged("--", tool)
+    assert not any(r["commands"] for r in remedies(result))
+
+
+def test_not_executable(unchanged, case, environment):
+    tool = case / "tool"
+    tool.write_text("#!/bin/sh\nexit 0\n")
+    tool.chmod(0o644)
+    result = unchanged("--", tool)
+    assert result.first["kind"] == "permission-denied"
+    line = command(result, "tried", "chmod ")
+    assert line.endswith(f"+x {tool}")
+    helps(line, case, environment, again=str(tool))
+
+
+def test_a_directory_above_is_closed(unchanged, case, cc, tmp_path):
+    """The file may be read; the directory may not be entered. No mode of the file is at fault."""
+    prog = cc(OPENS, name="prog", cwd=case)
+    (case / "closed").mkdir()
+    (case / "closed" / "app.conf").write_text("x")
+    user = []
+    if os.getuid() == 0:
+        _open_up(case)
+        user = ["-u", "nobody"]
+    (case / "closed").chmod(0o600)
+    result = unchanged(*user, "--", prog, case / "closed" / "app.conf", env={"HOME": "/"})
+    assert result.first["kind"] == "permission-denied"
+    line = command(result, "tried", "chmod ")
+    assert line == f"chmod u+x {case}/closed"
+
+
+def test_somebody_elses_home(unchanged, case, cc):
+    """HOME was kept from another user: its directory is right to be closed."""
+    if os.getuid() != 0:
+        pytest.skip("takes two users")
+    prog = cc(OPENS, name="prog", cwd=case)
+    _open_up(case)
+    (case / "root").mkdir(mode=0o700)
+    (case / "root" / ".app.conf").write_text("x")
+    result = unchanged("-u", "nobody", "-E", f"HOME={case}/root", "--", prog, case / "root" / ".app.conf")
+    assert result.first["kind"] == "permission-denied"
+    assert not any("chmod" in c or "setfacl" in c for r in remedies(result) for c in r["commands"])
+    assert any("HOME" in r["title"] for r in remedies(result))
+
+
+def test_a_file_kept_from_others(unchanged, case, cc):
+    """Nobody is told to open a private file to everybody."""
+    if os.getuid() != 0:
+        pytest.skip("takes two users")
+    prog = cc(OPENS, name="prog", cwd=case)
+    _open_up(case)
+    secret = case / "key.pem"
+    secret.write_text("x")
+    secret.chmod(0o600)
+    result = unchanged("-u", "nobody", "--", prog, secret, env={"HOME": "/"})
+    assert command(result, "known", "setfacl") == f"setfacl -m u:nobody:r {secret}"
+    assert remedies(result)[0]["risk"]
+    os.chown(secret, 0, 4)  # adm
+    secret.chmod(0o640)
+    result = unchanged("-u", "nobody", "--", prog, secret, env={"HOME": "/"})
+    assert command(result, "known", "usermod") == "usermod -aG adm nobody"
+
+
+@pytest.mark.parametrize("position", ["program_itself", "opened_while_running"])
+def test_noexec(run, case, cc, position):
+    made = broken.POSITIONS[position](broken.Place(case, cc), "noexec", False)
+    result = run("--", *made.command, env=made.expected.env, under=made.expected.under)
+    assert result.first["kind"] == "noexec-mount"
+    assert command(result, "tried", "mount -o remount,exec") == f"mount -o remount,exec {case}/sealed"
+    assert len(remedies(result, "tried")) == 2
+
+
+@pytest.mark.parametrize("kind", ["file-missing", "symlink-dangling", "symlink-loop"])
+def test_files_of_the_program(unchanged, case, cc, kind):
+    prog = cc(OPENS, name="prog", cwd=case)
+    file = case / "app.conf"
+    if kind == "symlink-loop":
+        file.symlink_to(file.name)
+    elif kind == "symlink-dangling":
+        file.symlink_to("gone.conf")
+    result = unchanged("--", prog, file)
+    assert result.first["kind"] == kind
+    assert remedies(result, "tried")
+
+
+def test_without_a_reproduction_nothing_is_tried(unchanged, case, cc):
+    made = broken.program_itself(broken.Place(case, cc), "off_path", False)
+    result = unchanged("--no-repro", "--", *made.command)
+    assert remedies(result, "modelled") and not remedies(result, "tried")
