@@ -193,7 +193,8 @@ void model_file_call(struct process *process, const struct event *event)
     bool by_loader = call->by == BY_LOADER || (process->musl && is_open(call->desc) && library_like(call->path));
     struct attempt *attempt = NULL;
 
-    if (!call->returned || loader_own_file(call->path))
+    /* What a policy refuses says nothing of the file. */
+    if (!call->returned || call->policy || loader_own_file(call->path))
         return;
     if (by_loader && is_open(call->desc))
         act_record(process, event);

@@ -62,20 +62,21 @@ enum {
 
 /* Rows, sorted by name (strcmp) within each family. */
 extern const struct syscall_desc sys_file_rows[], sys_memory_rows[], sys_process_rows[], sys_network_rows[],
-    sys_output_rows[], sys_watch_rows[], sys_rules_rows[];
+    sys_output_rows[], sys_watch_rows[], sys_rules_rows[], sys_limit_rows[];
 extern const size_t sys_file_row_count, sys_memory_row_count, sys_process_row_count, sys_network_row_count,
-    sys_output_row_count, sys_watch_row_count, sys_rules_row_count;
+    sys_output_row_count, sys_watch_row_count, sys_rules_row_count, sys_limit_row_count;
 
 sys_letter_fn sys_open_flags, sys_open_mode, sys_open_how, sys_access_mode, sys_at_flags, sys_faccessat_flags, sys_stat,
     sys_stat64, sys_statx, sys_statx_mask, sys_statx_flags, sys_readlink_buffer;
 sys_letter_fn sys_prot, sys_map_flags, sys_map_offset, sys_map_pages, sys_memfd_flags;
 sys_letter_fn sys_argv, sys_environment, sys_unshare_flags, sys_setns_flags, sys_signal;
 sys_whole_fn sys_clone, sys_clone3, sys_ptrace;
-sys_letter_fn sys_sockaddr, sys_msghdr, sys_msg_flags;
+sys_letter_fn sys_socket_family, sys_socket_type, sys_sockaddr, sys_msghdr, sys_msg_flags;
 sys_whole_fn sys_socketcall;
 sys_letter_fn sys_iovec, sys_offset;
 sys_letter_fn sys_inotify_flags, sys_inotify_mask;
 sys_whole_fn sys_prctl;
+sys_letter_fn sys_resource;
 sys_letter_fn sys_seccomp_op, sys_seccomp_flags, sys_seccomp_args, sys_filter;
 
 #endif

@@ -82,9 +82,12 @@ void sys_memfd_flags(const struct call *call, struct text *out)
 }
 
 const struct syscall_desc sys_memory_rows[] = {
+    {"brk", "p", FAMILY_MEMORY, NEED_RESULT, -1, -1, -1},
     {"memfd_create", "sC", FAMILY_MEMORY, NEED_RESULT, -1, -1, -1},
     {"mmap", "pzRGfO", FAMILY_MEMORY, NEED_RESULT, -1, -1, 2},
     {"mmap2", "pzRGfQ", FAMILY_MEMORY, NEED_RESULT, -1, -1, 2},
+    {"mprotect", "pzR", FAMILY_MEMORY, NEED_RESULT, -1, -1, -1},
+    {"mremap", "pzzxp", FAMILY_MEMORY, NEED_RESULT, -1, -1, -1},
     {"munmap", "pz", FAMILY_MEMORY, 0, -1, -1, -1},
 };
 const size_t sys_memory_row_count = COUNT(sys_memory_rows);

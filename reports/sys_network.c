@@ -26,6 +26,13 @@ static const struct name_of families[] = {
     {45, "AF_MCTP"},
 };
 
+enum { TYPE_BITS = 0xf };
+
+static const struct name_of types[] = {{1, "SOCK_STREAM"},    {2, "SOCK_DGRAM"}, {3, "SOCK_RAW"},    {4, "SOCK_RDM"},
+                                       {5, "SOCK_SEQPACKET"}, {6, "SOCK_DCCP"},  {10, "SOCK_PACKET"}};
+
+static const struct name_of type_flags[] = {{02000000, "SOCK_CLOEXEC"}, {04000, "SOCK_NONBLOCK"}};
+
 static const struct name_of msg_flags[] = {
     {0x1, "MSG_OOB"},
     {0x2, "MSG_PEEK"},
@@ -301,9 +308,30 @@ const struct syscall_desc *syscall_unwrap(const struct syscall_desc *desc, const
     return syscall_by_name(args[0] == CONNECT ? "connect" : "sendmsg");
 }
 
+void sys_socket_family(const struct call *call, struct text *out)
+{
+    sys_name(out, families, COUNT(families), (uint32_t)call->args[call->i], "AF_???");
+}
+
+void sys_socket_type(const struct call *call, struct text *out)
+{
+    uint64_t type = (uint32_t)call->args[call->i];
+    uint64_t flags = type & ~(uint64_t)TYPE_BITS;
+
+    sys_name(out, types, COUNT(types), type & TYPE_BITS, "SOCK_???");
+    if (flags) {
+        text_addc(out, '|');
+        sys_flags(out, type_flags, COUNT(type_flags), flags, NULL);
+    }
+}
+
 const struct syscall_desc sys_network_rows[] = {
+    {"accept", "fpp", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
+    {"accept4", "fppx", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"connect", "fqd", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"sendmsg", "fMw", FAMILY_OUTPUT, 0, -1, -1, -1},
+    {"socket", "tyd", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"socketcall", "5", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
+    {"socketpair", "tydp", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
 };
 const size_t sys_network_row_count = COUNT(sys_network_rows);

@@ -12,7 +12,7 @@ static const struct {
     {sys_file_rows, &sys_file_row_count},       {sys_memory_rows, &sys_memory_row_count},
     {sys_process_rows, &sys_process_row_count}, {sys_network_rows, &sys_network_row_count},
     {sys_output_rows, &sys_output_row_count},   {sys_watch_rows, &sys_watch_row_count},
-    {sys_rules_rows, &sys_rules_row_count},
+    {sys_rules_rows, &sys_rules_row_count},     {sys_limit_rows, &sys_limit_row_count},
 };
 enum { FAMILY_COUNT = sizeof families / sizeof families[0] };
 
@@ -252,6 +252,8 @@ static sys_letter_fn *const letters[128] = {
     ['k'] = sys_signal,
     /* sys_network.c */
     ['q'] = sys_sockaddr,
+    ['t'] = sys_socket_family,
+    ['y'] = sys_socket_type,
     ['M'] = sys_msghdr,
     ['w'] = sys_msg_flags,
     /* sys_output.c */
@@ -264,6 +266,8 @@ static sys_letter_fn *const letters[128] = {
     ['j'] = sys_seccomp_op,
     ['J'] = sys_seccomp_flags,
     ['g'] = sys_seccomp_args,
+    /* sys_limit.c */
+    ['B'] = sys_resource,
 };
 
 static sys_whole_fn *const wholes[128] = {

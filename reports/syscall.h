@@ -16,7 +16,8 @@ enum syscall_family {
     FAMILY_NETWORK,
     FAMILY_OUTPUT,
     FAMILY_WATCH,
-    FAMILY_RULES
+    FAMILY_RULES,
+    FAMILY_LIMIT /* calls that are told for their failing only: they meet limits and policies */
 };
 
 enum syscall_need {

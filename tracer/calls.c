@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 
 /* Kernel names that older headers lack; values from include/uapi/linux/prctl.h and ptrace.h. */
 enum { OPTION_SET_DUMPABLE = 4, OPTION_SET_SECCOMP = 22, OPTION_SET_NO_NEW_PRIVS = 38 };
@@ -35,6 +36,7 @@ const struct call calls[] = {
      * is wanted; a mapping of plain data decides nothing, and every library has four. */
     {"mmap", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
     {"mmap", CALL_DETAIL, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
+    {"mmap", CALL_CLOSE, true, {{3, MAP_ANONYMOUS, MAP_ANONYMOUS}}},
     {"mmap2", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
     {"mmap2", CALL_DETAIL, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
     {"execve", CALL_EXECVE, true, {{0}}},
@@ -56,6 +58,36 @@ const struct call calls[] = {
     {"inotify_init1", CALL_PLAIN, true, {{0}}},
     {"inotify_add_watch", CALL_PLAIN, true, {{0}}},
     {"memfd_create", CALL_PLAIN, true, {{0}}},
+    /* What makes a descriptor, and so may meet the limit of them; rare in programs that do much else. */
+    {"socket", CALL_PLAIN, true, {{0}}},
+    {"socketpair", CALL_PLAIN, true, {{0}}},
+    {"accept", CALL_PLAIN, true, {{0}}},
+    {"accept4", CALL_PLAIN, true, {{0}}},
+    {"pipe", CALL_PLAIN, true, {{0}}},
+    {"pipe2", CALL_PLAIN, true, {{0}}},
+    {"dup", CALL_PLAIN, true, {{0}}},
+    {"epoll_create", CALL_PLAIN, true, {{0}}},
+    {"epoll_create1", CALL_PLAIN, true, {{0}}},
+    {"eventfd2", CALL_PLAIN, true, {{0}}},
+    {"timerfd_create", CALL_PLAIN, true, {{0}}},
+    {"signalfd4", CALL_PLAIN, true, {{0}}},
+    /* What policies and kernels refuse, and what asks a file system for room. */
+    {"io_uring_setup", CALL_PLAIN, true, {{0}}},
+    {"pidfd_open", CALL_PLAIN, true, {{0}}},
+    {"userfaultfd", CALL_PLAIN, true, {{0}}},
+    {"perf_event_open", CALL_PLAIN, true, {{0}}},
+    {"bpf", CALL_PLAIN, true, {{0}}},
+    {"keyctl", CALL_PLAIN, true, {{0}}},
+    {"mount", CALL_PLAIN, true, {{0}}},
+    {"fallocate", CALL_PLAIN, true, {{0}}},
+    {"ftruncate", CALL_PLAIN, true, {{0}}},
+    {"setrlimit", CALL_LIMIT, true, {{0, 0xffffffff, RLIMIT_AS}}},
+    {"setrlimit", CALL_LIMIT, true, {{0, 0xffffffff, RLIMIT_DATA}}},
+    {"prlimit64", CALL_LIMIT, true, {{1, 0xffffffff, RLIMIT_AS}}},
+    {"prlimit64", CALL_LIMIT, true, {{1, 0xffffffff, RLIMIT_DATA}}},
+    {"brk", CALL_CLOSE, true, {{0}}},
+    {"mremap", CALL_CLOSE, true, {{0}}},
+    {"mprotect", CALL_CLOSE, true, {{0}}},
     {"prctl", CALL_RULES, true, {{0, 0xffffffff, OPTION_SET_SECCOMP}}},
     {"prctl", CALL_RULES, true, {{0, 0xffffffff, OPTION_SET_NO_NEW_PRIVS}}},
     {"prctl", CALL_DUMPABLE, false, {{0, 0xffffffff, OPTION_SET_DUMPABLE}}},
@@ -132,7 +164,12 @@ static bool holds(const struct call *call, const uint64_t args[6])
     return true;
 }
 
-const struct call *call_find(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6])
+bool call_is_filtered(const struct call_index *index, const struct call *call)
+{
+    return call->kind != CALL_CLOSE && (call->kind != CALL_DETAIL || index->full);
+}
+
+const struct call *call_find_any(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6])
 {
     if (abi >= ABI_COUNT || number >= index->size[abi] || !index->first[abi][number])
         return NULL;
@@ -140,6 +177,13 @@ const struct call *call_find(const struct call_index *index, enum abi abi, uint6
 
     for (size_t i = first; i < call_count && !strcmp(calls[i].row, calls[first].row); i++)
         if (holds(&calls[i], args))
-            return calls[i].kind == CALL_DETAIL && !index->full ? NULL : &calls[i];
+            return &calls[i];
     return NULL;
+}
+
+const struct call *call_find(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6])
+{
+    const struct call *call = call_find_any(index, abi, number, args);
+
+    return call && call_is_filtered(index, call) ? call : NULL;
 }

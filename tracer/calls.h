@@ -28,6 +28,8 @@ enum call_kind {
     CALL_AFFINITY,  /* looks at or sets the processors that a thread may run on */
     CALL_SIGACTION, /* of SIGTRAP */
     CALL_DUMPABLE,  /* may close its memory to a tracer without rights */
+    CALL_LIMIT,     /* sets a limit of memory */
+    CALL_CLOSE,     /* too frequent to stop each: only its failures, in processes that are watched closely (close.h) */
     CALL_LEAVE,     /* exit, exit_group: told at the exit stop, where the whole process stands */
 };
 
@@ -58,6 +60,9 @@ struct call_index {
 };
 void call_index_init(struct call_index *index, const struct arch *arch, bool full);
 void call_index_deinit(struct call_index *index);
+/* Among all of them; whether it would have made the filter stop. */
+const struct call *call_find_any(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6]);
+bool call_is_filtered(const struct call_index *index, const struct call *call);
 const struct call *call_find(const struct call_index *index, enum abi abi, uint64_t number, const uint64_t args[6]);
 
 #endif

@@ -1,5 +1,6 @@
 /* From the registers of a standing thread to an event: at the entry what is asked (its strings may be changed or gone
  * later), at the exit what came of it. */
+#include "close.h"
 #include "state.h"
 #include "traps.h"
 
@@ -51,6 +52,7 @@ static void emit(struct session *session, struct task *task, bool returned, int6
         .flags = pending->flags,
         .ret = returned ? (failed ? -1 : ret) : 0,
         .error = returned && failed ? (int)-ret : 0,
+        .policy = pending->policy,
         .returned = returned,
         .by = decode_by(task, pending->ip_addr),
         .ip_addr = pending->ip_addr,
@@ -157,14 +159,10 @@ bool decode_entry(struct session *session, struct task *task, const struct call 
     return false;
 }
 
-static void note_rules(struct session *session, struct task *task, const struct call *call)
+/* prctl(PR_SET_SECCOMP), or seccomp(2) with one of its two operations that are followed. */
+static bool sets_filter(const struct pending *pending)
 {
-    if (call->kind == CALL_PTRACE)
-        session_note(session, task,
-                     "asks for a tracer of its own (ptrace), which is refused while glibctrace follows it under its "
-                     "filter: a debugger works with --seccomp=no");
-    else if (strcmp(call->row, "prctl") || (uint32_t)task->pending.args[0] == 22 /* PR_SET_SECCOMP */)
-        session_note(session, task, "has installed a seccomp filter of its own: calls that it refuses are not seen");
+    return strcmp(pending->call->row, "prctl") || (uint32_t)pending->args[0] == 22;
 }
 
 /* What a call that has succeeded changes for the events to come, or says. */
@@ -192,7 +190,11 @@ static char *after_success(struct session *session, struct task *task, const str
             other->place->stale = true;
         break;
     case CALL_RULES:
-        note_rules(session, task, pending->call);
+        if (sets_filter(pending))
+            close_filter(session, task);
+        break;
+    case CALL_LIMIT:
+        close_limits(session, task);
         break;
     case CALL_PLAIN:
         if (!task->group->space->watch)
@@ -232,7 +234,10 @@ void decode_exit(struct session *session, struct task *task, int64_t ret, bool f
         else if (!failed)
             result = after_success(session, task, &mem, ret);
         if (failed && pending->call->kind == CALL_PTRACE)
-            note_rules(session, task, pending->call);
+            session_note(
+                session, task,
+                "asks for a tracer of its own (ptrace), which is refused while glibctrace follows it under its "
+                "filter: a debugger works with --seccomp=no");
         emit(session, task, true, ret, failed, result);
     }
     pending_clear(pending);

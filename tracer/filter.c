@@ -55,7 +55,7 @@ static scmp_filter_ctx abi_context(const struct arch *arch, enum abi abi, bool f
             continue;
         for (size_t i = 0; !*error && i < call_count; i++)
             if (!strcmp(calls[i].row, arch->calls[n].row) && calls[i].kind != CALL_LEAVE &&
-                (full || calls[i].kind != CALL_DETAIL))
+                calls[i].kind != CALL_CLOSE && (full || calls[i].kind != CALL_DETAIL))
                 *error = add_rule(context, &arch->calls[n], &calls[i], i);
     }
     return context;

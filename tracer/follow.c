@@ -1,4 +1,5 @@
 /* Life and death: processes and threads come to be, change their image and end, each told exactly once. */
+#include "close.h"
 #include "objects.h"
 #include "state.h"
 
@@ -50,6 +51,7 @@ static void image_event(struct session *session, struct task *task, enum process
 
     emit_process(session, task, (struct event_process){.what = what, .image = &image});
     group->space->ignores_trap = read.ignored >> (SIGTRAP - 1) & 1;
+    close_limits(session, task);
     watch_exec(session, task, &read);
     objects_exec(session, task, &read);
     proc_image_deinit(&read);
@@ -102,6 +104,7 @@ static void new_process(struct session *session, struct task *task, struct space
 {
     struct group *group = group_create(&session->tasks, task->tid, space);
 
+    close_inherit(session, parent, group);
     group->told_start = task->told = true;
     task_place(&session->tasks, task, group, place);
     session->processes++;

@@ -1,5 +1,6 @@
 /* next: waits for what has happened, all of it; dispatch: one stop after the other, each restarted as its kind wants
  * (stop.h). */
+#include "close.h"
 #include "objects.h"
 #include "state.h"
 
@@ -30,7 +31,9 @@ static void restart(struct session *session, struct task *task, int signal)
         return;
     }
     /* -ESRCH: it was killed as it stood; its end will be waited for. */
-    ptrace_restart(task->tid, session->plain || task->in_call ? RESTART_SYSCALL : RESTART_CONT, signal);
+    bool every = session->plain || task->in_call || (task->group->close && session->recording);
+
+    ptrace_restart(task->tid, every ? RESTART_SYSCALL : RESTART_CONT, signal);
 }
 
 static void on_entry(struct session *session, struct task *task, const struct call *call,
@@ -58,15 +61,23 @@ static void on_syscall(struct session *session, struct task *task, bool seccomp)
     if (stop.op == SYSCALL_EXIT) {
         if (task->in_call && session->recording)
             decode_exit(session, task, stop.ret, stop.failed);
+        else if (session->recording)
+            close_exit(session, task, &stop);
         task->in_call = task->seen = false;
+        task->asked.op = SYSCALL_NONE;
     } else if (stop.op == SYSCALL_SECCOMP && !session->plain) {
+        task->asked.op = SYSCALL_NONE; /* no other filter has answered it */
         objects_poll(session, task, &stop);
         on_entry(session, task, call_of_data(stop.data), &stop);
     } else if (stop.op == SYSCALL_ENTRY && session->plain) {
         task->seen = true;
         objects_poll(session, task, &stop);
+        close_entry(session, task, &stop);
         if (stop.abi != ABI_FOREIGN && !arch_native.rejected(stop.audit, stop.number))
             on_entry(session, task, call_find(&session->index, stop.abi, stop.number, stop.args), &stop);
+    } else if (stop.op == SYSCALL_ENTRY && task->group->close) {
+        task->seen = true;
+        close_entry(session, task, &stop);
     }
 }
 

@@ -52,6 +52,7 @@ struct pending {
     char **argv;
     char *text[6];
     uint64_t clone_flags;
+    bool policy;           /* a filter that is not ours answered it */
     uint64_t changed_addr; /* clone3: where a flag was cleared for the time of the call; clone: 1; else 0 */
 };
 
@@ -71,13 +72,14 @@ struct task {
     struct group *group; /* NULL: newly seen, and its creator has not told of it yet */
     struct place *place;
     struct pending pending;
-    bool in_call;  /* between entry and exit: to be restarted so that the exit stops */
-    bool seen;     /* plain stops: between entry and exit of any call */
-    bool leaving;  /* past its exit stop */
-    bool stopped;  /* in a group stop */
-    bool released; /* another tracer is to have it */
-    bool told;     /* its PROCESS_START or PROCESS_THREAD has been emitted */
-    bool pinned;   /* to the tracer's processor (pin.h); its own affinity is kept in: */
+    bool in_call;              /* between entry and exit: to be restarted so that the exit stops */
+    struct syscall_stop asked; /* close.h: the entry of a call that has not been told of; op SYSCALL_NONE: none */
+    bool seen;                 /* plain stops: between entry and exit of any call */
+    bool leaving;              /* past its exit stop */
+    bool stopped;              /* in a group stop */
+    bool released;             /* another tracer is to have it */
+    bool told;                 /* its PROCESS_START or PROCESS_THREAD has been emitted */
+    bool pinned;               /* to the tracer's processor (pin.h); its own affinity is kept in: */
     cpu_set_t affinity;
     bool unpinnable;
     struct errors *errors; /* watch_errors.c: of the loader, held back; or NULL */
@@ -102,6 +104,8 @@ struct group {
     bool leader_left;     /* its first thread is past its exit stop: /proc/PID/root is gone */
     int exit_status;      /* of the exit stop seen last */
     struct crash *caught; /* of the last signal like SIGSEGV that a handler got, or NULL */
+    bool close;           /* watched closely (close.h): every call of its stops … */
+    unsigned close_left;  /* … until that many have */
     bool crash_told;      /* a crash record has been emitted, … */
     pid_t crash_tid;      /* … of this thread, … */
     uint64_t crash_addr;  /* … and of a fault at this instruction, or 0 */
