@@ -48,6 +48,18 @@ void frames_free(struct frame *frames, size_t count)
     free(frames);
 }
 
+struct frame *frames_copy(const struct frame *frames, size_t count)
+{
+    struct frame *copy = xmemdup(frames, count * sizeof *frames);
+
+    for (size_t i = 0; i < count; i++) {
+        copy[i].object = xstrdup_or_null(frames[i].object);
+        copy[i].symbol = xstrdup_or_null(frames[i].symbol);
+        copy[i].file = xstrdup_or_null(frames[i].file);
+    }
+    return copy;
+}
+
 struct stacks *stacks_create(pid_t pid, const char *root)
 {
     struct stacks *stacks = xcalloc(1, sizeof *stacks);

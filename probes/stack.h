@@ -23,6 +23,8 @@ struct frame {
 };
 
 void frames_free(struct frame *frames, size_t count);
+/* malloced, for frames_free(); NULL where COUNT is 0. */
+struct frame *frames_copy(const struct frame *frames, size_t count);
 
 /* The general registers in the numbering of the machine's DWARF (x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8…r15 rip).
  */

@@ -217,6 +217,7 @@ void judge_exec_over(struct model *model, struct process *process)
 {
     (void)model;
     judge_exec(process, true);
+    judge_stacks_over(process);
 }
 
 /* A program that complained of a library, went on, and failed later at something else that it named did not end because

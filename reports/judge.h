@@ -109,6 +109,10 @@ void judge_exec(struct process *process, bool over);
 void judge_open(struct process *process);
 /* The stacks of what PROCESS, which stands at its end, is suspected of. */
 void judge_stacks(const struct model *model, struct process *process);
+/* The same for one that has just executed something, from what was unwound before. */
+void judge_stacks_over(struct process *process);
+/* The loader's errors that nobody was harmed by by themselves, as evidence for what the program itself says. */
+void judge_words_said(struct process *process);
 /* Which C library PROCESS runs on, in which kind of root: read while it is there (LIVE), else from its files. */
 void judge_system(struct process *process, bool live);
 /* The report's "system": of the process that failed first, else of the first one. */

@@ -136,16 +136,16 @@ static enum flow flow_between(const struct scene *scene, const struct frame *fra
 /* Whether what failed at event N (or, where equal ones followed, LAST_N) led to the crash. */
 static enum flow flow_from(const struct scene *scene, const struct process *process, uint64_t n, uint64_t last_n)
 {
-    const struct stack_snapshot *snapshot = process_shot(process, n);
+    const struct shot *shot = process_shot(process, n);
     struct frame *frames = NULL;
     size_t count;
     enum flow flow;
 
-    if (!snapshot)
-        snapshot = process_shot(process, last_n);
-    if (!snapshot)
+    if (!shot)
+        shot = process_shot(process, last_n);
+    if (!shot)
         return FLOW_UNKNOWN;
-    count = stacks_unwind_snapshot(scene->stacks, scene->mem, snapshot, FRAMES_MOST, &frames);
+    count = stacks_unwind_snapshot(scene->stacks, scene->mem, shot->snapshot, FRAMES_MOST, &frames);
     flow = flow_between(scene, frames, count);
     frames_free(frames, count);
     return flow;

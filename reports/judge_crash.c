@@ -128,16 +128,8 @@ static void take_stack(const struct process *process, struct cause *cause, const
         cause->stack_count = count;
         return;
     }
-    cause->stack = xcalloc(first->stack_count, sizeof *cause->stack);
+    cause->stack = frames_copy(first->stack, first->stack_count);
     cause->stack_count = first->stack_count;
-    for (size_t i = 0; i < first->stack_count; i++) {
-        const struct frame *from = &first->stack[i];
-
-        cause->stack[i] = *from;
-        cause->stack[i].object = xstrdup_or_null(from->object);
-        cause->stack[i].symbol = xstrdup_or_null(from->symbol);
-        cause->stack[i].file = xstrdup_or_null(from->file);
-    }
 }
 
 void judge_crash(struct process *process)

@@ -376,8 +376,10 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
             judge_late_symbols(process, load);
     }
     judge_words(process, maps, load);
-    if (process->suspect_count == 0)
+    if (process->suspect_count == 0) {
         judge_said(process, maps, load);
+        judge_words_said(process);
+    }
 }
 
 void judge_load(struct process *process, bool live)

@@ -2,13 +2,14 @@
  * has become a suspect is unwound, at the process's end, when all that was mapped is still there. */
 #include "judge.h"
 
+#include "crash.h"
+
 #include <string.h>
 
 #include <probes/alloc.h>
 
 enum {
-    FRAMES_MOST = 64,
-    STACKS_MOST = 16, /* of one process */
+    STACKS_MOST = 64, /* of one process */
     LATER_MOST = 256,
 };
 
@@ -36,6 +37,42 @@ static void find_later(const struct process *process, const char *root, uint64_t
     }
 }
 
+/* A program that never began has the loader's stack only: where it made its error; else where it said so, or left. What
+ * the program did is best told by its call, and where that shows in none (dlsym(3), musl), by the loader's error. */
+static const struct shot *shot_of(const struct process *process, const struct suspect *suspect)
+{
+    bool start = suspect->at == AT_START;
+    const uint64_t events[] = {start ? suspect->told_n : suspect->n, start ? suspect->n : suspect->told_n,
+                               start ? process->leave_n : 0};
+    const struct shot *shot = NULL;
+
+    for (size_t i = 0; i < sizeof events / sizeof *events && !shot; i++)
+        shot = events[i] ? process_shot(process, events[i]) : NULL;
+    return shot;
+}
+
+/* One that a signal ended before it began was at that moment where it stood then. */
+static void take_from_crash(const struct process *process, const struct suspect *suspect)
+{
+    const struct crash *crash = process->crash;
+    const struct crash_thread *thread = crash && crash->thread_count ? &crash->threads[0] : NULL;
+
+    if (suspect->at != AT_START || !process->signal || !thread || !thread->stack_count)
+        return;
+    suspect->cause->stack = frames_copy(thread->stack, thread->stack_count);
+    suspect->cause->stack_count = thread->stack_count;
+}
+
+/* A reader who looks for the program's functions is told that there are none. */
+static void tell_whose(const struct process *process, struct cause *cause)
+{
+    for (size_t i = 0; i < cause->stack_count; i++)
+        if (cause->stack[i].ip_addr < process->loader_base || cause->stack[i].ip_addr >= process->loader_end)
+            return;
+    if (cause->stack_count)
+        cause_fact(cause, "stack", "the loader's own: no function of the program is on it");
+}
+
 void judge_stacks(const struct model *model, struct process *process)
 {
     struct process *owner = process_owner(process);
@@ -45,25 +82,47 @@ void judge_stacks(const struct model *model, struct process *process)
 
     for (size_t i = 0; event && event->memory && i < owner->suspect_count && told < STACKS_MOST; i++) {
         const struct suspect *suspect = &owner->suspects[i];
-        const struct stack_snapshot *snapshot;
+        const struct shot *shot;
         struct strings later = {0};
 
-        /* A program that never began has no stack but the loader's. What did no harm is not told; of a child's act that
-         * is not known before its parent has ended. */
-        if (suspect->actor != process || suspect->cause->stack_count || suspect->at == AT_START ||
+        /* What did no harm is not told; of a child's act that is not known before its parent has ended. */
+        if (suspect->actor != process || suspect->cause->stack_count ||
             (owner == process && suspect->cause->confidence <= 0))
             continue;
-        snapshot = process_shot(process, suspect->n);
-        if (!snapshot)
+        if (!owner->executed) {
+            cause_fact(suspect->cause, "stack", "none: nothing of it has run, glibctrace itself made that call for it");
             continue;
+        }
+        shot = shot_of(process, suspect);
+        if (!shot) {
+            take_from_crash(process, suspect);
+            continue;
+        }
         if (!stacks)
             stacks = stacks_create(event->tid, event->root);
-        find_later(process, event->root, suspect->n, &later);
+        find_later(process, event->root, shot->n, &later);
         stacks_absent(stacks, later.v, later.n);
         suspect->cause->stack_count =
-            stacks_unwind_snapshot(stacks, event->memory, snapshot, FRAMES_MOST, &suspect->cause->stack);
+            stacks_unwind_snapshot(stacks, event->memory, shot->snapshot, FRAMES_KEPT, &suspect->cause->stack);
         strings_deinit(&later);
+        if (suspect->at == AT_START)
+            tell_whose(process, suspect->cause);
         told++;
     }
     stacks_destroy(stacks);
+}
+
+void judge_stacks_over(struct process *process)
+{
+    struct process *owner = process_owner(process);
+
+    for (size_t i = 0; i < owner->suspect_count; i++) {
+        struct suspect *suspect = &owner->suspects[i];
+        const struct shot *shot = suspect->actor == process ? process_shot(process, suspect->n) : NULL;
+
+        if (!shot || suspect->cause->stack_count)
+            continue;
+        suspect->cause->stack = frames_copy(shot->frames, shot->frame_count);
+        suspect->cause->stack_count = shot->frame_count;
+    }
 }

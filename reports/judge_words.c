@@ -127,6 +127,8 @@ static void attach(struct suspect *suspect, const struct loader_error *error)
     struct cause *cause = suspect->cause;
 
     cause_evidence(cause, error->n);
+    if (!suspect->told_n)
+        suspect->told_n = error->n;
     if (!cause->words && error->message)
         cause->words = xstrdup(error->message);
     if (error->outcome == LOADER_FATAL && suspect->at == AT_START)
@@ -163,6 +165,20 @@ void judge_words(struct process *process, const struct maps *maps, const struct 
         told_by_loader(error, &told);
         if (told.what != TOLD_NOTHING && !has_suspect(process, &told, error) && judge_told(process, maps, load, error))
             has_suspect(process, &told, error);
+        told_deinit(&told);
+    }
+}
+
+void judge_words_said(struct process *process)
+{
+    for (size_t i = 0; process->suspect_count && i < process->error_count; i++) {
+        struct told told;
+
+        if (!harmless(process, &process->errors[i]))
+            continue;
+        told_by_loader(&process->errors[i], &told);
+        if (told.what != TOLD_NOTHING)
+            has_suspect(process, &told, &process->errors[i]);
         told_deinit(&told);
     }
 }

@@ -161,6 +161,8 @@ static void on_syscall(struct model *model, struct process *process, const struc
 
     if (call->error)
         model->failed++;
+    if (!strcmp(call->desc->name, "exit_group"))
+        process->leave_n = event->n;
     if (call->path && (call->desc->family == FAMILY_FILE || call->desc->family == FAMILY_PROCESS))
         model_file_call(process, event);
     model_call(process, event);

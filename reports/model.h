@@ -141,6 +141,7 @@ struct suspect {
     struct process *actor;  /* that made the call: the process itself or a child that it forked to execute something */
     uint64_t n;             /* event number of the failure */
     uint64_t last_n;        /* of its last repetition */
+    uint64_t told_n;        /* at the start: of the loader's own words, 0 where they were not heard */
     struct strings needles; /* how the program would name it in its own words, most telling first */
     bool certain;           /* the harm needs no words to be believed (the loader ended the process) */
     bool last_act;          /* nothing of note came between it and the first words */
@@ -165,11 +166,14 @@ struct shot {
     uint64_t n;    /* of the event */
     unsigned name; /* of what it is about, hashed */
     struct stack_snapshot *snapshot;
+    struct frame *frames; /* of a program that may be replaced before it is asked about; else NULL */
+    size_t frame_count;
 };
 
 enum {
     SHOTS_KEPT = 256, /* of a process; 16 KB each at most */
     SHOTS_KEPT_OF_ALL = 1536,
+    FRAMES_KEPT = 64, /* of one stack */
     OUTPUT_KEPT = 64 * 1024,
     ATTEMPTS_KEPT = 4096,
     FAILURES_KEPT = 256,
@@ -235,6 +239,7 @@ struct process {
     uint64_t last_file_n;         /* newest file call of the program itself, failing or not */
     struct attempt *last_file;    /* if that one failed; else NULL */
     struct attempt *before_words; /* what last_file was at the first output */
+    uint64_t leave_n;             /* of its exit_group(2) */
     bool by_loader;               /* the end came from ld.so's code */
     bool ended;
     int status;
@@ -302,7 +307,7 @@ const char *process_last_words(const struct process *process, const char *prefix
 /* Whether it named NEEDLE in words that it sent to /dev/null. */
 bool process_hushed(const struct process *process, const char *needle);
 /* The stack of event number N, or NULL. */
-const struct stack_snapshot *process_shot(const struct process *process, uint64_t n);
+const struct shot *process_shot(const struct process *process, uint64_t n);
 bool process_failed(const struct process *process); /* ended, by a signal or with a status other than 0 */
 
 #endif

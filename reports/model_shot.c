@@ -1,7 +1,10 @@
 /* Stacks of events that may turn out to be causes (part of model.h): a copy of the stack each, no frames yet. */
 #include "model_parts.h"
 
+#include <elf.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <probes/alloc.h>
 
@@ -30,6 +33,12 @@ static bool has_newer(const struct process *process, size_t which)
     return false;
 }
 
+static void forget(struct shot *shot)
+{
+    stack_snapshot_drop(shot->snapshot);
+    frames_free(shot->frames, shot->frame_count);
+}
+
 /* Makes room: one of the oldest that has a newer one of its episode, else the oldest. */
 static void drop_one(struct model *model, struct process *process)
 {
@@ -40,16 +49,38 @@ static void drop_one(struct model *model, struct process *process)
         victim++;
     if (victim == LOOKED_AT || victim == process->shot_count)
         victim = 0;
-    stack_snapshot_drop(process->shots[victim].snapshot);
+    forget(&process->shots[victim]);
     process->shot_count--;
     memmove(&process->shots[victim], &process->shots[victim + 1],
             (process->shot_count - victim) * sizeof *process->shots);
     model->shots--;
 }
 
+/* execvp(3) and shells give a file that is no executable to /bin/sh, in the same process: its stack is gone then. A
+ * script without #! is none of our business. */
+static bool refused_elf(const struct event *event)
+{
+    char magic[SELFMAG];
+
+    if (event->type != EVENT_SYSCALL || event->syscall.error != ENOEXEC || !event->syscall.path)
+        return false;
+    CLEANUP_CLOSE int fd = path_open(event->root, event->syscall.path);
+
+    return fd >= 0 && read(fd, magic, sizeof magic) == sizeof magic && memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
+static void unwind_now(const struct event *event, struct shot *shot)
+{
+    struct stacks *stacks = stacks_create(event->tid, event->root);
+
+    shot->frame_count = stacks_unwind_snapshot(stacks, event->memory, shot->snapshot, FRAMES_KEPT, &shot->frames);
+    stacks_destroy(stacks);
+}
+
 void model_shot(struct model *model, struct process *process, const struct event *event)
 {
     struct process *most = process, *other, *next;
+    struct shot *shot;
 
     if (!event->snapshot)
         return;
@@ -62,25 +93,27 @@ void model_shot(struct model *model, struct process *process, const struct event
         if (most->shot_count)
             drop_one(model, most);
     }
-    *(struct shot *)array_add(&process->shots, &process->shot_count, &process->shot_cap, sizeof(struct shot)) =
-        (struct shot){event->n, name_of(event), stack_snapshot_keep(event->snapshot)};
+    shot = array_add(&process->shots, &process->shot_count, &process->shot_cap, sizeof *shot);
+    *shot = (struct shot){.n = event->n, .name = name_of(event), .snapshot = stack_snapshot_keep(event->snapshot)};
+    if (event->memory && refused_elf(event))
+        unwind_now(event, shot);
     model->shots++;
 }
 
 void model_forget_shots(struct model *model, struct process *process)
 {
     for (size_t i = 0; i < process->shot_count; i++)
-        stack_snapshot_drop(process->shots[i].snapshot);
+        forget(&process->shots[i]);
     model->shots -= process->shot_count;
     free(process->shots);
     process->shots = NULL;
     process->shot_count = process->shot_cap = 0;
 }
 
-const struct stack_snapshot *process_shot(const struct process *process, uint64_t n)
+const struct shot *process_shot(const struct process *process, uint64_t n)
 {
     for (size_t i = 0; i < process->shot_count; i++)
         if (process->shots[i].n == n)
-            return process->shots[i].snapshot;
+            return &process->shots[i];
     return NULL;
 }

@@ -20,12 +20,20 @@ static uint64_t hash(const char *name, uint64_t start)
     return ret | 1;
 }
 
+/* Where a program gives up, which may be the only place that tells of why. */
+static bool ends_badly(const struct event_syscall *call)
+{
+    return !strcmp(call->desc->name, "exit_group") && (call->args[0] & 0xff);
+}
+
 /* Which failing calls of the program a judge asks about, and which of the loader's: each file that it opens or misses,
  * once a search. 0: none; else the same number for those of which one copy is enough. */
 static uint64_t worth(const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
 
+    if (ends_badly(call))
+        return event->n;
     if (!call->path || !call->returned || (call->desc->family != FAMILY_FILE && call->desc->family != FAMILY_PROCESS))
         return 0;
     if (call->by == BY_LOADER) {
@@ -44,6 +52,26 @@ static uint64_t failed(const struct event *event)
     return loader->what == LOADER_ERROR || (loader->what == LOADER_CALL && loader->symbol == NULL && !loader->ret)
                ? event->n
                : 0;
+}
+
+/* The loader's words, where it has no function for them that we hear of. */
+static uint64_t said(const struct event *event)
+{
+    return event->output.by == BY_LOADER ? event->n : 0;
+}
+
+static uint64_t shot_of(const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_SYSCALL:
+        return worth(event);
+    case EVENT_LOADER:
+        return failed(event);
+    case EVENT_OUTPUT:
+        return said(event);
+    default:
+        return 0;
+    }
 }
 
 static bool registers_of(const struct task *task, struct stack_registers *ret)
@@ -98,7 +126,7 @@ static bool runs_go(struct task *task)
 static struct stack_snapshot *take(struct task *task, const struct event *event,
                                    const struct stack_registers *registers)
 {
-    bool by_loader = event->type == EVENT_SYSCALL && event->syscall.by == BY_LOADER;
+    bool by_loader = event->type == EVENT_OUTPUT || (event->type == EVENT_SYSCALL && event->syscall.by == BY_LOADER);
 
     if (!by_loader && runs_go(task) && !stacks_is_go(stacks_of(task, event), event->memory, registers->ip_addr))
         return stacks_snapshot(stacks_of(task, event), event->memory, registers);
@@ -114,11 +142,12 @@ static bool is_over(const struct event *event)
 void backtrace_attach(struct session *session, struct task *task, struct event *event, struct backtrace_memory *memory)
 {
     const struct session_options *options = session->options;
-    uint64_t shot = event->type == EVENT_SYSCALL ? worth(event) : event->type == EVENT_LOADER ? failed(event) : 0;
+    uint64_t shot = shot_of(event);
     bool wanted = options->stack_wanted && options->stack_wanted(options->stack_ctx, event);
     struct stack_registers registers;
 
-    *memory = (struct backtrace_memory){.memory = {.tid = task->tid, .fallback = session->memory.fallback}};
+    *memory = (struct backtrace_memory){
+        .memory = {.tid = task->tid, .fallback = session->memory.fallback, .breaks = task->group->space->breaks}};
     if (is_over(event))
         return;
     memory->mem = memory_mem(&memory->memory, arch_native.abis[task->group->abi].word_size);

@@ -63,6 +63,9 @@ struct space *breaks_origin(struct session *session, pid_t tid);
 void breaks_bury(struct session *session, struct space *space);
 void breaks_unbury(struct session *session);
 
+/* breaks_hide.c: BUF is what stands at ADDR in memory with BREAKS; makes of it what the program itself has there. */
+void breaks_hide(const struct breaks *breaks, uint64_t addr, void *buf, size_t n);
+
 struct breaks *breaks_copy(const struct breaks *breaks);
 void breaks_destroy(struct breaks *breaks);
 /* TASK waits for no returns any more. */

@@ -53,8 +53,9 @@ static void tell_sender(struct crash *crash)
 
 static struct mem mem_of(struct session *session, const struct task *task)
 {
-    session->memory.tid = task->tid;
-    return memory_mem(&session->memory, arch_native.abis[task->group->abi].word_size);
+    session->clean =
+        (struct memory){.tid = task->tid, .fallback = session->memory.fallback, .breaks = task->group->space->breaks};
+    return memory_mem(&session->clean, arch_native.abis[task->group->abi].word_size);
 }
 
 /* In the order in which debuggers list them; numbers as in stack.h. */

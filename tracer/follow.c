@@ -122,7 +122,7 @@ static struct space *space_copy(const struct space *space, pid_t pid)
     copy->recheck = true;
     copy->stacks = NULL;
     copy->go_known = false;
-    copy->watch = watch_copy(space->watch);
+    copy->watch = watch_copy(space->watch, pid);
     copy->objects = objects_copy(space->objects, pid);
     return copy;
 }

@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include "breaks.h"
+
 #include <probes/alloc.h>
 
 #include <errno.h>
@@ -69,11 +71,16 @@ static ssize_t read_page(struct memory *memory, uint64_t addr, void *buf, size_t
 static ssize_t memory_read(void *ctx, uint64_t addr, void *buf, size_t n)
 {
     struct memory *memory = ctx;
+    ssize_t got;
 
     /* Page 0 is never there, and marks an empty place. */
     if (memory->pages && n <= PAGE && addr >= PAGE)
-        return read_page(memory, addr, buf, n);
-    return read_now(memory, addr, buf, n);
+        got = read_page(memory, addr, buf, n);
+    else
+        got = read_now(memory, addr, buf, n);
+    if (memory->breaks && got > 0)
+        breaks_hide(memory->breaks, addr, buf, (size_t)got);
+    return got;
 }
 
 static ssize_t read_now(struct memory *memory, uint64_t addr, void *buf, size_t n)

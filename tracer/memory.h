@@ -9,10 +9,13 @@
  */
 struct memory_pages;
 
+struct breaks;
+
 struct memory {
     pid_t tid;
-    int fallback;               /* errno of process_vm_readv(2) where it does not work here, else 0 */
-    struct memory_pages *pages; /* or NULL: every read is the kernel's */
+    const struct breaks *breaks; /* whose traps are not to be seen in it, or NULL */
+    int fallback;                /* errno of process_vm_readv(2) where it does not work here, else 0 */
+    struct memory_pages *pages;  /* or NULL: every read is the kernel's */
 };
 
 struct memory_pages *memory_pages_create(void);

@@ -30,6 +30,7 @@ struct session {
     struct call_index index;
     const struct syscall_desc **descs; /* of calls[], in its order */
     struct memory memory;
+    struct memory clean; /* the same without our own traps */
     struct pin pin;
     struct wait *waits;                     /* drained, not yet dispatched */
     size_t wait_count, wait_cap, wait_next; /* the next one to be dispatched */

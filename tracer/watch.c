@@ -148,6 +148,10 @@ static void on_change(struct session *session, struct task *task, const struct b
     linkmap = watch_linkmap(task);
     if (!linkmap || !linkmap->consistent)
         return;
+    if (watch->musl) {
+        lookups_bound(session, task, linkmap);
+        return;
+    }
     for (size_t i = 0; i < linkmap->count; i++)
         if (linkmap->objects[i].fresh)
             arm_object(session, task, linkmap, &linkmap->objects[i]);
@@ -197,10 +201,10 @@ static void arm(struct session *session, struct task *task, struct watch *watch)
     } else {
         errors_arm_loader(session, task, &loader);
     }
-    lookups_arm(session, task, &loader);
     /* Two stops for each program, which only pay where somebody wants to read of them. */
     if (session->options->texts)
         watch->told_of_changes = watch_function(session, task, &loader, "_dl_debug_state", &change_handler);
+    lookups_arm(session, task, &loader);
     memimage_deinit(&loader);
 }
 
@@ -224,7 +228,7 @@ void watch_exec(struct session *session, struct task *task, const struct proc_im
     arm(session, task, watch);
 }
 
-struct watch *watch_copy(const struct watch *watch)
+struct watch *watch_copy(const struct watch *watch, pid_t pid)
 {
     struct watch *copy;
 
@@ -235,8 +239,12 @@ struct watch *watch_copy(const struct watch *watch)
     copy->exe = xstrdup_or_null(watch->exe);
     copy->calls = 0;
     copy->map_names = NULL;
-    copy->known = false; /* it tells of another process: made when it is needed */
-    copy->linkmap = (struct linkmap){0};
+    copy->put_off = put_off_copy(watch->put_off);
+    copy->known = watch->musl && watch->known;
+    copy->linkmap = (struct linkmap){0}; /* it tells of another process: made when it is needed, … */
+    if (copy->known)                     /* … but for what has been told of it */
+        linkmap_copy(&watch->linkmap, &(struct linkmap_process){.pid = pid, .mem = &copy->mem, .exe = copy->exe},
+                     &copy->linkmap);
     return copy;
 }
 
@@ -245,6 +253,7 @@ void watch_destroy(struct watch *watch)
     if (!watch)
         return;
     lookups_forget(watch);
+    put_off_destroy(watch->put_off);
     linkmap_deinit(&watch->linkmap);
     free(watch->exe);
     free(watch);

@@ -13,6 +13,7 @@
 
 struct errors;
 struct map_name;
+struct put_off;
 
 struct watch {
     struct memory memory;
@@ -34,6 +35,7 @@ struct watch {
     bool armed;                       /* calls of dlopen and its like are seen */
     bool told_of_changes;             /* the loader's own function for that has a breakpoint */
     struct map_name *map_names;       /* watch_lookups.c */
+    struct put_off *put_off;          /* watch_slots.c */
     unsigned calls;                   /* of dlopen and its like, that threads are in */
 };
 
@@ -44,7 +46,8 @@ void watch_libc(struct session *session, struct task *task, const struct memimag
 /* watch_early.c: TASK has opened PATH as descriptor FD; has mapped code from OFFSET of descriptor FD at ADDR. */
 void watch_opened(struct task *task, const char *path, int fd);
 void watch_mapped(struct session *session, struct task *task, int fd, uint64_t offset, uint64_t addr);
-struct watch *watch_copy(const struct watch *watch);
+/* For the forked process PID. */
+struct watch *watch_copy(const struct watch *watch, pid_t pid);
 void watch_destroy(struct watch *watch);
 /* Its link map as it is now; NULL where there is no watch, or no loader that keeps one. TASK stands. */
 struct linkmap *watch_linkmap(struct task *task);
@@ -127,6 +130,16 @@ void lookups_arm(struct session *session, struct task *task, const struct memima
 void lookups_failed(struct session *session, struct task *task, const struct break_hit *hit);
 /* The link map has changed, or WATCH ends. */
 void lookups_forget(struct watch *watch);
+
+/* watch_slots.c: the same for musl. */
+/* LINKMAP has changed, all of it is bound. */
+void lookups_bound(struct session *session, struct task *task, struct linkmap *linkmap);
+/* FROM asks for SYMBOL, and the loader says that there is none. */
+void lookups_missed(struct session *session, struct task *task, const char *from, const char *symbol);
+/* CALL has come back. */
+void lookups_asked(struct session *session, struct task *task, const struct event_loader *call);
+struct put_off *put_off_copy(const struct put_off *put_off);
+void put_off_destroy(struct put_off *put_off);
 
 /* watch_musl.c: musl's loader, which is its libc, has no functions for errors but prints them. */
 void musl_arm(struct session *session, struct task *task, const struct memimage *libc);

@@ -82,6 +82,8 @@ static void on_return(struct session *session, struct task *task, const struct b
         };
         if (!strcmp(call->row->name, "dlclose")) /* an int */
             event.loader.ret = (uint32_t)event.loader.ret;
+        if (watch && watch->musl)
+            lookups_asked(session, task, &event.loader);
         session_emit(session, task, &event);
         if (watch && watch->musl)
             musl_answered(session, task);

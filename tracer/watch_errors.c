@@ -172,6 +172,21 @@ static char *written(struct session *session, struct task *task, const struct ca
     return data ? xstrndup(data, size) : NULL;
 }
 
+/* musl has no buffer for standard error: a message comes in pieces, the end of its line being the last. */
+static void print_piece(struct held *held, const char *piece)
+{
+    char *longer = piece ? xasprintf("%s%s", held->message ? held->message : "", piece) : NULL;
+
+    held->printed = true;
+    held->printing = longer && *piece;
+    if (held->printing) {
+        free(held->message);
+        held->message = longer;
+        return;
+    }
+    free(longer);
+}
+
 static void print(struct held *held, const char *text)
 {
     CLEANUP_FREE char *expected = message_of(&held->words, LOADER_CAUGHT);
@@ -200,9 +215,11 @@ void errors_at_call(struct session *session, struct task *task, const struct cal
     CLEANUP_FREE char *text = written(session, task, call, stop);
 
     for (size_t i = 0; i < errors->count; i++)
-        if (by_loader || errors->held[i].printing)
+        if (errors->held[i].printing)
+            print_piece(&errors->held[i], text);
+        else if (by_loader)
             print(&errors->held[i], text);
-        else
+        else if (!errors->held[i].printed)
             errors->held[i].perhaps = true;
 }
 

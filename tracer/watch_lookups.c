@@ -189,12 +189,9 @@ void lookups_arm(struct session *session, struct task *task, const struct memima
 
     if (!session->options->lookups)
         return;
-    if (watch->musl)
-        session_note(session, task,
-                     "runs under musl's loader, which has no function for lookups that could be found: "
-                     "--bindings tells at the end what was bound");
-    else if (memimage_hidden_early(loader, &hidden) < 0 || !hidden.lookup_addr ||
-             !breaks_add(session, task, hidden.lookup_addr, &lookup_handler))
+    if (watch->musl ? !watch->told_of_changes
+                    : memimage_hidden_early(loader, &hidden) < 0 || !hidden.lookup_addr ||
+                          !breaks_add(session, task, hidden.lookup_addr, &lookup_handler))
         session_note(session, task,
                      "has a loader whose function for lookups is not found: --bindings tells at the end "
                      "what was bound");

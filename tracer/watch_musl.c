@@ -88,6 +88,8 @@ static void hear(struct session *session, struct task *task, const struct break_
     if (words.format[0] == 'E')
         words.object = xstrdup_or_null(words.args[0]);
     loader_words_place(&words, task, hit);
+    if (strstr(words.format, "%s: symbol not found"))
+        lookups_missed(session, task, words.args[0], words.args[1]);
     errors_add(session, task, &words, printed);
 }
 

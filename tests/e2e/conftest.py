@@ -69,6 +69,13 @@ def check_report(report):
     return report
 
 
+def without_stack(report):
+    """The kinds of REPORT's causes that have none though the program had begun; in one that was attached to, a dlsym or
+    a successful call may be all that there is."""
+    return [cause["kind"] for cause in report["causes"]
+            if not cause["stack"] and cause["process"]["exe"] and report["input"]["how"] == "launch"]
+
+
 def load_report(path):
     """Reads and checks a report.json. Numbers such as NaN, and keys given twice, are no JSON here."""
 
@@ -139,6 +146,7 @@ def run(tool, environment, tmp_path):
             out, err = process.communicate()
             pytest.fail(f"glibctrace {words} did not end; standard error so far:\n{err}")
         loaded = load_report(path) if path and path.exists() else None
+        assert not loaded or not without_stack(loaded), without_stack(loaded)
         return Result(process.returncode, out, err, loaded, path if loaded else None)
 
     return run_

@@ -5,7 +5,7 @@ import pytest
 
 from conftest import load_report
 from lines import HANGS_AFTER, line
-from test_attach import attached, started  # noqa: F401  (fixtures)
+from test_attach import attached, await_tracer, started  # noqa: F401  (fixtures)
 from test_libc_mixtures import ADDON
 from test_words_as_evidence import LACKING, thread_local
 
@@ -68,3 +68,20 @@ def test_loaded_after_attaching(cc, attached, started, monkeypatch, tmp_path, wa
     trace.communicate(timeout=HANGS_AFTER)
     found = [(c["kind"], c["missing"], c["impact"]) for c in load_report(report)["causes"]]
     assert found == ([(kind, missing.format(path=path), "degraded")] if kind else [])
+
+
+def test_child_that_never_begins(cc, attached, started, tmp_path):  # noqa: F811
+    """The loader is not heard; where it writes its words, and where it gives up, is its stack."""
+    library = cc("int f(void) { return 0; }", name="libgone.so")
+    needy = cc("int f(void); int main(void) { return f(); }", "./libgone.so", name="needy")
+    library.unlink()
+    report = tmp_path / "r.json"
+    process = started("sh", "-c", 'read line; "$0"; exit 0', needy, cwd=tmp_path)
+    trace = attached(process.pid, options=("-q", "-o", report))
+    await_tracer(process.pid, trace)
+    process.stdin.write(b"\n")
+    assert process.wait(HANGS_AFTER) == 0
+    trace.wait(HANGS_AFTER)
+    cause, = load_report(report)["causes"]
+    assert (cause["kind"], cause["missing"]) == ("library-missing", "./libgone.so")
+    assert len(cause["stack"]) > 1 and all("ld-linux" in frame["object"] for frame in cause["stack"]), cause["stack"]

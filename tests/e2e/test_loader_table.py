@@ -15,7 +15,7 @@ import threading
 import pytest
 
 import loader_files
-from conftest import TOP, load_report
+from conftest import TOP, load_report, without_stack
 from loader_cases import GLIBCS, LIBCS, ROOT_OF, ROWS, cells
 
 CELLS = list(cells())
@@ -144,10 +144,10 @@ def judged(ran, number, errors):
     alone, traced = said(ran, number, "alone"), said(ran, number, "traced")
     if alone != traced:
         return f"not the same: alone {alone}, traced {traced}"
-    load_report(ran / f"{number}.json")
+    stackless = without_stack(load_report(ran / f"{number}.json"))
     events = [e for e in events_of(ran, number) if e["type"] == "loader" and e.get("what", "error") == "error"]
     complaints = [*differences(events, errors), *unsaid(events, alone[2])]
-    return "; ".join(complaints)
+    return "; ".join([*complaints, *(f"{kind} has no stack" for kind in stackless)])
 
 
 @pytest.mark.parametrize("number", range(len(CELLS)), ids=IDS)

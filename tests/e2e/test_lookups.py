@@ -125,7 +125,81 @@ def test_only_where_asked_for(lookups):
     assert [e for e in events if e["type"] == "lookup"]
 
 
-def test_musl_says_that_it_cannot(root, lookups):
-    events, _, _ = lookups(*ENTER, root("musl"), "/lib/ld-musl-x86_64.so.1", "--version")
-    notes = [e["text"] for e in events if e["type"] == "process" and e["what"] == "note"]
-    assert any("musl" in text and "--bindings" in text for text in notes)
+# --- musl: all of an object is bound before the loader says that it is there ---
+
+OPENS = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+    void *lazy = dlopen("/mnt/libasks.so", RTLD_LAZY);
+    void *other = dlopen("/mnt/libanswers.so", RTLD_LAZY | RTLD_GLOBAL);
+    int (*run)(void) = (int (*)(void))dlsym(lazy, "run");
+    dlsym(RTLD_DEFAULT, "nowhere_to_be_found");
+    dlopen("/mnt/libnever.so", RTLD_NOW);
+    return other && run ? 0 : 1;
+}
+"""
+
+
+@pytest.fixture
+def in_musl(root, cc, monkeypatch, tmp_path):
+    """The words that run /mnt/prog in the musl root, /mnt being a folder of its own there."""
+    monkeypatch.setenv("CC", "musl-gcc")
+    top = tmp_path / "root"
+    subprocess.run(["cp", "-a", root("musl"), top], check=True)
+    for name, source in (("libasks.so", "int later(void); int run(void) { return later(); }"),
+                         ("libanswers.so", "int later(void) { return 7; }"),
+                         ("libnever.so", "int never(void); int asks(void) { return never(); }"), ("prog", OPENS)):
+        cc(source, name=name).rename(top / "mnt" / name)
+    return [*ENTER, top, "/mnt/prog"]
+
+
+def table(lines):
+    """Who asks for what, and who answers, of lines of -t lookups and --bindings; chroot's own are not ours."""
+    found = [m for m in (re.match(r"^(?:\[pid +\d+\] )?(\S+) → (\S+) = (.+)$", line) for line in lines) if m]
+    ours = ("prog", "ld-musl-x86_64.so.1", "libasks.so", "libanswers.so", "libnever.so", "libgives.so")
+    return collections.Counter(m.groups() for m in found if m[1] in ours)
+
+
+def test_musl_tells_what_is_bound(lookups, in_musl):
+    events, lines, status = lookups(*in_musl)
+    live = table(lines)
+    _, lines, _ = lookups(*in_musl, options=("--bindings",))
+    at_end = table(lines)
+    assert status == 0
+    assert live["prog", "dlopen", "ld-musl-x86_64.so.1"] == 1
+    asked = {("prog", "run", "libasks.so"): 1, ("prog", "nowhere_to_be_found", "none"): 1,
+             ("libnever.so", "never", "none"): 1,
+             ("libasks.so", "later", "none: it is looked for again at each dlopen"): 1}
+    assert live["libasks.so", "later", "libanswers.so"] == 1
+    assert live - at_end == collections.Counter(asked)
+    assert at_end - live == collections.Counter()
+    assert sum(at_end.values()) > 30
+    bound = [e for e in events if e["type"] == "lookup" and e["from"] == "/mnt/libanswers.so"]
+    assert bound and all(e["to"] in (None, "/lib/ld-musl-x86_64.so.1", "/usr/lib/x86_64-linux-musl/libc.so",
+                                     "/lib/x86_64-linux-musl/libc.so") for e in bound)
+
+
+def test_musl_fork_tells_only_what_is_new(lookups, in_musl, cc):
+    forks = OPENS.replace("int main(void)\n{", "int main(void)\n{\n    if (fork()) return 0;")
+    cc(forks, name="prog").rename(in_musl[-2] / "mnt/prog")
+    events, lines, _ = lookups(*in_musl)
+    live = table(lines)
+    assert live["prog", "dlopen", "ld-musl-x86_64.so.1"] == 1
+    assert live["libasks.so", "later", "libanswers.so"] == 1
+    assert max(live.values()) == 1
+
+
+def test_musl_found_nothing_at_the_start(lookups, in_musl, cc):
+    library = cc("int never(void) { return 0; }", name="libgives.so")
+    prog = cc("int never(void); int main(void) { return never(); }", "./libgives.so", name="wants")
+    cc("int other(void) { return 0; }", name="libgives.so")
+    prog.rename(in_musl[-2] / "mnt/prog")
+    library.rename(in_musl[-2] / "libgives.so")
+    events, lines, status = lookups(*in_musl)
+    assert status == 127
+    assert table(lines) == collections.Counter({("prog", "never", "none"): 1})
+    error = next(e for e in events if e["type"] == "loader" and e["what"] == "error")
+    assert error["message"] == "Error relocating /mnt/prog: never: symbol not found" and error["outcome"] == "fatal"

@@ -227,6 +227,35 @@ def test_another_object_at_the_same_place(run, cc, tmp_path):
     assert names(stack)[0] == "open"
 
 
+# --- programs that never began ---
+
+def unloadable(cc, tmp_path):
+    """A program whose library is gone."""
+    library = cc("int f(void) { return 0; }", name="libgone.so")
+    prog = cc("int f(void); int main(void) { return f(); }", "./libgone.so", name="needy")
+    library.unlink()
+    return prog
+
+
+@pytest.mark.parametrize("compiler, first, last", [("cc", "_dl_signal_error", None), ("musl-gcc", "vdprintf", "__dls3")])
+def test_of_the_loader(run, cc, tmp_path, monkeypatch, compiler, first, last):
+    monkeypatch.setenv("CC", compiler)
+    result = run("--", unloadable(cc, tmp_path))
+    stack = result.first["stack"]
+    assert stack[0]["symbol"] == first and len(stack) > 3, stack
+    assert last in (None, stack[-1].get("symbol"))
+    assert len({frame["object"] for frame in stack}) == 1
+    assert "the loader's own: no function of the program" in " ".join(result.stderr.split())
+    assert result.first["words"] in result.stderr.splitlines()[0]
+    assert result.first["words"].endswith((")", "directory"))
+
+
+def test_nothing_of_it_has_run(run, tmp_path):
+    result = run("--", tmp_path / "absent")
+    assert result.first["stack"] == []
+    assert "none: nothing of it has run" in " ".join(result.stderr.split())
+
+
 # --- other C libraries ---
 
 @pytest.fixture
