@@ -2,6 +2,7 @@
 #include "judge.h"
 
 #include "crash.h"
+#include "environment.h"
 
 #include <signal.h>
 #include <string.h>
@@ -42,6 +43,7 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_STATIC_TLS_EXHAUSTED, cause_refused_tell},
     {CAUSE_EXECSTACK_REFUSED, cause_refused_tell},
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
+    {CAUSE_ENVIRONMENT_WRONG, cause_environment_tell},
     {CAUSE_CRASH, cause_crash_tell},
 };
 
@@ -149,6 +151,8 @@ static double confidence_of(const struct process *process, const struct suspect 
         return said ? 0.98 : 0.95;
     if (suspect->coped)
         return 0;
+    if (suspect->sure > 0)
+        return suspect->sure;
     switch (suspect->at) {
     case AT_START:
         return said ? 0.97 : 0.9;
@@ -168,6 +172,8 @@ static double confidence_of(const struct process *process, const struct suspect 
         return failed && suspect->last_act ? 0.7 : 0;
     case AT_CRASH:
         return 0.9;
+    case AT_VARIABLE:
+        break;
     }
     return 0;
 }
@@ -193,7 +199,9 @@ static void settle(struct process *process, struct suspect *suspect)
         suspect->coped |=
             process_hushed(process, suspect->needles.v[i]) || process_hushed(suspect->actor, suspect->needles.v[i]);
     cause->confidence = confidence_of(process, suspect, line != NULL);
-    cause->impact = failed && (suspect->certain || line || suspect->last_act || suspect->at == AT_EXECUTION)
+    cause->impact = failed && !suspect->lived_with &&
+                            (suspect->certain || line || suspect->last_act || suspect->at == AT_EXECUTION ||
+                             suspect->at == AT_VARIABLE)
                         ? IMPACT_FATAL
                         : IMPACT_DEGRADED;
 }
@@ -277,9 +285,16 @@ static bool passes_on(const struct model *model, const struct process *process)
     return false;
 }
 
+static void settle_all(struct process *process, size_t from)
+{
+    for (size_t i = from; i < process->suspect_count && process_owner(process) == process; i++)
+        settle(process, &process->suspects[i]);
+}
+
 void judge_process(struct model *model, struct process *process)
 {
     struct suspect *earlier;
+    size_t before;
 
     look_at_stderr(model, process);
     if (process->executed)
@@ -287,11 +302,12 @@ void judge_process(struct model *model, struct process *process)
     judge_exec(process, false);
     if (process_failed(process))
         judge_open(process);
+    settle_all(process, 0);
+    before = process->suspect_count;
+    judge_environment(process);
+    settle_all(process, before);
     if (process == model->first || process->suspect_count)
         judge_system(process, model->live);
-    if (process_owner(process) == process)
-        for (size_t i = 0; i < process->suspect_count; i++)
-            settle(process, &process->suspects[i]);
     settle_survived(process);
     settle_sent(process);
     judge_before_crash(model, process);

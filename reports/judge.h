@@ -37,6 +37,7 @@ struct finding {
     const struct episode *episode; /* of a PATH search */
     const char *interpreter;       /* script or PT_INTERP */
     const struct crash *crash;     /* crash.h, or NULL */
+    const struct lead *lead;       /* environment.h: the variable that led there, or NULL */
 };
 
 struct cause_desc {

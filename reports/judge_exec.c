@@ -2,7 +2,7 @@
  * the file says why.
  *
  * linux: fs/exec.c, fs/binfmt_elf.c, fs/binfmt_script.c; execve(2). */
-#include "judge.h"
+#include "environment.h"
 
 #include "syscall.h"
 
@@ -104,6 +104,7 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
                               .error = attempt->error,
                               .subject = image->exe ? image->exe : attempt->path};
     struct path_walk walk;
+    struct lead lead = {0};
     bool known;
 
     path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
@@ -114,8 +115,11 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         known = file_fault(&finding, &file) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
         execfile_deinit(&file);
     } else {
-        known = path_fault(&finding, &walk, attempt->path) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
+        known = path_fault(&finding, &walk, attempt->path);
+        judge_led(&finding, actor, attempt, &lead);
+        known = known && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
     }
+    lead_deinit(&lead);
     path_walk_deinit(&walk);
     return known;
 }

@@ -1,5 +1,5 @@
 /* What a fault of the shadow loader is called: which kind of cause it is, and what is missing then. */
-#include "judge.h"
+#include "environment.h"
 
 #include <string.h>
 
@@ -264,9 +264,13 @@ struct suspect *suspect_fault(struct process *process, enum suspicion at, const 
     struct finding finding = {
         .subject = fault->subject->path, .process = process, .load = load, .fault = fault, .missing = fault->name};
     struct suspect *suspect;
+    struct lead lead = {0};
 
     find_kind(&finding, &owned, &versioned);
+    if (finding.kind == CAUSE_LIBRARY_OFF_PATH)
+        judge_led_library(&finding, &lead);
     suspect = suspect_add(process, at, &finding, n, t_ns);
+    lead_deinit(&lead);
     if (!suspect)
         return NULL;
     add_needles(suspect, &finding, fault);

@@ -3,7 +3,7 @@
  * Healthy programs fail thousands of such calls. One is suspected only if the program names the file in its own words,
  * or says something and ends right after the call, with nothing in between. The last ENOENT before an end is not proof
  * of anything. */
-#include "judge.h"
+#include "environment.h"
 
 #include "syscall.h"
 
@@ -52,6 +52,7 @@ static struct suspect *suspect_open(struct process *actor, const struct attempt 
                               .missing = attempt->path};
     struct suspect *suspect;
     struct path_walk walk;
+    struct lead lead;
 
     path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
     finding.walk = &walk;
@@ -59,26 +60,11 @@ static struct suspect *suspect_open(struct process *actor, const struct attempt 
     finding.kind = kind_of(attempt, &walk);
     if (finding.kind == CAUSE_SYMLINK_DANGLING && walk.target)
         finding.missing = walk.target;
+    judge_led(&finding, actor, attempt, &lead);
     suspect = suspect_add(actor, AT_OPEN, &finding, attempt->n, attempt->t_ns);
+    lead_deinit(&lead);
     path_walk_deinit(&walk);
     return suspect;
-}
-
-/* A line that names a file's last component need not be about it: "make: *** [all] Error 1". It is where it complains,
- * in the C library's words for that error or in a few that most programs use; of another language's words nothing can
- * be said. */
-static bool complains(const char *line, int error)
-{
-    static const char *const words[] = {"cannot",   "can't",   "could not", "couldn't",     "unable",    "not found",
-                                        "no such",  "missing", "failed",    "denied",       "not exist", "not open",
-                                        "not read", "fatal",   "required",  "not permitted"};
-
-    if (strcasestr(line, strerror(error)))
-        return true;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(line, words[i]))
-            return true;
-    return false;
 }
 
 static bool names_place(const struct process *process, const char *needle)
@@ -99,7 +85,7 @@ static int named(const struct process *actor, const struct attempt *attempt)
             return 2;
         const struct output_line *line = process_says(places[i], path_base(attempt->path));
 
-        if (line && strlen(path_base(attempt->path)) > 2 && complains(line->text, attempt->error))
+        if (line && strlen(path_base(attempt->path)) > 2 && words_complain(line->text, attempt->error))
             best = 1;
     }
     return best;
@@ -151,7 +137,10 @@ static bool suspected(const struct process *process, const char *name)
     for (size_t i = 0; i < process->suspect_count; i++) {
         const struct cause *cause = process->suspects[i].cause;
 
-        if (strcmp(path_base(cause->missing), name) == 0 || strcmp(path_base(cause->subject), name) == 0 ||
+        /* the program's own name is not what it looked for on PATH or opened */
+        bool subject = process->suspects[i].at != AT_COMMAND && process->suspects[i].at != AT_OPEN;
+
+        if (strcmp(path_base(cause->missing), name) == 0 || (subject && strcmp(path_base(cause->subject), name) == 0) ||
             (cause->provider && strcmp(path_base(cause->provider), name) == 0) ||
             stumbled_upon(&process->suspects[i], name))
             return true;

@@ -51,6 +51,7 @@ static void process_free(struct model *model, struct process *process)
     free(process->cred.groups);
     strings_deinit(&process->argv);
     strings_deinit(&process->env);
+    strings_deinit(&process->env_by);
     free(process);
 }
 
@@ -153,6 +154,8 @@ static void inherit_image(struct process *child, const struct process *parent)
         strings_add(&child->argv, xstrdup(parent->argv.v[i]));
     for (size_t i = 0; i < parent->env.n; i++)
         strings_add(&child->env, xstrdup(parent->env.v[i]));
+    for (size_t i = 0; i < parent->env_by.n; i++)
+        strings_add(&child->env_by, xstrdup(parent->env_by.v[i]));
 }
 
 static void on_syscall(struct model *model, struct process *process, const struct event *event)
@@ -249,8 +252,10 @@ static void on_exec(struct model *model, struct process *process, const struct e
     strings_deinit(&process->words);
     free(process->root);
     process->root = xstrdup(event->root);
-    if (event->process.image)
+    if (event->process.image) {
+        model_variables(process, event->process.image);
         take_image(process, event->process.image);
+    }
 }
 
 static void on_process(struct model *model, const struct event *event)

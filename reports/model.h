@@ -131,6 +131,7 @@ enum suspicion {
     AT_OPEN,      /* the program's own call on a file failed */
     AT_CALL,      /* another call of the program's own failed (struct failure) */
     AT_CRASH,     /* a signal that the program brought upon itself ended it */
+    AT_VARIABLE,  /* a variable of its environment, by its words or the loader's */
 };
 
 /* A cause in the making: what failed is known when it fails, whether it did harm only when the process whose image it
@@ -147,6 +148,8 @@ struct suspect {
     bool last_act;          /* nothing of note came between it and the first words */
     uint64_t said_n;        /* event number of the words that name it, 0 where there are none */
     bool coped;             /* the program found another way */
+    bool lived_with;        /* it went on without; what it ended of, if it did, is another matter */
+    double sure;            /* confidence, where the judge that made it knows best; else 0 */
 };
 
 /* The runtimes that say why they end a program, in a shape of their own. */
@@ -195,6 +198,7 @@ struct process {
     bool executed; /* has an image of its own (else it runs its parent's) */
     char *exe, *cwd, *root;
     struct strings argv, env;
+    struct strings env_by; /* who put each of env there: a program's path, "" where it was inherited from the start */
     bool secure;
     struct cred cred;
     unsigned class, machine;

@@ -19,6 +19,8 @@ void model_shot(struct model *model, struct process *process, const struct event
 void model_forget_shots(struct model *model, struct process *process);
 /* An object has come into PROCESS's link map, or left it. */
 void model_object(struct process *process, const struct event *event);
+/* IMAGE is about to take the place of PROCESS's: notes which variables the old one put into the environment. */
+void model_variables(struct process *process, const struct image *image);
 void model_forget_objects(struct process *process);
 /* NOWHERE: it was written to /dev/null. */
 void model_output(struct process *process, const struct event *event, bool nowhere);

@@ -11,6 +11,8 @@
 
 static const char *const directories[] = {"lib", "wrong", "elsewhere"};
 
+#define VARIABLE_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
 enum { DIRECTORIES = sizeof directories / sizeof *directories };
 
 static bool same(const char *a, const char *b)
@@ -312,6 +314,8 @@ static int plan_open(struct plan *plan, struct err *err)
 
     if (scenario->object_count != 2)
         return err_set(err, "no reproduction: it is not known which file is opened");
+    if (scenario->variable && strspn(scenario->variable, VARIABLE_LETTERS) != strlen(scenario->variable))
+        return err_set(err, "no reproduction: env(1) cannot be told to set \"%.200s\"", scenario->variable);
     file = scenario->objects[1];
     if (file->absent || file->defect == MINI_NO_PERMISSION || file->defect == MINI_LOOP ||
         file->defect == MINI_DANGLING) {

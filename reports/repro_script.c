@@ -112,6 +112,17 @@ static char *shell_command(const struct plan *plan)
                      text);
 }
 
+/* The variable that names the file which is opened, in the environment that env(1) makes. */
+static char *set_variable(const struct plan *plan)
+{
+    const struct scenario *scenario = plan->scenario;
+    CLEANUP_FREE char *before = repro_quote(scenario->before ? scenario->before : "");
+    CLEANUP_FREE char *path = repro_quote(plan->call.path);
+    CLEANUP_FREE char *after = repro_quote(scenario->after ? scenario->after : "");
+
+    return xasprintf("%s=%s\"$PWD/\"%s%s ", scenario->variable, before, path, after);
+}
+
 char *repro_file_command(const struct plan *plan, const char *directory, const char *name, const char *libraries,
                          const char *preload)
 {
@@ -119,8 +130,9 @@ char *repro_file_command(const struct plan *plan, const char *directory, const c
     CLEANUP_FREE char *file = repro_quote(path);
     CLEANUP_FREE char *preloaded = preload ? repro_quote(preload) : NULL;
     CLEANUP_FREE char *list = libraries ? repro_quote(libraries) : NULL;
+    CLEANUP_FREE char *set = plan->scenario->variable ? set_variable(plan) : NULL;
 
-    return xasprintf("env -i %s%s%s%s%s%s%s%s%s%s", plan->by_path ? "PATH=\"$PWD/bin" : "",
+    return xasprintf("env -i %s%s%s%s%s%s%s%s%s%s%s", set ? set : "", plan->by_path ? "PATH=\"$PWD/bin" : "",
                      plan->by_path && plan->more_path ? plan->more_path : "", plan->by_path ? "\" " : "",
                      list ? "LD_LIBRARY_PATH=" : "", list ? list : "", list ? " " : "", preloaded ? "LD_PRELOAD=" : "",
                      preloaded ? preloaded : "", preloaded ? " " : "", file);

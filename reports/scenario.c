@@ -140,6 +140,9 @@ void scenario_redact(struct scenario *scenario, char *(*redact)(void *ctx, const
     redact_string(&redaction, &scenario->command);
     redact_string(&redaction, &scenario->asker);
     redact_string(&redaction, &scenario->mount);
+    redact_string(&redaction, &scenario->variable);
+    redact_string(&redaction, &scenario->before);
+    redact_string(&redaction, &scenario->after);
 }
 
 void scenario_destroy(struct scenario *scenario)
@@ -156,6 +159,9 @@ void scenario_destroy(struct scenario *scenario)
     free(scenario->command);
     free(scenario->asker);
     free(scenario->mount);
+    free(scenario->variable);
+    free(scenario->before);
+    free(scenario->after);
     free(scenario);
 }
 

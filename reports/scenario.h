@@ -74,6 +74,8 @@ struct scenario {
     char *asker;                     /* EXECUTE: file name of who executes it, where that is the subject; or NULL */
     char *mount;          /* objects[mend_object] stands on a mount of this name that forbids execution (its path's last
                              component), or NULL */
+    char *variable;       /* OPEN: the variable through which objects[1] is named, or NULL; … */
+    char *before, *after; /* … what stands around the path in its value */
     bool by_library_path; /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */
 };
 

@@ -36,7 +36,8 @@ static bool hushed(const struct model *model, const struct process *process)
 
 static bool own_file_only(const struct suspect *suspect)
 {
-    return suspect->at == AT_OPEN || suspect->at == AT_CALL || suspect->at == AT_COMMAND;
+    return suspect->at == AT_OPEN || suspect->at == AT_CALL || suspect->at == AT_COMMAND ||
+           suspect->at == AT_VARIABLE;
 }
 
 /* A child's failure over its own files is its parent's business where the parent captured what it said and ended well.
@@ -66,8 +67,9 @@ static bool told_already(const struct report *report, const struct cause *cause)
     for (size_t i = 0; i < report->cause_count; i++) {
         const struct cause *told = report->causes[i];
 
-        if (told->kind == cause->kind && strcmp(told->subject, cause->subject) == 0 &&
-            strcmp(told->missing, cause->missing) == 0)
+        /* A variable is inherited: one wrong value, however many programs met it. */
+        if (told->kind == cause->kind && strcmp(told->missing, cause->missing) == 0 &&
+            (told->kind == CAUSE_ENVIRONMENT_WRONG || strcmp(told->subject, cause->subject) == 0))
             return true;
     }
     return false;

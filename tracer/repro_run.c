@@ -37,6 +37,9 @@ bool repro_alike(const struct cause *wanted, const struct cause *got)
     bool whole = wanted->kind == CAUSE_INTERPRETER_MISSING || wanted->kind == CAUSE_SCRIPT_INTERPRETER_MISSING ||
                  !wanted->missing || !strchr(wanted->missing, '/');
 
+    if (wanted->kind == CAUSE_ENVIRONMENT_WRONG && wanted->missing && got->missing &&
+        strncmp(wanted->missing, got->missing, strcspn(wanted->missing, "=") + 1) != 0)
+        return false;
     return wanted->kind == got->kind && same(base(wanted->subject), base(got->subject)) &&
            (whole ? same(wanted->missing, got->missing) : same(base(wanted->missing), base(got->missing)));
 }

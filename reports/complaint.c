@@ -1,0 +1,82 @@
+/* What a line of a program's says: whether it complains, and of what (part of environment.h). */
+#include "environment.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* A line that names a thing need not be about it: "make: *** [all] Error 1". It is where it complains, in the C
+ * library's words for that error or in a few that most programs use; of another language's words nothing can be said.
+ */
+bool words_complain(const char *line, int error)
+{
+    static const char *const words[] = {"cannot",   "can't",   "could not", "couldn't",     "unable",    "not found",
+                                        "no such",  "missing", "failed",    "denied",       "not exist", "not open",
+                                        "not read", "fatal",   "required",  "not permitted"};
+
+    if (error && strcasestr(line, strerror(error)))
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(line, words[i]))
+            return true;
+    return false;
+}
+
+bool words_object(const char *line)
+{
+    static const char *const words[] = {"invalid", "must be",   "must have", "unknown", "unsupported",   "not allowed",
+                                        "illegal", "not a ",    "not an ",   "ignor",   "unrecogni",     "bad ",
+                                        "is not ", "not valid", "error",     "wrong",   "not supported", "parsing "};
+
+    if (words_complain(line, 0))
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(line, words[i]))
+            return true;
+    return false;
+}
+
+static bool of_a_name(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.' || (unsigned char)c >= 0x80;
+}
+
+/* Typographic quotes are beyond ASCII (UTF-8: U+2018 to U+201F). */
+static bool quote_before(const char *line, const char *at)
+{
+    return at - line >= 3 && (unsigned char)at[-3] == 0xe2 && (unsigned char)at[-2] == 0x80 &&
+           (unsigned char)at[-1] >= 0x98 && (unsigned char)at[-1] <= 0x9f;
+}
+
+static bool quote_at(const char *at)
+{
+    return (unsigned char)at[0] == 0xe2 && (unsigned char)at[1] == 0x80 && (unsigned char)at[2] >= 0x98 &&
+           (unsigned char)at[2] <= 0x9f;
+}
+
+const char *words_path(const char *line, const char *path)
+{
+    size_t size = strlen(path);
+
+    for (const char *at = line; size && (at = strstr(at, path)); at++) {
+        const char *end = at + size;
+        bool begins = at == line || (!of_a_name(at[-1]) && at[-1] != '/') || quote_before(line, at);
+        bool ends = !of_a_name(*end) || (*end == '.' && !of_a_name(end[1])) || quote_at(end);
+
+        if (begins && ends)
+            return at;
+    }
+    return NULL;
+}
+
+const char *words_word(const char *line, const char *word, size_t size)
+{
+    for (const char *at = line; size && (at = memmem(at, strlen(at), word, size)); at++) {
+        const char *end = at + size;
+        bool begins = at == line || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        bool ends = !(isalnum((unsigned char)*end) || *end == '_');
+
+        if (begins && ends)
+            return at;
+    }
+    return NULL;
+}

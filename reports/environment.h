@@ -1,0 +1,46 @@
+/* Variables that lead a program astray (environment-wrong): which entry of a process's environment a failing path came
+ * from, found by its value, and what a program says of a variable whose value is no path. Part of judge.h; the parsing
+ * of values is variable.h's. */
+#ifndef GLIBCTRACE_REPORTS_ENVIRONMENT_H
+#define GLIBCTRACE_REPORTS_ENVIRONMENT_H
+
+#include "judge.h"
+#include "variable.h"
+
+/* What was found out about a variable, for cause_environment_tell(). */
+struct lead {
+    struct variable variable; /* borrows from the process's environment */
+    char *path;               /* the part of its value that is wrong, absolute; NULL where the value is no path */
+    enum lead_fault {
+        LEAD_ABSENT,
+        LEAD_NOT_MEANT, /* something is there, but not what is meant */
+        LEAD_FOREIGN,   /* it is another user's */
+        LEAD_VALUE,     /* the program, or the C library, does not take the value */
+    } fault;
+};
+
+/* Whether a variable of FINDING's process led to finding->path, at which ATTEMPT failed: then FINDING is named so, and
+ * borrows from RET. lead_deinit() in any case. */
+bool judge_led(struct finding *finding, const struct process *actor, const struct attempt *attempt, struct lead *ret);
+/* The same for a library that the loader did not find although it is on this system. */
+bool judge_led_library(struct finding *finding, struct lead *ret);
+void lead_deinit(struct lead *lead);
+/* Suspects of PROCESS, which stands at its end and whose other suspects are settled, from its words and the loader's.
+ */
+void judge_environment(struct process *process);
+/* PATH, to which VARIABLE leads, is there but has not in it what such a variable means (JAVA_HOME without bin/java). */
+bool lead_not_meant(const struct process *image, const struct variable *variable, const char *path);
+/* As above, of parts of it: where locales were looked for (locale(7)). */
+bool lead_locale(const struct process *process, const struct output_line *line, struct variable *ret);
+
+/* LINE objects to something: in the C library's words for ERROR (0: none), or in those that most programs use. */
+bool words_complain(const char *line, int error);
+bool words_object(const char *line);
+/* Where PATH stands in LINE, by itself or with more of a path behind it; NULL: nowhere. */
+const char *words_path(const char *line, const char *path);
+/* WORD stands in LINE and is no part of a longer one; NAME_SIZE bytes of it. */
+const char *words_word(const char *line, const char *word, size_t size);
+
+void cause_environment_tell(const struct finding *finding, struct cause *cause);
+
+#endif

@@ -1,0 +1,386 @@
+/* Variables of a process that its own words, or the loader's, say to be wrong.
+ *
+ * Where a failing call names the path, judge_led.c finds the variable. Here are the others: the call was none that is
+ * traced, the value is no path, or the words name something that was looked for where the variable says. */
+#include "environment.h"
+
+#include "syscall.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include <probes/alloc.h>
+
+enum {
+    LINES_READ = 64,  /* the last ones of a process */
+    VALUE_LEAST = 3,  /* bytes: a shorter value in a line is chance */
+    LINE_MOST = 4096, /* of a line that is searched for many words */
+};
+
+struct reading {
+    struct process *process;
+    bool failed;
+    bool explained; /* another suspect does, in words */
+};
+
+/* LEAD's path may be NULL. Takes nothing. */
+static struct suspect *accuse(const struct reading *reading, struct lead *lead, const struct output_line *line,
+                              uint64_t n, double sure)
+{
+    struct process *process = reading->process;
+    struct finding finding = {.kind = CAUSE_ENVIRONMENT_WRONG,
+                              .process = process,
+                              .path = lead->path,
+                              .subject = process->exe ? process->exe : "",
+                              .missing = lead->variable.entry,
+                              .lead = lead};
+    struct suspect *suspect = process->exe ? suspect_add(process, AT_VARIABLE, &finding, n, process->end_ns) : NULL;
+
+    if (!suspect)
+        return NULL;
+    suspect->sure = sure;
+    suspect->said_n = line ? line->n : 0;
+    if (line && !suspect->cause->words) {
+        suspect->cause->words = xstrdup(line->text);
+        if (line->n != n)
+            cause_evidence(suspect->cause, line->n);
+    }
+    return suspect;
+}
+
+/* ---- LD_PRELOAD and LD_AUDIT: the loader goes on without ---- */
+
+/* glibc's elf/rtld.c, in no language: "object '%s' from %s cannot be preloaded (%s): ignored.", "object '%s' cannot be
+ * loaded as audit interface: %s; ignored." One of another class is for other programs of the session (a list for both);
+ * the loader passes over it. */
+static const struct output_line *loader_ignored(const struct process *process, const char *entry, const char *what)
+{
+    for (size_t i = 0; i < process->line_count; i++) {
+        const struct output_line *line = &process->lines[i];
+        const char *at = line->by == BY_LOADER && line->n >= process->exec_n ? strstr(line->text, what) : NULL;
+        CLEANUP_FREE char *quoted = xasprintf("object '%s'", entry);
+
+        if (at && strstr(line->text, quoted) && !strstr(line->text, "wrong ELF class"))
+            return line;
+    }
+    return NULL;
+}
+
+static void judge_ignored(const struct reading *reading, const struct variable *variable)
+{
+    struct process *process = reading->process;
+    bool audit = variable_is(variable, "LD_AUDIT");
+
+    if (!audit && !variable_is(variable, "LD_PRELOAD"))
+        return;
+    for (const char *p = variable->value; *p;) {
+        size_t size = strcspn(p, audit ? ":" : ": ");
+        CLEANUP_FREE char *entry = xstrndup(p, size);
+        const struct output_line *line =
+            size ? loader_ignored(process, entry, audit ? "as audit interface" : "from LD_PRELOAD cannot") : NULL;
+        struct lead lead = {*variable, line ? xstrdup(entry) : NULL, LEAD_ABSENT};
+        struct suspect *suspect = line ? accuse(reading, &lead, line, line->n, 0.95) : NULL;
+
+        if (suspect)
+            suspect->lived_with = true;
+        lead_deinit(&lead);
+        p += size + (p[size] != '\0');
+    }
+}
+
+/* ---- a path of a value in a line that complains ---- */
+
+static bool is_there(const struct process *process, const char *path)
+{
+    struct path_walk walk;
+    bool there;
+
+    path_walk(process->root, "/", path, NULL, &walk);
+    there = walk.reason != PATH_ABSENT && walk.reason != PATH_NOT_DIRECTORY;
+    path_walk_deinit(&walk);
+    return there;
+}
+
+static bool warns(const char *line)
+{
+    return strcasestr(line, "warn") || strcasestr(line, "ignor");
+}
+
+/* The words contradict the kind of thing that is there. */
+static bool of_another_kind(const char *line, const char *at, const char *path)
+{
+    return (strcasestr(line, strerror(EISDIR)) || strcasestr(line, strerror(ENOTDIR))) && at[strlen(path)] != '/';
+}
+
+static void judge_path_in(const struct reading *reading, const struct variable *variable,
+                          const struct output_line *line)
+{
+    const struct process *process = reading->process;
+    bool goes_on = !reading->failed || reading->explained || warns(line->text);
+    struct strings paths;
+
+    variable_paths(variable->value, process->cwd, &paths);
+    for (size_t i = 0; i < paths.n; i++) {
+        const char *at = words_path(line->text, paths.v[i]);
+        struct lead lead = {*variable, NULL, LEAD_ABSENT};
+        struct suspect *suspect;
+
+        if (!at || (is_there(process, paths.v[i]) && !of_another_kind(line->text, at, paths.v[i]) &&
+                    !lead_not_meant(process, variable, paths.v[i])))
+            continue;
+        lead.path = xstrdup(paths.v[i]);
+        lead.fault = is_there(process, paths.v[i]) ? LEAD_NOT_MEANT : LEAD_ABSENT;
+        suspect = accuse(reading, &lead, line, line->n, goes_on ? 0.8 : 0.9);
+        if (suspect)
+            suspect->lived_with = goes_on;
+        lead_deinit(&lead);
+        break;
+    }
+    strings_deinit(&paths);
+}
+
+/* ---- a value that the program does not take ---- */
+
+/* What programs call the thing that a variable is about, where they do not name the variable. */
+static const struct topic {
+    const char *name, *word;
+} topics[] = {{"TERM", "terminal"},
+              {"TERM", "terminfo"},
+              {"DISPLAY", "display"},
+              {"WAYLAND_DISPLAY", "display"},
+              {"TZ", "time zone"},
+              {"TZ", "timezone"},
+              {"QT_QPA_PLATFORM", "platform plugin"},
+              {"EDITOR", "editor"},
+              {"VISUAL", "editor"},
+              {"PAGER", "pager"},
+              {"BROWSER", "browser"},
+              {"SHELL", "shell"}};
+
+static bool topic_of(const struct variable *variable, const char *line)
+{
+    if (words_word(line, variable->entry, variable->name_size))
+        return true;
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+        if (variable_is(variable, topics[i].name) && strcasestr(line, topics[i].word))
+            return true;
+    return false;
+}
+
+/* The whole value, or an argument in it. */
+static bool names_value(const char *line, const char *value)
+{
+    size_t whole = strlen(value);
+
+    if (whole >= VALUE_LEAST && whole < LINE_MOST && words_word(line, value, whole))
+        return true;
+    for (const char *p = value; *p; p += strspn(p, " \t,")) {
+        size_t size = strcspn(p, " \t,");
+
+        if (size < whole && size >= VALUE_LEAST && words_word(line, p, size))
+            return true;
+        p += size;
+    }
+    return false;
+}
+
+/* "GOCACHE is not an absolute path", "--x is not allowed in NODE_OPTIONS": the variable is what the sentence is about.
+ * That a program advises to set it ("set PKG_CONFIG_PATH") is none of these. */
+static bool accuses(const char *line, const struct variable *variable)
+{
+    static const char *const after[] = {" is not ",    " is invalid", " must be",  " points ",   " refers ",
+                                        " is set to ", " does not ",  " entry is", " directory", " has an invalid"};
+    static const char *const before[] = {"not allowed in ",
+                                         "parsing $",
+                                         "invalid ",
+                                         "invalid value for ",
+                                         "bad ",
+                                         "unsupported ",
+                                         "unknown environment setting ",
+                                         "value of ",
+                                         "variable "};
+    const char *at = words_word(line, variable->entry, variable->name_size);
+    const char *end = at ? at + variable->name_size : NULL;
+
+    if (!at || strncmp(end, " is not set", 11) == 0 || strncmp(end, " is not defined", 15) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++)
+        if (strncmp(end, after[i], strlen(after[i])) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        size_t n = strlen(before[i]);
+
+        if ((size_t)(at - line) >= n && strncasecmp(at - n, before[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void judge_value_in(const struct reading *reading, const struct variable *variable,
+                           const struct output_line *line)
+{
+    bool about = topic_of(variable, line->text), named = about && names_value(line->text, variable->value);
+    struct lead lead = {*variable, NULL, LEAD_VALUE};
+
+    if (!about || variable->name_size < 2 || (!named && !accuses(line->text, variable)))
+        return;
+    accuse(reading, &lead, line, line->n, named ? 0.88 : 0.8);
+}
+
+/* ---- a path of a value that was tried, and words that name no path at all ---- */
+
+/* Lists of directories in which things are looked for by name: PYTHONPATH, NODE_PATH, PERL5LIB, CLASSPATH … */
+static bool is_search_list(const struct variable *variable)
+{
+    static const char *const endings[] = {"PATH", "LIB", "DIRS", "INCLUDE"};
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(endings[i]);
+
+        if (variable->name_size > n && strncmp(variable->entry + variable->name_size - n, endings[i], n) == 0)
+            return strncmp(variable->entry, "LD_", 3) != 0 && strncmp(variable->entry, "MAN", 3) != 0;
+    }
+    return false;
+}
+
+/* The words in which interpreters say that a module, class or package is in none of the places searched. */
+static bool misses_module(const char *line)
+{
+    static const char *const words[] = {"No module named",       "Cannot find module", "Can't locate",
+                                        "cannot load such file", "ClassNotFound",      "find or load main class",
+                                        "cannot find package",   "module not found",   "No such file",
+                                        "cannot find",           "not found"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(line, words[i]))
+            return true;
+    return false;
+}
+
+static const struct attempt *attempt_at(const struct process *process, const char *path)
+{
+    struct episode *episode, *next;
+
+    HASH_ITER(hh, process->episodes, episode, next)
+    for (size_t i = 0; i < episode->count; i++) {
+        const struct attempt *attempt = episode->attempts[i];
+
+        if (attempt->by != BY_LOADER && (attempt->error == ENOENT || attempt->error == ENOTDIR) &&
+            variable_fit(path, attempt->path) >= FIT_BENEATH)
+            return attempt;
+    }
+    return NULL;
+}
+
+static const struct output_line *line_with(const struct reading *reading, bool module, int error)
+{
+    const struct process *process = reading->process;
+
+    for (size_t i = process->line_count; i-- > 0 && process->line_count - i <= LINES_READ;) {
+        const struct output_line *line = &process->lines[i];
+
+        if (line->n < process->exec_n)
+            continue;
+        if (module ? misses_module(line->text) : strstr(line->text, strerror(error)) != NULL)
+            return line;
+    }
+    return NULL;
+}
+
+static void judge_tried(const struct reading *reading, const struct variable *variable)
+{
+    const struct process *process = reading->process;
+    bool list = is_search_list(variable);
+    struct strings paths;
+
+    variable_paths(variable->value, process->cwd, &paths);
+    for (size_t i = 0; i < paths.n; i++) {
+        const struct attempt *attempt = attempt_at(process, paths.v[i]);
+        const struct output_line *line = NULL;
+        struct lead lead = {*variable, NULL, LEAD_ABSENT};
+
+        if (attempt && !is_there(process, paths.v[i]) && (list || variable_fit(paths.v[i], attempt->path) == FIT_EXACT))
+            line = line_with(reading, list, attempt->error);
+        if (!line || line->n < attempt->n)
+            continue;
+        lead.path = xstrdup(paths.v[i]);
+        accuse(reading, &lead, line, attempt->n, list ? 0.65 : 0.75);
+        lead_deinit(&lead);
+        break;
+    }
+    strings_deinit(&paths);
+}
+
+/* ---- locales ---- */
+
+static void judge_locale(const struct reading *reading, const struct output_line *line)
+{
+    struct lead lead = {.fault = LEAD_VALUE};
+    struct suspect *suspect;
+    bool last = line == &reading->process->lines[reading->process->line_count - 1];
+
+    if (!lead_locale(reading->process, line, &lead.variable))
+        return;
+    suspect = accuse(reading, &lead, line, line->n, 0.88);
+    if (suspect)
+        suspect->lived_with = !reading->failed || !last || warns(line->text);
+}
+
+/* ---- */
+
+static void read_line(const struct reading *reading, const struct output_line *line)
+{
+    const struct process *process = reading->process;
+    bool objects = words_object(line->text);
+
+    if (objects && strcasestr(line->text, "locale"))
+        judge_locale(reading, line);
+    if (!objects || (!reading->failed && !warns(line->text)))
+        return;
+    for (size_t i = 0; i < process->env.n; i++) {
+        struct variable variable;
+
+        if (!variable_of(process->env.v[i], &variable))
+            continue;
+        judge_path_in(reading, &variable, line);
+        if (reading->failed && !reading->explained)
+            judge_value_in(reading, &variable, line);
+    }
+}
+
+static bool explained(const struct process *process)
+{
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (process->suspects[i].cause->confidence > 0 && process->suspects[i].cause->impact == IMPACT_FATAL)
+            return true;
+    return false;
+}
+
+void judge_environment(struct process *process)
+{
+    struct reading reading = {process, process_failed(process), explained(process)};
+    size_t first = process->line_count > LINES_READ ? process->line_count - LINES_READ : 0;
+    size_t before;
+
+    if (process_owner(process) != process || process->line_count == 0)
+        return;
+    for (size_t i = 0; i < process->env.n; i++) {
+        struct variable variable;
+
+        if (variable_of(process->env.v[i], &variable))
+            judge_ignored(&reading, &variable);
+    }
+    before = process->suspect_count;
+    for (size_t i = first; i < process->line_count; i++)
+        if (process->lines[i].n >= process->exec_n && process->lines[i].by != BY_LOADER)
+            read_line(&reading, &process->lines[i]);
+    if (!reading.failed || reading.explained || process->suspect_count > before)
+        return;
+    for (size_t i = 0; i < process->env.n; i++) {
+        struct variable variable;
+
+        if (variable_of(process->env.v[i], &variable))
+            judge_tried(&reading, &variable);
+    }
+}
