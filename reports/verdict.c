@@ -36,8 +36,7 @@ static bool hushed(const struct model *model, const struct process *process)
 
 static bool own_file_only(const struct suspect *suspect)
 {
-    return suspect->at == AT_OPEN || suspect->at == AT_CALL || suspect->at == AT_COMMAND ||
-           suspect->at == AT_VARIABLE;
+    return suspect->at == AT_OPEN || suspect->at == AT_CALL || suspect->at == AT_COMMAND || suspect->at == AT_VARIABLE;
 }
 
 /* A child's failure over its own files is its parent's business where the parent captured what it said and ended well.
