@@ -107,6 +107,8 @@ const struct loader_call *call_of(const struct process *process, pid_t tid, uint
 const struct loader_error *error_of(const struct process *process, const struct loader_call *call);
 /* OVER: an execve has just succeeded; only files that were refused as no executables (ENOEXEC) count. */
 void judge_exec(struct process *process, bool over);
+/* What PROCESS did in event N it did as a shell that reads as commands what the kernel has refused as no executable. */
+bool judge_reads_machine_code(struct process *process, uint64_t n);
 void judge_open(struct process *process);
 /* The stacks of what PROCESS, which stands at its end, is suspected of. */
 void judge_stacks(const struct model *model, struct process *process);

@@ -239,6 +239,31 @@ static bool refused_as_no_executable(const struct episode *episode)
     return false;
 }
 
+static bool refused_before(const struct process *image, const struct process *actor, uint64_t n)
+{
+    for (size_t i = 0; i < image->suspect_count; i++) {
+        const struct suspect *suspect = &image->suspects[i];
+
+        if (suspect->at == AT_EXECUTION && suspect->actor == actor && suspect->n < n &&
+            (suspect->cause->kind == CAUSE_WRONG_ARCHITECTURE || suspect->cause->kind == CAUSE_OBJECT_CORRUPT))
+            return true;
+    }
+    return false;
+}
+
+/* A shell that the kernel tells that a file is no executable (ENOEXEC) may read it as commands itself, as busybox's
+ * does with any bytes, by a shell that it executes in the same process: what is looked for then is no name of a
+ * command. */
+bool judge_reads_machine_code(struct process *process, uint64_t n)
+{
+    struct process *image = process_owner(process);
+
+    for (struct process *p = process; p; p = p == image ? NULL : p->parent)
+        if (refused_before(image, p, n))
+            return true;
+    return image->parent && refused_before(process_owner(image->parent), image, n);
+}
+
 void judge_exec(struct process *process, bool over)
 {
     const struct process *image = process_owner(process);
@@ -253,9 +278,10 @@ void judge_exec(struct process *process, bool over)
         attempt = refused(episode);
         if ((attempt && judge_file(process, attempt)) || over)
             continue;
-        if (is_path_search(image, episode))
-            judge_path_search(process, episode);
-        else if (executed_any(episode))
+        if (is_path_search(image, episode)) {
+            if (!judge_reads_machine_code(process, episode->attempts[0]->n))
+                judge_path_search(process, episode);
+        } else if (executed_any(episode))
             judge_file(process, episode->attempts[episode->count - 1]);
     }
     /* The command itself: it never ran, so it has no words of its own, and there is nothing else that it can have ended

@@ -157,8 +157,11 @@ static bool judge_named(struct process *process)
     {
         const struct attempt *attempt =
             suspected(process_owner(process), episode->name) ? NULL : blamed(process, episode);
-        struct suspect *suspect = attempt ? suspect_open(process, attempt) : NULL;
+        struct suspect *suspect;
 
+        if (!attempt || judge_reads_machine_code(process, attempt->n))
+            continue;
+        suspect = suspect_open(process, attempt);
         if (!suspect)
             continue;
         add_needles(suspect, attempt);
