@@ -415,3 +415,129 @@ bool instruction_jumps(struct disassembler *disassembler, const uint8_t *bytes, 
     *ret = (uint64_t)op->imm;
     return true;
 }
+
+/* --- elsewhere ------------------------------------------------------------------------------------------------------
+ */
+
+/* The kernel is told by its address where a system call is to be made again; a step sets the trap flag, which flags
+ * that are saved would show (and `syscall` in %r11); it waits for the next instruction behind a change of %ss; and a
+ * transaction is ended by it. */
+static bool bound_to_its_place(struct disassembler *disassembler, const cs_insn *insn)
+{
+    static const unsigned groups_bound[] = {X86_GRP_INT, X86_GRP_IRET, X86_GRP_RTM};
+    static const unsigned ids[] = {
+        X86_INS_SYSCALL, X86_INS_SYSENTER, X86_INS_SYSEXIT, X86_INS_SYSRET, X86_INS_PUSHF,
+        X86_INS_PUSHFD,  X86_INS_PUSHFQ,   X86_INS_POPF,    X86_INS_POPFD,  X86_INS_POPFQ,
+        X86_INS_LCALL,   X86_INS_LJMP,     X86_INS_RETF,    X86_INS_RETFQ,  X86_INS_LSS,
+        X86_INS_INT1,    X86_INS_XBEGIN,   X86_INS_XEND,    X86_INS_XABORT, X86_INS_XTEST,
+    };
+    const cs_x86 *x86 = &insn->detail->x86;
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (insn->id == ids[i])
+            return true;
+    for (size_t i = 0; i < sizeof groups_bound / sizeof *groups_bound; i++)
+        if (cs_insn_group(disassembler->handle, insn, groups_bound[i]))
+            return true;
+    return x86->op_count && x86->operands[0].type == X86_OP_REG && x86->operands[0].reg == X86_REG_SS;
+}
+
+/* ins, outs, movs, stos, lods, cmps, scas with a repeat prefix: one step is one turn. */
+static bool repeats(const uint8_t *bytes, const cs_x86 *x86)
+{
+    uint8_t opcode = x86->opcode[0];
+    bool string =
+        (opcode >= 0x6c && opcode <= 0x6f) || (opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf);
+
+    return string && (x86->prefix[0] == X86_PREFIX_REP || x86->prefix[0] == X86_PREFIX_REPNE || bytes[0] == 0xf2 ||
+                      bytes[0] == 0xf3);
+}
+
+static bool is_legacy_prefix(uint8_t byte)
+{
+    static const uint8_t prefixes[] = {0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
+
+    return memchr(prefixes, byte, sizeof prefixes);
+}
+
+/* Another register takes the place of %rip in the operand at DISP_OFFSET: one of %rsi, %rdi and %rbx that is neither in
+ * the ModRM byte nor in VEX.vvvv; as an implied operand no instruction that has a ModRM byte for memory has them (the
+ * kernel's uprobes do the same: riprel_analyze(), arch/x86/kernel/uprobes.c). */
+static bool rebase(size_t disp_offset, struct displaced *ret)
+{
+    enum { REX = 0x40, VEX_2 = 0xc5, VEX_3 = 0xc4, EVEX = 0x62, XOP = 0x8f, XOP_MAPS = 8, X_AND_B = 0x60 };
+    static const struct {
+        uint8_t code;
+        unsigned char dwarf;
+    } stand_ins[] = {{6, 4}, {7, 5}, {3, 3}};
+    uint8_t *modrm = &ret->bytes[disp_offset - 1], other = 8;
+    size_t at = 0, i = 0;
+
+    while (at + 1 < disp_offset && is_legacy_prefix(ret->bytes[at]))
+        at++;
+    if ((*modrm & 0xc7) != 5 || disp_offset < at + 2 ||
+        (ret->bytes[at] == XOP && (ret->bytes[at + 1] & 0x1f) >= XOP_MAPS)) /* else it is a pop */
+        return false;
+    if (ret->bytes[at] == VEX_2)
+        other = ~ret->bytes[at + 1] >> 3 & 7;
+    else if (ret->bytes[at] == VEX_3 || ret->bytes[at] == EVEX)
+        other = ~ret->bytes[at + 2] >> 3 & 7;
+    while (stand_ins[i].code == (*modrm >> 3 & 7) || stand_ins[i].code == other)
+        i++;
+    if (ret->bytes[at] == VEX_3 || ret->bytes[at] == EVEX)
+        ret->bytes[at + 1] |= X_AND_B; /* there they stand inverted */
+    else if ((ret->bytes[at] & 0xf0) == REX)
+        ret->bytes[at] &= ~1;
+    *modrm = (uint8_t)(0x80 | (*modrm & 0x38) | stand_ins[i].code);
+    ret->base = stand_ins[i].dwarf;
+    return true;
+}
+
+/* An operand at %rip; false where it can have no other base. */
+static bool rebase_operands(const cs_x86 *x86, struct displaced *ret)
+{
+    size_t at = x86->encoding.disp_offset;
+    int32_t disp;
+
+    for (size_t i = 0; i < x86->op_count; i++) {
+        const cs_x86_op *op = &x86->operands[i];
+
+        if (op->type != X86_OP_MEM || (op->mem.base != X86_REG_RIP && op->mem.base != X86_REG_EIP))
+            continue;
+        if (op->mem.base != X86_REG_RIP || ret->base != REGISTER_NONE || at < 2 || at + sizeof disp > ret->size)
+            return false;
+        memcpy(&disp, ret->bytes + at, sizeof disp);
+        if (disp != op->mem.disp || !rebase(at, ret))
+            return false;
+    }
+    return true;
+}
+
+void instruction_displace(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr,
+                          struct displaced *ret)
+{
+    enum { REX_W = 8 };
+    const cs_insn *insn = disassembler->scratch;
+    struct displaced plan = {.base = REGISTER_NONE, .relative = true};
+
+    *ret = (struct displaced){.base = REGISTER_NONE};
+    cs_option(disassembler->handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_INTEL);
+    if (!next(disassembler, bytes, n, addr) || bound_to_its_place(disassembler, insn) ||
+        repeats(bytes, &insn->detail->x86))
+        return;
+    const cs_x86 *x86 = &insn->detail->x86;
+    bool jumps = cs_insn_group(disassembler->handle, insn, X86_GRP_JUMP);
+
+    plan.calls = cs_insn_group(disassembler->handle, insn, X86_GRP_CALL);
+    if (jumps || plan.calls)
+        plan.relative = x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM;
+    else if (cs_insn_group(disassembler->handle, insn, X86_GRP_RET))
+        plan.relative = false;
+    /* Processors differ in what a branch of 16 bits is. */
+    if ((plan.calls || (jumps && plan.relative)) && x86->prefix[2] && !(x86->rex & REX_W))
+        return;
+    plan.size = insn->size;
+    memcpy(plan.bytes, bytes, insn->size);
+    if (rebase_operands(x86, &plan))
+        *ret = plan;
+}

@@ -91,4 +91,18 @@ const char *instruction_feature(struct disassembler *disassembler, const uint8_t
 /* Only the kernel may execute it. */
 bool instruction_privileged(struct disassembler *disassembler, const uint8_t *bytes, size_t n);
 
+/* An instruction as it can be done at another place than its own, by stepping over it there. */
+struct displaced {
+    unsigned size; /* bytes, as long as the original; 0: only its own place will do */
+    uint8_t bytes[INSTRUCTION_LONGEST];
+    unsigned char base; /* register, in DWARF's numbers, that must hold the address behind the original meanwhile, or
+                           REGISTER_NONE */
+    bool relative;      /* where it goes on counts from where it stands */
+    bool calls;         /* it leaves the address behind itself on the stack */
+};
+/* What makes system calls, changes or saves the flags that a step needs, or has more than one step, is refused; so is
+ * what this library does not know. */
+void instruction_displace(struct disassembler *disassembler, const uint8_t *bytes, size_t n, uint64_t addr,
+                          struct displaced *ret);
+
 #endif

@@ -1,5 +1,6 @@
 #include "breaks_table.h"
 
+#include "displace.h"
 #include "emulate.h"
 #include "state.h"
 #include "traps.h"
@@ -66,7 +67,7 @@ static struct breakpoint *point_at(struct session *session, struct task *task, u
         return NULL;
     if (point && point->original != original) { /* another object has come to that place */
         point->original = original;
-        point->decoded = false;
+        point->decoded = point->planned = false;
     }
     if (point)
         return point;
@@ -83,6 +84,29 @@ static struct breakpoint *point_at(struct session *session, struct task *task, u
     return point;
 }
 
+/* Whether threads can go on from POINT with the trap in its place. */
+static bool can_pass(struct session *session, struct task *task, struct breakpoint *point,
+                     const struct break_code *code)
+{
+    decode(session, code, point);
+    return point->first.kind != INSTRUCTION_OTHER || displace_can(session, task, point, code);
+}
+
+static void tell_refused(struct session *session, struct task *task, struct breakpoint *point,
+                         const struct break_code *code)
+{
+    CLEANUP_FREE char *text = NULL;
+    size_t at = (size_t)(point->addr - code->start_addr);
+
+    if (point->refused || !session->disassembler || code->size <= at)
+        return;
+    point->refused = true;
+    instruction_text(session->disassembler, code->bytes + at, code->size - at, point->addr, &text);
+    session_note(session, task,
+                 "has no breakpoint at %#llx, where one is wanted: its instruction (%s) can be done nowhere else",
+                 (unsigned long long)point->addr, text ? text : "not known");
+}
+
 bool breaks_add(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler)
 {
     struct break_code code;
@@ -93,8 +117,11 @@ bool breaks_add(struct session *session, struct task *task, uint64_t addr, const
     for (unsigned i = 0; i < point->handler_count; i++)
         if (point->handlers[i].hit == handler->hit && point->handlers[i].ctx == handler->ctx)
             return true;
-    decode(session, &code, point);
-    if (point->first.kind == INSTRUCTION_OTHER || break_arm(task->tid, point, &code) < 0)
+    if (!can_pass(session, task, point, &code)) {
+        tell_refused(session, task, point, &code);
+        return false;
+    }
+    if (break_arm(task->tid, point, &code) < 0)
         return false;
     point->handlers[point->handler_count++] = *handler;
     return true;
@@ -170,10 +197,8 @@ bool breaks_at_return(struct session *session, struct task *task, const struct b
 
     if (!point || break_arm(task->tid, point, &code) < 0)
         return false;
-    if (ret->keep && !point->kept) {
-        decode(session, &code, point);
-        point->kept = point->first.kind != INSTRUCTION_OTHER;
-    }
+    if (ret->keep && !point->kept)
+        point->kept = can_pass(session, task, point, &code);
     struct awaited *awaited =
         array_add(&task->awaited, &task->awaited_count, &task->awaited_cap, sizeof *task->awaited);
 
@@ -205,6 +230,7 @@ void breaks_forget(struct task *task)
 
         awaited.back(NULL, task, NULL, awaited.data);
     }
+    displace_forget(task);
     free(task->awaited);
     task->awaited = NULL;
     task->awaited_cap = 0;
@@ -243,7 +269,7 @@ static bool give_up(struct session *session, struct task *task, struct breakpoin
 
 /* On from POINT as if nothing stood there. False where that cannot be: its memory is closed to us. */
 static bool pass(struct session *session, struct task *task, struct breakpoint *point, const struct mem *mem,
-                 struct arch_registers *registers)
+                 struct arch_registers *registers, bool sent)
 {
     const struct emulate_memory memory = {.mem = mem, .write = break_write, .ctx = &task->tid};
     bool emulated = false;
@@ -254,10 +280,24 @@ static bool pass(struct session *session, struct task *task, struct breakpoint *
             decode(session, &code, point);
         emulated = emulate(&point->first, point->addr, &memory, registers);
         task->passed_addr = point->addr;
+        if (!emulated && (point->planned || break_code_read(mem, point->addr, &code)) &&
+            displace_can(session, task, point, &code) && displace_begin(session, task, point, registers, sent))
+            return true;
     }
     if (!emulated && !give_up(session, task, point, mem))
         return false;
     return ptrace_set_registers(task->tid, registers) == 0;
+}
+
+/* A hit whose instruction was called off (displace.h), after what came between. */
+static bool told_already(struct task *task, const struct break_hit *hit)
+{
+    uint64_t sp_addr = hit->registers->dwarf[REGISTER_SP];
+    bool again = task->told_addr == hit->addr && task->told_sp_addr == sp_addr;
+
+    if (again || sp_addr > task->told_sp_addr)
+        task->told_addr = 0;
+    return again;
 }
 
 enum origin { OURS, SENT, MERGED };
@@ -308,7 +348,7 @@ bool breaks_hit(struct session *session, struct task *task, bool *sent)
     traps_mend(session, task, sent);
     if (!session->recording || session->detaching)
         breaks_lift(session, task);
-    else if (point->armed)
+    else if (point->armed && !told_already(task, &hit))
         tell(session, task, point, &hit);
-    return pass(session, task, point, &mem, &registers);
+    return pass(session, task, point, &mem, &registers, *sent);
 }

@@ -2,8 +2,8 @@
  *
  * They belong to an address space: a fork copies them with the memory, a vfork shares them, an execve drops them. Only
  * programs that we launched have any (they end with us, so nobody is left with our trap in its code), and only those of
- * the native ABI. The instruction under a breakpoint is done by us (emulate.h); the trap never leaves its place while
- * others may come by, no thread is ever stepped, and none is stopped for another's sake. */
+ * the native ABI. The instruction under a breakpoint is done by us (emulate.h) or at another place (displace.h); the
+ * trap never leaves its place while others may come by, and no thread is stopped for another's sake. */
 #ifndef GLIBCTRACE_TRACER_BREAKS_H
 #define GLIBCTRACE_TRACER_BREAKS_H
 
@@ -27,7 +27,7 @@ struct break_handler {
 
 /* Sets a breakpoint at ADDR, which must be the first byte of an instruction, in the space of TASK, which stands; or
  * adds a handler to the one that is there. False where that cannot be (other ABI, attached, not recording, memory that
- * cannot be read, an instruction that cannot be done in the processor's place). */
+ * cannot be read, an instruction that can be done nowhere else, which is noted). */
 bool breaks_add(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler);
 
 /* Takes HANDLER away again; the breakpoint goes with the last one. */
@@ -47,6 +47,9 @@ bool breaks_at_return(struct session *session, struct task *task, const struct b
 /* TASK stands before a SIGTRAP: whether that is a breakpoint's. Then all has been done, and TASK is to go on without
  * it; *SENT: with it, as it is the program's own as well and blocked again. */
 bool breaks_hit(struct session *session, struct task *task, bool *sent);
+
+/* N bytes that were read at ADDR of TASK's memory become what they are without breakpoints. */
+void breaks_cover(const struct task *task, uint64_t addr, uint8_t *bytes, size_t n);
 
 /* Takes all breakpoints out of TASK's space, which stands, for good. */
 void breaks_lift(struct session *session, struct task *task);

@@ -1,6 +1,7 @@
 /* Breakpoints as bytes: in and out of a program's memory, in a fork's copy of it, and out for good. */
 #include "breaks_table.h"
 
+#include "displace.h"
 #include "state.h"
 
 #include <probes/alloc.h>
@@ -64,6 +65,18 @@ static int replace(pid_t tid, const struct break_code *code, uint64_t addr, unsi
                                                                                       : poke_by_file(tid, addr, &to, 1);
 }
 
+int break_put(pid_t tid, uint64_t addr, const void *bytes, size_t n)
+{
+    uint64_t word;
+
+    for (size_t at = 0; at < n; at += BREAK_WORD) {
+        memcpy(&word, (const char *)bytes + at, sizeof word);
+        if (ptrace_poke(tid, addr + at, word) < 0)
+            return poke_by_file(tid, addr + at, (const char *)bytes + at, n - at);
+    }
+    return 0;
+}
+
 int break_write(void *ctx, uint64_t addr, uint64_t value, unsigned width)
 {
     const pid_t *tid = ctx;
@@ -119,6 +132,7 @@ struct breaks *breaks_copy(const struct breaks *breaks)
     copy = xcalloc(1, sizeof *copy);
     *copy = *breaks;
     copy->by_addr = NULL;
+    copy->displace = displace_copy(breaks->displace);
     HASH_ITER(hh, breaks->by_addr, point, next)
     {
         one = xmemdup(point, sizeof *point);
@@ -139,6 +153,7 @@ void breaks_destroy(struct breaks *breaks)
         HASH_DEL(breaks->by_addr, point);
         free(point);
     }
+    displace_destroy(breaks->displace);
     free(breaks);
 }
 
@@ -153,6 +168,7 @@ void breaks_recheck(struct session *session, struct task *task)
     space->recheck = false;
     if (!space->breaks)
         return;
+    displace_restore(session, space->breaks, task->tid);
     HASH_ITER(hh, space->breaks->by_addr, point, next)
     {
         point->armed = has_trap(&mem, point);
@@ -224,9 +240,20 @@ void breaks_clean(struct session *session, const struct space *parent, pid_t tid
         parent = breaks_origin(session, tid);
     if (!parent || !parent->breaks)
         return;
+    displace_restore(session, parent->breaks, tid);
     HASH_ITER(hh, parent->breaks->by_addr, point, next)
     if (break_code_read(&mem, point->addr, &code))
         replace(tid, &code, point->addr, arch_native.trap, point->original);
+}
+
+void breaks_cover(const struct task *task, uint64_t addr, uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n && task->group->space->breaks; i++) {
+        const struct breakpoint *point = break_find(task->group->space->breaks, addr + i);
+
+        if (point && point->armed && bytes[i] == arch_native.trap)
+            bytes[i] = point->original;
+    }
 }
 
 /* --- out for good --- */
@@ -247,6 +274,8 @@ void breaks_lift(struct session *session, struct task *task)
         point->armed = has_trap(&mem, point);
         break_disarm(session, task->tid, point);
     }
+
+    displace_restore(session, breaks, task->tid);
     task->group->space->recheck = false;
 }
 

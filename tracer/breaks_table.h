@@ -12,8 +12,11 @@ struct breakpoint {
     uint64_t addr;
     struct instruction first; /* what stands there, where decoded */
     bool decoded;
-    bool armed; /* the trap is in memory */
-    bool kept;  /* it stays when nobody waits */
+    struct displaced displaced; /* the same for another place, where planned (displace.h) */
+    bool planned;
+    bool refused; /* that it can have no trap has been told */
+    bool armed;   /* the trap is in memory */
+    bool kept;    /* it stays when nobody waits */
     unsigned char original;
     unsigned waiting; /* calls that will return here */
     unsigned handler_count;
@@ -23,6 +26,7 @@ struct breakpoint {
 
 struct breaks {
     struct breakpoint *by_addr; /* for good: a thread may have come by just before one was taken out */
+    struct displace *displace;  /* displace.h, or NULL */
     bool closed;                /* no more are set */
     bool handled;               /* the program has a handler of SIGTRAP: */
     uint64_t action[TRAP_ACTION_WORDS];
@@ -47,6 +51,8 @@ struct mem break_mem(struct session *session, pid_t tid);
  * stands, for preference. */
 int break_arm(pid_t tid, struct breakpoint *point, const struct break_code *code);
 void break_disarm(struct session *session, pid_t tid, struct breakpoint *point);
+/* N bytes, a multiple of BREAK_WORD, at ADDR: 0, or -1. */
+int break_put(pid_t tid, uint64_t addr, const void *bytes, size_t n);
 /* For emulate.h; CTX points at the pid_t. */
 int break_write(void *ctx, uint64_t addr, uint64_t value, unsigned width);
 

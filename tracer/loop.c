@@ -1,9 +1,9 @@
 /* next: waits for what has happened, all of it; dispatch: one stop after the other, each restarted as its kind wants
  * (stop.h). */
 #include "close.h"
+#include "displace.h"
 #include "objects.h"
 #include "state.h"
-
 #include "stop.h"
 
 #include <probes/alloc.h>
@@ -26,6 +26,8 @@ static void let_go(struct session *session, struct task *task, int signal)
 
 static void restart(struct session *session, struct task *task, int signal)
 {
+    if (task->step && displace_restart(task, session->detaching || task->released))
+        return;
     if (session->detaching || task->released) {
         let_go(session, task, signal);
         return;
@@ -174,6 +176,12 @@ void loop_dispatch(struct session *session, pid_t tid, int status)
         task->told = true;
         follow_attached(session, task);
     }
+    int signal = task->step ? displace_stop(session, task, &stop) : -1;
+
+    if (signal >= 0) {
+        restart(session, task, signal);
+        return;
+    }
     if (stop.kind == STOP_GROUP && !session->detaching) {
         if (!task->stopped)
             session_job(session, task, true);
@@ -222,6 +230,15 @@ static void give_up(struct session *session)
     tasks_deinit(&session->tasks);
 }
 
+/* Those that wait for a place to step at. */
+static void restart_waiting(struct session *session)
+{
+    struct task *task;
+
+    while ((task = displace_next(session)))
+        restart(session, task, 0);
+}
+
 bool loop_step(struct session *session)
 {
     bool more = gather(session);
@@ -235,6 +252,7 @@ bool loop_step(struct session *session)
         loop_dispatch(session, wait.tid, wait.status);
     }
     session->wait_count = session->wait_next = 0;
+    restart_waiting(session);
     if (signals_rang())
         session_attend(session);
     return more;
@@ -276,6 +294,7 @@ void loop_detach(struct session *session)
     session->detaching = true;
     breaks_lift_all(session);
     release_held(session);
+    restart_waiting(session);
     HASH_ITER(hh, session->tasks.by_tid, task, next)
     ptrace_interrupt(task->tid);
     while (session->tasks.by_tid) {

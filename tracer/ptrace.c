@@ -41,6 +41,7 @@ int ptrace_restart(pid_t tid, enum restart how, int signal)
     static const unsigned requests[] = {
         [RESTART_CONT] = PTRACE_CONT,
         [RESTART_SYSCALL] = PTRACE_SYSCALL,
+        [RESTART_STEP] = PTRACE_SINGLESTEP,
         [RESTART_LISTEN] = PTRACE_LISTEN,
     };
 
@@ -62,6 +63,11 @@ int ptrace_signal_info(pid_t tid, siginfo_t *ret)
 {
     memset(ret, 0, sizeof *ret);
     return call(PTRACE_GETSIGINFO, tid, NULL, ret);
+}
+
+int ptrace_set_signal_info(pid_t tid, const siginfo_t *info)
+{
+    return call(PTRACE_SETSIGINFO, tid, NULL, info);
 }
 
 int ptrace_signal_mask(pid_t tid, uint64_t *ret)

@@ -13,6 +13,7 @@
 enum restart {
     RESTART_CONT,    /* to the next stop that the filter or an event asks for */
     RESTART_SYSCALL, /* to the next entry or exit of a system call as well */
+    RESTART_STEP,    /* to behind the next instruction */
     RESTART_LISTEN,  /* stay stopped, tell when SIGCONT ends the stop */
 };
 
@@ -36,6 +37,7 @@ int ptrace_restart(pid_t tid, enum restart how, int signal);
 int ptrace_detach(pid_t tid, int signal);
 int ptrace_message(pid_t tid, unsigned long *ret);
 int ptrace_signal_info(pid_t tid, siginfo_t *ret);
+int ptrace_set_signal_info(pid_t tid, const siginfo_t *info);
 /* One call where the kernel has PTRACE_GET_SYSCALL_INFO (5.3); before that from the registers, where EXPECT_EXIT and
  * SECCOMP (the caller's knowledge of where the thread stands) take the place of what the kernel would say. */
 int ptrace_syscall_stop(pid_t tid, bool expect_exit, bool seccomp, struct syscall_stop *ret);

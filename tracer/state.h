@@ -58,6 +58,8 @@ struct session {
     struct disassembler *disassembler; /* made when first needed */
     struct space *buried[BURIED_MOST]; /* of processes that ended lately (breaks.h) */
     size_t burials;
+    uint64_t tickets; /* displace.h */
+    bool waiting;     /* a thread may wait for a slot */
 
     uint64_t events, processes, threads, lost;
 };

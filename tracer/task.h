@@ -17,6 +17,7 @@ struct stacks;
 struct errors;
 struct objects;
 struct session;
+struct step;
 struct task;
 struct watch;
 
@@ -85,9 +86,11 @@ struct task {
     struct errors *errors; /* watch_errors.c: of the loader, held back; or NULL */
     struct awaited *awaited;
     size_t awaited_count, awaited_cap;
-    uint64_t passed_addr; /* the breakpoint that it went on from last */
-    uint64_t shot;        /* backtrace.c: which call its last copy of the stack is of */
-    int held;             /* wait status of a first stop that came before its creator's event */
+    uint64_t passed_addr;             /* the breakpoint that it went on from last */
+    struct step *step;                /* displace.h: it is between a hit and the end of its instruction; or NULL */
+    uint64_t told_addr, told_sp_addr; /* a hit that has been told, whose instruction is still to be done; or 0 */
+    uint64_t shot;                    /* backtrace.c: which call its last copy of the stack is of */
+    int held;                         /* wait status of a first stop that came before its creator's event */
     UT_hash_handle hh;
 };
 
