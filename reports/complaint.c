@@ -21,6 +21,93 @@ bool words_complain(const char *line, int error)
     return false;
 }
 
+static bool holds_one_of(const char *line, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcasestr(line, *words))
+            return true;
+    return false;
+}
+
+bool words_shrug(const char *line)
+{
+    static const char *const words[] = {"warning", "warn:",     "default",    "ignor",       "skipp",    "fall back",
+                                        "falling", "fallback",  "continuing", "carrying on", "optional", "using built",
+                                        "instead", "no matter", "harmless",   NULL};
+
+    return holds_one_of(line, words);
+}
+
+/* A word that is a name: a path, a file name or version, something in quotes, an option. */
+static bool is_name(const char *word, size_t size)
+{
+    if (strchr("'\"`<", word[0]) || (unsigned char)word[0] == 0xe2 || word[0] == '-')
+        return size > 1;
+    for (size_t i = 0; i < size; i++)
+        if (word[i] == '/' || word[i] == '=' || word[i] == '@' ||
+            (i > 0 && i + 1 < size && (word[i] == '.' || word[i] == ':') && word[i + 1] != word[i]))
+            return true;
+    return false;
+}
+
+static bool names_something(const char *line)
+{
+    while (*line) {
+        size_t size = strcspn(line, " \t");
+
+        if (size && is_name(line, size))
+            return true;
+        line += size + strspn(line + size, " \t");
+    }
+    return false;
+}
+
+/* The text of an error that is not ERROR. */
+static bool other_error(const char *line, int error)
+{
+    for (int i = 1; i < 134; i++) /* asm-generic/errno.h ends there */
+        if (i != error && strlen(strerror(i)) > 6 && strcasestr(line, strerror(i)) &&
+            !(error && strcasestr(strerror(error), strerror(i))))
+            return true;
+    return false;
+}
+
+const char *words_word(const char *line, const char *word, size_t size)
+{
+    for (const char *at = line; size && (at = memmem(at, strlen(at), word, size)); at++) {
+        const char *end = at + size;
+        bool begins = at == line || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        bool ends = !(isalnum((unsigned char)*end) || *end == '_');
+
+        if (begins && ends)
+            return at;
+    }
+    return NULL;
+}
+
+/* LINE behind what it begins with: "/usr/bin/foo: ", "[foo] ", "foo[12]: ". */
+static const char *behind_program(const char *line, const char *program)
+{
+    size_t n = program ? strlen(program) : 0, first = strcspn(line, " \t");
+    const char *at = n ? words_word(line, program, n) : NULL;
+
+    return at && at < line + first ? at + n : line;
+}
+
+bool words_vague(const char *line, const char *program, int error, bool *text)
+{
+    static const char *const elsewhere[] = {"usage",     "try ",       "option",   "syntax",  "parse",  "parsing",
+                                            "assert",    "expected",   "argument", "test",    "usage:", "timeout",
+                                            "timed out", "connection", "password", "network", NULL};
+    static const char *const general[] = {"error", "abort", "giving up", "cannot", NULL};
+    const char *rest = behind_program(line, program);
+
+    *text = error && strcasestr(rest, strerror(error));
+    if (holds_one_of(rest, elsewhere) || other_error(rest, error) || words_shrug(rest))
+        return false;
+    return *text || ((words_complain(rest, 0) || holds_one_of(rest, general)) && !names_something(rest));
+}
+
 bool words_object(const char *line)
 {
     static const char *const words[] = {"invalid", "must be",   "must have", "unknown", "unsupported",   "not allowed",
@@ -61,19 +148,6 @@ const char *words_path(const char *line, const char *path)
         const char *end = at + size;
         bool begins = at == line || (!of_a_name(at[-1]) && at[-1] != '/') || quote_before(line, at);
         bool ends = !of_a_name(*end) || (*end == '.' && !of_a_name(end[1])) || quote_at(end);
-
-        if (begins && ends)
-            return at;
-    }
-    return NULL;
-}
-
-const char *words_word(const char *line, const char *word, size_t size)
-{
-    for (const char *at = line; size && (at = memmem(at, strlen(at), word, size)); at++) {
-        const char *end = at + size;
-        bool begins = at == line || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
-        bool ends = !(isalnum((unsigned char)*end) || *end == '_');
 
         if (begins && ends)
             return at;

@@ -36,6 +36,11 @@ bool lead_locale(const struct process *process, const struct output_line *line, 
 /* LINE objects to something: in the C library's words for ERROR (0: none), or in those that most programs use. */
 bool words_complain(const char *line, int error);
 bool words_object(const char *line);
+/* LINE says that the program goes on all the same. */
+bool words_shrug(const char *line);
+/* LINE complains and names nothing that it could be about but what failed with ERROR: "cannot start", or that error's
+ * text alone. PROGRAM: what lines begin with, or NULL. Sets *TEXT where the error's text is in it. */
+bool words_vague(const char *line, const char *program, int error, bool *text);
 /* Where PATH stands in LINE, by itself or with more of a path behind it; NULL: nowhere. */
 const char *words_path(const char *line, const char *path);
 /* WORD stands in LINE and is no part of a longer one; NAME_SIZE bytes of it. */

@@ -178,6 +178,19 @@ static double confidence_of(const struct process *process, const struct suspect 
     return 0;
 }
 
+/* LINE names what failed, but the program went on: it says so, or it complains of something else afterwards while this
+ * line was no complaint. */
+static bool shrugged_off(const struct process *process, const struct suspect *suspect, const struct output_line *line)
+{
+    bool shrug = words_shrug(line->text), complaint = words_complain(line->text, 0), later = false;
+
+    if (suspect->at != AT_OPEN && suspect->at != AT_CALL)
+        return false;
+    for (size_t i = 0; i < process->line_count; i++)
+        later |= process->lines[i].n > line->n && words_object(process->lines[i].text);
+    return (shrug || !complaint) && later;
+}
+
 static void settle(struct process *process, struct suspect *suspect)
 {
     const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
@@ -198,6 +211,7 @@ static void settle(struct process *process, struct suspect *suspect)
     for (size_t i = 0; i < suspect->needles.n && !line; i++)
         suspect->coped |=
             process_hushed(process, suspect->needles.v[i]) || process_hushed(suspect->actor, suspect->needles.v[i]);
+    suspect->coped |= line && shrugged_off(process, suspect, line);
     cause->confidence = confidence_of(process, suspect, line != NULL);
     cause->impact = failed && !suspect->lived_with &&
                             (suspect->certain || line || suspect->last_act || suspect->at == AT_EXECUTION ||

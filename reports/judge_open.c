@@ -170,20 +170,49 @@ static bool judge_named(struct process *process)
     return any;
 }
 
-/* "cannot start": no name in it, but it follows the failed call with nothing between, and the end follows it. */
+/* Files in a home directory whose names begin with a dot are there where somebody wants to change something. */
+static bool personal(const char *path)
+{
+    return strstr(path, "/.") != NULL;
+}
+
+/* The first line that a process has said since ATTEMPT. */
+static const struct output_line *first_after(const struct process *process, uint64_t n)
+{
+    for (size_t i = 0; i < process->line_count; i++)
+        if (process->lines[i].n > n)
+            return &process->lines[i];
+    return NULL;
+}
+
+/* "cannot start": no name in it, but it follows the failed call with nothing between, and the end follows it. With the
+ * text of that very error any call on a file will do; without it only a file that was to be opened, and a line that
+ * could be about nothing else. */
 static void judge_last_act(struct process *process)
 {
     const struct attempt *attempt = process->before_words;
+    const struct process *image = process_owner(process);
+    const struct output_line *line;
     struct suspect *suspect;
+    bool text, base;
 
     if (!attempt || process->last_file_n > process->first_output_n || !about_the_file(attempt->error) ||
-        attempt->by == BY_LOADER || attempt->execution || optional(attempt->path) ||
-        strncmp(attempt->desc->name, "open", 4) != 0)
+        attempt->by == BY_LOADER || attempt->execution || optional(attempt->path))
+        return;
+    line = first_after(process, attempt->n);
+    if (!line)
+        return;
+    base = strlen(path_base(attempt->path)) > 2 && process_says(process, path_base(attempt->path)) == line;
+    if (!words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
+        return;
+    if (!text && !base && (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
         return;
     suspect = suspect_open(process, attempt);
     if (!suspect)
         return;
     suspect->last_act = true;
+    if (process_failed(image))
+        suspect->sure = text || base ? 0.85 : 0.7;
     add_needles(suspect, attempt);
 }
 

@@ -1,0 +1,74 @@
+"""What a program says decides what a failed call meant: the same failing open, and every way to speak of it."""
+
+import pytest
+
+SPEAKS = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    struct stat st;
+    int status = atoi(argv[1]);
+    for (int i = 2; i + 1 < argc; i += 2) {
+        if (strncmp(argv[i], "stat", 4) == 0)
+            stat(argv[i + 1], &st);
+        else if (strcmp(argv[i], "chdir") == 0)
+            (void)!chdir(argv[i + 1]);
+        else if (strcmp(argv[i], "open") == 0)
+            open(argv[i + 1], O_RDONLY);
+        else
+            fprintf(stderr, argv[i + 1], strerror(errno));
+    }
+    return status;
+}
+"""
+CONF = "/nowhere/etc/app.conf"
+# status, then what it does and says in turn
+OWN_REASONS = {
+    "usage": [2, "open", CONF, "say", "usage: prog [-v] FILE\n"],
+    "an option": [2, "open", CONF, "say", "prog: unrecognized option '--frob'\nTry 'prog --help' for more.\n"],
+    "its input": [1, "open", CONF, "say", "prog: stdin:3: syntax error near 'x'\n"],
+    "its logic": [1, "open", CONF, "say", "prog: assertion x > 3 does not hold\n"],
+    "another error": [1, "open", CONF, "say", "prog: cannot go on: Connection reset by peer\n"],
+    "another thing": [1, "open", CONF, "say", "prog: cannot load libz.so.1: wrong password\n"],
+    "a personal file": [1, "open", "/nowhere/home/.apprc", "say", "prog: cannot start\n"],
+    "warned, then another reason": [1, "open", CONF, "say", "prog: warning: %s: no " + CONF + ", using defaults\n",
+                                    "say", "prog: 3 checks failed\n"],
+    "verbose": [1, "open", CONF, "say", "prog: reading " + CONF + "\n", "say", "prog: error: 3 is not even\n"],
+}
+COMES_OF_IT = {
+    "vague": ([1, "open", CONF, "say", "prog: cannot start\n"], 0.65),
+    "the error's text alone": ([1, "chdir", CONF, "say", "chdir: %s\n"], 0.8),
+    "its name alone": ([1, "stat", CONF, "say", "app.conf: gone\n"], 0.8),
+    "all of it": ([1, "open", CONF, "say", f"prog: {CONF}: %s\n"], 0.9),
+    "another language": ([1, "open", CONF, "say", f"prog: {CONF}: Datei oder Verzeichnis nicht gefunden\n"], 0.9),
+    "after a warning of another": ([1, "open", "/nowhere/a.conf", "say", "prog: warning: /nowhere/a.conf: %s\n",
+                                    "open", CONF, "say", f"prog: {CONF}: %s\n"], 0.9),
+}
+
+
+@pytest.mark.parametrize("reason", OWN_REASONS)
+def test_ends_for_a_reason_of_its_own(run, cc, reason):
+    status, *acts = OWN_REASONS[reason]
+    result = run("--", cc(SPEAKS), str(status), *acts)
+    assert result.returncode == status
+    assert result.causes == []
+
+
+@pytest.mark.parametrize("way", COMES_OF_IT)
+def test_ends_because_of_it(run, cc, way):
+    (status, *acts), at_least = COMES_OF_IT[way]
+    result = run("--", cc(SPEAKS), str(status), *acts)
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", CONF, "fatal")]
+    assert result.first["confidence"] >= at_least
+
+
+@pytest.mark.parametrize("way", COMES_OF_IT)
+def test_goes_on_all_the_same(run, cc, way):
+    (_, *acts), _ = COMES_OF_IT[way]
+    assert run("--", cc(SPEAKS), "0", *acts).causes == []
