@@ -34,7 +34,7 @@ struct linkmap_object {
     uint64_t name_addr;    /* l_name */
     unsigned space;        /* number of its namespace, 0 for the program's own */
     bool fresh;            /* it came with the last update */
-    bool told;             /* the caller's own, kept from one update to the next */
+    bool told, bound_told; /* the caller's own, kept from one update to the next */
     bool needs_known;      /* these have been read: linkmap_read_needs() */
     char *soname;          /* DT_SONAME, or NULL */
     char **needed;         /* DT_NEEDED, in order */

@@ -42,57 +42,58 @@ struct objects {
     char *exe;     /* of the program, inside its root, or NULL */
     char *preload; /* LD_PRELOAD of its environment, or NULL */
     struct auxv auxv;
-    struct linkmap linkmap;
-    bool known;      /* linkmap has been made */
-    bool armed;      /* the loader's function for changes has a breakpoint */
-    bool open_armed; /* its open function was looked for */
-    bool settled;    /* the start is over: everything that the program needs is there */
-    bool follow;     /* without breakpoints: changes are looked for */
-    bool dirty;      /* without breakpoints: something may have come or gone since */
-    bool inherited;  /* a fork's, in which nothing has come or gone since */
+    struct linkmap own; /* where there is no watch that has one (watch.h) */
+    bool known;         /* it has been made */
+    bool armed;         /* the loader says when something changes: objects_changed() */
+    bool open_armed;    /* its open function was looked for */
+    bool settled;       /* the start is over: everything that the program needs is there */
+    bool follow;        /* without breakpoints: changes are looked for */
+    bool dirty;         /* without breakpoints: something may have come or gone since */
+    bool inherited;     /* a fork's, in which nothing has come or gone since */
     struct opening openings[OPENINGS_MOST];
     unsigned opening_next;
 };
 
-static struct objects *objects_of(const struct task *task)
+/* The link map of TASK's process, which is looked at by way of TASK from here on. */
+static struct linkmap *linkmap_of(struct task *task)
 {
     struct objects *objects = task->group->space->objects;
+    struct linkmap *linkmap = watch_map(task);
 
-    if (!objects)
-        return NULL;
     objects->memory.tid = task->tid;
+    if (linkmap)
+        return linkmap;
     if (!objects->known) {
         const struct linkmap_process process = {.pid = task->group->pid, .mem = &objects->mem, .exe = objects->exe};
 
-        linkmap_init(&process, &objects->auxv, &objects->linkmap);
+        linkmap_init(&process, &objects->auxv, &objects->own);
         objects->known = true;
     }
-    return objects;
+    return &objects->own;
 }
 
 /* Whether the loader is changing the link map of the program's own namespace. */
-static bool at_work(const struct objects *objects)
+static bool at_work(const struct objects *objects, const struct linkmap *linkmap)
 {
     uint32_t state = STATE_CONSISTENT;
 
-    mem_read(&objects->mem, objects->linkmap.debug_addr + STATE_WORD * (uint64_t)objects->mem.word_size, &state,
-             sizeof state);
-    return objects->linkmap.source != LINKMAP_OF_FILES && state != STATE_CONSISTENT;
+    mem_read(&objects->mem, linkmap->debug_addr + STATE_WORD * (uint64_t)objects->mem.word_size, &state, sizeof state);
+    return linkmap->source != LINKMAP_OF_FILES && state != STATE_CONSISTENT;
 }
 
 /* --- who asks -------------------------------------------------------------------------------------------------------
  */
 
-static const char *path_at(struct objects *objects, uint64_t addr)
+static const char *path_at(struct linkmap *linkmap, uint64_t addr)
 {
-    const struct linkmap_object *object = linkmap_at(&objects->linkmap, addr);
+    const struct linkmap_object *object = linkmap_at(linkmap, addr);
 
     return object ? object->path : NULL;
 }
 
 static void on_open(struct session *session, struct task *task, const struct break_hit *hit, const void *ctx)
 {
-    struct objects *objects = objects_of(task);
+    struct objects *objects = task->group->space->objects;
     const bool *hidden = ctx;
     uint64_t caller = 0;
     struct opening *opening = NULL;
@@ -111,7 +112,7 @@ static void on_open(struct session *session, struct task *task, const struct bre
         mem_read_word(hit->mem, hit->registers->dwarf[REGISTER_SP], &caller);
     free(opening->caller);
     opening->tid = task->tid;
-    opening->caller = xstrdup_or_null(path_at(objects, caller));
+    opening->caller = xstrdup_or_null(path_at(linkmap_of(task), caller));
     opening->flags = watch_argument(hit, 1) & OPEN_FLAGS;
 }
 
@@ -120,18 +121,17 @@ static const struct break_handler hidden_handler = {on_open, &is_hidden}, export
 
 /* glibc's _dl_open is behind dlopen and dlmopen and also what libc itself asks (for NSS modules, libgcc_s, gconv); musl
  * has only dlopen, which others watch as well. */
-static void arm_open(struct session *session, struct task *task, struct objects *objects)
+static void arm_open(struct session *session, struct task *task, struct linkmap *linkmap)
 {
     struct memimage_hidden hidden;
     struct memimage image;
 
-    objects->open_armed = true;
-    for (size_t i = 0; i < objects->linkmap.count; i++) {
-        const struct linkmap_object *object = &objects->linkmap.objects[i];
+    for (size_t i = 0; i < linkmap->count; i++) {
+        const struct linkmap_object *object = &linkmap->objects[i];
 
-        if (object->kind != LINKMAP_LOADER || linkmap_image(&objects->linkmap, object, &image) < 0)
+        if (object->kind != LINKMAP_LOADER || linkmap_image(linkmap, object, &image) < 0)
             continue;
-        if (objects->linkmap.musl)
+        if (linkmap->musl)
             watch_function(session, task, &image, "dlopen", &exported_handler);
         else if (memimage_hidden(&image, &hidden) == 0 && hidden.open_addr)
             breaks_add(session, task, hidden.open_addr, &hidden_handler);
@@ -172,13 +172,10 @@ static char *preload_file(const struct task *task)
     return text;
 }
 
-static bool preloaded(const struct task *task, struct linkmap_object *object, const char *file)
+static bool preloaded(const char *preload, struct linkmap *linkmap, struct linkmap_object *object, const char *file)
 {
-    struct objects *objects = task->group->space->objects;
-
-    return (objects->preload &&
-            listed(&objects->linkmap, object, objects->preload, objects->linkmap.musl ? ": \t\n\v\f\r" : " :")) ||
-           (file && !objects->linkmap.musl && listed(&objects->linkmap, object, file, ": \t\n"));
+    return (preload && listed(linkmap, object, preload, linkmap->musl ? ": \t\n\v\f\r" : " :")) ||
+           (file && !linkmap->musl && listed(linkmap, object, file, ": \t\n"));
 }
 
 static const struct opening *opening_of(const struct objects *objects, pid_t tid)
@@ -191,8 +188,8 @@ static const struct opening *opening_of(const struct objects *objects, pid_t tid
 
 /* One pass over what is new. */
 struct telling {
-    const struct task *task;
-    struct objects *objects;
+    const struct objects *objects;
+    struct linkmap *linkmap;
     const struct opening *opening; /* that brought it, or NULL */
     char *preload_file;            /* its text, or NULL */
     bool start;                    /* all of it may have come with the program's start */
@@ -219,11 +216,12 @@ static void reason_of(struct telling *telling, struct linkmap_object *object, st
         ret->by = telling->opening->caller;
         return;
     }
-    if (telling->start && object->space == 0 && preloaded(telling->task, object, telling->preload_file)) {
+    if (telling->start && object->space == 0 &&
+        preloaded(telling->objects->preload, telling->linkmap, object, telling->preload_file)) {
         ret->reason = REASON_PRELOADED;
         return;
     }
-    needed_by = linkmap_needed_by(&telling->objects->linkmap, object);
+    needed_by = linkmap_needed_by(telling->linkmap, object);
     if (needed_by) {
         ret->reason = REASON_NEEDED;
         ret->by = needed_by->path;
@@ -245,10 +243,10 @@ static void emit(struct session *session, const struct task *task, enum loader_w
 }
 
 /* Tells what has come and gone in the link map as it was last read. */
-static void tell(struct session *session, struct task *task, struct objects *objects)
+static void tell(struct session *session, struct task *task, struct linkmap *linkmap)
 {
-    struct linkmap *linkmap = &objects->linkmap;
-    struct telling telling = {.task = task, .objects = objects, .start = !objects->settled || !objects->armed};
+    struct objects *objects = task->group->space->objects;
+    struct telling telling = {.objects = objects, .linkmap = linkmap, .start = !objects->settled || !objects->armed};
 
     if (!telling.start)
         telling.opening = opening_of(objects, task->tid);
@@ -275,36 +273,19 @@ static void tell(struct session *session, struct task *task, struct objects *obj
 /* --- when -----------------------------------------------------------------------------------------------------------
  */
 
-/* The function that the loader calls before and after each change. */
-static void on_change(struct session *session, struct task *task, const struct break_hit *hit, const void *ctx)
+void objects_changed(struct session *session, struct task *task)
 {
-    struct objects *objects = objects_of(task);
+    struct objects *objects = task->group->space->objects;
+    struct linkmap *linkmap;
 
-    (void)hit;
-    (void)ctx;
-    if (!objects || at_work(objects))
+    if (!objects || !session->recording)
         return;
-    linkmap_update(&objects->linkmap);
-    tell(session, task, objects);
+    linkmap = linkmap_of(task);
+    tell(session, task, linkmap);
     objects->settled = true;
     if (!objects->open_armed)
-        arm_open(session, task, objects);
-}
-
-static const struct break_handler change_handler = {on_change, NULL};
-
-/* A program's first mappings are there, its loader has not begun. */
-static void arm(struct session *session, struct task *task, struct objects *objects)
-{
-    struct memimage loader;
-
-    /* Two stops for each program: only where somebody reads of them. */
-    if (session->attach || !session->options->texts || task->group->abi != ABI_NATIVE ||
-        (objects->auxv.base ? memimage_at(&objects->mem, objects->auxv.base, &loader)
-                            : memimage_of_headers(&objects->mem, objects->auxv.phdr, objects->auxv.phnum, &loader)) < 0)
-        return;
-    objects->armed = watch_function(session, task, &loader, "_dl_debug_state", &change_handler);
-    memimage_deinit(&loader);
+        arm_open(session, task, linkmap);
+    objects->open_armed = true;
 }
 
 static bool has_program(const struct linkmap *linkmap)
@@ -316,13 +297,13 @@ static bool has_program(const struct linkmap *linkmap)
 }
 
 /* Whether the call brings or takes code. */
-static bool changes_code(struct objects *objects, const struct syscall_stop *stop)
+static bool changes_code(struct linkmap *linkmap, const struct syscall_stop *stop)
 {
     if (stop->abi != ABI_NATIVE)
         return false;
     if (stop->number == SYS_mmap)
         return (stop->args[2] & PROT_EXEC) && !(stop->args[3] & MAP_ANONYMOUS);
-    return stop->number == SYS_munmap && linkmap_at(&objects->linkmap, stop->args[0]);
+    return stop->number == SYS_munmap && linkmap_at(linkmap, stop->args[0]);
 }
 
 void objects_poll(struct session *session, struct task *task, const struct syscall_stop *stop)
@@ -331,17 +312,18 @@ void objects_poll(struct session *session, struct task *task, const struct sysca
 
     if (!objects || objects->armed || !objects->follow || !session->recording)
         return;
-    objects_of(task);
-    if (objects->dirty && !at_work(objects)) {
-        linkmap_update(&objects->linkmap);
-        if (has_program(&objects->linkmap)) {
+    struct linkmap *linkmap = linkmap_of(task);
+
+    if (objects->dirty && !at_work(objects, linkmap)) {
+        linkmap_update(linkmap);
+        if (has_program(linkmap)) {
             objects->dirty = false;
-            tell(session, task, objects);
+            tell(session, task, linkmap);
             objects->settled = true;
         }
     }
     if (stop && !objects->dirty)
-        objects->dirty = changes_code(objects, stop);
+        objects->dirty = changes_code(linkmap, stop);
 }
 
 static char *value_of(char *const *env, const char *name)
@@ -368,7 +350,8 @@ void objects_exec(struct session *session, struct task *task, const struct proc_
     objects->exe = xstrdup_or_null(image->exe);
     objects->preload = value_of(image->env, "LD_PRELOAD");
     objects->auxv = image->auxv;
-    arm(session, task, objects);
+    /* Two stops for each program: only where somebody reads of them. */
+    objects->armed = space->watch && space->watch->told_of_changes;
     objects->follow = objects->dirty = session->attach || (session->options->texts && !objects->armed);
     objects_poll(session, task, NULL);
 }
@@ -387,8 +370,8 @@ struct objects *objects_copy(const struct objects *objects, pid_t pid)
     copy->inherited = true;
     memset(copy->openings, 0, sizeof copy->openings);
     if (objects->known)
-        linkmap_copy(&objects->linkmap, &(struct linkmap_process){.pid = pid, .mem = &copy->mem, .exe = copy->exe},
-                     &copy->linkmap);
+        linkmap_copy(&objects->own, &(struct linkmap_process){.pid = pid, .mem = &copy->mem, .exe = copy->exe},
+                     &copy->own);
     return copy;
 }
 
@@ -398,7 +381,7 @@ void objects_destroy(struct objects *objects)
         return;
     for (unsigned i = 0; i < OPENINGS_MOST; i++)
         free(objects->openings[i].caller);
-    linkmap_deinit(&objects->linkmap);
+    linkmap_deinit(&objects->own);
     free(objects->exe);
     free(objects->preload);
     free(objects);
@@ -412,22 +395,24 @@ void objects_at_end(struct session *session, struct task *task, bool harm)
     if (!objects || !session->recording || (objects->armed && objects->settled && !bindings) ||
         (!objects->armed && !objects->follow && !harm && !bindings))
         return;
-    objects_of(task);
-    linkmap_update(&objects->linkmap);
+    struct linkmap *linkmap = linkmap_of(task);
+
+    linkmap_update(linkmap);
     /* A program without a loader has nothing that came or went. */
     if (objects->follow || objects->armed || harm)
-        tell(session, task, objects);
+        tell(session, task, linkmap);
     if (bindings && !objects->inherited)
-        bindings_write(bindings, task->group->pid, &objects->linkmap);
+        bindings_write(bindings, task->group->pid, linkmap);
 }
 
 /* Waits a little for a loader that is at work; nobody is held meanwhile. */
 static void await_loader(struct task *task)
 {
     static const struct timespec moment = {.tv_nsec = 1000000};
-    struct objects *objects = objects_of(task);
+    const struct objects *objects = task->group->space->objects;
+    const struct linkmap *linkmap = linkmap_of(task);
 
-    for (int i = 0; i < AWAIT_MOST && at_work(objects); i++)
+    for (int i = 0; i < AWAIT_MOST && at_work(objects, linkmap); i++)
         nanosleep(&moment, NULL);
 }
 

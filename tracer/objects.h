@@ -17,6 +17,9 @@ void objects_exec(struct session *session, struct task *task, const struct proc_
 /* For the fork PID of its process. */
 struct objects *objects_copy(const struct objects *objects, pid_t pid);
 void objects_destroy(struct objects *objects);
+/* The loader says, by way of the watch over it, that something may have come or gone; the watch has read its link map.
+ */
+void objects_changed(struct session *session, struct task *task);
 /* TASK stands before the call in STOP: where there are no breakpoints, it is looked whether something has come or gone,
  * if that may be. */
 void objects_poll(struct session *session, struct task *task, const struct syscall_stop *stop);

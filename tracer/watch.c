@@ -1,5 +1,6 @@
 #include "watch.h"
 
+#include "objects.h"
 #include "state.h"
 
 #include <probes/alloc.h>
@@ -67,7 +68,7 @@ static void make_linkmap(struct watch *watch, const struct task *task)
     watch->stale = true;
 }
 
-struct linkmap *watch_linkmap(struct task *task)
+struct linkmap *watch_map(struct task *task)
 {
     struct watch *watch = watch_of(task);
 
@@ -75,6 +76,15 @@ struct linkmap *watch_linkmap(struct task *task)
         return NULL;
     if (!watch->known)
         make_linkmap(watch, task);
+    return &watch->linkmap;
+}
+
+struct linkmap *watch_linkmap(struct task *task)
+{
+    struct watch *watch = task->group->space->watch;
+
+    if (!watch_map(task))
+        return NULL;
     if (watch->linkmap.source == LINKMAP_OF_FILES && !watch->still)
         return NULL;
     if (watch->stale)
@@ -140,13 +150,15 @@ static void on_change(struct session *session, struct task *task, const struct b
     if (!watch)
         return;
     lookups_forget(watch);
-    if (!watch->known)
-        make_linkmap(watch, task);
+    watch_map(task);
     if (at_work(watch))
         return;
     watch->stale = true;
     linkmap = watch_linkmap(task);
-    if (!linkmap || !linkmap->consistent)
+    if (!linkmap)
+        return;
+    objects_changed(session, task);
+    if (!linkmap->consistent)
         return;
     if (watch->musl) {
         lookups_bound(session, task, linkmap);
@@ -240,7 +252,7 @@ struct watch *watch_copy(const struct watch *watch, pid_t pid)
     copy->calls = 0;
     copy->map_names = NULL;
     copy->put_off = put_off_copy(watch->put_off);
-    copy->known = watch->musl && watch->known;
+    copy->known = watch->told_of_changes && watch->known;
     copy->linkmap = (struct linkmap){0}; /* it tells of another process: made when it is needed, … */
     if (copy->known)                     /* … but for what has been told of it */
         linkmap_copy(&watch->linkmap, &(struct linkmap_process){.pid = pid, .mem = &copy->mem, .exe = copy->exe},

@@ -51,6 +51,8 @@ struct watch *watch_copy(const struct watch *watch, pid_t pid);
 void watch_destroy(struct watch *watch);
 /* Its link map as it is now; NULL where there is no watch, or no loader that keeps one. TASK stands. */
 struct linkmap *watch_linkmap(struct task *task);
+/* The same, whatever it is of and as it was last read; NULL where there is no watch. */
+struct linkmap *watch_map(struct task *task);
 /* The path of the object whose code or data ADDR is, or NULL; valid until the link map changes. */
 const char *watch_object(struct task *task, uint64_t addr);
 

@@ -72,7 +72,7 @@ static void take(void *ctx, const struct slot *slot)
     bool missed = slot->state == SLOT_UNKNOWN;
 
     /* Of an object that was told before, only what is new. */
-    if (slot->from->told && (missed || !take_back(put_off, slot->slot_addr)))
+    if (slot->from->bound_told && (missed || !take_back(put_off, slot->slot_addr)))
         return;
     if (missed && put_off->count < PUT_OFF_MOST)
         *(uint64_t *)array_add(&put_off->slots, &put_off->count, &put_off->cap, sizeof slot->slot_addr) =
@@ -99,10 +99,10 @@ void lookups_bound(struct session *session, struct task *task, struct linkmap *l
         watch->put_off = xcalloc(1, sizeof *watch->put_off);
     telling.put_off = watch->put_off;
     for (size_t i = 0; i < linkmap->count; i++)
-        linkmap->objects[i].fresh = !linkmap->objects[i].told || watch->put_off->count;
+        linkmap->objects[i].fresh = !linkmap->objects[i].bound_told || watch->put_off->count;
     slots_read(linkmap, true, &(struct slot_sink){take, &telling}, &result);
     for (size_t i = 0; i < linkmap->count; i++)
-        linkmap->objects[i].told = true;
+        linkmap->objects[i].bound_told = true;
 }
 
 void lookups_missed(struct session *session, struct task *task, const char *from, const char *symbol)
