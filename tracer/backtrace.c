@@ -34,7 +34,11 @@ static uint64_t worth(const struct event *event)
 
     if (ends_badly(call))
         return event->n;
-    if (!call->path || !call->returned || (call->desc->family != FAMILY_FILE && call->desc->family != FAMILY_PROCESS))
+    if (!call->returned)
+        return 0;
+    if (!call->path && call->error && call->by != BY_LOADER)
+        return hash(call->desc->name, call->ip_addr);
+    if (!call->path || (call->desc->family != FAMILY_FILE && call->desc->family != FAMILY_PROCESS))
         return 0;
     if (call->by == BY_LOADER) {
         if (strncmp(call->desc->name, "open", 4) != 0 || !strncmp(call->path, "/etc/ld.so.", 11))
