@@ -7,12 +7,10 @@ chroot, inside the roots of tests/roots.sh. All processes of a program are compa
 objects are told by the last part of their paths. Ends with 1 where there is a difference.
 """
 
-import argparse
 import collections
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -90,33 +88,14 @@ def reason_of(words, line):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", type=os.path.abspath, default=libcs.TOP / "build" / "glibctrace", dest="tool")
-    parser.add_argument("--libc", action="append", help="host, bullseye, trixie or forky; may be given several times")
-    parser.add_argument("--more", action="store_true", help="roots with larger programs")
-    parser.add_argument("--quick", action="store_true", help="a few programs")
-    parser.add_argument("words", nargs="*", help="these programs instead (each one shell word)")
-    args = parser.parse_args()
-    programs = args.words or [w for w in run.PROGRAMS.strip().splitlines() if not args.quick or w.startswith(run.QUICK)]
-    equal_in_all, differ_in_all, unknown, missing = 0, 0, 0, []
+    tool, systems, programs, missing = run.traced(__doc__.splitlines()[0])
+    equal_in_all, differ_in_all, unknown = 0, 0, 0
     print(f"{'libc':9} {'program':44} {'equal':>8} {'differ':>6}")
-    for name in args.libc or ["host", *(libcs.MORE_ROOTS if args.more else libcs.ROOTS)]:
-        try:
-            libc = libcs.named(name, args.more)
-        except OSError as error:
-            missing.append(f"{name}: {error}")
-            continue
-        if libc.root and os.geteuid() != 0:
-            print(f"{name:9} takes root's rights (chroot)")
-            continue
-        for words in programs:
-            argv = shlex.split(words)
-            if not libc.where(argv[0]):
-                continue
-            argv[0] = libc.where(argv[0])
+    for name, libc in systems:
+        for words, argv in run.commands(libc, programs):
             equal, lines = 0, []
             for env in ({}, {"LD_BIND_NOW": "1"}):
-                n, more = run_program(args.tool, libc, argv, env)
+                n, more = run_program(tool, libc, argv, env)
                 equal, lines = equal + n, lines + more
             print(f"{name:9} {words[:44]:44} {equal:8} {len(lines):6}", flush=True)
             print(*(f"          {line}{' (known)' if reason_of(words, line) else ''}\n" for line in lines[:10]), sep="", end="")

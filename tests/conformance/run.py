@@ -120,6 +120,47 @@ class Comparison:
         return [line for line in self.lines if not reason_of(line)]
 
 
+def programs_for(words, quick):
+    """The programs that are asked for by WORDS, else all, or a few of them."""
+    return words or [w for w in PROGRAMS.strip().splitlines() if not quick or w.startswith(QUICK)]
+
+
+def commands(libc, programs):
+    """(words, argv) of those of PROGRAMS that LIBC has."""
+    for words in programs:
+        argv = shlex.split(words)
+        if libc.where(argv[0]):
+            yield words, [libc.where(argv[0]), *argv[1:]]
+
+
+def traced(description):
+    """What the comparisons of glibctrace itself are about: its path, the libcs, the programs, and which libcs cannot be
+    had (a list of lines that grows while the libcs are walked through). One that takes a chroot, which is root's, is
+    named and passed over."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--program", type=os.path.abspath, default=libcs.TOP / "build" / "glibctrace", dest="tool")
+    parser.add_argument("--libc", action="append", help="host, bullseye, trixie or forky; may be given several times")
+    parser.add_argument("--more", action="store_true", help="roots with larger programs")
+    parser.add_argument("--quick", action="store_true", help="a few programs")
+    parser.add_argument("words", nargs="*", help="these programs instead (each one shell word)")
+    args = parser.parse_args()
+    missing = []
+
+    def walk():
+        for name in args.libc or ["host", *(libcs.MORE_ROOTS if args.more else libcs.ROOTS)]:
+            try:
+                libc = libcs.named(name, args.more)
+            except OSError as error:
+                missing.append(f"{name}: {error}")
+                continue
+            if libc.root and os.geteuid() != 0:
+                print(f"{name:9} takes root's rights (chroot)")
+                continue
+            yield name, libc
+
+    return args.tool, walk(), programs_for(args.words, args.quick), missing
+
+
 def reason_of(line):
     kind, _, text = line.partition(": ")
     return next((reason for k, expression, reason in KNOWN if k == kind and re.search(expression, text)), None)
@@ -174,13 +215,8 @@ def print_line(name, what, result):
 
 
 def run_libc(tool, libc, programs, total):
-    absent = []
-    for words in programs:
-        argv = shlex.split(words)
-        if not libc.where(argv[0]):
-            absent.append(argv[0])
-            continue
-        argv[0] = libc.where(argv[0])
+    absent = [shlex.split(words)[0] for words in programs if not libc.where(shlex.split(words)[0])]
+    for words, argv in commands(libc, programs):
         result = Comparison()
         for env in ({}, {"LD_BIND_NOW": "1"}):
             result.add(run_program(tool, libc, argv, env))
@@ -203,9 +239,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a few programs")
     parser.add_argument("program", nargs="*", help="these programs instead (each one shell word)")
     args = parser.parse_args()
-    programs = args.program or PROGRAMS.strip().splitlines()
-    if args.quick:
-        programs = [words for words in programs if words.startswith(QUICK)]
+    programs = programs_for(args.program, args.quick)
     total, missing, systems = Comparison(), [], [libcs.Libc(os.path.basename(root), root) for root in args.root]
     print(f"{'libc':9} {'program':44} {'runs':>4} {'lookups':>8} {'equal':>8} {'differ':>6} {'scopes':>7} {'searches':>8}")
     for name in args.libc or ([] if args.root else ["host", *(libcs.MORE_ROOTS if args.more else libcs.ROOTS)]):

@@ -7,12 +7,10 @@ chroot, inside the roots of tests/roots.sh; every process that ends with an imag
 the last part of their paths. Prints a line for each program, and totals; ends with 1 where there is a difference.
 """
 
-import argparse
 import collections
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -133,36 +131,15 @@ def print_line(libc, what, counts):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", type=os.path.abspath, default=libcs.TOP / "build" / "glibctrace", dest="tool")
-    parser.add_argument("--libc", action="append", help="host, bullseye, trixie or forky; may be given several times")
-    parser.add_argument("--more", action="store_true", help="roots with larger programs")
-    parser.add_argument("--quick", action="store_true", help="a few programs")
-    parser.add_argument("words", nargs="*", help="these programs instead (each one shell word)")
-    args = parser.parse_args()
-    programs = args.words or run.PROGRAMS.strip().splitlines()
-    if args.quick:
-        programs = [words for words in programs if words.startswith(run.QUICK)]
-    total, missing = collections.Counter(), []
+    tool, systems, programs, missing = run.traced(__doc__.splitlines()[0])
+    total = collections.Counter()
     print(f"{'libc':9} {'program':44} {'runs':>4} {'bound':>8} {'equal':>8} {'differ':>6} {'not yet':>8} {'weak':>6} {'other':>6}")
-    for name in args.libc or ["host", *(libcs.MORE_ROOTS if args.more else libcs.ROOTS)]:
-        try:
-            libc = libcs.named(name, args.more)
-        except OSError as error:
-            missing.append(f"{name}: {error}")
-            continue
-        if libc.root and os.geteuid() != 0:
-            print(f"{name:9} takes root's rights (chroot)")
-            continue
+    for name, libc in systems:
         of_libc = collections.Counter()
-        for words in programs:
-            argv = shlex.split(words)
-            if not libc.where(argv[0]):
-                continue
-            argv[0] = libc.where(argv[0])
+        for words, argv in run.commands(libc, programs):
             counts, lines = collections.Counter(), []
             for env in ({}, {"LD_BIND_NOW": "1"}):
-                lines += run_program(args.tool, libc, argv, env, counts)
+                lines += run_program(tool, libc, argv, env, counts)
             print_line(name, words, counts)
             for i, line in enumerate(lines):
                 reason = next((why for (command, expression), why in KNOWN.items()

@@ -106,4 +106,25 @@ static inline void look_away(struct looked *looked)
     proc_image_deinit(&looked->image);
 }
 
+/* Runs TESTS, each in a directory of its own: what main() returns. */
+static inline int bed_suite(const char *name, const TTest *const *tests, size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *tcase = tcase_create("processes");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    if (!bed_top())
+        return 1;
+    tcase_add_checked_fixture(tcase, bed_make, bed_remove);
+    tcase_set_timeout(tcase, 120);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+
 #endif

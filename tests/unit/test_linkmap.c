@@ -296,25 +296,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("linkmap");
-    TCase *tcase = tcase_create("processes");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    const TTest *const tests[] = {flavours,         go_programs,   namespaces,   namespaces_of_other_releases,
+                                  narrow_processes, real_programs, damaged_lists};
 
-    if (!bed_top())
-        return 1;
-    tcase_add_checked_fixture(tcase, bed_make, bed_remove);
-    tcase_set_timeout(tcase, 120);
-    tcase_add_test(tcase, flavours);
-    tcase_add_test(tcase, go_programs);
-    tcase_add_test(tcase, namespaces);
-    tcase_add_test(tcase, namespaces_of_other_releases);
-    tcase_add_test(tcase, narrow_processes);
-    tcase_add_test(tcase, real_programs);
-    tcase_add_test(tcase, damaged_lists);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return bed_suite("linkmap", tests, sizeof tests / sizeof *tests);
 }
