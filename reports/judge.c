@@ -191,6 +191,12 @@ static bool shrugged_off(const struct process *process, const struct suspect *su
     return (shrug || !complaint) && later;
 }
 
+/* Of its own files a program may say in so many words that it does without. */
+static bool only_warned(const struct suspect *suspect, const struct output_line *line)
+{
+    return !suspect->certain && (suspect->at == AT_OPEN || suspect->at == AT_VARIABLE) && words_warn(line->text);
+}
+
 static void settle(struct process *process, struct suspect *suspect)
 {
     const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
@@ -208,6 +214,8 @@ static void settle(struct process *process, struct suspect *suspect)
         cause_evidence(cause, line->n);
     words_mislead(cause);
     suspect->said_n = line ? line->n : 0;
+    suspect->warned = line && only_warned(suspect, line);
+    suspect->lived_with |= suspect->warned;
     for (size_t i = 0; i < suspect->needles.n && !line; i++)
         suspect->coped |=
             process_hushed(process, suspect->needles.v[i]) || process_hushed(suspect->actor, suspect->needles.v[i]);
@@ -243,7 +251,7 @@ void judge_exec_over(struct model *model, struct process *process)
 }
 
 /* A program that complained of a library, went on, and failed later at something else that it named did not end because
- * of the library. */
+ * of the library; and what it only warned of is not told where there is a reason for its end. */
 static void settle_survived(struct process *process)
 {
     for (size_t i = 0; i < process->suspect_count; i++)
@@ -253,6 +261,8 @@ static void settle_survived(struct process *process)
 
             if (first->at == AT_DLOPEN && first->said_n && later->said_n && later->n > first->said_n)
                 first->cause->impact = IMPACT_DEGRADED;
+            if (first->warned && later->cause->impact == IMPACT_FATAL && later->cause->confidence >= 0.5)
+                first->cause->confidence = 0;
         }
 }
 

@@ -156,7 +156,9 @@ static bool is_path_search(const struct process *image, const struct episode *ep
     for (size_t i = 0; i < episode->count; i++) {
         const struct attempt *attempt = episode->attempts[i];
 
-        if (attempt->by == BY_LOADER ||
+        /* Who looks for a program asks for its mode or executes it; a file that is opened beside the program is the
+         * program's own. */
+        if (attempt->by == BY_LOADER || strncmp(attempt->desc->name, "open", 4) == 0 ||
             (attempt->error != ENOENT && attempt->error != ENOTDIR && attempt->error != EACCES))
             return false;
         if (attempt->execution && attempt->argv0 && strchr(attempt->argv0, '/') && episode->count == 1)

@@ -148,6 +148,7 @@ struct suspect {
     bool last_act;          /* nothing of note came between it and the first words */
     uint64_t said_n;        /* event number of the words that name it, 0 where there are none */
     bool coped;             /* the program found another way */
+    bool warned;            /* all that it said of it is a warning */
     bool lived_with;        /* it went on without; what it ended of, if it did, is another matter */
     double sure;            /* confidence, where the judge that made it knows best; else 0 */
 };
@@ -168,6 +169,7 @@ enum last_words {
 struct shot {
     uint64_t n;    /* of the event */
     unsigned name; /* of what it is about, hashed */
+    bool words;    /* it is of output */
     struct stack_snapshot *snapshot;
     struct frame *frames; /* of a program that may be replaced before it is asked about; else NULL */
     size_t frame_count;
@@ -306,6 +308,8 @@ const char *process_env(const struct process *process, const char *name);
 /* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer
  * name), or NULL. */
 const struct output_line *process_says(const struct process *process, const char *needle);
+/* Whether LINE says of itself that the program goes on all the same: "Warning: ignoring …". */
+bool words_warn(const char *line);
 /* The line of what a runtime said of the end (process.words) that begins with PREFIX, or NULL. */
 const char *process_last_words(const struct process *process, const char *prefix);
 /* Whether it named NEEDLE in words that it sent to /dev/null. */

@@ -39,15 +39,31 @@ static void forget(struct shot *shot)
     frames_free(shot->frames, shot->frame_count);
 }
 
+/* The oldest words, where there are many: a program may talk more than it fails. */
+static bool oldest_words(const struct process *process, size_t *ret)
+{
+    size_t count = 0;
+
+    for (size_t i = process->shot_count; i-- > 0;)
+        if (process->shots[i].words) {
+            *ret = i;
+            count++;
+        }
+    return count > SHOTS_KEPT / 4;
+}
+
 /* Makes room: one of the oldest that has a newer one of its episode, else the oldest. */
 static void drop_one(struct model *model, struct process *process)
 {
     enum { LOOKED_AT = 8 };
     size_t victim = 0;
+    bool words = oldest_words(process, &victim);
 
-    while (victim < LOOKED_AT && victim < process->shot_count && !has_newer(process, victim))
+    if (!words)
+        victim = 0;
+    while (!words && victim < LOOKED_AT && victim < process->shot_count && !has_newer(process, victim))
         victim++;
-    if (victim == LOOKED_AT || victim == process->shot_count)
+    if (!words && (victim == LOOKED_AT || victim == process->shot_count))
         victim = 0;
     forget(&process->shots[victim]);
     process->shot_count--;
@@ -94,7 +110,10 @@ void model_shot(struct model *model, struct process *process, const struct event
             drop_one(model, most);
     }
     shot = array_add(&process->shots, &process->shot_count, &process->shot_cap, sizeof *shot);
-    *shot = (struct shot){.n = event->n, .name = name_of(event), .snapshot = stack_snapshot_keep(event->snapshot)};
+    *shot = (struct shot){.n = event->n,
+                          .name = name_of(event),
+                          .words = event->type == EVENT_OUTPUT,
+                          .snapshot = stack_snapshot_keep(event->snapshot)};
     if (event->memory && refused_elf(event))
         unwind_now(event, shot);
     model->shots++;

@@ -130,6 +130,18 @@ static bool line_says(const char *line, const char *needle, size_t size)
     return false;
 }
 
+bool words_warn(const char *line)
+{
+    /* "warning" and "Warnung", "ignoring" and "ignored" */
+    static const char *const beginnings[] = {"warn", "ignor"};
+
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+        for (const char *at = line; (at = strcasestr(at, beginnings[i])); at++)
+            if (at == line || strchr(" \t[(<:", at[-1])) /* not in a file's name */
+                return true;
+    return false;
+}
+
 const struct output_line *process_says(const struct process *process, const char *needle)
 {
     size_t size = strlen(needle);

@@ -58,10 +58,11 @@ static uint64_t failed(const struct event *event)
                : 0;
 }
 
-/* The loader's words, where it has no function for them that we hear of. */
-static uint64_t said(const struct event *event)
+/* Words on standard error: the loader's, where it has no function for them that we hear of, and those of a program that
+ * nothing failed for that shows in a call. Lines that come from one place in a row are one. */
+static uint64_t said(const struct event *event, const struct stack_registers *registers)
 {
-    return event->output.by == BY_LOADER ? event->n : 0;
+    return event->output.by == BY_LOADER ? event->n : hash("said", registers->sp_addr);
 }
 
 static uint64_t shot_of(const struct event *event)
@@ -71,8 +72,8 @@ static uint64_t shot_of(const struct event *event)
         return worth(event);
     case EVENT_LOADER:
         return failed(event);
-    case EVENT_OUTPUT:
-        return said(event);
+    case EVENT_OUTPUT: /* of which place it is about is known later */
+        return event->n;
     default:
         return 0;
     }
@@ -160,6 +161,8 @@ void backtrace_attach(struct session *session, struct task *task, struct event *
         stacks_stale(task->group->space->stacks);
     if ((!wanted && (!shot || shot == task->shot)) || task->group->abi != ABI_NATIVE || !registers_of(task, &registers))
         return;
+    if (event->type == EVENT_OUTPUT)
+        shot = said(event, &registers);
     if (shot && shot != task->shot && !event->snapshot)
         event->snapshot = memory->snapshot = take(task, event, &registers);
     task->shot = shot ? shot : task->shot;

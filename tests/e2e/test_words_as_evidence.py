@@ -146,3 +146,40 @@ def test_misleading_words(run, silent, tmp_path):
     assert (result.first["kind"], result.first["missing"]) == ("symlink-loop", str(tmp_path / "libloop.so"))
     assert "No such file or directory" in result.first["words"]
     assert "misleading" in result.stderr
+
+
+# --- warnings ---
+
+WARNERS = {
+    "node": ("/usr/bin/node", "-e", 'require("tls").createSecureContext(); require("fs").readFileSync("{needed}")'),
+    "python": ("/usr/bin/python3", "-c", "import sys\ntry: open('{optional}')\nexcept OSError as e: "
+               "print(f'warning: {{e}}', file=sys.stderr)\nopen('{needed}')"),
+    "perl": ("/usr/bin/perl", "-e", "open(F, '{optional}') or warn '[Warning] {optional} is ignored'; "
+             "open(F, '{needed}') or die '{needed}: $!'"),
+}
+
+
+@pytest.mark.parametrize("name", WARNERS)
+def test_what_is_only_warned_of(run, tmp_path, name):
+    """It went on without that, and ended of the other; alone it is what it went on without."""
+    optional, needed = tmp_path / "optional.pem", tmp_path / "warnings/needed.conf"
+    words = [word.format(optional=optional, needed=needed) for word in WARNERS[name]]
+    env = {"NODE_EXTRA_CA_CERTS": str(optional)}
+    causes = run("--", *words, env=env if name == "node" else None).causes
+    assert [(c["kind"], c["missing"]) for c in causes] == [("file-missing", str(needed))]
+    needed.parent.mkdir()
+    needed.write_text("")
+    result = run("--", *words, env=env if name == "node" else None)
+    assert result.returncode == 0
+    assert all(cause["impact"] == "degraded" for cause in result.causes)
+
+
+def test_two_that_are_complained_of_are_two(run, tmp_path):
+    result = run("--", "cat", tmp_path / "one", tmp_path / "two")
+    assert [c["missing"] for c in result.causes] == [str(tmp_path / "one"), str(tmp_path / "two")]
+
+
+def test_files_beside_the_program_are_no_commands(run):
+    result = run("--", "/usr/bin/python3", "-c", "import os; os.kill(os.getpid(), 11)")
+    assert result.first["kind"] == "crash"
+    assert "_pth" not in result.stderr and "got over it" not in result.stderr
