@@ -1,5 +1,6 @@
 /* command-not-found: a program that was looked for on PATH is not there. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -34,7 +35,7 @@ static void tell_nearby(const struct finding *finding, struct cause *cause)
 {
     for (size_t i = 0; i < finding->episode->count; i++) {
         size_t count = 0;
-        char **names = path_nearby(finding->process->root, finding->episode->attempts[i]->path, SIMILAR, &count);
+        char **names = path_nearby(finding_root(finding), finding->episode->attempts[i]->path, SIMILAR, &count);
 
         for (size_t k = 0; k < count; k++) {
             if (k == 0)
@@ -62,6 +63,7 @@ void cause_command_tell(const struct finding *finding, struct cause *cause)
     tell_nearby(finding, cause);
     cause->detail = xasprintf("%s tried %zu directories of PATH for %s; none has a file of that name.",
                               finding->subject, finding->episode->count, finding->missing);
+    remedy_ask(finding, cause, ASK_COMMAND, finding->missing, NULL);
     cause_remedy(cause, PROOF_KNOWN, "install %s, or put its directory on PATH", finding->missing);
     if (is_shell(finding->subject)) {
         cause->scenario = scenario_create(SCENARIO_COMMAND);

@@ -52,6 +52,17 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
                                                             : MINI_CUT;
 }
 
+/* A clone made without git-lfs(1) has small text files in the place of large ones. */
+static void tell_pointer(const struct finding *finding, struct cause *cause, const char *file)
+{
+    CLEANUP_FREE char *directory = path_dir(file);
+    CLEANUP_FREE char *word = remedy_word(directory);
+
+    if (finding->elf && finding->elf->state == ELFFILE_NOT_ELF && strcmp(finding->elf->starts, "version https://") == 0)
+        remedy_add(cause, PROOF_KNOWN, TRIAL_NONE, xasprintf("git -C %s lfs pull", word),
+                   "fetch the file itself: this is a pointer to it, of Git's large file storage");
+}
+
 void cause_corrupt_tell(const struct finding *finding, struct cause *cause)
 {
     CLEANUP_FREE char *is = what_it_is(finding->elf);
@@ -67,6 +78,8 @@ void cause_corrupt_tell(const struct finding *finding, struct cause *cause)
         tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s %s.", file, is);
     remedy_sound_copy(finding, cause);
+    tell_pointer(finding, cause, file);
+    remedy_ask(finding, cause, ASK_OWNER, file, NULL);
     remedy_add(cause, PROOF_KNOWN, TRIAL_PUT, NULL,
                "install or copy %s again: what is there was damaged or never was a program file", file);
     tell_scenario(finding, cause);

@@ -11,7 +11,7 @@ enum { SIMILAR = 3 };
 static void tell_nearby(const struct finding *finding, struct cause *cause)
 {
     size_t count = 0;
-    char **names = path_nearby(finding->process->root, finding->path, SIMILAR, &count);
+    char **names = path_nearby(finding_root(finding), finding->path, SIMILAR, &count);
 
     for (size_t i = 0; i < count; i++) {
         cause_fact(cause, i ? "or" : "nearby", "%s", names[i]);
@@ -38,5 +38,6 @@ void cause_file_tell(const struct finding *finding, struct cause *cause)
         tell_nearby(finding, cause);
     cause->detail = xasprintf("%s(\"%s\") failed because %s is not there, and the program did not go on without it.",
                               finding->call, finding->path, walk && walk->at ? walk->at : finding->path);
+    remedy_ask(finding, cause, ASK_FILE, finding->path, NULL);
     remedy_add(cause, PROOF_KNOWN, TRIAL_PUT, NULL, "put %s in place, or tell the program where it is", finding->path);
 }

@@ -32,6 +32,8 @@ static void tell_script(const struct finding *finding, struct cause *cause)
         cause_fact(cause, "it needs", "%s   (its #! line)", bare);
     }
     remedy_script(finding, cause);
+    if (!carriage_return(finding->interpreter) && finding->interpreter[0] == '/')
+        remedy_ask(finding, cause, ASK_FILE, finding->interpreter, NULL);
     if (!carriage_return(finding->interpreter))
         cause_remedy(cause, PROOF_KNOWN, "install %s, or name the right program in the first line of %s", bare,
                      finding->subject);
@@ -49,12 +51,11 @@ static void tell_elf(const struct finding *finding, struct cause *cause)
     cause->summary = xasprintf("%s is there, but cannot be executed: the dynamic loader that it names, %s, is not.",
                                subject, interp);
     cause_fact(cause, "it needs", "%s   (PT_INTERP)", interp);
+    remedy_ask(finding, cause, ASK_LOADER, interp, NULL);
     if (musl)
-        cause_remedy(cause, PROOF_KNOWN,
-                     "it was built for musl (Alpine): install the musl package, or use its glibc build");
+        cause_remedy(cause, PROOF_KNOWN, "or use its glibc build: this one was built for musl (Alpine)");
     else if (strncmp(interp, "/lib/ld-linux.so.2", 18) == 0)
-        cause_remedy(cause, PROOF_KNOWN,
-                     "it is a 32-bit program: install the 32-bit C library (libc6:i386, glibc.i686)");
+        cause_remedy(cause, PROOF_KNOWN, "or use its 64-bit build: this one is a 32-bit program");
     else
         cause_remedy(cause, PROOF_KNOWN, "install the C library that it was built for, or use a build for this system");
     if (finding->elf) {

@@ -21,11 +21,14 @@ static void tell_asked(const struct finding *finding, struct cause *cause)
 static void tell_missing_remedies(const struct finding *finding, struct cause *cause)
 {
     const char *name = path_base(finding->fault->name);
-    struct remedy *remedy = cause_remedy(cause, PROOF_KNOWN, "install the package that holds %s", name);
 
-    strings_addf(&remedy->commands,
-                 "apt-file search %s   # Debian, Ubuntu; dnf provides '*/%s' on Fedora, apk search so:%s on Alpine",
-                 name, name, name);
+    if (strchr(finding->fault->name, '/')) {
+        remedy_ask(finding, cause, ASK_FILE, finding->fault->name, NULL);
+        remedy_add(cause, PROOF_KNOWN, TRIAL_PUT, NULL, "put %s in place, or tell the program where it is",
+                   finding->fault->name);
+        return;
+    }
+    remedy_ask_library(finding, cause, name);
     cause_remedy(
         cause, PROOF_KNOWN,
         "if %s was built for another release, use a build for this one: the number in %s is part of its interface",

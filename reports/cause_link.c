@@ -41,6 +41,7 @@ void cause_link_tell(const struct finding *finding, struct cause *cause)
     const char *asked = finding->place ? finding->place->path : finding->path;
     bool loop = finding->kind == CAUSE_SYMLINK_LOOP;
     const char *at = finding->walk && finding->walk->at ? finding->walk->at : asked;
+    bool sound;
 
     if (loop)
         cause->summary =
@@ -57,7 +58,12 @@ void cause_link_tell(const struct finding *finding, struct cause *cause)
     cause->detail =
         xasprintf("%s cannot be followed: %s at %s.", asked, loop ? "a loop of symbolic links" : "a dangling link", at);
     remedy_sound_copy(finding, cause);
-    if (!cause->remedy_count)
+    sound = cause->remedy_count > 0;
+    remedy_ask(finding, cause, ASK_CHOICE, at, NULL);
+    if (!loop)
+        remedy_ask(finding, cause, ASK_FILE, finding->missing, NULL);
+    remedy_ask(finding, cause, ASK_OWNER, at, NULL);
+    if (!sound)
         remedy_link(finding, cause, at);
     if (finding->fault)
         tell_scenario(finding, cause);

@@ -11,7 +11,7 @@ static void tell_mode(const struct finding *finding, struct cause *cause, const 
 {
     struct stat st;
 
-    if (path_stat(finding->process->root, at, &st) == 0)
+    if (path_stat(finding_root(finding), at, &st) == 0)
         cause_fact(cause, "it gets", "%s   mode %04o, owner %u, group %u", at, (unsigned)st.st_mode & 07777,
                    (unsigned)st.st_uid, (unsigned)st.st_gid);
     if (finding->process->has_image)

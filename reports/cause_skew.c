@@ -15,7 +15,7 @@ static char *build_of(const struct finding *finding, const char *file)
     struct libc_identity identity;
     char *build = NULL;
 
-    libc_identify(finding->process->root, file, &identity);
+    libc_identify(finding_root(finding), file, &identity);
     if (identity.build)
         build = xstrdup(identity.build);
     libc_identity_deinit(&identity);

@@ -3,6 +3,7 @@
 
 #include "crash.h"
 #include "environment.h"
+#include "remedy.h"
 
 #include <signal.h>
 #include <string.h>
@@ -341,4 +342,7 @@ void judge_process(struct model *model, struct process *process)
     else if (!passes_on(model, process))
         judge_crash(process);
     judge_stacks(model, process);
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (process->suspects[i].cause->confidence > 0)
+            remedies_resolve(process->suspects[i].cause);
 }

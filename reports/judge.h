@@ -30,6 +30,7 @@ struct finding {
     const char *elsewhere;         /* off-path: where it is; shadowed: the good copy */
     /* failures to execute or open: */
     const char *path; /* absolute, as asked for */
+    const char *root; /* in which it was; NULL: the process's, which a child that calls chroot(2) has left */
     const char *call; /* name of the system call */
     int error;
     const struct path_walk *walk;
@@ -148,6 +149,8 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
 const char **process_env_array(const struct process *process);
 
 /* For cause_*.c: */
+/* The root in which FINDING's paths are. */
+const char *finding_root(const struct finding *finding);
 /* The places of SEARCH in the cause's search list. */
 void tell_search(struct cause *cause, const struct search *search);
 /* "libm.so.6 is glibc 2.36" and the like: release of the C library that FILE belongs to, or NULL. malloced. */

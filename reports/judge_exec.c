@@ -100,6 +100,7 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
     const struct process *image = process_owner(actor);
     struct finding finding = {.process = image,
                               .path = attempt->path,
+                              .root = attempt->root,
                               .call = attempt->desc->name,
                               .error = attempt->error,
                               .subject = image->exe ? image->exe : attempt->path};
@@ -188,6 +189,7 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
     struct finding finding = {.kind = CAUSE_COMMAND_NOT_FOUND,
                               .process = image,
                               .path = first->path,
+                              .root = first->root,
                               .call = first->desc->name,
                               .error = first->error,
                               .episode = episode,

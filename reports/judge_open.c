@@ -47,6 +47,7 @@ static struct suspect *suspect_open(struct process *actor, const struct attempt 
     const struct process *image = process_owner(actor);
     struct finding finding = {.process = image,
                               .path = attempt->path,
+                              .root = attempt->root,
                               .call = attempt->desc->name,
                               .error = attempt->error,
                               .missing = attempt->path};

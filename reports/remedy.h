@@ -46,4 +46,17 @@ void remedy_noexec(const struct finding *finding, struct cause *cause);
 /* AT is the link that leads nowhere or back to itself. */
 void remedy_link(const struct finding *finding, struct cause *cause, const char *at);
 
+/* remedy_package.c: */
+/* Puts a question to the package system's databases in this place of CAUSE's remedies. MACHINE: elffile_machine_name(),
+ * or NULL. */
+void remedy_ask(const struct finding *finding, struct cause *cause, enum remedy_ask ask, const char *what,
+                const char *machine);
+/* ASK_LIBRARY, where the system's packages are linked to the C library that the process runs on. */
+void remedy_ask_library(const struct finding *finding, struct cause *cause, const char *name);
+/* Answers CAUSE's questions: each becomes a remedy, or is gone where no database says anything. The process stands, so
+ * that its root can be read. */
+void remedies_resolve(struct cause *cause);
+/* Those that were never answered are gone. */
+void remedies_drop_questions(struct cause *cause);
+
 #endif

@@ -22,7 +22,7 @@ static bool can_be_run(const struct finding *finding, const char *path)
     struct path_walk walk;
     bool good;
 
-    path_walk(finding->process->root, "/", path, cred, &walk);
+    path_walk(finding_root(finding), "/", path, cred, &walk);
     good = walk.reason == PATH_OK && S_ISREG(walk.st.st_mode) && (walk.st.st_mode & 0111) &&
            (!cred || path_permits(&walk.st, cred, X_OK));
     path_walk_deinit(&walk);
@@ -101,7 +101,7 @@ static const char *letters(int mode)
 /* A path below $HOME, and $HOME is somebody else's: what has to change is the variable, not the file. */
 static bool foreign_home(const struct finding *finding, struct cause *cause, const char *at, const struct cred *cred)
 {
-    const char *root = finding->process->root, *home = process_env(finding->process, "HOME");
+    const char *root = finding_root(finding), *home = process_env(finding->process, "HOME");
     size_t n = home ? strlen(home) : 0;
     CLEANUP_FREE char *own = NULL;
     struct stat st;
@@ -140,7 +140,7 @@ static void widen(const struct finding *finding, struct cause *cause, const char
 static void let_in(const struct finding *finding, struct cause *cause, const char *at, int mode, const struct stat *st,
                    const struct cred *cred)
 {
-    const char *root = finding->process->root;
+    const char *root = finding_root(finding);
     CLEANUP_FREE char *user = accounts_user(root, cred->uid), *group = accounts_group(root, st->st_gid);
     CLEANUP_FREE char *word = remedy_word(at);
     CLEANUP_FREE char *who = user ? remedy_word(user) : xasprintf("%u", (unsigned)cred->uid);
@@ -164,7 +164,7 @@ void remedy_permission(const struct finding *finding, struct cause *cause, const
     const struct cred *cred = process_cred(finding->process);
     struct stat st;
 
-    if (path_stat(finding->process->root, at, &st) < 0)
+    if (path_stat(finding_root(finding), at, &st) < 0)
         st = (struct stat){0};
     if (mode == X_OK && S_ISREG(st.st_mode) && !(st.st_mode & 0111)) { /* nobody may */
         widen(finding, cause, at, mode, cred && st.st_uid == cred->uid ? 'u' : 'a');
@@ -199,7 +199,7 @@ void remedy_permission(const struct finding *finding, struct cause *cause, const
 
 static bool may_execute_in(const struct finding *finding, const char *directory)
 {
-    CLEANUP_CLOSE int fd = path_open(finding->process->root, directory);
+    CLEANUP_CLOSE int fd = path_open(finding_root(finding), directory);
 
     return fd >= 0 && !mount_forbids_execution(fd);
 }
@@ -236,7 +236,7 @@ void remedy_link(const struct finding *finding, struct cause *cause, const char 
 
     if (!loop) {
         remedy_add(cause, PROOF_KNOWN, TRIAL_PUT, NULL, "put %s back", finding->missing);
-        names = path_nearby(finding->process->root, finding->missing, 1, &count);
+        names = path_nearby(finding_root(finding), finding->missing, 1, &count);
         if (count && strcmp(names[0], at) != 0) {
             CLEANUP_FREE char *to = remedy_word(names[0]), *link = remedy_word(at);
 

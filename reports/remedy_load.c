@@ -131,7 +131,7 @@ static void link_into_run_path(const struct finding *finding, struct cause *caus
         struct stat st;
 
         if ((place->origin != ORIGIN_RUNPATH && place->origin != ORIGIN_RPATH) || place->state != CANDIDATE_ABSENT ||
-            of_the_system(place->path) || path_stat(finding->process->root, directory, &st) < 0 ||
+            of_the_system(place->path) || path_stat(finding_root(finding), directory, &st) < 0 ||
             !remedy_loads(finding, &change))
             continue;
         from = remedy_word(finding->elsewhere);
@@ -156,13 +156,13 @@ static void make_system_wide(const struct finding *finding, struct cause *cause,
         CLEANUP_FREE char *name = arch ? xstrndup(arch, strcspn(arch, ".")) : NULL;
         CLEANUP_FREE char *file = name ? xasprintf("/etc/%s.path", name) : NULL;
 
-        if (!file || path_stat(finding->process->root, file, &st) == 0)
+        if (!file || path_stat(finding_root(finding), file, &st) == 0)
             return;
         remedy = remedy_add(cause, PROOF_KNOWN, TRIAL_NONE,
                             xasprintf("printf '%%s\\n' /lib /usr/local/lib /usr/lib %s > %s", word, file),
                             "or make it a library directory of the whole system");
     } else {
-        if (path_stat(finding->process->root, "/etc/ld.so.conf.d", &st) < 0)
+        if (path_stat(finding_root(finding), "/etc/ld.so.conf.d", &st) < 0)
             return;
         remedy = remedy_add(cause, PROOF_KNOWN, TRIAL_NONE,
                             xasprintf("echo %s > /etc/ld.so.conf.d/local.conf && ldconfig", word),
@@ -225,8 +225,8 @@ void remedy_better_copy(const struct finding *finding, struct cause *cause)
     near[0] = finding->load->objects[0]->path;
     near[1] = fault->subject->path;
     near[2] = fault->provider->path;
-    found = search_elsewhere_for(finding->process->root, path_base(fault->provider->path), fault->provider->elf, near,
-                                 3, finding->process->cwd, answers, &wish);
+    found = search_elsewhere_for(finding_root(finding), path_base(fault->provider->path), fault->provider->elf, near, 3,
+                                 finding->process->cwd, answers, &wish);
     if (found && search_first(finding, cause, found))
         cause_fact(cause, "elsewhere", "%s   defines it", found);
 }
@@ -242,10 +242,10 @@ static bool named_alike(const struct elffile *elf, const char *name)
 static char *sound_nearby(const struct finding *finding, const char *path)
 {
     size_t count = 0;
-    char **names = path_nearby(finding->process->root, path, 8, &count), *found = NULL;
+    char **names = path_nearby(finding_root(finding), path, 8, &count), *found = NULL;
 
     for (size_t i = 0; i < count; i++) {
-        const struct elffile *elf = elffile_get(finding->process->root, names[i]);
+        const struct elffile *elf = elffile_get(finding_root(finding), names[i]);
         const struct load_change change = {.placed = finding->place->path, .content = names[i]};
 
         if (!found && strcmp(names[i], finding->place->path) != 0 && named_alike(elf, finding->fault->name) &&
@@ -295,7 +295,7 @@ void remedy_sound_copy(const struct finding *finding, struct cause *cause)
     near[0] = finding->load->objects[0]->path;
     near[1] = finding->fault->subject->path;
     if (!found && !strchr(finding->fault->name, '/'))
-        found = search_elsewhere(finding->process->root, finding->fault->name, finding->fault->subject->elf, near, 2,
+        found = search_elsewhere(finding_root(finding), finding->fault->name, finding->fault->subject->elf, near, 2,
                                  finding->process->cwd);
     change.placed = place->path;
     change.content = found;

@@ -83,14 +83,21 @@ struct cause *cause_create(enum cause_kind kind)
     return cause;
 }
 
+void remedy_deinit(struct remedy *remedy)
+{
+    free(remedy->title);
+    strings_deinit(&remedy->commands);
+    free(remedy->risk);
+    free(remedy->trial_text);
+    free(remedy->ask_what);
+    free(remedy->ask_root);
+    free(remedy->ask_machine);
+}
+
 static void remedies_free(struct remedy *remedies, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        free(remedies[i].title);
-        strings_deinit(&remedies[i].commands);
-        free(remedies[i].risk);
-        free(remedies[i].trial_text);
-    }
+    for (size_t i = 0; i < count; i++)
+        remedy_deinit(&remedies[i]);
     free(remedies);
 }
 

@@ -73,6 +73,17 @@ enum trial {
     TRIAL_OFF_MOUNT,    /* the file is used from outside of that mount */
     TRIAL_PATH,         /* PATH names the directory that holds the command */
 };
+/* Package systems' databases are large, and are asked only for causes that are told: until then a remedy may stand for
+ * what it would be, if they have an answer (remedy.h). */
+enum remedy_ask {
+    ASK_NOTHING, /* a remedy that stands as it is */
+    ASK_LIBRARY, /* a package that has the library WHAT for MACHINE */
+    ASK_FILE,    /* one that has the file WHAT: it is installed and its file is gone, or it could be installed */
+    ASK_COMMAND, /* one that has the program WHAT */
+    ASK_OWNER,   /* the installed one that the damaged file WHAT belongs to, unless another package was told */
+    ASK_LOADER,  /* the C library whose loader WHAT is */
+    ASK_CHOICE,  /* another choice for the link WHAT, of update-alternatives(1) */
+};
 struct remedy {
     char *title;
     struct strings commands;
@@ -80,6 +91,8 @@ struct remedy {
     char *risk; /* or NULL */
     enum trial trial;
     char *trial_text; /* or NULL; never told */
+    enum remedy_ask ask;
+    char *ask_what, *ask_root, *ask_machine; /* or NULL */
 };
 /* One line of the text report's facts: "it gets" + "/lib/…/libm.so.6   Debian 12, glibc 2.36". */
 struct fact {
@@ -131,6 +144,7 @@ int cause_kind_value(const char *name);
 void cause_fact(struct cause *cause, const char *label, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct remedy *cause_remedy(struct cause *cause, enum proof proof, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void remedy_deinit(struct remedy *remedy);
 void cause_evidence(struct cause *cause, uint64_t n);
 /* A new, empty section of the crash record; lines are added to it with strings_add(). */
 struct section *cause_section(struct cause *cause, const char *format, ...) __attribute__((format(printf, 2, 3)));

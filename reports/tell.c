@@ -9,6 +9,11 @@
 #include <probes/alloc.h>
 #include <probes/libc.h>
 
+const char *finding_root(const struct finding *finding)
+{
+    return finding->root ? finding->root : finding->process->root;
+}
+
 void tell_search(struct cause *cause, const struct search *search)
 {
     for (size_t i = 0; i < search->count; i++) {
@@ -49,7 +54,7 @@ char *tell_libc_of(const struct finding *finding, const char *file)
 
         if (!soname || strcmp(soname, "libc.so.6") != 0)
             continue;
-        libc_identify(finding->process->root, object->path, &identity);
+        libc_identify(finding_root(finding), object->path, &identity);
         if (identity.release)
             words = xasprintf("%s %s", identity.family, identity.release);
         libc_identity_deinit(&identity);

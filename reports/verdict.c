@@ -1,5 +1,6 @@
 /* The verdict: which suspects are causes, in which order, and what was ruled out. */
 #include "judge.h"
+#include "remedy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,7 @@ void judge_verdict(struct model *model, struct report *report)
 
         if (told_already(report, cause))
             continue;
+        remedies_drop_questions(cause);
         *(struct cause **)array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof cause) = cause;
         list[i].suspect->cause = NULL; /* moved: the report owns it now */
     }
