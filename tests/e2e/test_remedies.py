@@ -258,7 +258,7 @@ def test_somebody_elses_home(unchanged, case, cc):
     (case / "root").mkdir(mode=0o700)
     (case / "root" / ".app.conf").write_text("x")
     result = unchanged("-u", "nobody", "-E", f"HOME={case}/root", "--", prog, case / "root" / ".app.conf")
-    assert result.first["kind"] == "permission-denied"
+    assert result.first["kind"] == "environment-wrong"
     assert not any("chmod" in c or "setfacl" in c for r in remedies(result) for c in r["commands"])
     assert any("HOME" in r["title"] for r in remedies(result))
 
