@@ -209,4 +209,8 @@ int errno_value(const char *name);
 const char *signal_name(int signal); /* "SIGSEGV", "SIGRT_3" as strace spells it */
 int signal_value(const char *name);
 
+/* Whether a line of DATA, SIZE bytes that a program writes to standard output, complains of something: all else there
+ * is what it is there to print, and no event. */
+bool output_complains(const char *data, size_t size);
+
 #endif

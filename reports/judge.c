@@ -133,13 +133,15 @@ static const struct output_line *words_for(const struct process *process, const 
         places[n++] = suspect->actor;
     for (const struct process *up = process->parent; up && n < 8; up = up->parent)
         places[n++] = up;
-    for (size_t needle = 0; needle < suspect->needles.n; needle++)
-        for (size_t i = 0; i < n; i++) {
-            const struct output_line *line = process_says(places[i], suspect->needles.v[needle]);
+    for (size_t spoken = 0; spoken < 2; spoken++)
+        for (size_t needle = 0; needle < suspect->needles.n; needle++)
+            for (size_t i = 0; i < n; i++) {
+                const struct output_line *line =
+                    (spoken ? process_spoke : process_says)(places[i], suspect->needles.v[needle]);
 
-            if (line && (line->n >= suspect->n || suspect->certain))
-                return line;
-        }
+                if (line && (line->n >= suspect->n || suspect->certain))
+                    return line;
+            }
     return NULL;
 }
 

@@ -88,6 +88,8 @@ static int named(const struct process *actor, const struct attempt *attempt)
 
         if (line && strlen(path_base(attempt->path)) > 2 && words_complain(line->text, attempt->error))
             best = 1;
+        if (process_spoke(places[i], attempt->path))
+            return 2;
     }
     return best;
 }
@@ -233,7 +235,9 @@ struct suspect *judge_open_blame(struct process *actor, const struct attempt *at
 
 void judge_open(struct process *process)
 {
-    if (!process->line_count && process_owner(process)->line_count == 0)
+    const struct process *image = process_owner(process);
+
+    if (!process->line_count && !process->spoken_count && !image->line_count && !image->spoken_count)
         return;
     if (!judge_named(process) && process->suspect_count == 0)
         judge_last_act(process);

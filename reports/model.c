@@ -30,6 +30,9 @@ static void process_free(struct model *model, struct process *process)
     strings_deinit(&process->words);
     crash_put(process->crash);
     free(process->partial);
+    for (size_t i = 0; i < process->spoken_count; i++)
+        free(process->spoken[i].text);
+    free(process->spoken);
     for (size_t i = 0; i < process->hushed_count; i++)
         free(process->hushed[i].text);
     free(process->hushed);

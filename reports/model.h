@@ -237,6 +237,8 @@ struct process {
     enum last_words words_kind; /* what a runtime said of the end, from its first line on */
     struct strings words;
     uint64_t words_n;
+    struct output_line *spoken; /* the newest lines on standard output that complain */
+    size_t spoken_count, spoken_cap;
     struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
     size_t hushed_count, hushed_cap;
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
@@ -313,6 +315,8 @@ bool words_warn(const char *line);
 /* The line of what a runtime said of the end (process.words) that begins with PREFIX, or NULL. */
 const char *process_last_words(const struct process *process, const char *prefix);
 /* Whether it named NEEDLE in words that it sent to /dev/null. */
+/* As process_says(), of what it has said on standard output. */
+const struct output_line *process_spoke(const struct process *process, const char *needle);
 bool process_hushed(const struct process *process, const char *needle);
 /* The stack of event number N, or NULL. */
 const struct shot *process_shot(const struct process *process, uint64_t n);

@@ -1,4 +1,5 @@
 /* What a process said on descriptor 2, line by line (part of model.h). */
+#include "environment.h"
 #include "model_parts.h"
 
 #include <ctype.h>
@@ -41,11 +42,49 @@ static void hushed_add(struct process *process, const struct event *event)
     line->by = event->output.by;
 }
 
+static void spoken_keep(struct process *process, const char *text, uint64_t n, enum event_by by)
+{
+    struct output_line *line;
+
+    if (process->spoken_count >= LINES_KEPT / 8) {
+        free(process->spoken[0].text);
+        memmove(process->spoken, process->spoken + 1, --process->spoken_count * sizeof *process->spoken);
+    }
+    line = array_add(&process->spoken, &process->spoken_count, &process->spoken_cap, sizeof *line);
+    *line = (struct output_line){.n = n, .text = xstrdup(text), .by = by};
+}
+
+bool output_complains(const char *data, size_t size)
+{
+    CLEANUP_FREE char *copy = xstrndup(data, size);
+
+    return words_object(copy);
+}
+
+/* Things are said on standard output too, but so is all that a program is there to print: only lines that complain. */
+static void spoken(struct process *process, const struct event *event)
+{
+    const char *data = event->output.data, *end = data + event->output.size;
+
+    while (data < end) {
+        const char *newline = memchr(data, '\n', (size_t)(end - data));
+        const char *stop = newline ? newline : end;
+
+        CLEANUP_FREE char *line = xstrndup(data, (size_t)(stop - data));
+
+        if (words_object(line))
+            spoken_keep(process, line, event->n, event->output.by);
+        data = newline ? newline + 1 : end;
+    }
+}
+
 void model_output(struct process *process, const struct event *event, bool nowhere)
 {
     const struct event_output *output = &event->output;
     const char *p = output->data, *end = p + output->size, *newline;
 
+    if (output->fd == 1 && !nowhere)
+        spoken(process, event);
     if (output->fd != 2)
         return;
     if (nowhere) {
@@ -152,6 +191,16 @@ const struct output_line *process_says(const struct process *process, const char
     return NULL;
 }
 
+const struct output_line *process_spoke(const struct process *process, const char *needle)
+{
+    size_t size = strlen(needle);
+
+    for (size_t i = size ? process->spoken_count : 0; i-- > 0;)
+        if (line_says(process->spoken[i].text, needle, size))
+            return &process->spoken[i];
+    return NULL;
+}
+
 bool process_hushed(const struct process *process, const char *needle)
 {
     size_t size = strlen(needle);
@@ -166,6 +215,8 @@ void model_inherit_words(struct process *owner, const struct process *child)
 {
     for (size_t i = 0; i < child->line_count; i++)
         line_add(owner, child->lines[i].text, strlen(child->lines[i].text), child->lines[i].n, child->lines[i].by);
+    for (size_t i = 0; i < child->spoken_count; i++)
+        spoken_keep(owner, child->spoken[i].text, child->spoken[i].n, child->spoken[i].by);
     if (child->line_count && !owner->first_output_n)
         owner->first_output_n = child->first_output_n;
     if (child->last_output_n > owner->last_output_n)

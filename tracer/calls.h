@@ -22,6 +22,7 @@ enum call_kind {
     CALL_CLONE3, /* its flags lie in memory */
     CALL_WRITE,  /* to descriptor 2: an output event */
     CALL_WRITEV,
+    CALL_SPOKEN, /* to descriptor 1: an output event where it complains */
     CALL_SENDMSG,
     CALL_RULES,     /* changes what calls the process may make */
     CALL_PTRACE,    /* it wants to be, or to have, a tracer */

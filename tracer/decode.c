@@ -72,8 +72,10 @@ static void emit_output(struct session *session, struct task *task, const struct
 
     if (!data)
         return; /* the kernel will say EFAULT: nothing is written */
+    if (call->kind == CALL_SPOKEN && !output_complains(data, size))
+        return; /* what it is there to print is nobody's business */
     event.output = (struct event_output){
-        .fd = 2,
+        .fd = call->kind == CALL_SPOKEN ? 1 : 2,
         .data = data,
         .size = size,
         .whole = whole,
@@ -137,7 +139,8 @@ bool decode_entry(struct session *session, struct task *task, const struct call 
     const struct syscall_desc *desc = session->descs[call - calls];
     struct arch_state state = {.abi = stop->abi, .ip_addr = stop->ip_addr};
 
-    if (call->kind == CALL_WRITE || call->kind == CALL_WRITEV || call->kind == CALL_SENDMSG) {
+    if (call->kind == CALL_WRITE || call->kind == CALL_SPOKEN || call->kind == CALL_WRITEV ||
+        call->kind == CALL_SENDMSG) {
         emit_output(session, task, call, stop);
         return false;
     }

@@ -21,6 +21,8 @@ int main(int argc, char **argv)
             (void)!chdir(argv[i + 1]);
         else if (strcmp(argv[i], "open") == 0)
             open(argv[i + 1], O_RDONLY);
+        else if (strcmp(argv[i], "print") == 0)
+            printf(argv[i + 1], strerror(errno));
         else
             fprintf(stderr, argv[i + 1], strerror(errno));
     }
@@ -39,6 +41,7 @@ OWN_REASONS = {
     "a personal file": [1, "open", "/nowhere/home/.apprc", "say", "prog: cannot start\n"],
     "warned, then another reason": [1, "open", CONF, "say", "prog: warning: %s: no " + CONF + ", using defaults\n",
                                     "say", "prog: 3 checks failed\n"],
+    "printed as a result": [1, "open", CONF, "print", CONF + "\n"],
     "verbose": [1, "open", CONF, "say", "prog: reading " + CONF + "\n", "say", "prog: error: 3 is not even\n"],
 }
 COMES_OF_IT = {
@@ -46,6 +49,7 @@ COMES_OF_IT = {
     "the error's text alone": ([1, "chdir", CONF, "say", "chdir: %s\n"], 0.8),
     "its name alone": ([1, "stat", CONF, "say", "app.conf: gone\n"], 0.8),
     "all of it": ([1, "open", CONF, "say", f"prog: {CONF}: %s\n"], 0.9),
+    "on standard output": ([1, "open", CONF, "print", f"Error: {CONF}: %s\n"], 0.9),
     "another language": ([1, "open", CONF, "say", f"prog: {CONF}: Datei oder Verzeichnis nicht gefunden\n"], 0.9),
     "after a warning of another": ([1, "open", "/nowhere/a.conf", "say", "prog: warning: /nowhere/a.conf: %s\n",
                                     "open", CONF, "say", f"prog: {CONF}: %s\n"], 0.9),
