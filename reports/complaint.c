@@ -110,9 +110,10 @@ bool words_vague(const char *line, const char *program, int error, bool *text)
 
 bool words_object(const char *line)
 {
-    static const char *const words[] = {"invalid", "must be",   "must have", "unknown", "unsupported",   "not allowed",
-                                        "illegal", "not a ",    "not an ",   "ignor",   "unrecogni",     "bad ",
-                                        "is not ", "not valid", "error",     "wrong",   "not supported", "parsing "};
+    static const char *const words[] = {"invalid",     "must be",       "must have", "unknown",   "unsupported",
+                                        "not allowed", "illegal",       "not a ",    "not an ",   "ignor",
+                                        "unrecogni",   "bad ",          "is not ",   "not valid", "error",
+                                        "wrong",       "not supported", "parsing ",  "failure",   "refused"};
 
     if (words_complain(line, 0))
         return true;
@@ -146,7 +147,8 @@ const char *words_path(const char *line, const char *path)
 
     for (const char *at = line; size && (at = strstr(at, path)); at++) {
         const char *end = at + size;
-        bool begins = at == line || (!of_a_name(at[-1]) && at[-1] != '/') || quote_before(line, at);
+        bool scheme = at - line >= 2 && at[-1] == '/' && at[-2] == '/'; /* "unix:///run/x" */
+        bool begins = at == line || (!of_a_name(at[-1]) && at[-1] != '/') || scheme || quote_before(line, at);
         bool ends = !of_a_name(*end) || (*end == '.' && !of_a_name(end[1])) || quote_at(end);
 
         if (begins && ends)

@@ -42,7 +42,7 @@ struct event_syscall {
                          could not be read */
     const char *const *argv; /* execve: the new argument vector, NULL-terminated, or NULL; bounded by the tracer */
     const char *result; /* readlink: what the link says; connect: the address as the contract spells it ("unix:/run/x",
-                           "127.0.0.1:80"); else NULL */
+                           "127.0.0.1:80"); getsockopt of SO_ERROR: the errno's name, NULL for none; else NULL */
     uint64_t flags;     /* open: flags (open_how's for openat2); access: mode; mmap: prot; else 0 */
     int64_t ret;        /* valid where returned */
     int error;          /* errno value, 0 where the call succeeded or has not returned */

@@ -44,6 +44,7 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_STATIC_TLS_EXHAUSTED, cause_refused_tell},
     {CAUSE_EXECSTACK_REFUSED, cause_refused_tell},
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
+    {CAUSE_CONNECTION_REFUSED, cause_connect_tell},
     {CAUSE_ENVIRONMENT_WRONG, cause_environment_tell},
     {CAUSE_CRASH, cause_crash_tell},
 };
@@ -329,6 +330,7 @@ void judge_process(struct model *model, struct process *process)
     judge_exec(process, false);
     if (process_failed(process))
         judge_open(process);
+    judge_connections(process);
     settle_all(process, 0);
     before = process->suspect_count;
     judge_environment(process);

@@ -38,6 +38,7 @@ struct finding {
     const struct episode *episode; /* of a PATH search */
     const char *interpreter;       /* script or PT_INTERP */
     const struct crash *crash;     /* crash.h, or NULL */
+    const char *server;            /* of a connection: as struct failure has it, or NULL */
     const struct lead *lead;       /* environment.h: the variable that led there, or NULL */
 };
 
@@ -111,6 +112,8 @@ void judge_exec(struct process *process, bool over);
 /* What PROCESS did in event N it did as a shell that reads as commands what the kernel has refused as no executable. */
 bool judge_reads_machine_code(struct process *process, uint64_t n);
 void judge_open(struct process *process);
+/* Servers that were not reached. */
+void judge_connections(struct process *process);
 /* The stacks of what PROCESS, which stands at its end, is suspected of. */
 void judge_stacks(const struct model *model, struct process *process);
 /* The same for one that has just executed something, from what was unwound before. */
@@ -130,6 +133,8 @@ void judge_crash(struct process *process);
 /* Before that: suspects that a crash of PROCESS is known to come from become fatal, those that it does not come from do
  * not stay so. */
 void judge_before_crash(const struct model *model, struct process *process);
+/* Whether PATH is a file that the C library and common runtimes try and do without, whatever the program is. */
+bool judge_open_optional(const char *path);
 /* ATTEMPT's error says something about the file. */
 bool judge_open_fits(const struct attempt *attempt);
 /* Makes a suspect of ATTEMPT, NULL where there is one. */
@@ -181,6 +186,7 @@ void cause_crash_tell(const struct finding *finding, struct cause *cause);
 /* UNLOADABLE: CAUSE is that the program could not be loaded, and the crash only how that showed. */
 void tell_crash_after(const struct process *process, const struct crash *crash, int signal, bool unloadable,
                       struct cause *cause);
+void cause_connect_tell(const struct finding *finding, struct cause *cause);
 void cause_command_tell(const struct finding *finding, struct cause *cause);
 
 #endif

@@ -329,10 +329,22 @@ static void judge_locale(const struct reading *reading, const struct output_line
 
 /* ---- */
 
+/* It is what another suspect is believed for. */
+static bool taken(const struct process *process, const char *line)
+{
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        const struct cause *cause = process->suspects[i].cause;
+
+        if (cause->confidence > 0 && cause->words && strcmp(cause->words, line) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void read_line(const struct reading *reading, const struct output_line *line)
 {
     const struct process *process = reading->process;
-    bool objects = words_object(line->text);
+    bool objects = words_object(line->text) && !taken(process, line->text);
 
     if (objects && strcasestr(line->text, "locale"))
         judge_locale(reading, line);

@@ -18,8 +18,7 @@ static bool about_the_file(int error)
     return error == ENOENT || error == EACCES || error == ELOOP || error == ENOTDIR || error == EPERM;
 }
 
-/* Files that the C library and common runtimes try and do without, whatever the program is. */
-static bool optional(const char *path)
+bool judge_open_optional(const char *path)
 {
     static const char *const parts[] = {
         "/locale/",       "/locale-archive", "/gconv/",    "/nscd/", "/etc/ld.so.", "/terminfo/", "/etc/localtime",
@@ -200,7 +199,7 @@ static void judge_last_act(struct process *process)
     bool text, base;
 
     if (!attempt || process->last_file_n > process->first_output_n || !about_the_file(attempt->error) ||
-        attempt->by == BY_LOADER || attempt->execution || optional(attempt->path))
+        attempt->by == BY_LOADER || attempt->execution || judge_open_optional(attempt->path))
         return;
     line = first_after(process, attempt->n);
     if (!line)

@@ -17,6 +17,8 @@ static void process_free(struct model *model, struct process *process)
     model_forget_episodes(process);
     model_forget_failures(process);
     free(process->failures);
+    model_forget_sockets(process);
+    free(process->sockets);
     free(process->acts);
     model_forget_loader(process);
     free(process->errors);
@@ -40,6 +42,7 @@ static void process_free(struct model *model, struct process *process)
         if (process->suspects[i].cause) /* the report may have taken it */
             cause_destroy(process->suspects[i].cause);
         strings_deinit(&process->suspects[i].needles);
+        free(process->suspects[i].server);
     }
     free(process->suspects);
     strings_deinit(&process->ancestry);
@@ -78,6 +81,9 @@ void model_destroy(struct model *model)
         process_free(model, model->retired[i]);
     free(model->retired);
     strings_deinit(&model->unseen);
+    for (size_t i = 0; i < model->service_count; i++)
+        free(model->services[i].target);
+    free(model->services);
     free(model);
 }
 
@@ -171,7 +177,10 @@ static void on_syscall(struct model *model, struct process *process, const struc
         process->leave_n = event->n;
     if (call->path && (call->desc->family == FAMILY_FILE || call->desc->family == FAMILY_PROCESS))
         model_file_call(process, event);
-    model_call(process, event);
+    if (call->desc->family == FAMILY_NETWORK)
+        model_connection(model, process, event);
+    else
+        model_call(process, event);
 }
 
 static void on_signal(struct process *process, const struct event *event)
@@ -209,6 +218,7 @@ static void on_end(struct model *model, struct process *process)
         model_inherit_words(process_owner(process), process);
     model_forget_episodes(process);
     model_forget_failures(process);
+    model_forget_sockets(process);
 }
 
 static void on_start(struct model *model, const struct event *event)
@@ -245,6 +255,7 @@ static void on_exec(struct model *model, struct process *process, const struct e
     model_forget_shots(model, process); /* of memory that is no more */
     model_forget_episodes(process);
     model_forget_failures(process);
+    model_forget_sockets(process); /* those that stay open over an exec are servers' or pipes' */
     model_forget_loader(process);
     if (process->exe && process->ancestry.n < 64)
         strings_add(&process->ancestry, xstrdup(process->exe));

@@ -59,6 +59,20 @@ struct failure {
     uint64_t done_n; /* the first success of such a call after the last failure; 0: never */
 };
 
+/* A descriptor that is a socket. */
+struct socket {
+    int fd;
+    int type;         /* SOCK_…, 0 where it was not seen */
+    char *target;     /* of a connect whose outcome is not known yet, or NULL … */
+    uint64_t n, t_ns; /* … and its event */
+};
+
+/* A server that was reached. */
+struct service {
+    char *target;
+    uint64_t n; /* event number of the last time */
+};
+
 /* A file that the dynamic loader opened, or tried to and failed at every place: in the order of the calls. */
 struct load_act {
     uint64_t n, t_ns;
@@ -150,6 +164,8 @@ struct suspect {
     bool coped;             /* the program found another way */
     bool warned;            /* all that it said of it is a warning */
     bool lived_with;        /* it went on without; what it ended of, if it did, is another matter */
+    bool quiet;             /* nothing was said of it: it counts where the harm reaches the end only */
+    char *server;           /* of a connection: as struct failure has it, or NULL */
     double sure;            /* confidence, where the judge that made it knows best; else 0 */
 };
 
@@ -213,6 +229,8 @@ struct process {
     size_t act_count, act_cap;
     struct failure *failures; /* oldest first */
     size_t failure_count, failure_cap;
+    struct socket *sockets;
+    size_t socket_count, socket_cap;
 
     struct loader_error *errors; /* in the order of the events */
     size_t error_count, error_cap;
@@ -278,6 +296,8 @@ struct model {
     struct process *first; /* the program launched or first attached to */
     uint64_t events, failed, process_count, thread_count, lost;
     struct strings unseen;
+    struct service *services;
+    size_t service_count, service_cap;
     /* Called when a process stands at its end, all of it still there (and for those that live at the session's end):
      * judge.c's. */
     void (*at_end)(struct model *model, struct process *process);
@@ -305,6 +325,10 @@ struct process *process_owner(struct process *process);
 /* Whose permissions count in PROCESS, or NULL where they are not known (the command itself before it was executed):
  * then this process's. */
 const struct cred *process_cred(const struct process *process);
+/* Whether any process reached the server at TARGET (as struct failure has it), on whichever way, after event N. */
+bool model_reached(const struct model *model, const char *target, uint64_t n);
+/* What is the same on all ways to the server at TARGET; malloced. */
+char *connection_service(const char *target);
 /* The value of an environment variable of PROCESS's image, or NULL. */
 const char *process_env(const struct process *process, const char *name);
 /* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer

@@ -133,6 +133,21 @@ static int write_caller(struct writer *writer)
     return write_counted(writer, path, bytes, stub.size, 0755);
 }
 
+/* The same program that listens to itself. */
+static int write_server(struct writer *writer)
+{
+    CLEANUP_FREE char *path = xasprintf("mended/%s", writer->plan->caller);
+    CLEANUP_FREE unsigned char *bytes = NULL;
+    struct stub_call call = writer->plan->call;
+    struct stub_file stub;
+
+    call.serves = true;
+    if (make_directory(writer, "mended/data") < 0 || stub_caller(&call, &stub, writer->err) < 0)
+        return -1;
+    bytes = stub.bytes;
+    return write_counted(writer, path, bytes, stub.size, 0755);
+}
+
 static int write_script_way(struct writer *writer)
 {
     static const char good[] = "#!/bin/sh\nexit 0\n";
@@ -182,6 +197,8 @@ int repro_write(const struct scenario *scenario, const char *directory, struct r
         status = write_objects(&writer);
     if (status == 0 && plan.caller)
         status = write_caller(&writer);
+    if (status == 0 && scenario->way == SCENARIO_CONNECT)
+        status = write_server(&writer);
     if (status == 0 && (scenario->way == SCENARIO_SCRIPT || scenario->way == SCENARIO_COMMAND))
         status = write_script_way(&writer);
     if (status == 0)

@@ -237,6 +237,8 @@ static const char *error_words(int error)
         return "Exec format error";
     case EACCES:
         return "Permission denied";
+    case ECONNREFUSED:
+        return "Connection refused";
     case ELOOP:
         return "Too many levels of symbolic links";
     default:
@@ -337,6 +339,31 @@ static int plan_open(struct plan *plan, struct err *err)
     return err_set(err, "no reproduction: opening %.200s does not fail", file->name);
 }
 
+static int plan_connect(struct plan *plan, struct err *err)
+{
+    const struct scenario *scenario = plan->scenario;
+    const char *address = scenario->address;
+    bool path = strncmp(address, "unix:", 5) == 0 && address[5] != '@';
+
+    if (path && (!repro_name_fits(path_base(address)) || same(plan->program, "data")))
+        return err_set(err, "no reproduction: %.200s cannot be the name of a socket in it", address);
+    if (path && scenario->error == ECONNREFUSED) { /* any file that is no listening socket refuses (unix(7)) */
+        CLEANUP_FREE char *name = xasprintf("root/%s", address + 5);
+
+        plan->shown = xstrdup(address + 5);
+        add_file(plan, mini_object_create(path_base(address)), steal_pointer(&name), NULL)->plain = true;
+    }
+    if (plan_caller(plan, plan->program, xstrdup(address), false, scenario->error, err) < 0)
+        return -1;
+    plan->call.connects = true;
+    plan->call.status = 1;
+    free((char *)plan->call.words);
+    plan->call.words =
+        xasprintf("cannot connect to %s: %s\n", strncmp(address, "unix:", 5) == 0 ? address + 5 : address,
+                  error_words(scenario->error));
+    return 0;
+}
+
 static int check_script(const struct scenario *scenario, struct err *err)
 {
     const char *line = scenario->script_line, *end;
@@ -384,10 +411,12 @@ int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err
     case SCENARIO_LOAD:
     case SCENARIO_EXECUTE:
     case SCENARIO_OPEN:
+    case SCENARIO_CONNECT:
         if (check_objects(scenario, err) < 0)
             return -1;
         ret->program = scenario->objects[0]->name;
         return scenario->way == SCENARIO_LOAD      ? plan_load(ret, err)
+               : scenario->way == SCENARIO_CONNECT ? plan_connect(ret, err)
                : scenario->way == SCENARIO_EXECUTE ? plan_execute(ret, err)
                                                    : plan_open(ret, err);
     case SCENARIO_SCRIPT:

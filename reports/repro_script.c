@@ -158,6 +158,8 @@ static char *mended_command(const struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
 
+    if (scenario->way == SCENARIO_CONNECT)
+        return repro_file_command(plan, ".", plan->caller, NULL, NULL);
     if (plan->caller)
         return repro_file_command(plan, "../root", plan->caller, NULL, NULL);
     if (scenario->way == SCENARIO_COMMAND)

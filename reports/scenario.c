@@ -140,6 +140,7 @@ void scenario_redact(struct scenario *scenario, char *(*redact)(void *ctx, const
     redact_string(&redaction, &scenario->command);
     redact_string(&redaction, &scenario->asker);
     redact_string(&redaction, &scenario->mount);
+    redact_string(&redaction, &scenario->address);
     redact_string(&redaction, &scenario->variable);
     redact_string(&redaction, &scenario->before);
     redact_string(&redaction, &scenario->after);
@@ -159,6 +160,7 @@ void scenario_destroy(struct scenario *scenario)
     free(scenario->command);
     free(scenario->asker);
     free(scenario->mount);
+    free(scenario->address);
     free(scenario->variable);
     free(scenario->before);
     free(scenario->after);

@@ -58,6 +58,7 @@ enum scenario_way {
     SCENARIO_EXECUTE, /* run objects[0]: executing it fails (interpreter, machine, corrupt, permission) */
     SCENARIO_SCRIPT,  /* run a script whose first line is script_line */
     SCENARIO_COMMAND, /* a shell, or another program, looks for command on PATH */
+    SCENARIO_CONNECT, /* run objects[0], a program that only connects to address */
     SCENARIO_OPEN,    /* run objects[0], a program that only opens objects[1], which is no ELF file */
 };
 
@@ -74,6 +75,8 @@ struct scenario {
     char *asker;                     /* EXECUTE: file name of who executes it, where that is the subject; or NULL */
     char *mount;          /* objects[mend_object] stands on a mount of this name that forbids execution (its path's last
                              component), or NULL */
+    char *address;        /* CONNECT: "unix:data/x" (relative), "unix:@x", "127.0.0.1:80", "[::1]:80" */
+    int error;            /* CONNECT: how it fails: ENOENT or ECONNREFUSED */
     char *variable;       /* OPEN: the variable through which objects[1] is named, or NULL; … */
     char *before, *after; /* … what stands around the path in its value */
     bool by_library_path; /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */

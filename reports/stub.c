@@ -11,8 +11,11 @@
 
 #include <probes/alloc.h>
 
+#include <arpa/inet.h>
 #include <elf.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/un.h>
 
 /* Bounds on what is written, far above anything real: a stub is of a few kilobytes. */
 enum { NAME_MOST = 4096, ENTRIES_MOST = 8192 };
@@ -412,24 +415,71 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
     return 0;
 }
 
-/* Behind the code stand what it reads: -error, status, length of the words, where in the path argv[0] begins
- * (32 bits each), the words, the path. */
+union address {
+    struct sockaddr any;
+    struct sockaddr_un un;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+/* TEXT ("unix:data/x", "unix:@x", "127.0.0.1:80", "[::1]:80") as the kernel takes it; its size, 0 where it is none. */
+static size_t address_of(const char *text, union address *ret)
+{
+    const char *colon = strrchr(text, ':');
+    CLEANUP_FREE char *host = colon ? xstrndup(text, (size_t)(colon - text)) : NULL;
+    size_t size = strlen(text);
+
+    memset(ret, 0, sizeof *ret);
+    if (strncmp(text, "unix:", 5) == 0 && size - 5 < sizeof ret->un.sun_path) {
+        ret->un.sun_family = AF_UNIX;
+        memcpy(ret->un.sun_path, text + 5, size - 5);
+        if (text[5] != '@')
+            return offsetof(struct sockaddr_un, sun_path) + size - 5 + 1;
+        ret->un.sun_path[0] = '\0'; /* an abstract name: its length counts (unix(7)) */
+        return offsetof(struct sockaddr_un, sun_path) + size - 5;
+    }
+    if (host && inet_pton(AF_INET, host, &ret->in.sin_addr) == 1) {
+        ret->in.sin_family = AF_INET;
+        ret->in.sin_port = htons((uint16_t)atoi(colon + 1));
+        return sizeof ret->in;
+    }
+    if (host && host[0] == '[' && host[strlen(host) - 1] == ']') {
+        host[strlen(host) - 1] = '\0';
+        ret->in6.sin6_family = AF_INET6;
+        ret->in6.sin6_port = htons((uint16_t)atoi(colon + 1));
+        return inet_pton(AF_INET6, host + 1, &ret->in6.sin6_addr) == 1 ? sizeof ret->in6 : 0;
+    }
+    return 0;
+}
+
+/* Behind the code stand what it reads: -error, status, length of the words, where in the path argv[0] begins or the
+ * size of the address (32 bits each), the words, the path or address. */
 static void put_call(struct stub *stub, const struct stub_call *call)
 {
     size_t size = strlen(call->words);
+    union address address;
+    size_t address_size = call->connects ? address_of(call->path, &address) : 0;
+    size_t bare = call->bare ? (size_t)(path_base(call->path) - call->path) : 0;
 
     stub_put32(stub, (uint32_t)-call->error);
     stub_put32(stub, call->status);
     stub_put32(stub, size);
-    stub_put32(stub, call->bare ? (uint32_t)(path_base(call->path) - call->path) : 0);
+    stub_put32(stub, (uint32_t)(call->connects ? address_size : bare));
     stub_put(stub, call->words, size);
-    stub_put(stub, call->path, strlen(call->path) + 1);
+    if (call->connects) /* a path's zero byte is in it, or stands behind it */
+        stub_put(stub, &address, address_size + 1 < sizeof address ? address_size + 1 : address_size);
+    else
+        stub_put(stub, call->path, strlen(call->path) + 1);
 }
 
 int stub_caller(const struct stub_call *call, struct stub_file *ret, struct err *err)
 {
     const struct stub_machine *machine = stub_machine_native();
-    const struct stub_code *code = call->opens ? &machine->open : &machine->exec;
+    const struct stub_code *code = call->serves     ? &machine->serve
+                                   : call->connects ? &machine->connect
+                                   : call->opens    ? &machine->open
+                                                    : &machine->exec;
+    union address unused;
     struct mini_object object = {.class = machine->class, .data = machine->data, .machine = machine->machine};
     struct stub stub = {.object = &object, .machine = machine, .wide = machine->class == ELFCLASS64};
     struct part all;
@@ -437,6 +487,9 @@ int stub_caller(const struct stub_call *call, struct stub_file *ret, struct err 
     *ret = (struct stub_file){0};
     if (!code->size)
         return err_set(err, "no reproduction: the instructions of this machine are not known");
+    if (call->connects && address_of(call->path, &unused) == 0)
+        return err_set(err, "no reproduction: %.200s is no address that a program of a few instructions can write",
+                       call->path);
     object.program = true;
     stub.big = machine->data == ELFDATA2MSB;
     stub.headers.size = (stub.wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)) +

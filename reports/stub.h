@@ -31,6 +31,8 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
 /* A static program for this machine that makes one call and tells of its failure. */
 struct stub_call {
     bool opens;        /* openat(2) for reading, and exit with 0 where it goes well; else execve(2) without arguments */
+    bool connects;     /* or a stream socket is connected to PATH, an address as in struct scenario … */
+    bool serves;       /* … on which the program listens itself first, and exits with 0 where that goes well */
     const char *path;  /* relative to its working directory */
     bool bare;         /* argv[0] is the file's name alone, as it is after a search on PATH */
     int error;         /* the errno value that is expected: then it writes WORDS to its standard error … */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct stub_code {
-    unsigned char bytes[112];
+    unsigned char bytes[160];
     size_t size;
 };
 
@@ -25,6 +25,7 @@ struct stub_machine {
     struct stub_code back;       /* return 0 */
     const char *libc_base;       /* the version of glibc's oldest symbols (shlib-versions in its source), or NULL */
     struct stub_code exec, open; /* see stub_caller(); what they read follows them */
+    struct stub_code connect, serve;
 };
 
 /* The row, or NULL. */

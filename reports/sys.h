@@ -72,7 +72,7 @@ sys_letter_fn sys_prot, sys_map_flags, sys_map_offset, sys_map_pages, sys_memfd_
 sys_letter_fn sys_argv, sys_environment, sys_unshare_flags, sys_setns_flags, sys_signal;
 sys_whole_fn sys_clone, sys_clone3, sys_ptrace;
 sys_letter_fn sys_socket_family, sys_socket_type, sys_sockaddr, sys_msghdr, sys_msg_flags;
-sys_whole_fn sys_socketcall;
+sys_whole_fn sys_socketcall, sys_getsockopt;
 sys_letter_fn sys_iovec, sys_offset;
 sys_letter_fn sys_inotify_flags, sys_inotify_mask;
 sys_whole_fn sys_prctl;

@@ -293,6 +293,31 @@ void sys_socketcall(const struct call *call, struct text out[6])
     sys_pointer(&out[1], call_word(call, 1));
 }
 
+/* Only SO_ERROR is asked for (tracer/calls.c): its value is an errno. */
+void sys_getsockopt(const struct call *call, struct text out[6])
+{
+    bool outcome = (int)call->args[1] == SOL_SOCKET && (int)call->args[2] == SO_ERROR;
+    int32_t error = 0, size = 0;
+
+    text_addf(&out[0], "%d", (int)call->args[0]);
+    text_addf(&out[1], outcome ? "SOL_SOCKET" : "%d", (int)call->args[1]);
+    text_addf(&out[2], outcome ? "SO_ERROR" : "%d", (int)call->args[2]);
+    if (outcome && call_succeeded(call) && mem_read(call->mem, call_word(call, 3), &error, sizeof error) == 0) {
+        const char *name = errno_name(error);
+
+        if (name)
+            text_addf(&out[3], "[%s]", name);
+        else
+            text_addf(&out[3], "[%d]", error);
+    } else {
+        sys_pointer(&out[3], call_word(call, 3));
+    }
+    if (mem_read(call->mem, call_word(call, 4), &size, sizeof size) == 0)
+        text_addf(&out[4], "[%d]", (int)size);
+    else
+        sys_pointer(&out[4], call_word(call, 4));
+}
+
 const struct syscall_desc *syscall_unwrap(const struct syscall_desc *desc, const uint64_t args[6],
                                           const struct mem *mem, uint64_t inner[6])
 {
@@ -329,6 +354,7 @@ const struct syscall_desc sys_network_rows[] = {
     {"accept", "fpp", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"accept4", "fppx", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"connect", "fqd", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
+    {"getsockopt", "6", FAMILY_NETWORK, NEED_RESULT | NEED_MEMORY_AFTER, -1, -1, -1},
     {"sendmsg", "fMw", FAMILY_OUTPUT, 0, -1, -1, -1},
     {"socket", "tyd", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"socketcall", "5", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},

@@ -271,15 +271,17 @@ static sys_letter_fn *const letters[128] = {
 };
 
 static sys_whole_fn *const wholes[128] = {
-    ['1'] = sys_clone, ['2'] = sys_clone3, ['3'] = sys_ptrace, ['4'] = sys_prctl, ['5'] = sys_socketcall,
+    ['1'] = sys_clone, ['2'] = sys_clone3,     ['3'] = sys_ptrace,
+    ['4'] = sys_prctl, ['5'] = sys_socketcall, ['6'] = sys_getsockopt,
 };
 
 unsigned syscall_argument_count(const struct syscall_desc *desc)
 {
-    static const unsigned char whole_counts['5' + 1] = {['1'] = 5, ['2'] = 2, ['3'] = 4, ['4'] = 5, ['5'] = 2};
+    static const unsigned char whole_counts['6' + 1] = {
+        ['1'] = 5, ['2'] = 2, ['3'] = 4, ['4'] = 5, ['5'] = 2, ['6'] = 5};
     unsigned char first = (unsigned char)desc->args[0];
 
-    return first && first <= '5' ? whole_counts[first] : (unsigned)strlen(desc->args);
+    return first && first <= '6' ? whole_counts[first] : (unsigned)strlen(desc->args);
 }
 
 void syscall_texts_format(const struct syscall_desc *desc, const uint64_t args[6], bool after, int64_t ret,

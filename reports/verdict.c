@@ -48,6 +48,12 @@ static bool swallowed(const struct model *model, const struct process *process, 
            own_file_only(suspect) && !process->stderr_shared;
 }
 
+/* A server that came up while the session went on, and was found by a later try, perhaps of another process. */
+static bool reached_later(const struct model *model, const struct suspect *suspect)
+{
+    return suspect->server && model_reached(model, suspect->server, suspect->last_n);
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct candidate_cause *x = a, *y = b;
@@ -100,7 +106,8 @@ static void collect_from(const struct model *model, struct process *process, str
         struct suspect *suspect = &process->suspects[i];
         struct candidate_cause *one;
 
-        if (suspect->cause->confidence <= 0 || hushed(model, process) || swallowed(model, process, suspect)) {
+        if (suspect->cause->confidence <= 0 || hushed(model, process) || swallowed(model, process, suspect) ||
+            (suspect->quiet && !harm_reaches_end(model, process)) || reached_later(model, suspect)) {
             rule_out(report, process, suspect);
             continue;
         }

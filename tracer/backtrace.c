@@ -36,6 +36,9 @@ static uint64_t worth(const struct event *event)
         return event->n;
     if (!call->returned)
         return 0;
+    /* Each address; one that does not wait has its outcome told later, when the program is elsewhere. */
+    if (!strcmp(call->desc->name, "connect") && call->error && call->result)
+        return hash(call->result, call->ip_addr);
     if (!call->path && call->error && call->by != BY_LOADER)
         return hash(call->desc->name, call->ip_addr);
     if (!call->path || (call->desc->family != FAMILY_FILE && call->desc->family != FAMILY_PROCESS))

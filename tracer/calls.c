@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 /* Kernel names that older headers lack; values from include/uapi/linux/prctl.h and ptrace.h. */
 enum { OPTION_SET_DUMPABLE = 4, OPTION_SET_SECCOMP = 22, OPTION_SET_NO_NEW_PRIVS = 38 };
@@ -42,6 +43,8 @@ const struct call calls[] = {
     {"execve", CALL_EXECVE, true, {{0}}},
     {"execveat", CALL_EXECVEAT, true, {{0}}},
     {"connect", CALL_CONNECT, true, {{0}}},
+    /* What came of a connect(2) that did not wait. */
+    {"getsockopt", CALL_OUTCOME, true, {{1, 0xffffffff, SOL_SOCKET}, {2, 0xffffffff, SO_ERROR}}},
     {"chdir", CALL_CHDIR, true, {{0}}},
     {"fchdir", CALL_CHDIR, true, {{0}}},
     {"chroot", CALL_ROOT, true, {{0}}},

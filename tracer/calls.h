@@ -14,6 +14,7 @@ enum call_kind {
     CALL_OPENAT2,  /* flags lie in a struct open_how */
     CALL_READLINK, /* the answer is a string */
     CALL_CONNECT,  /* the argument is an address */
+    CALL_OUTCOME,  /* an errno value lies in memory */
     CALL_EXECVE,
     CALL_EXECVEAT,
     CALL_CHDIR,  /* changes the working directory */

@@ -183,6 +183,12 @@ static char *after_success(struct session *session, struct task *task, const str
         mem_read(mem, pending->args[buffer], link, n);
         return link;
     }
+    case CALL_OUTCOME: {
+        int32_t error = 0;
+
+        mem_read(mem, pending->args[3], &error, sizeof error);
+        return xstrdup_or_null(errno_name(error));
+    }
     case CALL_CHDIR:
         task->place->stale = true;
         break;

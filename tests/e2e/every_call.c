@@ -222,6 +222,12 @@ static void connections(void)
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         CALL(connect, 5, &a, sizes[i]);
+    int outcome = 0, size = sizeof outcome, fd = CALL(socket, AF_UNIX, SOCK_STREAM, 0);
+
+    CALL(getsockopt, fd, SOL_SOCKET, SO_ERROR, &outcome, &size);
+    CALL(getsockopt, fd, SOL_SOCKET, SO_ERROR, NULL, &size);
+    CALL(getsockopt, -1, SOL_SOCKET, SO_ERROR, &outcome, &size);
+    CALL(getsockopt, fd, SOL_SOCKET, SO_ERROR, &outcome, NULL);
     CALL(connect, 5, NULL, 0);
     CALL(connect, 5, NULL, 110);
     CALL(connect, 5, 7L, 110);

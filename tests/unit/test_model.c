@@ -139,6 +139,41 @@ START_TEST(failing_calls_are_kept_apart_from_files)
 }
 END_TEST
 
+static void outcome_of(const char *error)
+{
+    struct event event = base(EVENT_SYSCALL);
+
+    event.syscall = (struct event_syscall){
+        .desc = syscall_by_name("getsockopt"), .args = {3, 1, 4}, .result = error, .returned = true};
+    model_event(model, &event);
+}
+
+START_TEST(connections_that_do_not_wait)
+{
+    struct process *process = model_process(model, 10);
+    uint64_t asked;
+
+    connect_to("[::1]:80", EINPROGRESS);
+    asked = number;
+    ck_assert_uint_eq(process->failure_count, 0);
+    outcome_of("ECONNREFUSED");
+    outcome_of(NULL); /* asked again: nothing is pending */
+    ck_assert_uint_eq(process->failure_count, 1);
+    ck_assert_uint_eq(process->failures[0].n, asked);
+    ck_assert_int_eq(process->failures[0].error, ECONNREFUSED);
+    ck_assert_uint_eq(process->failures[0].done_n, 0);
+    connect_to("127.0.0.1:80", EINPROGRESS);
+    outcome_of(NULL); /* the other way to the same port */
+    ck_assert_uint_ne(process->failures[0].done_n, 0);
+    ck_assert(model_reached(model, "[::1]:80", asked));
+    ck_assert(!model_reached(model, "[::1]:81", asked));
+    ck_assert(!model_reached(model, "[::1]:80", number));
+    connect_to("unix:@/tmp/.X11-unix/X1", ECONNREFUSED);
+    connect_to("127.0.0.1:6001", 0);
+    ck_assert_uint_ne(process->failures[1].done_n, 0);
+}
+END_TEST
+
 START_TEST(failing_calls_are_bounded)
 {
     struct process *process = model_process(model, 10);
@@ -332,6 +367,7 @@ int main(void)
     tcase_add_test(tc, a_search_that_finds_ends_well);
     tcase_add_test(tc, failing_calls_are_kept_apart_from_files);
     tcase_add_test(tc, failing_calls_are_bounded);
+    tcase_add_test(tc, connections_that_do_not_wait);
     tcase_add_test(tc, loader_searches_are_one_act);
     tcase_add_test(tc, words_are_words);
     tcase_add_test(tc, endless_output_is_bounded);
