@@ -30,6 +30,8 @@ void lead_deinit(struct lead *lead);
 void judge_environment(struct process *process);
 /* PATH, to which VARIABLE leads, is there but has not in it what such a variable means (JAVA_HOME without bin/java). */
 bool lead_not_meant(const struct process *image, const struct variable *variable, const char *path);
+/* VARIABLE is one of those that name the tree of a program (GOROOT, PYTHONHOME). */
+bool lead_is_tree(const struct variable *variable);
 /* As above, of parts of it: where locales were looked for (locale(7)). */
 bool lead_locale(const struct process *process, const struct output_line *line, struct variable *ret);
 

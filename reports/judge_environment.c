@@ -24,6 +24,19 @@ struct reading {
     bool explained; /* another suspect does, in words */
 };
 
+/* One that was suspected for a call, and for want of words not believed. */
+static struct suspect *doubted(struct process *process, const struct lead *lead)
+{
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        struct suspect *suspect = &process->suspects[i];
+
+        if (suspect->cause->kind == CAUSE_ENVIRONMENT_WRONG && suspect->cause->confidence <= 0 &&
+            strcmp(suspect->cause->missing, lead->variable.entry) == 0)
+            return suspect;
+    }
+    return NULL;
+}
+
 /* LEAD's path may be NULL. Takes nothing. */
 static struct suspect *accuse(const struct reading *reading, struct lead *lead, const struct output_line *line,
                               uint64_t n, double sure)
@@ -35,8 +48,16 @@ static struct suspect *accuse(const struct reading *reading, struct lead *lead, 
                               .subject = process->exe ? process->exe : "",
                               .missing = lead->variable.entry,
                               .lead = lead};
-    struct suspect *suspect = process->exe ? suspect_add(process, AT_VARIABLE, &finding, n, process->end_ns) : NULL;
+    struct suspect *suspect = doubted(process, lead);
 
+    if (suspect) {
+        suspect->at = AT_VARIABLE;
+        suspect->coped = false;
+        suspect->cause->confidence = sure;
+        free(steal_pointer(&suspect->cause->words));
+    } else if (process->exe) {
+        suspect = suspect_add(process, AT_VARIABLE, &finding, n, process->end_ns);
+    }
     if (!suspect)
         return NULL;
     suspect->sure = sure;
@@ -47,6 +68,17 @@ static struct suspect *accuse(const struct reading *reading, struct lead *lead, 
             cause_evidence(suspect->cause, line->n);
     }
     return suspect;
+}
+
+/* Those that were doubted are settled already. */
+static void settle_doubted(const struct reading *reading)
+{
+    for (size_t i = 0; i < reading->process->suspect_count; i++) {
+        struct suspect *suspect = &reading->process->suspects[i];
+
+        if (suspect->at == AT_VARIABLE)
+            suspect->cause->impact = reading->failed && !suspect->lived_with ? IMPACT_FATAL : IMPACT_DEGRADED;
+    }
 }
 
 /* ---- LD_PRELOAD and LD_AUDIT: the loader goes on without ---- */
@@ -291,21 +323,23 @@ static const struct output_line *line_with(const struct reading *reading, bool m
 static void judge_tried(const struct reading *reading, const struct variable *variable)
 {
     const struct process *process = reading->process;
-    bool list = is_search_list(variable);
+    bool tree = lead_is_tree(variable), list = is_search_list(variable) || tree;
     struct strings paths;
 
     variable_paths(variable->value, process->cwd, &paths);
     for (size_t i = 0; i < paths.n; i++) {
         const struct attempt *attempt = attempt_at(process, paths.v[i]);
         const struct output_line *line = NULL;
-        struct lead lead = {*variable, NULL, LEAD_ABSENT};
+        bool there = is_there(process, paths.v[i]);
+        struct lead lead = {*variable, NULL, there ? LEAD_NOT_MEANT : LEAD_ABSENT};
 
-        if (attempt && !is_there(process, paths.v[i]) && (list || variable_fit(paths.v[i], attempt->path) == FIT_EXACT))
+        if (attempt && (!there || (tree && lead_not_meant(process, variable, paths.v[i]))) &&
+            (list || variable_fit(paths.v[i], attempt->path) == FIT_EXACT))
             line = line_with(reading, list, attempt->error);
         if (!line || line->n < attempt->n)
             continue;
         lead.path = xstrdup(paths.v[i]);
-        accuse(reading, &lead, line, attempt->n, list ? 0.65 : 0.75);
+        accuse(reading, &lead, line, attempt->n, tree ? 0.88 : list ? 0.65 : 0.75);
         lead_deinit(&lead);
         break;
     }
@@ -387,12 +421,12 @@ void judge_environment(struct process *process)
     for (size_t i = first; i < process->line_count; i++)
         if (process->lines[i].n >= process->exec_n && process->lines[i].by != BY_LOADER)
             read_line(&reading, &process->lines[i]);
-    if (!reading.failed || reading.explained || process->suspect_count > before)
-        return;
-    for (size_t i = 0; i < process->env.n; i++) {
+    for (size_t i = 0; i < process->env.n && reading.failed && !reading.explained && process->suspect_count == before;
+         i++) {
         struct variable variable;
 
         if (variable_of(process->env.v[i], &variable))
             judge_tried(&reading, &variable);
     }
+    settle_doubted(&reading);
 }

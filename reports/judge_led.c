@@ -39,15 +39,25 @@ static enum path_reason reason_of(const struct process *image, const char *path,
     return reason;
 }
 
-bool lead_not_meant(const struct process *image, const struct variable *variable, const char *path)
+static const struct tree *tree_of(const struct variable *variable)
 {
     for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
-        if (variable_is(variable, trees[i].name)) {
-            CLEANUP_FREE char *inside = trees[i].has ? path_join(path, trees[i].has) : NULL;
+        if (variable_is(variable, trees[i].name))
+            return &trees[i];
+    return NULL;
+}
 
-            return !inside || reason_of(image, inside, NULL) == PATH_ABSENT;
-        }
-    return false;
+bool lead_is_tree(const struct variable *variable)
+{
+    return tree_of(variable) != NULL;
+}
+
+bool lead_not_meant(const struct process *image, const struct variable *variable, const char *path)
+{
+    const struct tree *tree = tree_of(variable);
+    CLEANUP_FREE char *inside = tree && tree->has ? path_join(path, tree->has) : NULL;
+
+    return tree && (!inside || reason_of(image, inside, NULL) == PATH_ABSENT);
 }
 
 /* The program says itself that the variable is at fault. */

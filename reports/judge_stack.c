@@ -37,13 +37,14 @@ static void find_later(const struct process *process, const char *root, uint64_t
     }
 }
 
-/* A program that never began has the loader's stack only: where it made its error; else where it said so, or left. What
+/* A program that never began has the loader's stack only: where it made its error; else where it said so, or left. So
+ * has one that is known by its words only. What
  * the program did is best told by its call, and where that shows in none (dlsym(3), musl), by the loader's error. */
 static const struct shot *shot_of(const struct process *process, const struct suspect *suspect)
 {
     bool start = suspect->at == AT_START;
     const uint64_t events[] = {start ? suspect->told_n : suspect->n, start ? suspect->n : suspect->told_n,
-                               start ? process->leave_n : 0};
+                               start || suspect->at == AT_VARIABLE ? process->leave_n : 0};
     const struct shot *shot = NULL;
 
     for (size_t i = 0; i < sizeof events / sizeof *events && !shot; i++)

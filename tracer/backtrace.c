@@ -134,7 +134,8 @@ static bool runs_go(struct task *task)
 static struct stack_snapshot *take(struct task *task, const struct event *event,
                                    const struct stack_registers *registers)
 {
-    bool by_loader = event->type == EVENT_OUTPUT || (event->type == EVENT_SYSCALL && event->syscall.by == BY_LOADER);
+    bool by_loader = (event->type == EVENT_OUTPUT && event->output.by == BY_LOADER) ||
+                     (event->type == EVENT_SYSCALL && event->syscall.by == BY_LOADER);
 
     if (!by_loader && runs_go(task) && !stacks_is_go(stacks_of(task, event), event->memory, registers->ip_addr))
         return stacks_snapshot(stacks_of(task, event), event->memory, registers);
