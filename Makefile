@@ -70,6 +70,7 @@ help:
 	@echo 'make unit        only the unit tests'
 	@echo 'make rounds      attach, load and kill, 200 times each (ROUNDS=N), on gopls, node and a C program'
 	@echo 'make roots       small root directories with other libcs, for the tests'
+	@echo 'make libc-table  what Debian'\''s releases define, against the table in probes/releases.c'
 	@echo 'make lint        formatting, layering, clang-tidy, cppcheck; make format mends the first'
 	@echo 'make clean       remove build/'
 
@@ -125,6 +126,9 @@ rounds: $(PROGRAM) | setup-test
 
 roots: | setup-test
 	@bash tests/roots.sh
+
+libc-table:
+	@$(PYTHON) tests/libc_table.py
 
 demo: $(PROGRAM) $(BUILD)/demo/viewer
 	@sh testdata/demo/run.sh $(PROGRAM) $(BUILD)/demo
@@ -204,5 +208,5 @@ FORCE:
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help static check unit rounds roots demo bench score install uninstall format format-check layering lint tidy \
+.PHONY: all help static check unit rounds roots libc-table demo bench score install uninstall format format-check layering lint tidy \
     $(TIDY) cppcheck clean FORCE $(SETUPS)

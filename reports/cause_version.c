@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <probes/alloc.h>
+#include <probes/releases.h>
 
 static size_t prefix_length(const char *version)
 {
@@ -52,22 +53,22 @@ static void tell_symbols(const struct fault *fault, struct cause *cause)
 
 static void tell_remedies(const struct finding *finding, struct cause *cause, bool of_libc)
 {
-    const char *subject = path_base(finding->subject);
-    struct remedy *remedy;
+    const char *subject = path_base(finding->subject), *provider = path_base(finding->provider);
 
     if (of_libc) {
-        remedy = cause_remedy(cause, PROOF_KNOWN, "use a build of %s made for this system, or build it here", subject);
-        remedy->risk = NULL;
-        cause_remedy(cause, PROOF_KNOWN,
-                     "run it where the C library defines %s or a newer version: a newer release of the distribution, "
-                     "or a container of one",
-                     finding->missing);
+        remedy_other_libc(finding, cause);
+        cause_remedy(cause, PROOF_KNOWN, "use a build of %s made for this system, or build it here", subject);
+        if (!remedy_newer_system(finding, cause))
+            cause_remedy(cause, PROOF_KNOWN,
+                         "run it where the C library defines %s or a newer version: a newer release of the "
+                         "distribution, or a container of one",
+                         finding->missing);
         return;
     }
     remedy_better_copy(finding, cause);
-    cause_remedy(cause, PROOF_KNOWN, "install a version of %s that defines %s", path_base(finding->provider),
-                 finding->missing);
-    cause_remedy(cause, PROOF_KNOWN, "rebuild %s against the installed %s", subject, path_base(finding->provider));
+    if (!release_knows(finding->missing) || !remedy_newer_system(finding, cause))
+        cause_remedy(cause, PROOF_KNOWN, "install a version of %s that defines %s", provider, finding->missing);
+    cause_remedy(cause, PROOF_KNOWN, "rebuild %s against the installed %s", subject, provider);
 }
 
 /* The stub of PROVIDER: it defines one of its versions (a library without any only makes the loader warn). */

@@ -37,6 +37,12 @@ void remedy_better_copy(const struct finding *finding, struct cause *cause);
 /* The file at FINDING->place is broken or a link that leads nowhere: a sound one of its name or kind is there. */
 void remedy_sound_copy(const struct finding *finding, struct cause *cause);
 
+/* remedy_version.c: */
+/* The releases of systems that define every version which is lacking in FINDING's load; false where none is known. */
+bool remedy_newer_system(const struct finding *finding, struct cause *cause);
+/* A whole C library elsewhere on this system that would do. */
+void remedy_other_libc(const struct finding *finding, struct cause *cause);
+
 /* remedy_file.c: */
 /* The program of a script's first line is not there, or is followed by a carriage return. */
 void remedy_script(const struct finding *finding, struct cause *cause);

@@ -12,7 +12,8 @@ import subprocess
 import broken
 import pytest
 
-from test_repro import OPENS, _as_nobody, _open_up
+from test_repro import OPENS, _open_up
+from test_static import cached_root
 
 
 def everything(top):
@@ -307,3 +308,72 @@ def test_without_a_reproduction_nothing_is_tried(unchanged, case, cc):
     made = broken.program_itself(broken.Place(case, cc), "off_path", False)
     result = unchanged("--no-repro", "--", *made.command)
     assert remedies(result, "modelled") and not remedies(result, "tried")
+
+
+# ---- versions of the C library ----
+
+STRLCPY = ("unsigned long strlcpy(char *, const char *, unsigned long);\n"
+           'int main(void) { char b[4]; return (int)strlcpy(b, "", sizeof b); }\n')
+
+
+def newer_libc(root, to):
+    """All of a root's C library, copied to a directory."""
+    to.mkdir(parents=True)
+    for file in (root / "lib" / "x86_64-linux-gnu").glob("*.so*"):
+        if (found := file.resolve()).is_relative_to(root) and found.exists():
+            shutil.copy(found, to / file.name)
+    return to
+
+
+@pytest.fixture
+def old_system(case, cc):
+    """A program that needs glibc 2.38; this system's is older."""
+    libc = newer_libc(cached_root("trixie"), case.parent / "build") / "libc.so.6"
+    return cc(STRLCPY, libc, "-Wl,--allow-shlib-undefined", name="prog", cwd=case)
+
+
+def test_the_oldest_system_that_has_it(unchanged, case, cc, old_system):
+    result = unchanged("--", old_system)
+    assert (result.first["kind"], result.first["missing"]) == ("symbol-version-missing", "GLIBC_2.38")
+    titles = [r["title"] for r in remedies(result)]
+    assert any("glibc 2.38 or newer" in t and "Debian 13" in t and "Ubuntu 24.04" in t for t in titles), titles
+    assert not any("Debian 12" in t or "Ubuntu 22.04" in t for t in titles)
+
+
+def test_the_newest_of_all_that_is_lacking(unchanged, case, cc):
+    """Two versions at once: the system must have both."""
+    (case / "v.map").write_text("GLIBC_2.38 { global: one; local: *; };\nGLIBC_2.43 { global: two; };\n")
+    fake = cc("int one(void) { return 0; }\nint two(void) { return 0; }\n", "-nostdlib", "-Wl,-soname,libc.so.6",
+              f"-Wl,--version-script={case}/v.map", name="fake/libc.so.6", cwd=case.parent)
+    addon = cc("int one(void), two(void); int both(void) { return one() + two(); }\n", "-nostdlib", fake, name="addon.so",
+               cwd=case)
+    result = unchanged("--", cc(broken.OPENER, "-ldl", name="opener", cwd=case), addon)
+    assert result.first["kind"] == "symbol-version-missing"
+    titles = [r["title"] for r in remedies(result)]
+    assert any("glibc 2.43 or newer" in t and "Debian testing" in t and "Debian 13" not in t for t in titles), titles
+
+
+def test_a_version_of_no_release(unchanged, case, cc):
+    (case / "v.map").write_text("GLIBC_9.9 { global: one; local: *; };\n")
+    fake = cc("int one(void) { return 0; }\n", "-nostdlib", "-Wl,-soname,libc.so.6",
+              f"-Wl,--version-script={case}/v.map", name="fake/libc.so.6", cwd=case.parent)
+    addon = cc("int one(void); int two(void) { return one(); }\n", "-nostdlib", fake, name="addon.so", cwd=case)
+    result = unchanged("--", cc(broken.OPENER, "-ldl", name="opener", cwd=case), addon)
+    assert (result.first["kind"], result.first["missing"]) == ("symbol-version-missing", "GLIBC_9.9")
+    titles = [r["title"] for r in remedies(result)]
+    assert any("no system that is known here has it" in t for t in titles)
+    assert not any("Debian" in t or "Ubuntu" in t for t in titles)
+
+
+def test_a_whole_libc_beside_it(unchanged, case, cc, old_system, environment):
+    """One that stands there whole, with its loader, does; a libc.so.6 alone does not."""
+    (case / "runtime").mkdir()
+    shutil.copy(case.parent / "build" / "libc.so.6", case / "runtime")
+    result = unchanged("--", old_system)
+    assert not [c for r in remedies(result) for c in r["commands"]]
+    shutil.rmtree(case / "runtime")
+    newer_libc(cached_root("trixie"), case / "runtime")
+    result = unchanged("--", old_system)
+    line = command(result, "modelled", "--library-path")
+    assert line == f"{case}/runtime/ld-linux-x86-64.so.2 --library-path {case}/runtime {old_system}"
+    helps(line, case, environment)
