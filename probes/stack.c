@@ -7,6 +7,7 @@
 #include "stack_parts.h"
 #include "v8stack.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <uthash.h>
 
@@ -38,25 +39,38 @@ struct stacks {
     const struct mem *process; /* for tables, while a stack is unwound */
 };
 
+void frame_deinit(struct frame *frame)
+{
+    free(frame->object);
+    free(frame->symbol);
+    free(frame->file);
+    free(frame->build_id);
+}
+
 void frames_free(struct frame *frames, size_t count)
 {
-    for (size_t i = 0; frames && i < count; i++) {
-        free(frames[i].object);
-        free(frames[i].symbol);
-        free(frames[i].file);
-    }
+    for (size_t i = 0; frames && i < count; i++)
+        frame_deinit(&frames[i]);
     free(frames);
+}
+
+static struct frame frame_copy(const struct frame *frame)
+{
+    struct frame copy = *frame;
+
+    copy.object = xstrdup_or_null(frame->object);
+    copy.symbol = xstrdup_or_null(frame->symbol);
+    copy.file = xstrdup_or_null(frame->file);
+    copy.build_id = xstrdup_or_null(frame->build_id);
+    return copy;
 }
 
 struct frame *frames_copy(const struct frame *frames, size_t count)
 {
-    struct frame *copy = xmemdup(frames, count * sizeof *frames);
+    struct frame *copy = count ? xcalloc(count, sizeof *copy) : NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        copy[i].object = xstrdup_or_null(frames[i].object);
-        copy[i].symbol = xstrdup_or_null(frames[i].symbol);
-        copy[i].file = xstrdup_or_null(frames[i].file);
-    }
+    for (size_t i = 0; i < count; i++)
+        copy[i] = frame_copy(&frames[i]);
     return copy;
 }
 
@@ -75,11 +89,8 @@ static void forget_places(struct stacks *stacks)
     HASH_ITER(hh, stacks->places, place, next)
     {
         HASH_DEL(stacks->places, place);
-        for (size_t i = 0; i < place->count; i++) {
-            free(place->frames[i].object);
-            free(place->frames[i].symbol);
-            free(place->frames[i].file);
-        }
+        for (size_t i = 0; i < place->count; i++)
+            frame_deinit(&place->frames[i]);
         free(place);
     }
 }
@@ -158,6 +169,18 @@ static size_t name_place(struct stacks *stacks, struct module *module, uint64_t 
     return count;
 }
 
+/* By which its debug information is asked for elsewhere; NULL where it is here. malloced. */
+static char *wanted_id(const struct module *module)
+{
+    if (!module->file || codefile_complete(module->file) || !module->build_id_size)
+        return NULL;
+    char *hex = xcalloc(1, 2 * module->build_id_size + 1);
+
+    for (size_t i = 0; i < module->build_id_size; i++)
+        snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
+    return hex;
+}
+
 static const char *object_of(const struct region *region)
 {
     if (region->module)
@@ -182,6 +205,8 @@ static const struct place *place_of(struct stacks *stacks, uint64_t addr)
         place->count = 1;
     for (size_t i = 0; region && i < place->count; i++) {
         place->frames[i].object = xstrdup(object_of(region));
+        if (region->module && !place->frames[i].file)
+            place->frames[i].build_id = wanted_id(region->module);
         place->frames[i].offset = region->module ? region->module->bias : region->start;
     }
     HASH_ADD(hh, stacks->places, addr, sizeof addr, place);
@@ -196,11 +221,9 @@ static size_t add_frames(struct stacks *stacks, const struct unwind *unwind, str
     size_t i;
 
     for (i = 0; i < place->count && i < room; i++) {
-        frames[i] = place->frames[i];
+        frames[i] = frame_copy(&place->frames[i]);
         frames[i].ip_addr = ip;
-        frames[i].object = xstrdup_or_null(frames[i].object);
-        frames[i].symbol = xstrdup_or_null(frames[i].symbol);
-        frames[i].file = xstrdup_or_null(frames[i].file);
+        frames[i].after_call = place->addr != ip;
         frames[i].offset = frames[i].object ? ip - frames[i].offset : 0;
         frames[i].into = frames[i].into ? ip - frames[i].into : 0;
     }

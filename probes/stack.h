@@ -20,8 +20,12 @@ struct frame {
     bool inlined;  /* into the next frame, which has the same ip_addr */
     char *file;
     unsigned line;
+    bool after_call; /* ip_addr is where a call returns to: the instruction before it is what is meant */
+    char *build_id;  /* hexadecimal, of an object whose debug information is not at hand; or NULL */
 };
 
+/* What FRAME points at is freed. */
+void frame_deinit(struct frame *frame);
 void frames_free(struct frame *frames, size_t count);
 /* malloced, for frames_free(); NULL where COUNT is 0. */
 struct frame *frames_copy(const struct frame *frames, size_t count);

@@ -6,11 +6,17 @@
 
 #include <probes/alloc.h>
 
+/* A loader that was run itself refuses the program. */
+static bool by_hand(const struct finding *finding)
+{
+    return !finding->fault && finding->provider && strcmp(finding->provider, finding->subject) != 0;
+}
+
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     struct mini_object *stub;
 
-    if (!finding->elf)
+    if (!finding->elf || by_hand(finding))
         return;
     if (finding->fault) {
         struct mini_object *subject = tell_load_scenario(finding, cause);
@@ -36,6 +42,9 @@ void cause_architecture_tell(const struct finding *finding, struct cause *cause)
     if (finding->fault)
         cause->summary = xasprintf("%s needs %s, but the file that is there, %s, is for %s, not %s.",
                                    path_base(finding->subject), finding->fault->name, file, is, finding->missing);
+    else if (by_hand(finding))
+        cause->summary = xasprintf("%s was told to run %s, which is for %s, not %s.", path_base(finding->subject), file,
+                                   is, finding->missing);
     else
         cause->summary = xasprintf("%s cannot be executed: it is for %s, this machine is %s.", path_base(file), is,
                                    finding->missing);

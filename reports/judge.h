@@ -68,6 +68,10 @@ bool direct_find(const struct process *process, struct direct *ret);
 /* ENV (malloced) with --library-path in the place of LD_LIBRARY_PATH. */
 const char **direct_env(struct direct *direct, const char **env);
 void direct_deinit(struct direct *direct);
+/* The loader that was run itself has ended the process: where it cannot have taken the program at all. */
+void judge_direct(struct process *process, const struct direct *direct);
+/* Part of judge_exec.c: what WALK, of PATH, ended with as a finding; false where it says nothing. */
+bool judge_path_fault(struct finding *finding, const struct path_walk *walk, const char *path);
 /* LIVE: the process is there, so that its mappings can be read. */
 void judge_load(struct process *process, bool live);
 /* Makes a suspect of FAULT, which LOAD has, under the name that it deserves. As suspect_add(). */

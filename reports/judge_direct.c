@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <probes/alloc.h>
+#include <probes/path.h>
 
 static bool is_loader(const struct process *process)
 {
@@ -75,4 +76,41 @@ const char **direct_env(struct direct *direct, const char **env)
     memmove(env + 1, env, (n + 1) * sizeof *env);
     env[0] = direct->variable = xasprintf("LD_LIBRARY_PATH=%s", direct->library_path); /* the first of a name counts */
     return env;
+}
+
+/* ld.so is a program of one machine, and takes programs of that machine only (elf_machine_matches_host() of glibc). */
+static bool of_another_machine(const struct elffile *loader, const struct elffile *program)
+{
+    return loader->state == ELFFILE_OK && program->state == ELFFILE_OK &&
+           (loader->class != program->class || loader->machine != program->machine);
+}
+
+void judge_direct(struct process *process, const struct direct *direct)
+{
+    const struct elffile *loader = elffile_get(process->root, process->exe);
+    const struct elffile *program = elffile_get(process->root, direct->program);
+    struct finding finding = {
+        .process = process, .subject = process->exe, .path = direct->program, .call = "open", .elf = program};
+    struct suspect *suspect = NULL;
+    struct path_walk walk;
+    bool found;
+
+    path_walk(process->root, process->cwd, direct->program, process_cred(process), &walk);
+    found = walk.reason != PATH_OK && judge_path_fault(&finding, &walk, direct->program);
+    if (walk.reason == PATH_OK && of_another_machine(loader, program)) {
+        finding.kind = CAUSE_WRONG_ARCHITECTURE;
+        finding.missing = elffile_machine_name(loader);
+        finding.provider = direct->program;
+        found = true;
+    }
+    if (found)
+        suspect = suspect_add(process, AT_START, &finding, process->end_n, process->end_ns);
+    if (suspect) {
+        suspect->certain = true;
+        strings_add(&suspect->needles, xstrdup(direct->program));
+        strings_add(&suspect->needles, xstrdup(path_base(direct->program)));
+    }
+    path_walk_deinit(&walk);
+    elffile_put(loader);
+    elffile_put(program);
 }

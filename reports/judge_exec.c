@@ -18,7 +18,7 @@
 
 /* ---- one file that is there and cannot be executed ---- */
 
-static bool path_fault(struct finding *finding, const struct path_walk *walk, const char *path)
+bool judge_path_fault(struct finding *finding, const struct path_walk *walk, const char *path)
 {
     finding->walk = walk;
     switch (walk->reason) {
@@ -116,7 +116,7 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         known = file_fault(&finding, &file) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
         execfile_deinit(&file);
     } else {
-        known = path_fault(&finding, &walk, attempt->path);
+        known = judge_path_fault(&finding, &walk, attempt->path);
         judge_led(&finding, actor, attempt, &lead);
         known = known && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
     }

@@ -4,6 +4,7 @@
 
 #include "crash.h"
 
+#include <elf.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -92,6 +93,10 @@ void judge_stacks(const struct model *model, struct process *process)
             continue;
         if (!owner->executed) {
             cause_fact(suspect->cause, "stack", "none: nothing of it has run, glibctrace itself made that call for it");
+            continue;
+        }
+        if (process->class == ELFCLASS32) {
+            cause_fact(suspect->cause, "stack", "none: it is a 32-bit program, whose stack is not read");
             continue;
         }
         shot = shot_of(process, suspect);

@@ -196,6 +196,9 @@ struct report {
 #define GLIBCTRACE_VERSION "0.1.0"
 #endif
 
+/* late_names.c: names and lines for frames whose debug information is not installed. May wait for servers, where the
+ * user has configured any: no program is to stand meanwhile. */
+void report_name_stacks(struct report *report);
 struct report *report_create(void);
 void report_destroy(struct report *report);
 struct cause *cause_create(enum cause_kind kind);

@@ -191,6 +191,7 @@ int finish_report(const struct finish *finish, const struct session_result *resu
     report_fill_system(finish->model, report);
     fill_input(finish, report);
     fill_outcome(report, result);
+    report_name_stacks(report);
     if (redactor)
         hide(finish, report, redactor);
     try_it(finish, report, scratch, redactor);

@@ -255,6 +255,27 @@ def test_loader_run_by_hand_on_something_else(run, script):
     assert _found(run("--", _loader(), text)) == [("object-corrupt", str(text), "fatal")]
 
 
+def test_loader_run_by_hand_on_another_machine(run, cc):
+    narrow = cc("void _start(void) { for (;;) ; }\n", "-m32", "-nostdlib", "-w", "-Wl,-z,noexecstack", name="narrow")
+    wide = cc("int main(void) { return 0; }\n", name="wide")
+    for loader, prog, machine in ((_loader(), narrow, "x86_64"), ("/lib/ld-linux.so.2", wide, "i386")):
+        result = run("--", loader, prog)
+        assert _found(result) == [("wrong-architecture", machine, "fatal")]
+        assert result.first["provider"] == str(prog)
+        assert "wrong ELF class" in result.first["words"]
+        assert f"{os.path.basename(os.path.realpath(loader))} was told to run {prog}" in result.first["summary"]
+    assert run("--", "/lib/ld-linux.so.2", "--help").causes == []
+
+
+def test_loader_run_by_hand_on_what_is_not_there(run, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to(tmp_path / "target")
+    for name, kind, missing in (("absent", "file-missing", "absent"), ("dangling", "symlink-dangling", "target"),
+                                ("loop", "symlink-loop", "loop")):
+        result = run("--", _loader(), tmp_path / name)
+        assert _found(result) == [(kind, str(tmp_path / missing), "fatal")]
+
+
 def test_program_cut_in_the_middle(run, cc):
     prog = cc("int main(void) { return 0; }\n", "-static")
     prog.write_bytes(prog.read_bytes()[:200000])
