@@ -405,8 +405,8 @@ void judge_load(struct process *process, bool live)
             request.loader = process->exe;
             request.program = direct.program;
             env = direct_env(&direct, env);
-            if (process_failed(process) && process->by_loader)
-                judge_direct(process, &direct);
+            if (process_failed(process) && process->by_loader && loader_line(process))
+                judge_direct(process, &direct); /* "ld.so --verify" says nothing: it was only asked, as by ldd(1) */
         }
         request.env = env;
         if (load_create(&request, &load, NULL) == 0) {

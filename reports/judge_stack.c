@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <probes/alloc.h>
+#include <probes/procmem.h>
 
 enum {
     STACKS_MOST = 64, /* of one process */
@@ -75,47 +76,91 @@ static void tell_whose(const struct process *process, struct cause *cause)
         cause_fact(cause, "stack", "the loader's own: no function of the program is on it");
 }
 
+/* A process that stands while an event is told, or one that goes on untraced: its stacks were copied, and its code and
+ * tables can still be read. */
+struct scene {
+    pid_t tid;
+    const char *root;
+    const struct mem *memory; /* NULL: there is none */
+    struct procmem running;
+    bool opened;
+    struct stacks *stacks; /* made when first needed */
+};
+
+static void scene_set(struct scene *scene, const struct model *model, const struct process *process)
+{
+    const struct event *event = model->told;
+
+    *scene = (struct scene){.tid = event ? event->tid : process->pid,
+                            .root = event ? event->root : process->root,
+                            .memory = event ? event->memory : NULL};
+    if (!event && model->live && !process->ended)
+        scene->opened = procmem_open(process->pid, sizeof(uint64_t), &scene->running);
+    if (scene->opened)
+        scene->memory = &scene->running.mem;
+}
+
+static void scene_clear(struct scene *scene)
+{
+    stacks_destroy(scene->stacks);
+    if (scene->opened)
+        procmem_close(&scene->running);
+}
+
+static void unwind(struct scene *scene, const struct process *process, const struct shot *shot, struct cause *cause)
+{
+    struct strings later = {0};
+
+    if (!scene->stacks)
+        scene->stacks = stacks_create(scene->tid, scene->root);
+    find_later(process, scene->root, shot->n, &later);
+    stacks_absent(scene->stacks, later.v, later.n);
+    cause->stack_count =
+        stacks_unwind_snapshot(scene->stacks, scene->memory, shot->snapshot, FRAMES_KEPT, &cause->stack);
+    strings_deinit(&later);
+}
+
+/* True where that took an unwinding. */
+static bool give_stack(struct scene *scene, struct process *process, const struct suspect *suspect)
+{
+    struct cause *cause = suspect->cause;
+    const struct shot *shot;
+
+    if (!process_owner(process)->executed) {
+        cause_fact(cause, "stack", "none: nothing of it has run, glibctrace itself made that call for it");
+        return false;
+    }
+    if (process->class == ELFCLASS32) {
+        cause_fact(cause, "stack", "none: it is a 32-bit program, whose stack is not read");
+        return false;
+    }
+    shot = shot_of(process, suspect);
+    if (!shot) {
+        take_from_crash(process, suspect);
+        return false;
+    }
+    unwind(scene, process, shot, cause);
+    if (suspect->at == AT_START)
+        tell_whose(process, cause);
+    return true;
+}
+
 void judge_stacks(const struct model *model, struct process *process)
 {
     struct process *owner = process_owner(process);
-    struct stacks *stacks = NULL;
-    const struct event *event = model->told;
+    struct scene scene;
     int told = 0;
 
-    for (size_t i = 0; event && event->memory && i < owner->suspect_count && told < STACKS_MOST; i++) {
+    scene_set(&scene, model, process);
+    for (size_t i = 0; scene.memory && i < owner->suspect_count && told < STACKS_MOST; i++) {
         const struct suspect *suspect = &owner->suspects[i];
-        const struct shot *shot;
-        struct strings later = {0};
 
         /* What did no harm is not told; of a child's act that is not known before its parent has ended. */
-        if (suspect->actor != process || suspect->cause->stack_count ||
-            (owner == process && suspect->cause->confidence <= 0))
-            continue;
-        if (!owner->executed) {
-            cause_fact(suspect->cause, "stack", "none: nothing of it has run, glibctrace itself made that call for it");
-            continue;
-        }
-        if (process->class == ELFCLASS32) {
-            cause_fact(suspect->cause, "stack", "none: it is a 32-bit program, whose stack is not read");
-            continue;
-        }
-        shot = shot_of(process, suspect);
-        if (!shot) {
-            take_from_crash(process, suspect);
-            continue;
-        }
-        if (!stacks)
-            stacks = stacks_create(event->tid, event->root);
-        find_later(process, event->root, shot->n, &later);
-        stacks_absent(stacks, later.v, later.n);
-        suspect->cause->stack_count =
-            stacks_unwind_snapshot(stacks, event->memory, shot->snapshot, FRAMES_KEPT, &suspect->cause->stack);
-        strings_deinit(&later);
-        if (suspect->at == AT_START)
-            tell_whose(process, suspect->cause);
-        told++;
+        if (suspect->actor == process && !suspect->cause->stack_count &&
+            (owner != process || suspect->cause->confidence > 0))
+            told += give_stack(&scene, process, suspect);
     }
-    stacks_destroy(stacks);
+    scene_clear(&scene);
 }
 
 void judge_stacks_over(struct process *process)

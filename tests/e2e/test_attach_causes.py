@@ -1,5 +1,7 @@
 """An attached process: nothing is put into it, so that the loader's words are not heard; the files say the same."""
 
+import signal
+
 import broken
 import pytest
 
@@ -85,3 +87,24 @@ def test_child_that_never_begins(cc, attached, started, tmp_path):  # noqa: F811
     cause, = load_report(report)["causes"]
     assert (cause["kind"], cause["missing"]) == ("library-missing", "./libgone.so")
     assert len(cause["stack"]) > 1 and all("ld-linux" in frame["object"] for frame in cause["stack"]), cause["stack"]
+
+
+@pytest.mark.parametrize("way", [symbol, family])
+def test_let_go_of(cc, attached, started, monkeypatch, tmp_path, way):  # noqa: F811
+    """It goes on, and what failed in it has a stack all the same."""
+    path, kind, _ = way(cc, monkeypatch)
+    report = tmp_path / "r.json"
+    process = started("/usr/bin/python3", "-c", LOADS, "tells")
+    assert line(process.stdout) == b"ready\n"
+    trace = attached(process.pid, options=("-q", "-t=failed", "--no-repro", "--no-redact", "-o", str(report)))
+    line(trace.stderr, b"/nothere/tick")
+    process.stdin.write(f"{path}\n".encode())
+    assert line(process.stdout) == b"failed\n"
+    line(trace.stderr, b"/nothere/tick")
+    trace.send_signal(signal.SIGINT)
+    trace.communicate(timeout=HANGS_AFTER)
+    cause, = load_report(report)["causes"]
+    assert (cause["kind"], cause["impact"]) == (kind, "degraded")
+    assert any(frame["object"].startswith("/usr/bin/python3") for frame in cause["stack"]), cause["stack"]
+    process.stdin.write(f"{path}\n".encode())
+    assert line(process.stdout) == b"failed\n"
