@@ -15,7 +15,7 @@
 /* errno values that say something about the file, not about the call. */
 static bool about_the_file(int error)
 {
-    return error == ENOENT || error == EACCES || error == ELOOP || error == ENOTDIR || error == EPERM;
+    return error == ENOENT || error == EACCES || error == ELOOP || error == ENOTDIR || error == EPERM || error == EROFS;
 }
 
 bool judge_open_optional(const char *path)
@@ -34,7 +34,7 @@ static enum cause_kind kind_of(const struct attempt *attempt, const struct path_
 {
     if (attempt->error == ELOOP || walk->reason == PATH_LOOP)
         return CAUSE_SYMLINK_LOOP;
-    if (attempt->error == EACCES || attempt->error == EPERM)
+    if (attempt->error == EACCES || attempt->error == EPERM || attempt->error == EROFS)
         return CAUSE_PERMISSION_DENIED;
     if (walk->reason == PATH_DANGLING)
         return CAUSE_SYMLINK_DANGLING;
@@ -67,49 +67,75 @@ static struct suspect *suspect_open(struct process *actor, const struct attempt 
     return suspect;
 }
 
-static bool names_place(const struct process *process, const char *needle)
+/* Where a program names an attempt in its words. */
+struct mention {
+    const struct attempt *attempt;
+    const struct output_line *line; /* NULL: nowhere */
+    size_t at;                      /* where in the line */
+    bool plain;                     /* by its path, not by its name only */
+};
+
+static struct mention mention_in(const struct process *process, const struct attempt *attempt)
 {
-    return needle && strlen(needle) > 2 && process_says(process, needle);
+    const char *base = path_base(attempt->path);
+    const char *ways[3] = {attempt->path, attempt->string && strchr(attempt->string, '/') ? attempt->string : "", base};
+
+    for (size_t i = 0; i < 3; i++) {
+        const struct output_line *line = strlen(ways[i]) > 2 ? process_says(process, ways[i]) : NULL;
+
+        if (!line && i == 0)
+            line = process_spoke(process, ways[i]);
+        if (line && (i < 2 || words_complain(line->text, attempt->error)))
+            return (struct mention){attempt, line, (size_t)(strstr(line->text, ways[i]) - line->text), i < 2};
+    }
+    return (struct mention){.attempt = attempt};
 }
 
-/* How plainly the program names this attempt: 2 by its path, 1 by its name only, 0 not at all. */
-static int named(const struct process *actor, const struct attempt *attempt)
+static struct mention mention_of(const struct process *actor, const struct attempt *attempt)
 {
-    const struct process *places[2] = {actor, NULL};
-    int best = 0;
+    const struct process *image = process_owner((struct process *)actor);
+    struct mention by_actor = mention_in(actor, attempt), by_image = {0};
 
-    places[1] = process_owner((struct process *)actor);
-    for (size_t i = 0; i < 2; i++) {
-        if (names_place(places[i], attempt->path) ||
-            (attempt->string && strchr(attempt->string, '/') && names_place(places[i], attempt->string)))
-            return 2;
-        const struct output_line *line = process_says(places[i], path_base(attempt->path));
+    if (image != actor && !by_actor.plain)
+        by_image = mention_in(image, attempt);
+    return by_image.plain || !by_actor.line ? by_image : by_actor;
+}
 
-        if (line && strlen(path_base(attempt->path)) > 2 && words_complain(line->text, attempt->error))
-            best = 1;
-        if (process_spoke(places[i], attempt->path))
-            return 2;
-    }
-    return best;
+/* rename(2) and link(2) fail over either of two paths; the one that is kept is there. */
+static bool about_the_other_path(const struct process *actor, const struct attempt *attempt)
+{
+    const struct process *image = process_owner((struct process *)actor);
+    struct path_walk walk;
+    bool there;
+
+    if (strchr(attempt->desc->args, 'P') == strrchr(attempt->desc->args, 'P'))
+        return false;
+    path_walk(attempt->root, attempt->cwd, attempt->path, &image->cred, &walk);
+    there = walk.reason == PATH_OK;
+    path_walk_deinit(&walk);
+    return there;
 }
 
 /* The attempt of EPISODE to be blamed, if the program's words name one: the one named by its path, else the first of
  * the search. */
-static const struct attempt *blamed(const struct process *actor, const struct episode *episode)
+static struct mention blamed(const struct process *actor, const struct episode *episode)
 {
-    const struct attempt *first = NULL;
+    struct mention first = {0};
 
     for (size_t i = 0; i < episode->count; i++) {
         const struct attempt *attempt = episode->attempts[i];
-        int plain;
+        struct mention mention;
 
         if (attempt->by == BY_LOADER || attempt->execution || !about_the_file(attempt->error))
             continue;
-        plain = named(actor, attempt);
-        if (plain == 2)
-            return attempt;
-        if (plain == 1 && !first && !episode->found_n)
-            first = attempt;
+        mention = mention_of(actor, attempt);
+        if (!mention.line || (episode->found_n && mention.line->n < episode->found_n) ||
+            about_the_other_path(actor, attempt))
+            continue;
+        if (mention.plain)
+            return mention;
+        if (!first.line && !episode->found_n)
+            first = mention;
     }
     return first;
 }
@@ -150,23 +176,45 @@ static bool suspected(const struct process *process, const char *name)
     return false;
 }
 
+/* A line is about one thing, and that stands first in it: "Can't locate X.pm in @INC (/usr/lib/perl5 …)",
+ * "/a/b/Makefile: …" (not /a, though it is absent, too). */
+static bool beside_the_point(const struct mention *mention, const struct mention *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct mention *other = &all[i];
+
+        if (other->line == mention->line && other != mention &&
+            (other->at < mention->at ||
+             (other->at == mention->at &&
+              strncmp(other->attempt->path, mention->attempt->path, strlen(mention->attempt->path)) == 0)))
+            return true;
+    }
+    return false;
+}
+
 static bool judge_named(struct process *process)
 {
+    CLEANUP_FREE struct mention *mentions = NULL;
     struct episode *episode, *next;
+    size_t count = 0, cap = 0;
     bool any = false;
 
     HASH_ITER(hh, process->episodes, episode, next)
     {
-        const struct attempt *attempt =
-            suspected(process_owner(process), episode->name) ? NULL : blamed(process, episode);
-        struct suspect *suspect;
+        struct mention mention = {0};
 
-        if (!attempt || judge_reads_machine_code(process, attempt->n))
-            continue;
-        suspect = suspect_open(process, attempt);
+        if (!suspected(process_owner(process), episode->name))
+            mention = blamed(process, episode);
+        if (mention.line && !judge_reads_machine_code(process, mention.attempt->n))
+            *(struct mention *)array_add(&mentions, &count, &cap, sizeof mention) = mention;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct suspect *suspect =
+            beside_the_point(&mentions[i], mentions, count) ? NULL : suspect_open(process, mentions[i].attempt);
+
         if (!suspect)
             continue;
-        add_needles(suspect, attempt);
+        add_needles(suspect, mentions[i].attempt);
         any = true;
     }
     return any;

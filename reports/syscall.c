@@ -9,10 +9,11 @@ static const struct {
     const struct syscall_desc *rows;
     const size_t *count;
 } families[] = {
-    {sys_file_rows, &sys_file_row_count},       {sys_memory_rows, &sys_memory_row_count},
-    {sys_process_rows, &sys_process_row_count}, {sys_network_rows, &sys_network_row_count},
-    {sys_output_rows, &sys_output_row_count},   {sys_watch_rows, &sys_watch_row_count},
-    {sys_rules_rows, &sys_rules_row_count},     {sys_limit_rows, &sys_limit_row_count},
+    {sys_change_rows, &sys_change_row_count},   {sys_file_rows, &sys_file_row_count},
+    {sys_memory_rows, &sys_memory_row_count},   {sys_process_rows, &sys_process_row_count},
+    {sys_network_rows, &sys_network_row_count}, {sys_output_rows, &sys_output_row_count},
+    {sys_watch_rows, &sys_watch_row_count},     {sys_rules_rows, &sys_rules_row_count},
+    {sys_limit_rows, &sys_limit_row_count},
 };
 enum { FAMILY_COUNT = sizeof families / sizeof families[0] };
 
@@ -238,6 +239,8 @@ static sys_letter_fn *const letters[128] = {
     ['K'] = sys_statx_mask,
     ['N'] = sys_statx_flags,
     ['L'] = sys_readlink_buffer,
+    ['H'] = sys_rename_flags,
+    ['V'] = sys_id,
     /* sys_memory.c */
     ['R'] = sys_prot,
     ['G'] = sys_map_flags,

@@ -56,6 +56,35 @@ static void opens(void)
     CALL(creat, "absent/x", 010000600);
 }
 
+static void changes(void)
+{
+    CALL(mkdir, "absent/x", 0755);
+    CALL(mkdir, NULL, 010000);
+    CALL(mkdirat, here, "absent/x", 07777);
+    CALL(rmdir, "absent");
+    CALL(unlink, "absent\n");
+    CALL(unlinkat, here, "absent", 0);
+    CALL(unlinkat, -5, "absent", AT_REMOVEDIR);
+    CALL(unlinkat, here, "absent", all_bits);
+    CALL(rename, "absent", "other");
+    CALL(renameat, here, "absent", 77, "other");
+    CALL(renameat2, here, "absent", here, "other", 0);
+    CALL(renameat2, here, "absent", here, "other", 3);
+    CALL(renameat2, here, "absent", here, "other", 8);
+    CALL(link, "absent", "other");
+    CALL(linkat, here, "absent", here, "other", AT_SYMLINK_FOLLOW);
+    CALL(linkat, here, "absent", here, "other", 0);
+    CALL(symlink, "what it says", "absent/x");
+    CALL(symlinkat, "what it says", here, "absent/x");
+    CALL(chmod, "absent", 04755);
+    CALL(fchmodat, here, "absent", 0);
+    CALL(chown, "absent", -1, 0);
+    CALL(lchown, "absent", 65534, -2);
+    CALL(fchownat, here, "absent", 1, 1, AT_SYMLINK_NOFOLLOW);
+    CALL(truncate, "absent", 4096);
+    CALL(truncate, "absent", -1);
+}
+
 static void openat2s(void)
 {
     struct open_how how = {O_CREAT, 0644, all_bits};
@@ -397,14 +426,23 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(void);
     } groups[] = {
-        {"opens", opens},           {"openat2s", openat2s},
-        {"accesses", accesses},     {"links", links},
-        {"stats", stats},           {"maps", maps},
-        {"places", places},         {"memory_files", memory_files},
-        {"executions", executions}, {"connections", connections},
-        {"watches", watches},       {"rules", rules},
-        {"clones", clones},         {"tracers", tracers},
-        {"signals", signals_come},  {"threads", threads},
+        {"opens", opens},
+        {"changes", changes},
+        {"openat2s", openat2s},
+        {"accesses", accesses},
+        {"links", links},
+        {"stats", stats},
+        {"maps", maps},
+        {"places", places},
+        {"memory_files", memory_files},
+        {"executions", executions},
+        {"connections", connections},
+        {"watches", watches},
+        {"rules", rules},
+        {"clones", clones},
+        {"tracers", tracers},
+        {"signals", signals_come},
+        {"threads", threads},
     };
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)

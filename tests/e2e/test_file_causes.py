@@ -134,3 +134,29 @@ def test_bad_ends_for_reasons_of_their_own(run, command):
     result = run("--", *command)
     assert result.returncode != 0
     assert result.causes == []
+
+
+@pytest.mark.parametrize("command, missing", [
+    (["make", "-f", "/nowhere/Makefile"], "/nowhere/Makefile"),  # its directory is looked at, too
+    (["perl", "-MNot::There", "-e", "1"], None),  # names all of @INC besides
+    (["mkdir", "/nowhere/a"], "/nowhere/a"),
+    (["rm", "/nowhere/a"], "/nowhere/a"),
+    (["ln", "-s", "a", "/nowhere/b"], "/nowhere/b"),
+    (["mv", "here", "/nowhere/b"], "/nowhere/b"),
+    (["mv", "/nowhere/b", "here"], "/nowhere/b"),
+    (["chmod", "600", "/nowhere/a"], "/nowhere/a"),
+    (["/usr/bin/python3", "-c", "import os; os.rename('/nowhere/a', 'b')"], "/nowhere/a"),
+    (["node", "-e", "require('fs').mkdirSync('/nowhere/a')"], "/nowhere/a"),
+])
+def test_one_cause(run, tmp_path, command, missing):
+    (tmp_path / "here").write_text("")
+    result = run("--", *command)
+    assert result.returncode != 0
+    assert [c["kind"] for c in result.causes] == ["file-missing"]
+    assert result.first["missing"] == missing or (missing is None and result.first["missing"].endswith("/Not/There.pm"))
+
+
+def test_two_causes_in_order(run):
+    result = run("--", "cat", "/nowhere/first", "/nowhere/second")
+    assert [(c["kind"], c["missing"]) for c in result.causes] == [("file-missing", "/nowhere/first"),
+                                                                  ("file-missing", "/nowhere/second")]

@@ -13,11 +13,12 @@ import pytest
 
 CALLS = """open openat openat2 creat readlink readlinkat stat lstat newfstatat statx access faccessat faccessat2 mmap
 execve execveat connect getsockopt chdir fchdir chroot pivot_root unshare setns clone clone3 fork vfork exit exit_group
-inotify_init inotify_init1 inotify_add_watch memfd_create prctl seccomp ptrace""".split()
+inotify_init inotify_init1 inotify_add_watch memfd_create prctl seccomp ptrace mkdir mkdirat rmdir unlink unlinkat
+rename renameat renameat2 link linkat symlink symlinkat chmod fchmodat chown lchown fchownat truncate""".split()
 NARROW_CALLS = "stat64 lstat64 fstatat64 mmap2".split()  # 32-bit x86 only: strace elsewhere knows no such names
 HANGS_AFTER = 120
 
-GROUPS = """opens openat2s accesses links stats maps places memory_files executions connections watches rules clones
+GROUPS = """opens changes openat2s accesses links stats maps places memory_files executions connections watches rules clones
 tracers signals threads""".split()
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
