@@ -111,6 +111,7 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
     cause->missing = xstrdup(finding->missing);
     cause->provider = xstrdup_or_null(finding->provider);
     cause->pid = process->pid;
+    cause->error = finding->error;
     cause->exe = xstrdup_or_null(process->exe);
     for (size_t i = 0; i < process->argv.n; i++)
         strings_add(&cause->argv, xstrdup(process->argv.v[i]));
@@ -216,7 +217,7 @@ static void settle(struct process *process, struct suspect *suspect)
         cause->words = xstrdup(line->text);
     if (line)
         cause_evidence(cause, line->n);
-    words_mislead(cause);
+    words_mislead(process, cause);
     suspect->said_n = line ? line->n : 0;
     suspect->warned = line && only_warned(suspect, line);
     suspect->lived_with |= suspect->warned;
@@ -346,6 +347,7 @@ void judge_process(struct model *model, struct process *process)
     else if (!passes_on(model, process))
         judge_crash(process);
     judge_stacks(model, process);
+    judge_ruled_out(process);
     for (size_t i = 0; i < process->suspect_count; i++)
         if (process->suspects[i].cause->confidence > 0)
             remedies_resolve(process->suspects[i].cause);

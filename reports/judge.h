@@ -52,6 +52,8 @@ const struct cause_desc *cause_desc_of(enum cause_kind kind);
 
 /* model.at_exec */
 void judge_exec_over(struct model *model, struct process *process);
+/* Part of it, at its end: what is known not to have ended PROCESS, where nothing explains it; to process->ruled_out. */
+void judge_ruled_out(struct process *process);
 /* model.at_end */
 void judge_process(struct model *model, struct process *process);
 /* Moves the causes out of the model into REPORT, most likely first, and says what was ruled out. */
@@ -104,8 +106,8 @@ void judge_words(struct process *process, const struct maps *maps, const struct 
  */
 struct suspect *judge_replaced(struct process *process, const struct maps *maps, const struct load *load,
                                const struct told *told, uint64_t n, uint64_t t_ns);
-/* Says so where CAUSE's words say something else than what is wrong. */
-void words_mislead(struct cause *cause);
+/* Says so where CAUSE's words, which are PROCESS's, say something else than what is wrong. */
+void words_mislead(const struct process *process, struct cause *cause);
 /* Whether the loader itself has named NAME (a file by its last component): FATAL: as what it ended the process for. */
 bool process_told(const struct process *process, const char *name, bool fatal);
 /* The failed dlopen in which the event N of thread TID lies, or NULL; and the error that it gave back, or NULL. */

@@ -97,9 +97,75 @@ static bool names_missing(const struct cause *cause)
     return strstr(cause->words, name) || strstr(cause->words, "Inconsistency detected by ld.so");
 }
 
+struct claim {
+    const char *words; /* in lower case */
+    int error;
+};
+
+/* What programs say in their own words of an error. */
+static const struct claim claims[] = {
+    {"not found", ENOENT},         {"cannot find", ENOENT},   {"can't find", ENOENT},     {"could not find", ENOENT},
+    {"couldn't find", ENOENT},     {"not exist", ENOENT},     {"no such file", ENOENT},   {"is missing", ENOENT},
+    {"permission denied", EACCES}, {"not permitted", EPERM},  {"access denied", EACCES},  {"no space left", ENOSPC},
+    {"out of memory", ENOMEM},     {"too many open", EMFILE}, {"too many levels", ELOOP},
+};
+
+static bool alike(int a, int b)
+{
+    return a == b || (a == ENOENT && b == ENOTDIR) || (a == ENOTDIR && b == ENOENT) || (a == EACCES && b == EPERM) ||
+           (a == EPERM && b == EACCES) || (a == EMFILE && b == ENFILE);
+}
+
+/* Programs report errno after other calls have changed it, or say "not found" whatever the error was. */
+static void claim_differs(struct cause *cause)
+{
+    const struct claim *wrong = NULL;
+    const char *line = cause->words;
+    CLEANUP_FREE char *first = line ? xstrndup(line, strcspn(line, "\n")) : NULL;
+
+    if (!first || !cause->error || strcasestr(first, strerror(cause->error)))
+        return;
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        if (!strcasestr(first, claims[i].words))
+            continue;
+        if (alike(claims[i].error, cause->error))
+            return;
+        wrong = &claims[i];
+    }
+    if (wrong)
+        cause_fact(cause, "misleading", "it says \"%s\", but what the kernel answered was \"%s\" (%s)", wrong->words,
+                   strerror(cause->error), errno_name(cause->error));
+}
+
+/* "not found" of what is there: the kernel answers ENOENT for what it needs to run the file, or to follow the link. */
+static void said_of_what_is_there(struct cause *cause)
+{
+    const char *named = cause->subject;
+
+    if (!cause->words || strstr(cause->words, cause->missing) || !strstr(cause->words, path_base(named)))
+        return;
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+        if (claims[i].error == ENOENT && strcasestr(cause->words, claims[i].words)) {
+            cause_fact(cause, "misleading", "%s itself is there: what is not is %s", named, cause->missing);
+            return;
+        }
+}
+
+/* Go's exec package says so of a search that a relative directory of PATH takes part in; programs repeat it of others.
+ */
+static void blames_current_directory(const struct process *process, struct cause *cause)
+{
+    CLEANUP_FREE char *path = process->cwd ? path_join(process->cwd, cause->missing) : NULL;
+    struct stat st;
+
+    if (path && cause->words && strcasestr(cause->words, "current directory") &&
+        path_stat(process->root, path, &st) < 0)
+        cause_fact(cause, "misleading", "there is no %s in the current directory, %s", cause->missing, process->cwd);
+}
+
 /* The error of a search is that of its last place, whatever stood at the ones before (open_path() of elf/dl-load.c).
  * Where one thing is wrong with all of an object, the loader complains of whatever it meets first. */
-void words_mislead(struct cause *cause)
+void words_mislead(const struct process *process, struct cause *cause)
 {
     bool absent = cause->words && strstr(cause->words, "cannot open shared object file") &&
                   strstr(cause->words, strerror(ENOENT));
@@ -111,13 +177,27 @@ void words_mislead(struct cause *cause)
         if (absent)
             cause_fact(cause, "misleading", "\"%s\" is said of the last place that was tried, not of this one",
                        strerror(ENOENT));
+        else
+            claim_differs(cause);
         break;
     case CAUSE_LOADER_LIBC_SKEW:
     case CAUSE_LIBC_FAMILY_MISMATCH:
         if (cause->words && !names_missing(cause))
             cause_fact(cause, "misleading", "what the loader names is a consequence: to supply it would not help");
         break;
+    case CAUSE_NOEXEC_MOUNT:
+        if (cause->words && strcasestr(cause->words, strerror(EACCES)))
+            cause_fact(cause, "misleading", "no mode of the file refuses it: the options of the mount do");
+        break;
+    case CAUSE_COMMAND_NOT_FOUND:
+        blames_current_directory(process, cause);
+        break;
+    case CAUSE_INTERPRETER_MISSING:
+    case CAUSE_SCRIPT_INTERPRETER_MISSING:
+        said_of_what_is_there(cause);
+        break;
     default:
+        claim_differs(cause);
         break;
     }
 }

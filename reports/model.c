@@ -46,6 +46,7 @@ static void process_free(struct model *model, struct process *process)
     }
     free(process->suspects);
     strings_deinit(&process->ancestry);
+    strings_deinit(&process->ruled_out);
     free(process->libc.family);
     free(process->libc.version);
     free(process->libc.path);

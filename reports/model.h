@@ -283,7 +283,8 @@ struct process {
     struct libc_facts libc; /* filled in by judge_system() */
     const char *context;
     char *distribution;
-    struct strings ancestry; /* what was executed before in this process and its ancestors, first first */
+    struct strings ancestry;  /* what was executed before in this process and its ancestors, first first */
+    struct strings ruled_out; /* judge_ruled_out() */
     struct suspect *suspects;
     size_t suspect_count, suspect_cap;
     UT_hash_handle hh;

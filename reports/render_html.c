@@ -228,6 +228,20 @@ static void put_rest(FILE *out, const struct report *report)
     fputs("</section>\n", out);
 }
 
+static void put_before_guess(FILE *out, const struct report *report)
+{
+    struct sheet sheet;
+
+    wording_not_it(report, &sheet);
+    if (sheet.count)
+        fputs("<table>\n", out);
+    put_sheet(out, &sheet);
+    if (sheet.count)
+        fputs("</table>\n", out);
+    sheet_deinit(&sheet);
+    fputs("<p>The nearest guess:</p>\n", out);
+}
+
 static void render(const struct report *report, const struct render_options *options, FILE *out)
 {
     CLEANUP_FREE char *headline = wording_headline(report);
@@ -241,6 +255,9 @@ static void render(const struct report *report, const struct render_options *opt
     fputs("</h1>\n", out);
     bool several = wording_cause_count(report) > 1;
     size_t number = 0;
+
+    if (wording_guess(report))
+        put_before_guess(out, report);
 
     for (size_t i = 0; i < report->cause_count; i++) {
         if (wording_told_before(report, i))

@@ -254,6 +254,19 @@ static void put_rest(FILE *out, const struct report *report)
     sheet_deinit(&rest);
 }
 
+static void put_before_guess(FILE *out, const struct report *report)
+{
+    struct sheet sheet;
+
+    wording_not_it(report, &sheet);
+    if (sheet.count)
+        fputs("\n| | |\n| --- | --- |\n", out);
+    for (size_t i = 0; i < sheet.count; i++)
+        put_row(out, sheet.rows[i].label, sheet.rows[i].text);
+    sheet_deinit(&sheet);
+    fputs("\nThe nearest guess:\n", out);
+}
+
 static void render(const struct report *report, const struct render_options *options, FILE *out)
 {
     CLEANUP_FREE char *headline = wording_headline(report);
@@ -264,6 +277,9 @@ static void render(const struct report *report, const struct render_options *opt
     fputc('\n', out);
     bool several = wording_cause_count(report) > 1;
     size_t number = 0;
+
+    if (wording_guess(report))
+        put_before_guess(out, report);
 
     for (size_t i = 0; i < report->cause_count; i++) {
         if (wording_told_before(report, i))

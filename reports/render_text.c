@@ -272,6 +272,21 @@ static void put_reproduction(const struct page *page, const struct report *repor
     wrapped(page, labelled(page, "reproduction"), MARGIN + LABEL, line);
 }
 
+static void put_before_guess(const struct page *page, const struct report *report)
+{
+    struct sheet sheet;
+
+    wording_not_it(report, &sheet);
+    if (sheet.count)
+        fputc('\n', page->out);
+    put_sheet(page, &sheet);
+    sheet_deinit(&sheet);
+    fputc('\n', page->out);
+    spaces(page, MARGIN);
+    styled(page, dim, "The nearest guess:");
+    fputc('\n', page->out);
+}
+
 static void render(const struct report *report, const struct render_options *options, FILE *out)
 {
     size_t width = options && options->width ? options->width : WIDTH;
@@ -284,6 +299,9 @@ static void render(const struct report *report, const struct render_options *opt
     fputc('\n', out);
     bool several = wording_cause_count(report) > 1;
     size_t number = 0;
+
+    if (wording_guess(report))
+        put_before_guess(&page, report);
 
     for (size_t i = 0; i < report->cause_count; i++) {
         if (wording_told_before(report, i))

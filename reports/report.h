@@ -46,6 +46,9 @@ enum cause_kind { /* contract.md section 3, in its order; names in cause_kind_na
                   CAUSE_KIND_COUNT,
 };
 
+/* Below this confidence a cause is a guess, and the report says so. */
+#define CONFIDENCE_TO_BET 0.5
+
 enum impact { IMPACT_FATAL, IMPACT_DEGRADED };
 enum proof { PROOF_KNOWN, PROOF_MODELLED, PROOF_TRIED };
 
@@ -115,6 +118,7 @@ struct cause {
     enum cause_kind kind;
     enum impact impact;
     double confidence;
+    int error; /* errno of the failing call, 0 where there was none or it is not known; not told */
     char *subject, *missing, *provider; /* provider may be NULL */
     pid_t pid;
     char *exe;

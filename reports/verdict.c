@@ -116,13 +116,27 @@ static void collect_from(const struct model *model, struct process *process, str
     }
 }
 
+/* Of the processes that ended like the program itself, the one that did so first: the others may only have passed it
+ * on. */
+static void rule_out_unknown(const struct model *model, struct report *report)
+{
+    const struct process *found = NULL, *process, *next;
+
+    HASH_ITER(hh, model->processes, process, next)
+    if (process->ruled_out.n && process_failed(process) && harm_reaches_end(model, process) &&
+        process->status == model->first->status && (!found || process->end_n < found->end_n))
+        found = process;
+    for (size_t i = 0; found && i < found->ruled_out.n; i++)
+        strings_add(&report->ruled_out, xstrdup(found->ruled_out.v[i]));
+}
+
 static void rule_out_the_rest(const struct model *model, struct report *report)
 {
     uint64_t of_causes = 0;
 
     for (size_t i = 0; i < report->cause_count; i++)
         of_causes += report->causes[i]->evidence_count;
-    if (model->failed > of_causes && report->cause_count)
+    if (model->failed > of_causes && (report->cause_count || report->ruled_out.n))
         strings_addf(&report->ruled_out, "%llu other failed calls: searches that went on, optional files, probes",
                      (unsigned long long)(model->failed - of_causes));
 }
@@ -155,5 +169,8 @@ void judge_verdict(struct model *model, struct report *report)
     report->lost = model->lost;
     for (size_t i = 0; i < model->unseen.n; i++)
         strings_add(&report->unseen, xstrdup(model->unseen.v[i]));
+    if (!report->cause_count || report->causes[0]->confidence < CONFIDENCE_TO_BET ||
+        report->causes[0]->impact != IMPACT_FATAL)
+        rule_out_unknown(model, report);
     rule_out_the_rest(model, report);
 }

@@ -22,9 +22,6 @@ enum {
     RUN_LONG = 5,       /* … where it has more than these */
 };
 
-/* Below this a cause is a guess, and the report says so. */
-static const double betting = 0.5;
-
 static void add_plain(struct text *text, const char *s)
 {
     CLEANUP_FREE char *plain = utf8_plain(s);
@@ -175,6 +172,11 @@ static void add_known(struct text *text, const struct report *report)
     text_addc(text, '.');
 }
 
+bool wording_guess(const struct report *report)
+{
+    return report->cause_count && report->causes[0]->confidence < CONFIDENCE_TO_BET;
+}
+
 char *wording_headline(const struct report *report)
 {
     const struct cause *first = report->cause_count ? report->causes[0] : NULL;
@@ -184,7 +186,7 @@ char *wording_headline(const struct report *report)
     add_outcome(&text, report);
     if (!first) {
         text_add(&text, well ? ". Nothing failed." : ". The cause is not known.");
-    } else if (first->confidence < betting) {
+    } else if (wording_guess(report)) {
         text_addf(&text, ". The cause is not known; the nearest guess is %d %% sure.", percent(first->confidence));
     } else if (first->impact == IMPACT_FATAL) {
         if (well && report->status == OUTCOME_EXITED && first->pid != report->pid)

@@ -10,6 +10,8 @@
 
 /* "node ended with status 1. The cause is known (97 % sure)." */
 char *wording_headline(const struct report *report);
+/* The first cause is only a guess: "not known" is said first, and what was ruled out before the guess. */
+bool wording_guess(const struct report *report);
 /* The cause's summary; where it has none, kind, subject and missing thing in one sentence. */
 char *wording_summary(const struct cause *cause);
 
@@ -27,7 +29,10 @@ struct sheet {
 /* Asked by, it needs, it gets, it said, seen at, then the cause's own facts. A fact with one of those labels takes
  * the place of what would be derived from the cause. */
 void wording_cause(const struct report *report, const struct cause *cause, struct sheet *ret);
-/* Of the report as a whole: not it, not seen, and where nothing failed how much was seen. */
+/* What was ruled out, for before a guess. */
+void wording_not_it(const struct report *report, struct sheet *ret);
+/* Of the report as a whole: not it (unless it stands before a guess), not seen, and where nothing failed how much was
+ * seen. */
 void wording_rest(const struct report *report, struct sheet *ret);
 void sheet_deinit(struct sheet *sheet);
 

@@ -120,6 +120,12 @@ static char *how_much(const struct report *report)
     return text.v;
 }
 
+void wording_not_it(const struct report *report, struct sheet *ret)
+{
+    *ret = (struct sheet){0};
+    add_phrases(ret, "not it", &report->ruled_out);
+}
+
 void wording_rest(const struct report *report, struct sheet *ret)
 {
     *ret = (struct sheet){0};
@@ -129,7 +135,8 @@ void wording_rest(const struct report *report, struct sheet *ret)
         if (much)
             add_row(ret, "seen", much);
     }
-    add_phrases(ret, "not it", &report->ruled_out);
+    if (!wording_guess(report))
+        add_phrases(ret, "not it", &report->ruled_out);
     add_phrases(ret, "not seen", &report->unseen);
     if (report->lost) {
         CLEANUP_FREE char *number = wording_number(report->lost);

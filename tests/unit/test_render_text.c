@@ -128,6 +128,35 @@ START_TEST(headlines)
 }
 END_TEST
 
+/* "Not known" first, then what was ruled out, and only then the guess. */
+START_TEST(a_guess_comes_last)
+{
+    struct report *report = sample_empty("prog");
+
+    report->code = 1;
+    strings_addf(&report->ruled_out, "a library: nothing was missing");
+    add_simple(report, IMPACT_FATAL, 0.4);
+    for (size_t i = 0; i < 3; i++) {
+        const struct renderer *const forms[] = {&renderer_text, &renderer_markdown, &renderer_html};
+        CLEANUP_FREE char *text = sample_render(forms[i], report, false, 0);
+        const char *known = strstr(text, "The cause is not known; the nearest guess is 40 % sure."),
+                   *out = strstr(text, "a library: nothing was missing"), *guess = strstr(text, "The nearest guess:"),
+                   *cause = strstr(text, "which is nowhere");
+
+        ck_assert_msg(known && out && guess && cause && known < out && out < guess && guess < cause, "%s", text);
+        ck_assert_ptr_null(strstr(out + 1, "a library: nothing was missing"));
+    }
+    report->causes[0]->confidence = 0.6;
+    {
+        CLEANUP_FREE char *text = sample_render(&renderer_text, report, false, 0);
+
+        ck_assert_ptr_null(strstr(text, "guess"));
+        ck_assert(strstr(text, "which is nowhere") < strstr(text, "a library: nothing was missing"));
+    }
+    report_destroy(report);
+}
+END_TEST
+
 START_TEST(an_unknown_cause_says_what_was_ruled_out)
 {
     struct report *report = sample_empty("prog");
@@ -333,6 +362,7 @@ int main(void)
     tcase_add_test(tcase, the_design_papers_page);
     tcase_add_test(tcase, a_healthy_run);
     tcase_add_test(tcase, headlines);
+    tcase_add_test(tcase, a_guess_comes_last);
     tcase_add_test(tcase, an_unknown_cause_says_what_was_ruled_out);
     tcase_add_test(tcase, a_long_search_list_keeps_what_matters);
     tcase_add_test(tcase, a_reason_does_not_repeat_the_place);
