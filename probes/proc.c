@@ -374,6 +374,12 @@ static void read_groups(const char *text, struct cred *cred)
 
 enum { CAPABILITY_DAC_OVERRIDE = 1 };
 
+static void read_capabilities(const char *value, struct proc_status *ret)
+{
+    ret->capable = strtoull(value, NULL, 16);
+    ret->cred.override = ret->capable >> CAPABILITY_DAC_OVERRIDE & 1;
+}
+
 static void read_status_line(const char *key, const char *value, struct proc_status *ret)
 {
     if (!strcmp(key, "Name"))
@@ -387,7 +393,7 @@ static void read_status_line(const char *key, const char *value, struct proc_sta
     else if (!strcmp(key, "TracerPid"))
         ret->tracer = atoi(value);
     else if (!strcmp(key, "Uid"))
-        sscanf(value, "%*u %*u %*u %u", &ret->cred.uid); /* real, effective, saved, file system */
+        sscanf(value, "%u %*u %*u %u", &ret->user, &ret->cred.uid); /* real, effective, saved, file system */
     else if (!strcmp(key, "Gid"))
         sscanf(value, "%*u %*u %*u %u", &ret->cred.gid);
     else if (!strcmp(key, "Groups"))
@@ -395,7 +401,7 @@ static void read_status_line(const char *key, const char *value, struct proc_sta
     else if (!strcmp(key, "VmSize"))
         ret->kernel_thread = false;
     else if (!strcmp(key, "CapEff"))
-        ret->cred.override = strtoull(value, NULL, 16) >> CAPABILITY_DAC_OVERRIDE & 1;
+        read_capabilities(value, ret);
     else if (!strcmp(key, "SigBlk"))
         ret->blocked = strtoull(value, NULL, 16);
     else if (!strcmp(key, "SigIgn"))

@@ -52,6 +52,8 @@ struct proc_status {
     pid_t group, parent, tracer;
     bool kernel_thread; /* has no memory of its own */
     struct cred cred;
+    uid_t user;                        /* the real one */
+    uint64_t capable;                  /* bit n for capability number n (capabilities(7)), effective */
     uint64_t blocked, ignored, caught; /* signal sets, bit n-1 for signal n; blocked: of that thread */
 };
 /* 0, or -1 with errno set (ENOENT, ESRCH: there is no such process). */

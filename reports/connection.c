@@ -158,7 +158,7 @@ static void on_connect(struct model *model, struct process *process, const struc
         return;
     }
     if (call->error != EALREADY && call->error != EISCONN && call->error != EINTR)
-        model_call(process, &event);
+        model_call(model, process, &event);
     if (!call->error || call->error == EISCONN)
         reached(model, process, target, event.n);
 }
@@ -180,7 +180,7 @@ static void on_outcome(struct model *model, struct process *process, const struc
     memset(later.syscall.args, 0, sizeof later.syscall.args);
     later.syscall.args[0] = event->syscall.args[0];
     memset(later.syscall.text, 0, sizeof later.syscall.text);
-    model_call(process, &later);
+    model_call(model, process, &later);
     if (!later.syscall.error)
         reached(model, process, socket->target, event->n);
     free(socket->target);
@@ -206,6 +206,6 @@ void model_connection(struct model *model, struct process *process, const struct
             free(socket->target);
             socket->target = NULL;
         }
-        model_call(process, event);
+        model_call(model, process, event);
     }
 }

@@ -1,10 +1,12 @@
 /* Failures: the calls that failed for another reason than a file's name, and what came of them (part of model.h). */
 #include "model_parts.h"
 
+#include "limit.h"
 #include "syscall.h"
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -13,6 +15,7 @@ static void failure_deinit(struct failure *failure)
 {
     free(failure->text);
     free(failure->target);
+    limit_destroy(failure->limit);
 }
 
 void model_forget_failures(struct process *process)
@@ -20,6 +23,11 @@ void model_forget_failures(struct process *process)
     for (size_t i = 0; i < process->failure_count; i++)
         failure_deinit(&process->failures[i]);
     process->failure_count = 0;
+    for (size_t i = 0; i < process->written_count; i++)
+        free(process->written[i]);
+    process->written_count = 0;
+    limit_destroy(process->said);
+    process->said = NULL;
 }
 
 /* errno values of a file call that say nothing about the file that it names. */
@@ -117,26 +125,51 @@ static struct failure *failure_of(struct process *process, const struct event *e
     return failure;
 }
 
-void model_call(struct process *process, const struct event *event)
+static void written(struct process *process, const struct event_syscall *call)
+{
+    bool opens = strncmp(call->desc->name, "open", 4) == 0 || strcmp(call->desc->name, "creat") == 0;
+
+    if (!opens || !call->path || (call->desc->flags_arg >= 0 && (call->flags & O_ACCMODE) == O_RDONLY))
+        return;
+    if (process->written_count == WRITTEN_KEPT) {
+        free(process->written[0]);
+        process->written_count--;
+        memmove(&process->written[0], &process->written[1], process->written_count * sizeof process->written[0]);
+    }
+    process->written[process->written_count++] = xstrdup(call->path);
+}
+
+static void succeeded(struct process *process, const struct event *event)
+{
+    for (size_t i = 0; i < process->failure_count; i++) {
+        struct failure *failure = &process->failures[i];
+
+        if (failure->desc == event->syscall.desc && !failure->done_n && same_target(failure, &event->syscall))
+            failure->done_n = event->n;
+    }
+    written(process, &event->syscall);
+}
+
+void model_call(const struct model *model, struct process *process, const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
     struct failure *failure;
+    bool anew;
 
     if (!call->returned)
         return;
     if (!call->error) {
-        for (size_t i = 0; i < process->failure_count; i++) {
-            failure = &process->failures[i];
-            if (failure->desc == call->desc && !failure->done_n && same_target(failure, call))
-                failure->done_n = event->n;
-        }
+        succeeded(process, event);
         return;
     }
     if (!worth_keeping(call))
         return;
     failure = failure_of(process, event);
+    anew = !failure->count || failure->done_n;
     failure->last_n = event->n;
     failure->tid = event->tid;
     failure->count++;
     failure->done_n = 0;
+    if (anew && model->live && model->at_failure)
+        model->at_failure(process, failure);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <probes/alloc.h>
+#include <probes/limits.h>
 #include <probes/proc.h>
 
 const char **process_env_array(const struct process *process)
@@ -43,6 +44,8 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_NOEXEC_MOUNT, cause_permission_tell},
     {CAUSE_STATIC_TLS_EXHAUSTED, cause_refused_tell},
     {CAUSE_EXECSTACK_REFUSED, cause_refused_tell},
+    {CAUSE_WATCH_LIMIT, cause_limit_tell},
+    {CAUSE_RESOURCE_LIMIT, cause_limit_tell},
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
     {CAUSE_CONNECTION_REFUSED, cause_connect_tell},
     {CAUSE_ENVIRONMENT_WRONG, cause_environment_tell},
@@ -250,7 +253,8 @@ static void look_at_stderr(struct model *model, struct process *process)
  * with an ELF file has to be seen before that hides it. */
 void judge_exec_over(struct model *model, struct process *process)
 {
-    (void)model;
+    if (process == model->first && !process->exec_n && model->live)
+        model->memory_kills = limits_memory_kills(process->pid);
     judge_exec(process, true);
     judge_stacks_over(process);
 }
@@ -329,6 +333,7 @@ void judge_process(struct model *model, struct process *process)
     if (process->executed)
         judge_load(process, model->live);
     judge_exec(process, false);
+    judge_limits(model, process);
     if (process_failed(process))
         judge_open(process);
     judge_connections(process);

@@ -40,6 +40,8 @@ struct finding {
     const struct crash *crash;     /* crash.h, or NULL */
     const char *server;            /* of a connection: as struct failure has it, or NULL */
     const struct lead *lead;       /* environment.h: the variable that led there, or NULL */
+    const struct limit *limit;     /* limit.h, or NULL */
+    const struct failure *failure; /* or NULL */
 };
 
 struct cause_desc {
@@ -120,6 +122,16 @@ bool judge_reads_machine_code(struct process *process, uint64_t n);
 void judge_open(struct process *process);
 /* Servers that were not reached. */
 void judge_connections(struct process *process);
+/* model.at_failure, model.at_words: what can only be seen at that moment. */
+void judge_failed_call(const struct process *process, struct failure *failure);
+void judge_spoken(struct process *process, const struct event *event);
+/* Limits that PROCESS has met. */
+void judge_limits(const struct model *model, struct process *process);
+/* Calls other than those on files by their name: what harm FAILURE, which SUSPECT is about, did by the order of things.
+ */
+void suspect_failure(struct suspect *suspect, const struct process *process, const struct failure *failure);
+/* The words by which programs call errno ERROR. */
+void suspect_needles(struct suspect *suspect, int error);
 /* The stacks of what PROCESS, which stands at its end, is suspected of. */
 void judge_stacks(const struct model *model, struct process *process);
 /* The same for one that has just executed something, from what was unwound before. */
@@ -188,6 +200,7 @@ void cause_corrupt_tell(const struct finding *finding, struct cause *cause);
 void cause_link_tell(const struct finding *finding, struct cause *cause);
 void cause_file_tell(const struct finding *finding, struct cause *cause);
 void cause_permission_tell(const struct finding *finding, struct cause *cause);
+void cause_limit_tell(const struct finding *finding, struct cause *cause);
 void cause_crash_tell(const struct finding *finding, struct cause *cause);
 /* UNLOADABLE: CAUSE is that the program could not be loaded, and the crash only how that showed. */
 void tell_crash_after(const struct process *process, const struct crash *crash, int signal, bool unloadable,

@@ -46,7 +46,7 @@ static const struct shot *shot_of(const struct process *process, const struct su
 {
     bool start = suspect->at == AT_START;
     const uint64_t events[] = {start ? suspect->told_n : suspect->n, start ? suspect->n : suspect->told_n,
-                               start || suspect->at == AT_VARIABLE ? process->leave_n : 0};
+                               start || suspect->at == AT_VARIABLE || suspect->at == AT_CALL ? process->leave_n : 0};
     const struct shot *shot = NULL;
 
     for (size_t i = 0; i < sizeof events / sizeof *events && !shot; i++)

@@ -181,7 +181,15 @@ static void on_syscall(struct model *model, struct process *process, const struc
     if (call->desc->family == FAMILY_NETWORK)
         model_connection(model, process, event);
     else
-        model_call(process, event);
+        model_call(model, process, event);
+}
+
+static void on_output(struct model *model, struct process *process, const struct event *event)
+{
+    /* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
+    model_output(process, event, model->live && proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO));
+    if (model->live && model->at_words)
+        model->at_words(process, event);
 }
 
 static void on_signal(struct process *process, const struct event *event)
@@ -294,6 +302,7 @@ static void on_process(struct model *model, const struct event *event)
         model->thread_count++;
         break;
     case PROCESS_EXITING:
+        model_shot(model, process, event);
         process->status = what->status;
         process->by_loader = what->by_loader;
         process->ended = true;
@@ -338,8 +347,7 @@ void model_event(void *ctx, const struct event *event)
     if (event->type == EVENT_SYSCALL)
         on_syscall(model, process, event);
     else if (event->type == EVENT_OUTPUT)
-        /* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
-        model_output(process, event, model->live && proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO));
+        on_output(model, process, event);
     else if (event->type == EVENT_SIGNAL)
         on_signal(process, event);
     else if (event->type == EVENT_LOADER)

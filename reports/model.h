@@ -55,8 +55,9 @@ struct failure {
     char *target;     /* what it was about: an address as the contract spells it, an absolute path; or NULL */
     int error;
     enum event_by by;
-    bool policy;     /* a seccomp filter that is not ours gave the answer */
-    uint64_t done_n; /* the first success of such a call after the last failure; 0: never */
+    bool policy;         /* a seccomp filter that is not ours gave the answer */
+    uint64_t done_n;     /* the first success of such a call after the last failure; 0: never */
+    struct limit *limit; /* limit.h: that it has met, or NULL */
 };
 
 /* A descriptor that is a socket. */
@@ -198,6 +199,7 @@ enum {
     OUTPUT_KEPT = 64 * 1024,
     ATTEMPTS_KEPT = 4096,
     FAILURES_KEPT = 256,
+    WRITTEN_KEPT = 8,
     ACTS_KEPT = 16384,
     LINES_KEPT = 512,
     ERRORS_KEPT = 256,
@@ -231,6 +233,10 @@ struct process {
     size_t failure_count, failure_cap;
     struct socket *sockets;
     size_t socket_count, socket_cap;
+    char *written[WRITTEN_KEPT]; /* files that it opened to write, the last ones, oldest first */
+    size_t written_count;
+    struct limit *said; /* a limit that it had met when it said so, or NULL … */
+    uint64_t said_n;    /* … in this event */
 
     struct loader_error *errors; /* in the order of the events */
     size_t error_count, error_cap;
@@ -304,7 +310,12 @@ struct model {
     void (*at_end)(struct model *model, struct process *process);
     /* Called when a process has executed something, before what its old image tried is forgotten. */
     void (*at_exec)(struct model *model, struct process *process);
-    bool live; /* the processes are there and stand still during an event: /proc may be asked about them */
+    /* Called when a call has failed in a new way, and after words on descriptor 2, while the process stands: judge.c's.
+     */
+    void (*at_failure)(const struct process *process, struct failure *failure);
+    void (*at_words)(struct process *process, const struct event *event);
+    uint64_t memory_kills; /* in its control groups, before the first program ran (probes/limits.h) */
+    bool live;             /* the processes are there and stand still during an event: /proc may be asked about them */
     const struct event *told; /* what is being told now, or NULL */
     size_t shots;             /* of all processes */
     /* What descriptor 2 of the first process was when it began. */

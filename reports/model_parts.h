@@ -9,7 +9,7 @@
 void model_file_call(struct process *process, const struct event *event);
 void model_forget_episodes(struct process *process);
 /* A call of PROCESS that has returned: a failure, or one that ends a failure well. */
-void model_call(struct process *process, const struct event *event);
+void model_call(const struct model *model, struct process *process, const struct event *event);
 /* A call on a socket. */
 void model_connection(struct model *model, struct process *process, const struct event *event);
 void model_forget_sockets(struct process *process);

@@ -3,11 +3,13 @@
 #include "state.h"
 
 #include <probes/alloc.h>
+#include <reports/limit_said.h>
 #include <reports/syscall.h>
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum { FRAMES_MOST = 128 };
 
@@ -42,7 +44,7 @@ static uint64_t worth(const struct event *event)
     if (!call->path && call->error && call->by != BY_LOADER)
         return hash(call->desc->name, call->ip_addr);
     if (!call->path || (call->desc->family != FAMILY_FILE && call->desc->family != FAMILY_PROCESS))
-        return 0;
+        return call->error && call->by != BY_LOADER ? hash(call->desc->name, call->ip_addr) : 0;
     if (call->by == BY_LOADER) {
         if (strncmp(call->desc->name, "open", 4) != 0 || !strncmp(call->path, "/etc/ld.so.", 11))
             return 0;
@@ -61,11 +63,25 @@ static uint64_t failed(const struct event *event)
                : 0;
 }
 
-/* Words on standard error: the loader's, where it has no function for them that we hear of, and those of a program that
- * nothing failed for that shows in a call. Lines that come from one place in a row are one. */
+/* Words on standard error: the loader's, where it has no function for them that we hear of, those about a call that is
+ * not followed, and those of a program that nothing failed for that shows in a call. Lines that come from one place in
+ * a row are one. */
 static uint64_t said(const struct event *event, const struct stack_registers *registers)
 {
-    return event->output.by == BY_LOADER ? event->n : hash("said", registers->sp_addr);
+    bool own = event->output.by == BY_LOADER || limit_error_said(event->output.data, event->output.size);
+
+    return own ? event->n : hash("said", registers->sp_addr);
+}
+
+/* What the kernel ends a process for that has used up something, where it stands at that moment. */
+static uint64_t ended(const struct event *event)
+{
+    int signal = event->type == EVENT_SIGNAL && event->signal.fatal ? event->signal.signal
+                 : event->type == EVENT_PROCESS && event->process.what == PROCESS_EXITING
+                     ? WTERMSIG(event->process.status)
+                     : 0;
+
+    return limit_ends_by(signal) ? event->n : 0;
 }
 
 static uint64_t shot_of(const struct event *event)
@@ -77,6 +93,9 @@ static uint64_t shot_of(const struct event *event)
         return failed(event);
     case EVENT_OUTPUT: /* of which place it is about is known later */
         return event->n;
+    case EVENT_SIGNAL:
+    case EVENT_PROCESS:
+        return ended(event);
     default:
         return 0;
     }

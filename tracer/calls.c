@@ -13,7 +13,10 @@
 /* Kernel names that older headers lack; values from include/uapi/linux/prctl.h and ptrace.h. */
 enum { OPTION_SET_DUMPABLE = 4, OPTION_SET_SECCOMP = 22, OPTION_SET_NO_NEW_PRIVS = 38 };
 
-/* Rows of one name stand together and their conditions exclude each other. Descriptors and flags are ints: the upper
+enum { LARGE = 1 << 30 };
+
+/* Rows of one name stand together and their conditions exclude each other (of those that the filter has; else
+ * the first one counts). Descriptors and flags are ints: the upper
  * half of the register is not theirs. */
 const struct call calls[] = {
     {"open", CALL_PLAIN, true, {{0}}},
@@ -56,6 +59,8 @@ const struct call calls[] = {
      * is wanted; a mapping of plain data decides nothing, and every library has four. */
     {"mmap", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
     {"mmap", CALL_DETAIL, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
+    /* Memory that is refused without a limit being set is asked for in one large piece (overcommitting, mmap(2)). */
+    {"mmap", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, MAP_ANONYMOUS}, {1, 0, LARGE}}},
     {"mmap", CALL_CLOSE, true, {{3, MAP_ANONYMOUS, MAP_ANONYMOUS}}},
     {"mmap2", CALL_PLAIN, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, PROT_EXEC}}},
     {"mmap2", CALL_DETAIL, true, {{3, MAP_ANONYMOUS, 0}, {2, PROT_EXEC, 0}}},
@@ -182,7 +187,8 @@ static bool holds(const struct call *call, const uint64_t args[6])
     for (size_t i = 0; i < sizeof call->conditions / sizeof call->conditions[0]; i++) {
         const struct call_condition *condition = &call->conditions[i];
 
-        if ((args[condition->arg] & condition->mask) != condition->value)
+        if (condition->mask ? (args[condition->arg] & condition->mask) != condition->value
+                            : args[condition->arg] < condition->value)
             return false;
     }
     return true;

@@ -37,7 +37,7 @@ enum call_kind {
 
 struct call_condition {
     unsigned arg;
-    uint64_t mask, value; /* holds where (args[arg] & mask) == value; a mask of 0 always holds */
+    uint64_t mask, value; /* holds where (args[arg] & mask) == value, with a mask of 0: where args[arg] >= value */
 };
 
 struct call {

@@ -2,6 +2,8 @@
 
 #include "state.h"
 
+#include <probes/limits.h>
+
 #include <sys/resource.h>
 
 /* Two stops a call cost some 15 microseconds: three seconds of a program's time at most. */
@@ -22,11 +24,10 @@ void close_filter(struct session *session, struct task *task)
 void close_limits(struct session *session, struct task *task)
 {
     static const int resources[] = {RLIMIT_AS, RLIMIT_DATA};
-    struct rlimit limit;
+    uint64_t soft, hard;
 
-    for (size_t i = 0; !session->plain && i < sizeof resources / sizeof *resources; i++)
-        if (prlimit(task->group->pid, (enum __rlimit_resource)resources[i], NULL, &limit) == 0 &&
-            limit.rlim_cur != RLIM_INFINITY && !task->group->close)
+    for (size_t i = 0; !session->plain && i < sizeof resources / sizeof *resources && !task->group->close; i++)
+        if (limits_get(task->group->pid, resources[i], &soft, &hard) && soft != LIMITS_INFINITE)
             watch_closely(task->group);
 }
 

@@ -30,6 +30,8 @@ static int add_rule(scmp_filter_ctx context, const struct arch_call *name, const
 
         if (condition->mask)
             comparisons[count++] = SCMP_CMP(condition->arg, SCMP_CMP_MASKED_EQ, condition->mask, condition->value);
+        else if (condition->value)
+            comparisons[count++] = SCMP_CMP(condition->arg, SCMP_CMP_GE, condition->value);
     }
     return seccomp_rule_add_array(context, SCMP_ACT_TRACE(call_data(index)), number, count, comparisons);
 }

@@ -26,6 +26,8 @@ static struct model *judged_model(void)
     model->live = true;
     model->at_end = judge_process;
     model->at_exec = judge_exec_over;
+    model->at_failure = judge_failed_call;
+    model->at_words = judge_spoken;
     return model;
 }
 

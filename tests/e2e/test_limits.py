@@ -1,0 +1,374 @@
+"""Limits: descriptors, processes, memory, room and watches that are used up, by programs of several languages that come
+to harm by it, and by twins that meet the same limit and get over it."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+PYTHON = "/usr/bin/python3"
+NOFILE = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+/* prog WAY: opens 30 things with a limit of 20. fail: and says so; silent: and does not; raise: raises the limit and goes
+ * on; close: closes some and goes on */
+int main(int argc, char **argv)
+{
+    struct rlimit limit = {20, 60};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    for (int i = 0; i < 30; i++) {
+        int fd = i % 2 ? open("/dev/null", O_RDONLY) : socket(AF_UNIX, SOCK_STREAM, 0);
+        if (fd >= 0)
+            continue;
+        switch (argv[1][0]) {
+        case 'f':
+            fprintf(stderr, "prog: %s\n", strerror(errno));
+            return 3;
+        case 's':
+            return 3;
+        case 'r':
+            limit.rlim_cur = 60;
+            setrlimit(RLIMIT_NOFILE, &limit);
+            break;
+        default:
+            close(10), close(11), close(12);
+        }
+        fd = i % 2 ? open("/dev/null", O_RDONLY) : socket(AF_UNIX, SOCK_STREAM, 0);
+        if (fd < 0)
+            return 4;
+    }
+    return argc > 2;
+}
+"""
+GO_FILES = """package main
+import ("fmt"; "os")
+func main() {
+    var keep []*os.File
+    for i := 0; i < 50; i++ {
+        f, err := os.Open("/dev/null")
+        if err != nil { fmt.Fprintln(os.Stderr, "cannot go on:", err); os.Exit(2) }
+        keep = append(keep, f)
+    }
+    fmt.Println(len(keep))
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def go_files(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("go")
+    (directory / "files.go").write_text(GO_FILES)
+    env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOTOOLCHAIN="local", GOCACHE=str(directory / "cache"))
+    subprocess.run(["go", "build", "-o", "files", "files.go"], cwd=directory, env=env, check=True)
+    return directory / "files"
+
+
+def ulimit(letter, value, *command):
+    return ["bash", "-c", f'ulimit -{letter} {value} && exec "$@"', "bash", *map(str, command)]
+
+
+def kinds(result):
+    return [(c["kind"], c["missing"], c["impact"]) for c in result.causes]
+
+
+DESCRIPTORS = {
+    "python": lambda: [PYTHON, "-c", "l = [open('/dev/null') for i in range(40)]"],
+    "python sockets": lambda: [PYTHON, "-c", "import socket; l = [socket.socketpair() for i in range(40)]"],
+    "perl": lambda: ["perl", "-e", "for (1 .. 40) { open($f[$_], '<', '/dev/null') or die qq(open: $!) }"],
+    "node": lambda: ["node", "-e", "for (let i = 0; i < 80; i++) require('fs').openSync('/dev/null')"],
+    "bash": lambda: ["bash", "-c", "for i in {1..40}; do exec {fd}</dev/null || exit 1; done"],
+}
+
+
+@pytest.mark.parametrize("actor", DESCRIPTORS)
+def test_descriptors(run, actor):
+    command = DESCRIPTORS[actor]()
+    limit = 60 if actor == "node" else 25
+    result = run("--", *ulimit("n", limit, *command))
+    first = result.first
+    assert (first["kind"], first["missing"], first["impact"]) == ("resource-limit", "RLIMIT_NOFILE", "fatal")
+    assert len(result.causes) == 1, kinds(result)
+    assert first["subject"] == os.path.realpath(shutil.which(command[0]))
+    assert first["words"] and first["confidence"] >= 0.9
+    assert str(limit) in first["summary"]
+    twin = run("--", *ulimit("n", 500, *command))
+    assert (twin.returncode, kinds(twin)) == (0, [])
+
+
+def test_descriptors_of_go(run, go_files):
+    """Go raises its soft limit to the hard one at its start, so both are set."""
+    result = run("--", *ulimit("n", 25, go_files))
+    assert kinds(result) == [("resource-limit", "RLIMIT_NOFILE", "fatal")]
+    assert "too many open files" in result.first["words"]
+    assert kinds(run("--", go_files)) == []
+
+
+@pytest.mark.parametrize("way, status, expected", [
+    ("fail", 3, [("resource-limit", "RLIMIT_NOFILE", "fatal")]),
+    ("silent", 3, [("resource-limit", "RLIMIT_NOFILE", "fatal")]),
+    ("raise", 0, []),
+    ("close", 0, []),
+])
+def test_descriptors_of_c(run, cc, way, status, expected):
+    prog = cc(NOFILE)
+    result = run("--", prog, way)
+    assert (result.returncode, kinds(result)) == (status, expected)
+    if not expected:  # got over it, and then failed for a reason of its own
+        assert kinds(run("--", prog, way, "later")) == []
+        assert "RLIMIT_NOFILE: prog got over it" in result.stderr
+
+
+MEMORY = {
+    "python": [PYTHON, "-c", "b = bytearray(3 << 30)"],
+    "python in pieces": [PYTHON, "-c", "l = []\nwhile len(l) < 4000: l.append(bytearray(1 << 20))"],
+    "perl": ["perl", "-e", "my $x = 'a' x (3 << 30); print length $x"],
+}
+
+
+@pytest.mark.parametrize("actor", ["python", "python in pieces", "perl"])
+@pytest.mark.parametrize("letter, name", [("v", "RLIMIT_AS"), ("d", "RLIMIT_DATA")])
+def test_memory(run, actor, letter, name):
+    result = run("--", *ulimit(letter, 400000, *MEMORY[actor]))
+    first = result.first
+    assert (first["kind"], first["missing"], first["impact"]) == ("resource-limit", name, "fatal")
+    assert len(result.causes) == 1, kinds(result)
+    assert first["words"]
+
+
+COPES = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+int main(int argc, char **argv)
+{
+    void *p = mmap(NULL, 1L << 46, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        p = mmap(NULL, 1L << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *big = malloc(1L << 40);
+    if (big)
+        memset(big, 1, 1);
+    big = malloc(1000);
+    return p == MAP_FAILED || !big ? 9 : argc > 1;
+}
+"""
+CRASHES = r"""
+#include <stdlib.h>
+#include <string.h>
+int main(void)
+{
+    char *big = malloc(1L << 46);
+    memset(big, 1, 64);
+    return big[3];
+}
+"""
+THROWS = "#include <vector>\nint main() { std::vector<char> v(1UL << 46); return v[5]; }\n"
+
+
+def test_memory_that_nobody_limits(run, cc, tmp_path):
+    """No limit is set: the kernel itself says no, and the program says so, crashes or throws."""
+    (tmp_path / "t.cc").write_text(THROWS)
+    subprocess.run(["c++", "-o", "throws", "t.cc"], cwd=tmp_path, check=True)
+    for command in (["./throws"], ["perl", "-e", "my $n = 1 << 46; my $x = 'a' x $n; print length $x"],
+                    [PYTHON, "-c", "bytearray(1 << 46)"], [cc(CRASHES, "-O0", name="crashes")]):
+        result = run("--", *command)
+        assert kinds(result)[:1] == [("resource-limit", "ENOMEM", "fatal")], command
+        assert len(result.causes) == 1, kinds(result)
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("status", [0, 1])
+def test_memory_that_is_tried_for(run, cc, limited, status):
+    command = [cc(COPES), *["x"] * status]
+    result = run("--", *(ulimit("v", 100000, *command) if limited else command))
+    assert (result.returncode, kinds(result)) == (status, [])
+
+
+def as_somebody(*command):
+    """Root is bound by no number of processes. An own number of processes is wanted, so that no other counts."""
+    if os.getuid() == 0:
+        return ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *command]
+    return list(command)
+
+
+THREADS = """
+import threading, sys, time
+for i in range(400):
+    threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
+"""
+RETRIES = """
+import os, sys, resource
+try:
+    os.fork()
+    sys.exit(9)
+except BlockingIOError as e:
+    print("fork:", e, file=sys.stderr)
+resource.setrlimit(resource.RLIMIT_NPROC, (2000, 2000))
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("actor", [
+    [PYTHON, "-c", "import os; os.fork()"],
+    [PYTHON, "-c", THREADS],
+    ["perl", "-e", "defined(fork) or die qq(cannot fork: $!)"],
+    ["dash", "-c", "/bin/true; echo after"],
+])
+def test_processes(run, actor):
+    result = run("--", *as_somebody(*ulimit("u", 1, *actor)))
+    assert kinds(result) == [("resource-limit", "RLIMIT_NPROC", "fatal")]
+
+
+def test_fork_that_is_tried_again(run):
+    result = run("--", *as_somebody("bash", "-c", f'ulimit -S -u 1 && exec {PYTHON} -c "$1"', "bash", RETRIES))
+    assert (result.returncode, kinds(result)) == (0, [])
+
+
+@pytest.mark.parametrize("actor", [
+    ["bash", "-c", "echo text > /dev/full"],
+    ["bash", "-c", "cat /etc/passwd > /dev/full"],
+    [PYTHON, "-c", "f = open('/dev/full', 'w'); f.write('x'); f.close()"],
+    ["node", "-e", "require('fs').writeFileSync('/dev/full', 'text')"],
+    ["perl", "-e", "open(F, '>', '/dev/full'); print F 'x'; close(F) or die qq(close: $!)"],
+])
+def test_no_room(run, actor):
+    result = run("--", *actor)
+    assert kinds(result) == [("resource-limit", "ENOSPC:/dev/full", "fatal")]
+    assert "ENOSPC" in result.first["words"] or "o space left on device" in result.first["words"]
+
+
+@pytest.mark.parametrize("actor", [
+    ["bash", "-c", "cat /etc/passwd > /dev/full 2>/dev/null || cat /etc/passwd > /dev/null"],
+    [PYTHON, "-c", "import sys; print('No space left on device is what ENOSPC means', file=sys.stderr); sys.exit(4)"],
+    ["bash", "-c", "if ! echo text > /dev/full; then echo text > file; fi 2>/dev/null; cat file; exit 5"],
+])
+def test_room_elsewhere(run, actor):
+    assert kinds(run("--", *actor)) == []
+
+
+@pytest.mark.parametrize("actor", [
+    ["bash", "-c", "ulimit -f 1; trap '' XFSZ; head -c 100000 /dev/zero > big"],
+    ["bash", "-c", "ulimit -f 1; head -c 100000 /dev/zero > big"],
+    ["bash", "-c", f"ulimit -f 1; exec {PYTHON} -c \"open('big', 'wb').write(bytes(100000))\""],
+])
+def test_file_size(run, actor):
+    result = run("--", *actor)
+    assert kinds(result) == [("resource-limit", "RLIMIT_FSIZE", "fatal")]
+
+
+def test_processor_time(run):
+    result = run("--", "bash", "-c", "ulimit -t 1; while :; do :; done")
+    assert kinds(result) == [("resource-limit", "RLIMIT_CPU", "fatal")]
+
+
+WATCHES = r"""
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+/* prog WAY: f: ends with words; p: polls instead, with words; q: polls instead */
+int main(int argc, char **argv)
+{
+    char name[32];
+    int fd = inotify_init1(IN_CLOEXEC);
+    int failed = fd < 0 ? errno : 0;
+    for (int i = 0; i < 40 && !failed; i++) {
+        snprintf(name, sizeof name, "watched%d", i);
+        mkdir(name, 0755);
+        if (inotify_add_watch(fd, name, IN_MODIFY) < 0)
+            failed = errno;
+    }
+    if (failed && argv[1][0] != 'q')
+        fprintf(stderr, "cannot watch: %s\n", strerror(failed));
+    return failed && argv[1][0] == 'f' ? 2 : 0;
+}
+"""
+CTYPES = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+fd = libc.inotify_init1(0)
+for i in range(40):
+    os.makedirs(f'd{i}', exist_ok=True)
+    if fd < 0 or libc.inotify_add_watch(fd, f'd{i}'.encode(), 2) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+"""
+FS_WATCH = """
+const fs = require('fs');
+for (let i = 0; i < 40; i++) {
+    fs.mkdirSync('d' + i, { recursive: true });
+    fs.watch('d' + i, () => 0);
+}
+process.exit(0);
+"""
+
+
+def inside(what, number, *command):
+    """COMMAND in a user namespace of its own with NUMBER inotify watches or instances."""
+    return ["unshare", "-Ur", "sh", "-c", f'echo {number} > /proc/sys/user/max_inotify_{what}; exec "$@"', "sh",
+            *map(str, command)]
+
+
+def has_namespaces():
+    """Nobody has user namespaces within a chroot (user_namespaces(7))."""
+    return subprocess.run(inside("watches", 1, "true"), capture_output=True).returncode == 0
+
+
+HOGS = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+while libc.inotify_init1(0) >= 0:
+    pass
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def watched(what, *command):
+    """COMMAND where the user has nothing left of it: (words to run it, the name of the limit). A user namespace has a
+    number of its own, which goes by another name outside the first one."""
+    if has_namespaces():
+        return inside(what, 5 if what == "watches" else 0, *command), f"fs.inotify.max_user_{what}"
+    return as_somebody(PYTHON, "-c", HOGS, *map(str, command)), "fs.inotify.max_user_instances"
+
+
+ACTORS = {
+    "c": lambda cc: [cc(WATCHES), "fail"],
+    "python": lambda cc: [PYTHON, "-c", CTYPES],
+    "node": lambda cc: ["node", "-e", FS_WATCH],
+}
+
+
+@pytest.mark.parametrize("what", ["watches", "instances"])
+@pytest.mark.parametrize("actor", ACTORS)
+def test_watches(run, cc, tmp_path, actor, what):
+    tmp_path.chmod(0o777)
+    command, missing = watched(what, *ACTORS[actor](cc))
+    result = run("--", *command)
+    assert kinds(result) == [("watch-limit", missing, "fatal")]
+    assert result.first["words"]
+    assert kinds(run("--", *ACTORS[actor](cc))) == []
+
+
+@pytest.mark.parametrize("way, expected", [("poll", "degraded"), ("quietly", None)])
+def test_watches_that_are_done_without(run, cc, tmp_path, way, expected):
+    tmp_path.chmod(0o777)
+    command, missing = watched("watches", cc(WATCHES), way)
+    result = run("--", *command)
+    assert result.returncode == 0
+    assert kinds(result) == ([("watch-limit", missing, expected)] if expected else [])
+
+
+def test_who_watches_is_told(run, cc, tmp_path):
+    tmp_path.chmod(0o777)
+    command, _ = watched("watches", cc(WATCHES), "fail")
+    text = run("--", *command).stderr
+    assert "used by" in text and "instances" in text
