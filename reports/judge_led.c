@@ -140,6 +140,17 @@ static int worth(const struct asked *asked, const struct variable *variable, con
     return points + (strcmp(variable->value, named) == 0 ? 2 : 0);
 }
 
+/* gcc tells its passes in COLLECT_GCC_OPTIONS what it tells them as arguments, too: words that were typed once. */
+static bool repeats_arguments(const struct process *image, const struct variable *variable, const char *path)
+{
+    if (!strpbrk(variable->value, " \t"))
+        return false;
+    for (size_t i = 1; i < image->argv.n; i++)
+        if (words_path(image->argv.v[i], path))
+            return true;
+    return false;
+}
+
 static void consider(const struct asked *asked, const struct variable *variable, int *best, struct lead *ret)
 {
     struct strings paths;
@@ -150,7 +161,7 @@ static void consider(const struct asked *asked, const struct variable *variable,
         enum lead_fault fault = LEAD_FOREIGN;
         int points;
 
-        if (fit == FIT_NONE)
+        if (fit == FIT_NONE || repeats_arguments(asked->image, variable, paths.v[i]))
             continue;
         if (asked->refused ? !foreign(asked->image, variable, paths.v[i], asked->cred)
                            : !at_fault(asked->image, variable, paths.v[i], fit, &fault))

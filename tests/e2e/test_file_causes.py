@@ -139,6 +139,7 @@ def test_bad_ends_for_reasons_of_their_own(run, command):
 @pytest.mark.parametrize("command, missing", [
     (["make", "-f", "/nowhere/Makefile"], "/nowhere/Makefile"),  # its directory is looked at, too
     (["perl", "-MNot::There", "-e", "1"], None),  # names all of @INC besides
+    (["gcc", "-c", "-x", "c", "/dev/null", "-include", "/nowhere/a.h"], "/nowhere/a.h"),  # in a variable, too
     (["mkdir", "/nowhere/a"], "/nowhere/a"),
     (["rm", "/nowhere/a"], "/nowhere/a"),
     (["ln", "-s", "a", "/nowhere/b"], "/nowhere/b"),
