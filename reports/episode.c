@@ -173,8 +173,7 @@ static bool is_open(const struct syscall_desc *desc)
     return strncmp(desc->name, "open", 4) == 0;
 }
 
-/* A library by its name: "libx.so", "libx.so.1", "x.node". Only asked where the caller's address does not tell. */
-static bool library_like(const char *path)
+bool library_like(const char *path)
 {
     const char *name = path_base(path), *so = strstr(name, ".so");
     size_t n = strlen(name);
@@ -190,6 +189,7 @@ static bool loader_own_file(const char *path)
 void model_file_call(struct process *process, const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
+    /* only where the caller's address does not tell */
     bool by_loader = call->by == BY_LOADER || (process->musl && is_open(call->desc) && library_like(call->path));
     struct attempt *attempt = NULL;
 

@@ -4,6 +4,7 @@
 #include "crash.h"
 #include "environment.h"
 #include "remedy.h"
+#include "told.h"
 
 #include <signal.h>
 #include <string.h>
@@ -150,10 +151,19 @@ static const struct output_line *words_for(const struct process *process, const 
     return NULL;
 }
 
+/* Of a dlopen of which the program says nothing. An optional library is not installed: where all ends well that is no
+ * loss, and where it ends badly nobody knows. One that is there and cannot be loaded is broken. */
+static double silent_confidence(const struct suspect *suspect, bool failed)
+{
+    if (suspect->cause->kind != CAUSE_LIBRARY_MISSING && suspect->cause->kind != CAUSE_LIBRARY_OFF_PATH)
+        return 0.55;
+    return failed ? 0.45 : 0;
+}
+
 /* How sure: calibrated by the project's own cases (tests/e2e), not by feeling. */
 static double confidence_of(const struct process *process, const struct suspect *suspect, bool said)
 {
-    bool failed = process_failed(process);
+    bool failed = process_gave_up(process);
 
     if (suspect->certain)
         return said ? 0.98 : 0.95;
@@ -165,7 +175,7 @@ static double confidence_of(const struct process *process, const struct suspect 
     case AT_START:
         return said ? 0.97 : 0.9;
     case AT_DLOPEN:
-        return said ? 0.96 : suspect->last_act ? 0.8 : 0.55;
+        return said ? 0.96 : suspect->last_act ? 0.8 : silent_confidence(suspect, failed);
     case AT_EXECUTION:
         return said ? 0.96 : failed ? 0.8 : 0;
     case AT_COMMAND:
@@ -205,18 +215,32 @@ static bool only_warned(const struct suspect *suspect, const struct output_line 
     return !suspect->certain && (suspect->at == AT_OPEN || suspect->at == AT_VARIABLE) && words_warn(line->text);
 }
 
+/* LINE is the loader's about another version, or about what another object needs. */
+static bool about_another(const struct cause *cause, const char *line)
+{
+    struct told told;
+    bool another;
+
+    told_in_line(line, &told);
+    another = told.what == TOLD_VERSION && told.version &&
+              (strcmp(told.version, cause->missing) != 0 ||
+               (told.needer && strcmp(path_base(told.needer), path_base(cause->subject)) != 0));
+    told_deinit(&told);
+    return another;
+}
+
 static void settle(struct process *process, struct suspect *suspect)
 {
     const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
     struct cause *cause = suspect->cause;
-    bool failed = process_failed(process);
+    bool failed = process_gave_up(process);
 
     if (suspect->at == AT_CRASH) { /* a child's that ran this image: settled already */
         cause->impact = failed ? IMPACT_FATAL : IMPACT_DEGRADED;
         return;
     }
 
-    if (line && !cause->words)
+    if (line && !cause->words && !about_another(cause, line->text))
         cause->words = xstrdup(line->text);
     if (line)
         cause_evidence(cause, line->n);
@@ -334,8 +358,7 @@ void judge_process(struct model *model, struct process *process)
         judge_load(process, model->live);
     judge_exec(process, false);
     judge_limits(model, process);
-    if (process_failed(process))
-        judge_open(process);
+    judge_open(process);
     judge_connections(process);
     settle_all(process, 0);
     before = process->suspect_count;

@@ -35,7 +35,7 @@ struct finding {
     int error;
     const struct path_walk *walk;
     const struct elffile *elf;
-    const struct episode *episode; /* of a PATH search */
+    const struct episode *episode; /* the search, on PATH or of the program's own, or NULL */
     const char *interpreter;       /* script or PT_INTERP */
     const struct crash *crash;     /* crash.h, or NULL */
     const char *server;            /* of a connection: as struct failure has it, or NULL */

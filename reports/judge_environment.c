@@ -405,7 +405,7 @@ static bool explained(const struct process *process)
 
 void judge_environment(struct process *process)
 {
-    struct reading reading = {process, process_failed(process), explained(process)};
+    struct reading reading = {process, process_gave_up(process), explained(process)};
     size_t first = process->line_count > LINES_READ ? process->line_count - LINES_READ : 0;
     size_t before;
 

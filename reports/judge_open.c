@@ -5,6 +5,7 @@
  * of anything. */
 #include "environment.h"
 
+#include "naming.h"
 #include "syscall.h"
 
 #include <errno.h>
@@ -41,64 +42,130 @@ static enum cause_kind kind_of(const struct attempt *attempt, const struct path_
     return CAUSE_FILE_MISSING;
 }
 
-static struct suspect *suspect_open(struct process *actor, const struct attempt *attempt)
+/* What ATTEMPT of ACTOR comes to. WALK and LEAD are borrowed by RET; free both. */
+static void find_attempt(const struct process *actor, const struct attempt *attempt, struct finding *ret,
+                         struct path_walk *walk, struct lead *lead)
 {
-    const struct process *image = process_owner(actor);
-    struct finding finding = {.process = image,
-                              .path = attempt->path,
-                              .root = attempt->root,
-                              .call = attempt->desc->name,
-                              .error = attempt->error,
-                              .missing = attempt->path};
+    const struct process *image = process_owner((struct process *)actor);
+
+    *ret = (struct finding){.process = image,
+                            .path = attempt->path,
+                            .root = attempt->root,
+                            .call = attempt->desc->name,
+                            .error = attempt->error,
+                            .missing = attempt->path,
+                            .subject = image->exe ? image->exe : attempt->path,
+                            .walk = walk};
+    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), walk);
+    ret->kind = kind_of(attempt, walk);
+    if (ret->kind == CAUSE_SYMLINK_DANGLING && walk->target)
+        ret->missing = walk->target;
+    judge_led(ret, actor, attempt, lead);
+}
+
+/* A variable of its environment led it there. */
+static bool is_led(const struct process *actor, const struct attempt *attempt)
+{
+    struct finding finding;
+    struct path_walk walk;
+    struct lead lead;
+
+    find_attempt(actor, attempt, &finding, &walk, &lead);
+    lead_deinit(&lead);
+    path_walk_deinit(&walk);
+    return finding.kind == CAUSE_ENVIRONMENT_WRONG;
+}
+
+/* EPISODE: the search that it is of, or NULL. */
+static struct suspect *suspect_open(struct process *actor, const struct attempt *attempt, const struct episode *episode)
+{
+    struct finding finding;
     struct suspect *suspect;
     struct path_walk walk;
     struct lead lead;
 
-    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
-    finding.walk = &walk;
-    finding.subject = image->exe ? image->exe : attempt->path;
-    finding.kind = kind_of(attempt, &walk);
-    if (finding.kind == CAUSE_SYMLINK_DANGLING && walk.target)
-        finding.missing = walk.target;
-    judge_led(&finding, actor, attempt, &lead);
+    find_attempt(actor, attempt, &finding, &walk, &lead);
+    finding.episode = episode;
     suspect = suspect_add(actor, AT_OPEN, &finding, attempt->n, attempt->t_ns);
     lead_deinit(&lead);
     path_walk_deinit(&walk);
     return suspect;
 }
 
-/* Where a program names an attempt in its words. */
-struct mention {
-    const struct attempt *attempt;
-    const struct output_line *line; /* NULL: nowhere */
-    size_t at;                      /* where in the line */
-    bool plain;                     /* by its path, not by its name only */
+/* An episode that the program's words name, and how. */
+struct named {
+    struct episode *episode;
+    const struct attempt *attempt; /* of those that are named, the one to be blamed */
+    struct naming naming;
+    unsigned absent; /* how many components at the attempt's end are not there */
 };
 
-static struct mention mention_in(const struct process *process, const struct attempt *attempt)
+/* How many components of PATH come after its last one called NAME: links on the way give that another directory. */
+static int components_behind(const char *path, const char *name)
 {
-    const char *base = path_base(attempt->path);
-    const char *ways[3] = {attempt->path, attempt->string && strchr(attempt->string, '/') ? attempt->string : "", base};
+    size_t size = strlen(name);
+    int count = 0;
 
-    for (size_t i = 0; i < 3; i++) {
-        const struct output_line *line = strlen(ways[i]) > 2 ? process_says(process, ways[i]) : NULL;
+    for (const char *end = path + strlen(path); end > path; count++) {
+        const char *start = end;
 
-        if (!line && i == 0)
-            line = process_spoke(process, ways[i]);
-        if (line && (i < 2 || words_complain(line->text, attempt->error)))
-            return (struct mention){attempt, line, (size_t)(strstr(line->text, ways[i]) - line->text), i < 2};
+        while (start > path && start[-1] != '/')
+            start--;
+        if ((size_t)(end - start) == size && strncmp(start, name, size) == 0)
+            return count;
+        end = start > path ? start - 1 : path;
     }
-    return (struct mention){.attempt = attempt};
+    return 0;
 }
 
-static struct mention mention_of(const struct process *actor, const struct attempt *attempt)
+/* How many components at the end of its path are not there; -1 where what was missing has come to be. */
+static int absent_components(const struct process *actor, const struct attempt *attempt)
 {
-    const struct process *image = process_owner((struct process *)actor);
-    struct mention by_actor = mention_in(actor, attempt), by_image = {0};
+    struct path_walk walk;
+    int count = 0;
 
-    if (image != actor && !by_actor.plain)
-        by_image = mention_in(image, attempt);
-    return by_image.plain || !by_actor.line ? by_image : by_actor;
+    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
+    if (walk.reason == PATH_OK)
+        count = attempt->error == ENOENT || attempt->error == ENOTDIR || attempt->error == ELOOP ? -1 : 0;
+    else if (walk.at)
+        count = components_behind(attempt->path, path_base(walk.at));
+    path_walk_deinit(&walk);
+    return count;
+}
+
+static bool may_be_blamed(const struct attempt *attempt)
+{
+    return attempt->by != BY_LOADER && !attempt->execution && about_the_file(attempt->error);
+}
+
+static bool mentioned(const struct process *process, const char *name)
+{
+    for (size_t i = 0; i < process->line_count; i++)
+        if (line_finds(process->lines[i].text, process->lines[i].text, name))
+            return true;
+    return process_spoke(process, name) != NULL;
+}
+
+static unsigned depth_of(const char *path)
+{
+    unsigned depth = 0;
+
+    for (; *path; path++)
+        depth += *path == '/';
+    return depth;
+}
+
+/* Where a variable of its environment led it goes before the rest; among directories that are all there the deepest was
+ * made for this file. */
+static bool nearer(const struct process *actor, const struct attempt *attempt, unsigned absent,
+                   const struct named *than)
+{
+    bool led = is_led(actor, attempt), than_led = is_led(actor, than->attempt);
+
+    if (led != than_led)
+        return led;
+    return absent < than->absent || (absent == 0 && than->absent == 0 && than->naming.how == NAMED_BY_PATH &&
+                                     depth_of(attempt->path) > depth_of(than->attempt->path));
 }
 
 /* rename(2) and link(2) fail over either of two paths; the one that is kept is there. */
@@ -116,28 +183,52 @@ static bool about_the_other_path(const struct process *actor, const struct attem
     return there;
 }
 
-/* The attempt of EPISODE to be blamed, if the program's words name one: the one named by its path, else the first of
- * the search. */
-static struct mention blamed(const struct process *actor, const struct episode *episode)
+/* Of a search of several places the one where least is missing is blamed (the directory is there, the file was
+ * removed), else the first; a place that the words name by its path goes before those that they name by the last
+ * component. */
+static bool blamed(const struct process *actor, struct episode *episode, struct named *ret)
 {
-    struct mention first = {0};
+    const struct process *speaker[2] = {actor, process_owner((struct process *)actor)};
 
+    *ret = (struct named){.episode = episode};
+    if (!mentioned(speaker[0], episode->name) && !mentioned(speaker[1], episode->name))
+        return false;
     for (size_t i = 0; i < episode->count; i++) {
         const struct attempt *attempt = episode->attempts[i];
-        struct mention mention;
+        struct naming naming;
+        int absent;
 
-        if (attempt->by == BY_LOADER || attempt->execution || !about_the_file(attempt->error))
+        if (!may_be_blamed(attempt) ||
+            (!naming_find(speaker[0], attempt, &naming) && !naming_find(speaker[1], attempt, &naming)) ||
+            (naming.how == NAMED_BARELY && episode->found_n) || naming.how < ret->naming.how ||
+            (episode->found_n && naming.line->n < episode->found_n) || about_the_other_path(actor, attempt))
             continue;
-        mention = mention_of(actor, attempt);
-        if (!mention.line || (episode->found_n && mention.line->n < episode->found_n) ||
-            about_the_other_path(actor, attempt))
+        absent = absent_components(actor, attempt);
+        if (absent < 0 || (naming.how == ret->naming.how && !nearer(actor, attempt, (unsigned)absent, ret)))
             continue;
-        if (mention.plain)
-            return mention;
-        if (!first.line && !episode->found_n)
-            first = mention;
+        *ret = (struct named){episode, attempt, naming, (unsigned)absent};
     }
-    return first;
+    return ret->attempt != NULL;
+}
+
+/* A line is about what it names first: what follows may be the places that were searched, and a directory on the way is
+ * not what was wanted. */
+static bool line_is_about(const struct named *one, const struct named *other)
+{
+    if (one->naming.how != other->naming.how)
+        return one->naming.how > other->naming.how;
+    if (one->naming.at != other->naming.at)
+        return one->naming.at < other->naming.at;
+    return strlen(one->attempt->path) > strlen(other->attempt->path) &&
+           strncmp(one->attempt->path, other->attempt->path, strlen(other->attempt->path)) == 0;
+}
+
+static bool line_is_about_another(const struct named *list, size_t count, size_t i)
+{
+    for (size_t k = 0; k < count; k++)
+        if (k != i && list[k].naming.line == list[i].naming.line && line_is_about(&list[k], &list[i]))
+            return true;
+    return false;
 }
 
 static void add_needles(struct suspect *suspect, const struct attempt *attempt)
@@ -176,46 +267,56 @@ static bool suspected(const struct process *process, const char *name)
     return false;
 }
 
-/* A line is about one thing, and that stands first in it: "Can't locate X.pm in @INC (/usr/lib/perl5 …)",
- * "/a/b/Makefile: …" (not /a, though it is absent, too). */
-static bool beside_the_point(const struct mention *mention, const struct mention *all, size_t count)
+/* As it stands in the line, so that it is found there again. */
+static void add_needle_of(struct suspect *suspect, const struct named *named)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct mention *other = &all[i];
+    const char *line = named->naming.line->text, *name = line + named->naming.at;
+    const char *base = line_finds(line, name, named->episode->name);
 
-        if (other->line == mention->line && other != mention &&
-            (other->at < mention->at ||
-             (other->at == mention->at &&
-              strncmp(other->attempt->path, mention->attempt->path, strlen(mention->attempt->path)) == 0)))
-            return true;
-    }
-    return false;
+    if (base)
+        strings_add(&suspect->needles, xstrndup(name, (size_t)(base - name) + strlen(named->episode->name)));
+    strings_add(&suspect->needles, xstrdup(named->attempt->path));
+    if (!suspect->cause->words)
+        suspect->cause->words = xstrdup(named->naming.complaint->text);
 }
 
-static bool judge_named(struct process *process)
+/* LIVED_WITH: the process has not failed. Then only a library or native module counts that it looked for itself, in
+ * vain, and complained of: what it was for, the program does without. Else it did not end of what it said before that
+ * it goes on without; where a variable led it there, that may be told all the same. */
+static bool counts(struct process *process, const struct named *named, bool lived_with)
 {
-    CLEANUP_FREE struct mention *mentions = NULL;
+    const struct naming *naming = &named->naming;
+
+    if (judge_reads_machine_code(process, named->attempt->n))
+        return false;
+    if (lived_with)
+        return library_like(named->episode->name) && !named->episode->found_n && !naming->warns;
+    return !naming->warns || naming->last || is_led(process, named->attempt);
+}
+
+static bool judge_named(struct process *process, bool lived_with)
+{
+    CLEANUP_FREE struct named *list = NULL;
     struct episode *episode, *next;
+    struct named named;
     size_t count = 0, cap = 0;
     bool any = false;
 
     HASH_ITER(hh, process->episodes, episode, next)
-    {
-        struct mention mention = {0};
-
-        if (!suspected(process_owner(process), episode->name))
-            mention = blamed(process, episode);
-        if (mention.line && !judge_reads_machine_code(process, mention.attempt->n))
-            *(struct mention *)array_add(&mentions, &count, &cap, sizeof mention) = mention;
-    }
+    if (!suspected(process_owner(process), episode->name) && blamed(process, episode, &named) &&
+        counts(process, &named, lived_with))
+        *(struct named *)array_add(&list, &count, &cap, sizeof named) = named;
     for (size_t i = 0; i < count; i++) {
         struct suspect *suspect =
-            beside_the_point(&mentions[i], mentions, count) ? NULL : suspect_open(process, mentions[i].attempt);
+            line_is_about_another(list, count, i) ? NULL : suspect_open(process, list[i].attempt, list[i].episode);
 
-        if (!suspect)
-            continue;
-        add_needles(suspect, mentions[i].attempt);
-        any = true;
+        if (suspect)
+            add_needle_of(suspect, &list[i]);
+        if (suspect && lived_with) {
+            suspect->lived_with = true;
+            suspect->sure = 0.85;
+        }
+        any |= suspect != NULL;
     }
     return any;
 }
@@ -246,24 +347,26 @@ static void judge_last_act(struct process *process)
     struct suspect *suspect;
     bool text, base;
 
-    if (!attempt || process->last_file_n > process->first_output_n || !about_the_file(attempt->error) ||
-        attempt->by == BY_LOADER || attempt->execution || judge_open_optional(attempt->path))
+    if (!attempt || process->last_file_n > process->first_output_n || !may_be_blamed(attempt) ||
+        judge_open_optional(attempt->path))
         return;
     line = first_after(process, attempt->n);
     if (!line)
         return;
-    base = strlen(path_base(attempt->path)) > 2 && process_says(process, path_base(attempt->path)) == line;
+    base = naming_mentions(line->text, attempt);
     if (!words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
         return;
     if (!text && !base && (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
         return;
-    suspect = suspect_open(process, attempt);
+    suspect = absent_components(process, attempt) >= 0 ? suspect_open(process, attempt, NULL) : NULL;
     if (!suspect)
         return;
     suspect->last_act = true;
     if (process_failed(image))
         suspect->sure = text || base ? 0.85 : 0.7;
     add_needles(suspect, attempt);
+    if (!suspect->cause->words)
+        suspect->cause->words = xstrdup(line->text);
 }
 
 bool judge_open_fits(const struct attempt *attempt)
@@ -273,7 +376,7 @@ bool judge_open_fits(const struct attempt *attempt)
 
 struct suspect *judge_open_blame(struct process *actor, const struct attempt *attempt)
 {
-    struct suspect *suspect = suspect_open(actor, attempt);
+    struct suspect *suspect = suspect_open(actor, attempt, NULL);
 
     if (suspect)
         add_needles(suspect, attempt);
@@ -286,6 +389,8 @@ void judge_open(struct process *process)
 
     if (!process->line_count && !process->spoken_count && !image->line_count && !image->spoken_count)
         return;
-    if (!judge_named(process) && process->suspect_count == 0)
+    if (!process_gave_up(process))
+        judge_named(process, true);
+    else if (!judge_named(process, false) && process->suspect_count == 0)
         judge_last_act(process);
 }

@@ -3,6 +3,7 @@
 #include "crash.h"
 #include "syscall.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -386,6 +387,18 @@ const char *process_env(const struct process *process, const char *name)
 bool process_failed(const struct process *process)
 {
     return process->ended && process->status != 0;
+}
+
+static bool asks_to_end(int signal)
+{
+    return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT || signal == SIGKILL;
+}
+
+bool process_gave_up(const struct process *process)
+{
+    bool by_request = asks_to_end(process->signal) && process->signal_sender != process->pid;
+
+    return process_failed(process) && process->signal != SIGPIPE && !by_request;
 }
 
 const struct cred *process_cred(const struct process *process)

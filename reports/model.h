@@ -346,6 +346,10 @@ const char *process_env(const struct process *process, const char *name);
 /* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer
  * name), or NULL. */
 const struct output_line *process_says(const struct process *process, const char *needle);
+/* A library by its name: "libx.so", "libx.so.1", "x.node". */
+bool library_like(const char *path);
+/* The next place in LINE, at FROM or behind it, where NEEDLE so stands; or NULL. */
+const char *line_finds(const char *line, const char *from, const char *needle);
 /* Whether LINE says of itself that the program goes on all the same: "Warning: ignoring …". */
 bool words_warn(const char *line);
 /* The line of what a runtime said of the end (process.words) that begins with PREFIX, or NULL. */
@@ -357,5 +361,7 @@ bool process_hushed(const struct process *process, const char *needle);
 /* The stack of event number N, or NULL. */
 const struct shot *process_shot(const struct process *process, uint64_t n);
 bool process_failed(const struct process *process); /* ended, by a signal or with a status other than 0 */
+/* It failed for a reason of its own: nobody asked it to end by a signal, nor stopped to read what it wrote. */
+bool process_gave_up(const struct process *process);
 
 #endif

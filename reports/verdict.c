@@ -20,7 +20,7 @@ struct candidate_cause {
 static bool harm_reaches_end(const struct model *model, const struct process *process)
 {
     for (int depth = 0; process && depth < 1000; process = process->parent, depth++) {
-        if (!process_failed(process) && process->ended)
+        if (!process_gave_up(process) && process->ended)
             return false;
         if (process == model->first)
             return true;
@@ -31,7 +31,7 @@ static bool harm_reaches_end(const struct model *model, const struct process *pr
 /* The program that was launched ended well, and what this process said of its failure nobody was to read. */
 static bool hushed(const struct model *model, const struct process *process)
 {
-    return model->first && model->first != process && model->first->ended && !process_failed(model->first) &&
+    return model->first && model->first != process && model->first->ended && !process_gave_up(model->first) &&
            process->stderr_null;
 }
 
@@ -44,7 +44,7 @@ static bool own_file_only(const struct suspect *suspect)
  */
 static bool swallowed(const struct model *model, const struct process *process, const struct suspect *suspect)
 {
-    return model->first && model->first != process && model->first->ended && !process_failed(model->first) &&
+    return model->first && model->first != process && model->first->ended && !process_gave_up(model->first) &&
            own_file_only(suspect) && !process->stderr_shared;
 }
 

@@ -161,12 +161,19 @@ static bool stands_alone(const char *line, const char *at, size_t size)
     return !part_of_a_name(*end) || quote_begins(end);
 }
 
-static bool line_says(const char *line, const char *needle, size_t size)
+const char *line_finds(const char *line, const char *from, const char *needle)
 {
-    for (const char *at = line; (at = strstr(at, needle)); at++)
+    size_t size = strlen(needle);
+
+    for (const char *at = from; size && (at = strstr(at, needle)); at++)
         if (stands_alone(line, at, size))
-            return true;
-    return false;
+            return at;
+    return NULL;
+}
+
+static bool line_says(const char *line, const char *needle)
+{
+    return line_finds(line, line, needle) != NULL;
 }
 
 bool words_warn(const char *line)
@@ -183,30 +190,24 @@ bool words_warn(const char *line)
 
 const struct output_line *process_says(const struct process *process, const char *needle)
 {
-    size_t size = strlen(needle);
-
-    for (size_t i = size ? process->line_count : 0; i-- > 0;)
-        if (line_says(process->lines[i].text, needle, size))
+    for (size_t i = process->line_count; i-- > 0;)
+        if (line_says(process->lines[i].text, needle))
             return &process->lines[i];
     return NULL;
 }
 
 const struct output_line *process_spoke(const struct process *process, const char *needle)
 {
-    size_t size = strlen(needle);
-
-    for (size_t i = size ? process->spoken_count : 0; i-- > 0;)
-        if (line_says(process->spoken[i].text, needle, size))
+    for (size_t i = process->spoken_count; i-- > 0;)
+        if (line_says(process->spoken[i].text, needle))
             return &process->spoken[i];
     return NULL;
 }
 
 bool process_hushed(const struct process *process, const char *needle)
 {
-    size_t size = strlen(needle);
-
-    for (size_t i = 0; size && i < process->hushed_count; i++)
-        if (line_says(process->hushed[i].text, needle, size))
+    for (size_t i = 0; i < process->hushed_count; i++)
+        if (line_says(process->hushed[i].text, needle))
             return true;
     return false;
 }

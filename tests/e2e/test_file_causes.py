@@ -161,3 +161,137 @@ def test_two_causes_in_order(run):
     result = run("--", "cat", "/nowhere/first", "/nowhere/second")
     assert [(c["kind"], c["missing"]) for c in result.causes] == [("file-missing", "/nowhere/first"),
                                                                   ("file-missing", "/nowhere/second")]
+
+
+def _searched(result):
+    return [place["path"] for place in result.first["places"]]
+
+
+def test_search_that_perl_tells_of(run, tmp_path):
+    """Its line names the file first, then every directory of the search, some of which are not there either."""
+    (tmp_path / "there" / "Some").mkdir(parents=True)
+    places = [tmp_path / name for name in ("nowhere", "there", "nor/here")]
+    result = run("--", "perl", *(f"-I{place}" for place in places), "-e", "use Some::Module;")
+    cause, = result.causes
+    assert (cause["kind"], cause["impact"]) == ("file-missing", "fatal")
+    assert cause["missing"] == str(tmp_path / "there" / "Some" / "Module.pm")  # where least is missing
+    assert _searched(result)[:3] == [str(place / "Some" / "Module.pm") for place in places]
+    assert cause["words"].startswith("Can't locate Some/Module.pm")
+
+
+BINDINGS = r"""
+const fs = require('fs'), path = require('path');
+const tried = [];
+for (const place of ['build', 'build/Debug', 'build/Release', 'out', 'compiled/v1/linux'])
+  try { fs.accessSync(path.join(root, place, 'native.node')); process.exit(0); } catch (e) { tried.push(path.join(root, place, 'native.node')); }
+console.error('Error: Could not locate the bindings file. Tried:\n' + tried.map((t) => ' → ' + t).join('\n'));
+process.exit(1);
+"""
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_places_that_the_program_lists(run, script, tmp_path, removed):
+    """What npm's `bindings` does: the complaint is one line, the places are others."""
+    (tmp_path / "build" / "Release").mkdir(parents=True)
+    native = tmp_path / "build" / "Release" / "native.node"
+    if not removed:
+        native.write_text("")
+    result = run("--", "node", script("app.js", f"const root = {str(tmp_path)!r};" + BINDINGS))
+    if not removed:
+        assert (result.returncode, result.causes) == (0, [])
+        return
+    cause, = result.causes
+    assert (cause["kind"], cause["missing"], cause["impact"]) == ("file-missing", str(native), "fatal")
+    assert len(_searched(result)) == 5
+
+
+SAYS = """
+import sys
+def absent(path):
+    try: open(path)
+    except OSError as error: return error
+"""
+# What a program says after it has not found settings.conf, and ends with 1: nothing of it is about that file.
+ABOUT_SOMETHING_ELSE = {
+    "usage": "absent('settings.conf'); sys.exit('usage: prog [--settings settings.conf] FILE')",
+    "usage without a name": "absent('settings.conf'); sys.exit('Usage:\\n  prog FILE...')",
+    "display": "absent('/usr/share/x/errors.db'); sys.exit(\"prog: can't open display:\")",
+    "option": "absent('settings.conf'); sys.exit('prog: unrecognized option: --frob')",
+    "it was made": "absent('settings.conf'); open('settings.conf', 'w'); sys.exit('settings.conf was not found, and made; all else failed')",
+    "made by a child": "import os; absent('settings.conf'); os.system(': > settings.conf'); sys.exit('required settings.conf is made')",
+    "another error": "absent('settings.conf'); sys.exit('cannot write settings.conf: Read-only file system')",
+    "a warning": "absent('settings.conf'); print('warning: cannot open settings.conf', file=sys.stderr); sys.exit('no peers')",
+    "another file of that name": "absent('settings.conf'); sys.exit('cannot parse /etc/prog/settings.conf')",
+    "part of a longer name": "absent('settings.conf'); sys.exit('cannot find old-settings.conf')",
+}
+ABOUT_IT = {
+    "path": "absent(PATH); sys.exit(f'cannot read {PATH}')",
+    "end of the path": "absent(PATH); sys.exit('cannot find sub/settings.conf')",
+    "home": "absent(PATH); sys.exit('cannot read ~/sub/settings.conf')",
+    "name": "absent(PATH); sys.exit('settings.conf not found')",
+    "quoted": "absent(PATH); sys.exit('cannot find “settings.conf”')",
+    "url": "absent(PATH); sys.exit(f'could not fetch file://{PATH}')",
+    "option": "absent(PATH); sys.exit(f'failed: -I{PATH}')",
+    "its error only": "error = absent(PATH); sys.exit(f'{PATH}: {error.strerror}')",
+    "no complaint, at last": "absent(PATH); sys.exit(f'prog: {PATH}?')",
+    "after a warning of another": "absent('x.conf'); print('warning: cannot open x.conf', file=sys.stderr); absent(PATH);"
+                                  "sys.exit(f'cannot open {PATH}')",
+    "two of that name": "absent('settings.conf'); absent(PATH); sys.exit(f'cannot open {PATH}')",
+}
+
+
+@pytest.mark.parametrize("words", ABOUT_SOMETHING_ELSE)
+def test_words_about_something_else(run, words):
+    result = run("--", "/usr/bin/python3", "-c", SAYS + ABOUT_SOMETHING_ELSE[words])
+    assert result.returncode == 1
+    assert [(c["kind"], c["missing"], c["words"]) for c in result.causes] == []
+
+
+@pytest.mark.parametrize("words", ABOUT_IT)
+def test_words_about_the_file(run, tmp_path, words):
+    path = str(tmp_path / "sub" / "settings.conf")
+    result = run("--", "/usr/bin/python3", "-c", SAYS + f"PATH = {path!r}\n" + ABOUT_IT[words], env={"HOME": tmp_path})
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", path, "fatal")]
+    assert result.first["confidence"] > 0.9
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_optional_library_that_is_not_spoken_of(run, cc, status):
+    """dlopen(3) of what may be there or not, and nothing said: no cause, or where it ends badly no sure one."""
+    prog = cc('#include <dlfcn.h>\n#include <stdio.h>\nint main(void) { dlopen("libnowhere.so", RTLD_NOW);'
+              f' puts("works"); return fopen("/etc/passwd", "r") ? {status} : 9; }}\n', "-ldl")
+    result = run("--", prog)
+    assert result.returncode == status
+    assert [c for c in result.causes if c["confidence"] >= (0.5 if status else 0)] == []
+
+
+ENDED_FROM_OUTSIDE = {
+    "asked": "import os, signal; os.kill(os.getppid(), 0); os.system(f'kill -TERM {os.getpid()}'); signal.pause()",
+    "killed": "import os, signal; os.system(f'kill -KILL {os.getpid()}'); signal.pause()",
+    "nobody reads": "import os, signal; signal.signal(13, signal.SIG_DFL); r, w = os.pipe(); os.close(r); os.write(w, b'x')",
+}
+
+
+@pytest.mark.parametrize("end", ENDED_FROM_OUTSIDE)
+def test_program_that_is_ended_by_another(run, end):
+    """What it complained of before is no reason for its end."""
+    code = f"{SAYS}absent('/nowhere/x.conf'); print('cannot open /nowhere/x.conf', file=sys.stderr); {ENDED_FROM_OUTSIDE[end]}"
+    result = run("--", "/usr/bin/python3", "-c", code)
+    assert result.report["outcome"]["status"] == "signaled"
+    assert [(c["kind"], c["missing"]) for c in result.causes] == []
+
+
+@pytest.mark.parametrize("says", ["complains", "falls back", "nothing"])
+def test_native_module_that_a_program_does_without(run, script, tmp_path, says):
+    """It goes on, and ends well: a loss if it complains, a probe if it does not."""
+    words = {"complains": "console.error('Error: Could not locate the bindings file. Tried:\\n' + tried.map((t) => ' → ' + t).join('\\n'));",
+             "falls back": "console.error(`native.node not found, falling back to JavaScript: tried ${tried[1]}`);", "nothing": ""}
+    code = f"const root = {str(tmp_path)!r};" + BINDINGS[:BINDINGS.index("console.error")] + words[says] + "console.log('works');"
+    result = run("--", "node", script("app.js", code))
+    assert (result.returncode, result.stdout) == (0, "works\n")
+    if says == "complains":
+        cause, = result.causes
+        assert (cause["kind"], cause["impact"]) == ("file-missing", "degraded")
+        assert cause["missing"] == str(tmp_path / "build" / "native.node") and len(cause["places"]) == 5
+    else:
+        assert result.causes == []

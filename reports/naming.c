@@ -1,0 +1,208 @@
+#include "naming.h"
+
+#include "environment.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+enum { ERRORS = 134, LIST_LINES = 64, SHORTEST = 3 };
+
+/* ---- complaints ---- */
+
+/* The line states another error than ERROR: it is about another call. */
+static bool states_another(const char *line, int error)
+{
+    if (strcasestr(line, strerror(error)))
+        return false;
+    for (int other = 1; other < ERRORS; other++)
+        if (other != error && strcasestr(line, strerror(other)))
+            return true;
+    return false;
+}
+
+/* "Could not locate the file. Tried:" and then a list, one place a line. */
+static const struct output_line *head_of_list(const struct process *process, size_t i, int error)
+{
+    for (size_t n = 0; i > 0 && n < LIST_LINES; n++) {
+        const char *line = process->lines[--i].text;
+        size_t size = strlen(line);
+
+        if (size && line[size - 1] == ':')
+            return words_complain(line, error) ? &process->lines[i] : NULL;
+    }
+    return NULL;
+}
+
+static bool begins_item(const char *line)
+{
+    return isspace((unsigned char)line[0]) || strchr("-*/.0123456789", line[0]) || (unsigned char)line[0] >= 0x80;
+}
+
+/* ---- names ---- */
+
+/* What may stand before a relative name that is told by its end: "./", "../", "~/", "$HOME/", "file://". */
+static size_t prefix_before(const char *line, const char *at)
+{
+    const char *start = at - 1; /* the slash */
+
+    while (start > line && !isspace((unsigned char)start[-1]) && start[-1] != '/' && !strchr("'\"`(<[=,;", start[-1]))
+        start--;
+    if (start == at - 1) /* "//": what is before it */
+        return start > line && start[-1] == '/' ? 1 : 0;
+    return start[0] == '$' || start[0] == '~' || (start[0] == '.' && (start[1] == '/' || start[1] == '.')) ||
+                   at[-2] == ':'
+               ? (size_t)(at - start)
+               : 0;
+}
+
+/* "could not lock config file" names no file called "config"; "foo: config: …", 'config' and app.conf do. */
+static bool stands_out(const char *line, const char *at, const char *base)
+{
+    size_t size = strlen(base);
+    const char *end = at + size;
+
+    for (size_t i = 0; i < size; i++)
+        if (!isalpha((unsigned char)base[i]))
+            return true;
+    return *end == '\0' || *end == ':' || strncmp(end, " (", 2) == 0 || (at > line && strchr("'\"`<([", at[-1])) ||
+           (at > line && (unsigned char)at[-1] >= 0x80) || (at >= line + 2 && strncmp(at - 2, ": ", 2) == 0);
+}
+
+/* The last component of FORM stands at AT: how much of FORM does? What precedes it must not make it another file. */
+static bool names_at(const char *line, const char *at, const char *form, struct naming *ret)
+{
+    const char *base = path_base(form);
+    size_t before = (size_t)(base - form), same = 0, whole;
+
+    while (same < before && at - same > line && at[-1 - (ptrdiff_t)same] == base[-1 - (ptrdiff_t)same])
+        same++;
+    whole = same;
+    if (same < before) /* only whole components count */
+        while (whole > 0 && base[-1 - (ptrdiff_t)whole] != '/')
+            whole--;
+    at -= whole;
+    if (whole && whole == before && at[0] == '/') { /* all of an absolute path */
+        if (at > line &&
+            (at[-1] == '/' ? at - line < 3 || strncmp(at - 3, "://", 3) != 0 : at[-1] == '.' || at[-1] == '~'))
+            return false;
+        ret->how = NAMED_BY_PATH;
+    } else if (at > line && at[-1] == '/') {
+        size_t prefix = prefix_before(line, at);
+
+        if (!prefix)
+            return false;
+        at -= prefix;
+        ret->how = NAMED_BY_PATH;
+    } else {
+        ret->how = whole ? NAMED_BY_PATH : NAMED_BARELY;
+        if (ret->how == NAMED_BARELY && (strlen(base) < SHORTEST || !stands_out(line, at, base)))
+            return false;
+    }
+    ret->at = (size_t)(at - line);
+    return true;
+}
+
+static bool better(const struct naming *one, const struct naming *than)
+{
+    return one->how > than->how || (one->how == than->how && one->at < than->at);
+}
+
+/* Whether LINE names FORM, and where it does so best. */
+static bool names(const char *line, const char *form, struct naming *ret)
+{
+    const char *base = form ? path_base(form) : "";
+    bool found = false;
+
+    for (const char *at = line; *base && (at = line_finds(line, at, base)); at++) {
+        struct naming one = *ret;
+
+        if (names_at(line, at, form, &one) && (!found || better(&one, ret))) {
+            *ret = one;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static bool line_names(const char *line, const struct attempt *attempt, struct naming *ret)
+{
+    struct naming by_path = {0}, as_passed = {0};
+    bool path = names(line, attempt->path, &by_path);
+    bool passed =
+        attempt->string && strcmp(attempt->string, attempt->path) != 0 && names(line, attempt->string, &as_passed);
+
+    if (!path && !passed)
+        return false;
+    *ret = passed && (!path || better(&as_passed, &by_path)) ? as_passed : by_path;
+    return true;
+}
+
+/* LINE without the name that stands in it: what the words in a path mean is no matter. malloced. */
+static char *without_name(const char *line, const struct naming *naming)
+{
+    char *copy = xstrdup(line);
+
+    for (size_t i = naming->at; copy[i] && !strchr(" \t'\"`)>],;", copy[i]) && (unsigned char)copy[i] != 0xe2; i++)
+        copy[i] = '_';
+    return copy;
+}
+
+/* Line number I of PROCESS: false where it is not about ATTEMPT. */
+static bool read_line(const struct process *process, size_t i, const struct attempt *attempt, struct naming *ret)
+{
+    const struct output_line *line = &process->lines[i], *head;
+    bool last = i + 1 == process->line_count;
+
+    *ret = (struct naming){0};
+    if (!line_names(line->text, attempt, ret))
+        return false;
+    CLEANUP_FREE char *rest = without_name(line->text, ret);
+    if (states_another(rest, attempt->error))
+        return false;
+    ret->warns = words_shrug(rest);
+    ret->last = last;
+    head = begins_item(line->text) ? head_of_list(process, i, attempt->error) : NULL;
+    ret->line = line;
+    ret->complaint = head ? head : line;
+    /* a path that is all that was said at last is a complaint in any language */
+    return (head || words_complain(rest, attempt->error) || (last && ret->how == NAMED_BY_PATH));
+}
+
+/* On standard output, where all sorts of names stand: only by its path. */
+static bool read_spoken(const struct output_line *line, const struct attempt *attempt, struct naming *ret)
+{
+    *ret = (struct naming){0};
+    if (!line_names(line->text, attempt, ret) || ret->how != NAMED_BY_PATH)
+        return false;
+    CLEANUP_FREE char *rest = without_name(line->text, ret);
+    ret->line = ret->complaint = line;
+    return !words_shrug(rest) && !states_another(rest, attempt->error) && words_complain(rest, attempt->error);
+}
+
+bool naming_find(const struct process *process, const struct attempt *attempt, struct naming *ret)
+{
+    struct naming one;
+
+    *ret = (struct naming){0};
+    for (size_t i = process->line_count; i-- > 0 && process->lines[i].n >= attempt->n;)
+        if (read_line(process, i, attempt, &one) && one.how > ret->how)
+            *ret = one;
+    for (size_t i = process->spoken_count; i-- > 0 && process->spoken[i].n >= attempt->n;)
+        if (read_spoken(&process->spoken[i], attempt, &one) && one.how > ret->how)
+            *ret = one;
+    return ret->how != NAMED_NOT;
+}
+
+bool naming_mentions(const char *line, const struct attempt *attempt)
+{
+    struct naming naming = {0};
+
+    if (!line_names(line, attempt, &naming))
+        return false;
+    CLEANUP_FREE char *rest = without_name(line, &naming);
+    return !states_another(rest, attempt->error) && !words_shrug(rest) && !strcasestr(rest, "usage");
+}
