@@ -140,7 +140,7 @@ $(BUILD)/demo/viewer: $(wildcard testdata/demo/*) | setup-build
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS)
+	$(Q)$(CC) $(ALL_CFLAGS) -no-pie -MMD -MP -o $@ $< $(LDFLAGS)
 
 # CONFORMANCE_ARGS="--libc host --quick" does less.
 conformance: $(COMPARE) $(PROGRAM) | setup-test
