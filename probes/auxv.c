@@ -21,7 +21,7 @@ static uint64_t word_at(const char *data, unsigned word_size)
     return wide;
 }
 
-static void take(struct auxv *auxv, uint64_t type, uint64_t value)
+void auxv_take(struct auxv *auxv, uint64_t type, uint64_t value)
 {
     switch (type) {
     case AT_BASE:
@@ -64,7 +64,7 @@ int auxv_read(pid_t pid, unsigned word_size, struct auxv *ret)
 
         if (type == AT_NULL)
             break;
-        take(ret, type, word_at(data + at + word_size, word_size));
+        auxv_take(ret, type, word_at(data + at + word_size, word_size));
     }
     return 0;
 }

@@ -16,6 +16,8 @@ struct auxv {
     bool secure;          /* AT_SECURE */
 };
 
+/* One entry of it. */
+void auxv_take(struct auxv *auxv, uint64_t type, uint64_t value);
 /* WORD_SIZE: bytes of a pointer in that process. 0, or -1 where it cannot be read. */
 int auxv_read(pid_t pid, unsigned word_size, struct auxv *ret);
 

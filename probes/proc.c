@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include "auxv.h"
 #include "elffile.h"
+#include "startstack.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -258,14 +259,11 @@ static bool is_musl(const char *loader)
 }
 
 /* By the headers in its memory, at a tenth of the price of /proc/PID/maps. False where that does not tell. */
-static bool find_loader_in_memory(struct proc_image *image, pid_t pid, const struct auxv *auxv)
+static bool find_loader_in_memory(struct proc_image *image, int fd, const struct auxv *auxv)
 {
-    char name[64], interp[PATH_MAX];
+    char interp[PATH_MAX];
 
-    snprintf(name, sizeof name, "/proc/%d/mem", (int)pid);
-    CLEANUP_CLOSE int fd = auxv->base ? open(name, O_RDONLY | O_CLOEXEC) : -1;
-
-    if (fd < 0 || !read_interp(fd, image->class, auxv, interp, sizeof interp))
+    if (!auxv->base || fd < 0 || !read_interp(fd, image->class, auxv, interp, sizeof interp))
         return false;
     image->loader_end = image_end(fd, image->class, auxv->base);
     image->loader_base = image->loader_end ? auxv->base : 0;
@@ -273,12 +271,12 @@ static bool find_loader_in_memory(struct proc_image *image, pid_t pid, const str
     return image->loader_end;
 }
 
-static void find_loader(struct proc_image *image, pid_t pid, const struct auxv *auxv)
+static void find_loader(struct proc_image *image, pid_t pid, int mem_fd, const struct auxv *auxv)
 {
     CLEANUP_FREE char *path = NULL;
     uint64_t base = auxv->base;
 
-    if (find_loader_in_memory(image, pid, auxv))
+    if (find_loader_in_memory(image, mem_fd, auxv))
         return;
     if (!base) {
         /* A static program, or ld.so itself run as a command: then it says so in its soname. */
@@ -309,6 +307,8 @@ static void identify(struct proc_image *image, pid_t pid)
     snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
+    if (fd < 0 || fstat(fd, &image->file) < 0)
+        image->file = (struct stat){0};
     if (fd < 0 || pread(fd, ident, sizeof ident, 0) != sizeof ident || memcmp(ident, ELFMAG, SELFMAG))
         return;
     image->class = ident[EI_CLASS];
@@ -316,9 +316,22 @@ static void identify(struct proc_image *image, pid_t pid)
         ident[EI_DATA] == ELFDATA2MSB ? (unsigned)(ident[18] << 8 | ident[19]) : (unsigned)(ident[19] << 8 | ident[18]);
 }
 
-int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_image *ret)
+/* Arguments, environment and auxiliary vector. */
+static void read_start(struct proc_image *image, pid_t pid, int mem_fd, uint64_t stack_addr)
+{
+    unsigned word_size = image->class == ELFCLASS32 ? 4 : 8;
+
+    if (stack_addr && startstack_read(mem_fd, stack_addr, word_size, &image->argv, &image->env, &image->auxv) == 0)
+        return;
+    image->argv = split_strings(pid, "cmdline");
+    image->env = split_strings(pid, "environ");
+    auxv_read(pid, word_size, &image->auxv);
+}
+
+int proc_image_read(pid_t pid, const char *root, const char *cwd, uint64_t stack_addr, struct proc_image *ret)
 {
     struct proc_status status;
+    char name[64];
 
     *ret = (struct proc_image){0};
     if (proc_status_read(pid, &status) < 0) {
@@ -331,13 +344,14 @@ int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_im
     ret->exe = link_of(pid, "exe");
     if (!root || root[0]) /* with our own root it is spelled as the process would */
         ret->exe = proc_inside_root(pid, ret->exe);
-    ret->argv = split_strings(pid, "cmdline");
-    ret->env = split_strings(pid, "environ");
     ret->cwd = cwd ? xstrdup(cwd) : proc_cwd(pid);
     identify(ret, pid);
-    auxv_read(pid, ret->class == ELFCLASS32 ? 4 : 8, &ret->auxv);
+    snprintf(name, sizeof name, "/proc/%d/mem", (int)pid);
+    CLEANUP_CLOSE int mem_fd = open(name, O_RDONLY | O_CLOEXEC);
+
+    read_start(ret, pid, mem_fd, stack_addr);
     ret->secure = ret->auxv.secure;
-    find_loader(ret, pid, &ret->auxv);
+    find_loader(ret, pid, mem_fd, &ret->auxv);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* A program image in a process. proc_image_read() fills in what can be read and leaves the rest empty. */
@@ -23,12 +24,13 @@ struct proc_image {
     uint64_t ignored; /* signals, bit n-1 for signal n */
     struct cred cred;
     unsigned class, machine; /* ELFCLASS…, EM_… of the file that runs, 0 where unknown */
+    struct stat file;        /* that runs; st_ino 0 where unknown */
     uint64_t loader_base, loader_end;
     bool musl; /* the loader is musl's, which is its libc as well */
 };
-/* ROOT (as proc_root() gives it) and CWD are what the caller knows already, NULL where it does not. 0, or -1 where the
- * process is not there any more. */
-int proc_image_read(pid_t pid, const char *root, const char *cwd, struct proc_image *ret);
+/* ROOT (as proc_root() gives it) and CWD are what the caller knows already, NULL where it does not; STACK_ADDR the
+ * stack pointer where the image has not run yet, else 0. 0, or -1 where the process is not there any more. */
+int proc_image_read(pid_t pid, const char *root, const char *cwd, uint64_t stack_addr, struct proc_image *ret);
 void proc_image_deinit(struct proc_image *image);
 
 /* The root of a process as a prefix to open its files with: "" where root and mount namespace are those of this

@@ -106,6 +106,7 @@ struct event_process {
     pid_t parent;        /* START: of a forked child, else 0 */
     int status;          /* EXITING, EXIT: wait status (waitpid(2)) */
     bool by_loader;      /* EXITING: exit_group was called from ld.so's code */
+    bool heard;          /* EXITING: from its start on each exception that its loader made was told as LOADER_ERROR */
     struct crash *crash; /* EXITING: of a signal that the program had caught before it ended, or NULL */
     const struct image *image;
     const char *text;

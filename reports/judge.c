@@ -353,7 +353,6 @@ void judge_process(struct model *model, struct process *process)
     struct suspect *earlier;
     size_t before;
 
-    look_at_stderr(model, process);
     if (process->executed)
         judge_load(process, model->live);
     judge_exec(process, false);
@@ -379,4 +378,6 @@ void judge_process(struct model *model, struct process *process)
     for (size_t i = 0; i < process->suspect_count; i++)
         if (process->suspects[i].cause->confidence > 0)
             remedies_resolve(process->suspects[i].cause);
+    if (process->suspect_count || process_failed(process))
+        look_at_stderr(model, process);
 }

@@ -352,6 +352,15 @@ static bool all_well(const struct process *process, const struct maps *maps)
     return process->call_count == 0;
 }
 
+/* Cheaper still: the loader would have said so, and a search for it would have failed. */
+static bool nothing_said(const struct process *process)
+{
+    for (size_t i = 0; i < process->act_count; i++)
+        if (process->acts[i].error)
+            return false;
+    return process->heard && !process->error_count && !process->call_count;
+}
+
 /* A program whose own file is cut off dies of SIGBUS or SIGSEGV before or in its first instructions. */
 static bool died_of_its_file(const struct process *process, const struct load *load)
 {
@@ -393,7 +402,7 @@ void judge_load(struct process *process, bool live)
     struct load *load;
     struct maps maps = {0};
 
-    if (!process->exe)
+    if (!process->exe || (!process_failed(process) && nothing_said(process)))
         return;
     if (live)
         maps_read(process->pid, &maps);

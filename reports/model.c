@@ -306,6 +306,7 @@ static void on_process(struct model *model, const struct event *event)
         model_shot(model, process, event);
         process->status = what->status;
         process->by_loader = what->by_loader;
+        process->heard = what->heard;
         process->ended = true;
         process->end_n = event->n;
         process->end_ns = event->t_ns;

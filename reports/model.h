@@ -273,6 +273,7 @@ struct process {
     struct attempt *before_words; /* what last_file was at the first output */
     uint64_t leave_n;             /* of its exit_group(2) */
     bool by_loader;               /* the end came from ld.so's code */
+    bool heard;                   /* all that its loader had to say is among the errors */
     bool ended;
     int status;
     struct crash *crash;     /* crash.h, or NULL */

@@ -31,6 +31,28 @@ static bool allowed(const struct session *session, const struct task *task)
            !(breaks && breaks->closed);
 }
 
+/* Every process has the same few functions. A jump's target depends on where it stands. */
+static bool recall(const struct session *session, const uint8_t *bytes, size_t n, struct instruction *ret)
+{
+    for (size_t i = 0; i < DECODED_MOST && n == sizeof session->decoded[i].bytes; i++)
+        if (session->decoded[i].instruction.size && memcmp(session->decoded[i].bytes, bytes, n) == 0) {
+            *ret = session->decoded[i].instruction;
+            return true;
+        }
+    return false;
+}
+
+static void remember(struct session *session, const uint8_t *bytes, size_t n, const struct instruction *instruction)
+{
+    struct decoded *place = &session->decoded[session->decodings % DECODED_MOST];
+
+    if (n != sizeof place->bytes || instruction->kind == INSTRUCTION_JUMP || instruction->kind == INSTRUCTION_CALL)
+        return;
+    session->decodings++;
+    memcpy(place->bytes, bytes, n);
+    place->instruction = *instruction;
+}
+
 static void decode(struct session *session, const struct break_code *code, struct breakpoint *point)
 {
     size_t at = (size_t)(point->addr - code->start_addr), n = code->size > at ? code->size - at : 0;
@@ -43,9 +65,11 @@ static void decode(struct session *session, const struct break_code *code, struc
     n = n < sizeof bytes ? n : sizeof bytes;
     memcpy(bytes, code->bytes + at, n);
     bytes[0] = point->original;
-    if (session->disassembler)
-        instruction_decode(session->disassembler, bytes, n, point->addr, &point->first);
     point->decoded = true;
+    if (!session->disassembler || recall(session, bytes, n, &point->first))
+        return;
+    instruction_decode(session->disassembler, bytes, n, point->addr, &point->first);
+    remember(session, bytes, n, &point->first);
 }
 
 /* The breakpoint at ADDR, made where there is none; NULL where memory cannot be read or another's trap stands there. */
@@ -53,11 +77,10 @@ static struct breakpoint *point_at(struct session *session, struct task *task, u
 {
     struct space *space = task->group->space;
     struct breakpoint *point = break_find(space->breaks, addr);
-    struct mem mem = break_mem(session, task->tid);
 
     if (point && point->armed && point->decoded)
         return point;
-    if (!break_code_read(&mem, addr, code))
+    if (!break_code_of(session, task->tid, addr, code))
         return NULL;
     unsigned char original = code->bytes[addr - code->start_addr];
 
@@ -121,7 +144,7 @@ bool breaks_add(struct session *session, struct task *task, uint64_t addr, const
         tell_refused(session, task, point, &code);
         return false;
     }
-    if (break_arm(task->tid, point, &code) < 0)
+    if (break_arm(session, task->tid, point, &code) < 0)
         return false;
     point->handlers[point->handler_count++] = *handler;
     return true;
@@ -195,7 +218,7 @@ bool breaks_at_return(struct session *session, struct task *task, const struct b
     struct break_code code;
     struct breakpoint *point = point_at(session, task, addr, &code);
 
-    if (!point || break_arm(task->tid, point, &code) < 0)
+    if (!point || break_arm(session, task->tid, point, &code) < 0)
         return false;
     if (ret->keep && !point->kept)
         point->kept = can_pass(session, task, point, &code);

@@ -9,10 +9,19 @@
 
 #include "task.h"
 
+#include <probes/instruction.h>
 #include <probes/mem.h>
 
 struct session;
 struct breaks;
+
+/* What stands in memory around an address, read at once: the word that it lies in, and behind it. */
+enum { BREAK_WORD = 8 };
+struct break_code {
+    uint64_t start_addr;
+    size_t size;
+    uint8_t bytes[BREAK_WORD + INSTRUCTION_LONGEST + 1];
+};
 
 struct break_hit {
     uint64_t addr;
@@ -29,6 +38,11 @@ struct break_handler {
  * adds a handler to the one that is there. False where that cannot be (other ABI, attached, not recording, memory that
  * cannot be read, an instruction that can be done nowhere else, which is noted). */
 bool breaks_add(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler);
+
+/* The COUNT breakpoints at ADDRS are about to be set in the space of TASK, which stands and stays as it is meanwhile:
+ * what stands there is read at once. Until breaks_prepared(). */
+void breaks_prepare(struct session *session, const struct task *task, const uint64_t *addrs, size_t count);
+void breaks_prepared(struct session *session);
 
 /* Takes HANDLER away again; the breakpoint goes with the last one. */
 void breaks_remove(struct session *session, struct task *task, uint64_t addr, const struct break_handler *handler);
@@ -48,9 +62,6 @@ bool breaks_at_return(struct session *session, struct task *task, const struct b
  * it; *SENT: with it, as it is the program's own as well and blocked again. */
 bool breaks_hit(struct session *session, struct task *task, bool *sent);
 
-/* N bytes that were read at ADDR of TASK's memory become what they are without breakpoints. */
-void breaks_cover(const struct task *task, uint64_t addr, uint8_t *bytes, size_t n);
-
 /* Takes all breakpoints out of TASK's space, which stands, for good. */
 void breaks_lift(struct session *session, struct task *task);
 /* The same for all spaces, whose threads may run; what cannot be had now is left to breaks_lift() at a stop. */
@@ -69,6 +80,7 @@ void breaks_unbury(struct session *session);
 /* breaks_hide.c: BUF is what stands at ADDR in memory with BREAKS; makes of it what the program itself has there. */
 void breaks_hide(const struct breaks *breaks, uint64_t addr, void *buf, size_t n);
 
+bool breaks_closed(const struct breaks *breaks);
 struct breaks *breaks_copy(const struct breaks *breaks);
 void breaks_destroy(struct breaks *breaks);
 /* TASK waits for no returns any more. */

@@ -98,8 +98,55 @@ static bool has_trap(const struct mem *mem, const struct breakpoint *point)
     return mem_read(mem, point->addr, &byte, 1) == 0 && byte == arch_native.trap;
 }
 
-int break_arm(pid_t tid, struct breakpoint *point, const struct break_code *code)
+void breaks_prepare(struct session *session, const struct task *task, const uint64_t *addrs, size_t count)
 {
+    struct iovec local[PREPARED_MOST], remote[PREPARED_MOST];
+
+    breaks_prepared(session);
+    if (count > PREPARED_MOST || session->memory.fallback)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct break_code *code = &session->prepared[i];
+
+        code->start_addr = addrs[i] & ~(uint64_t)(BREAK_WORD - 1);
+        code->size = sizeof code->bytes;
+        local[i] = (struct iovec){code->bytes, sizeof code->bytes};
+        remote[i] = (struct iovec){(void *)(uintptr_t)code->start_addr, sizeof code->bytes};
+    }
+    ssize_t got = process_vm_readv(task->tid, local, count, remote, count, 0);
+
+    session->prepared_tid = task->tid;
+    session->prepared_count = got > 0 ? (size_t)got / sizeof session->prepared[0].bytes : 0;
+}
+
+void breaks_prepared(struct session *session)
+{
+    session->prepared_count = 0;
+}
+
+bool break_code_of(struct session *session, pid_t tid, uint64_t addr, struct break_code *ret)
+{
+    struct mem mem = break_mem(session, tid);
+
+    for (size_t i = 0; i < session->prepared_count && session->prepared_tid == tid; i++)
+        if (session->prepared[i].start_addr == (addr & ~(uint64_t)(BREAK_WORD - 1))) {
+            *ret = session->prepared[i];
+            return true;
+        }
+    return break_code_read(&mem, addr, ret);
+}
+
+/* What was read before a trap was put in there is what it was. */
+static void forget_prepared(struct session *session, uint64_t addr)
+{
+    for (size_t i = 0; i < session->prepared_count; i++)
+        if (addr - session->prepared[i].start_addr < sizeof session->prepared[i].bytes)
+            session->prepared[i].start_addr = 1; /* no word begins there */
+}
+
+int break_arm(struct session *session, pid_t tid, struct breakpoint *point, const struct break_code *code)
+{
+    forget_prepared(session, point->addr);
     if (!point->armed && replace(tid, code, point->addr, point->original, arch_native.trap) == 0)
         point->armed = true;
     return point->armed ? 0 : -1;
@@ -175,7 +222,7 @@ void breaks_recheck(struct session *session, struct task *task)
         if (!break_wanted(point))
             break_disarm(session, task->tid, point);
         else if (!point->armed && break_code_read(&mem, point->addr, &code))
-            break_arm(task->tid, point, &code);
+            break_arm(session, task->tid, point, &code);
     }
 }
 
@@ -246,17 +293,12 @@ void breaks_clean(struct session *session, const struct space *parent, pid_t tid
         replace(tid, &code, point->addr, arch_native.trap, point->original);
 }
 
-void breaks_cover(const struct task *task, uint64_t addr, uint8_t *bytes, size_t n)
-{
-    for (size_t i = 0; i < n && task->group->space->breaks; i++) {
-        const struct breakpoint *point = break_find(task->group->space->breaks, addr + i);
-
-        if (point && point->armed && bytes[i] == arch_native.trap)
-            bytes[i] = point->original;
-    }
-}
-
 /* --- out for good --- */
+
+bool breaks_closed(const struct breaks *breaks)
+{
+    return breaks->closed;
+}
 
 void breaks_lift(struct session *session, struct task *task)
 {

@@ -6,7 +6,7 @@
 
 #include <probes/instruction.h>
 
-enum { HANDLERS_MOST = 4, BREAK_WORD = 8, TRAP_ACTION_WORDS = 4 /* the kernel's struct sigaction */ };
+enum { HANDLERS_MOST = 4, TRAP_ACTION_WORDS = 4 /* the kernel's struct sigaction */ };
 
 struct breakpoint {
     uint64_t addr;
@@ -32,14 +32,10 @@ struct breaks {
     uint64_t action[TRAP_ACTION_WORDS];
 };
 
-/* What stands in memory around an address, read at once: the word that it lies in, and behind it. */
-struct break_code {
-    uint64_t start_addr;
-    size_t size;
-    uint8_t bytes[BREAK_WORD + INSTRUCTION_LONGEST + 1];
-};
 /* False where not even the byte at ADDR can be read. */
 bool break_code_read(const struct mem *mem, uint64_t addr, struct break_code *ret);
+/* As it was read by breaks_prepare(), or now. */
+bool break_code_of(struct session *session, pid_t tid, uint64_t addr, struct break_code *ret);
 
 struct breakpoint *break_find(const struct breaks *breaks, uint64_t addr);
 /* Whether anybody wants to be told of it. */
@@ -49,7 +45,7 @@ struct mem break_mem(struct session *session, pid_t tid);
 /* Puts the trap in, where CODE is what has been read at this stop: 0, or -1 where memory is not as it was. And takes it
  * out; where something else stands by now, the object is gone and with it our trap. TID is a thread of that memory and
  * stands, for preference. */
-int break_arm(pid_t tid, struct breakpoint *point, const struct break_code *code);
+int break_arm(struct session *session, pid_t tid, struct breakpoint *point, const struct break_code *code);
 void break_disarm(struct session *session, pid_t tid, struct breakpoint *point);
 /* N bytes, a multiple of BREAK_WORD, at ADDR: 0, or -1. */
 int break_put(pid_t tid, uint64_t addr, const void *bytes, size_t n);

@@ -91,7 +91,7 @@ static bool stack_registers(pid_t tid, struct stack_registers *ret, struct arch_
     return true;
 }
 
-static void read_code(struct crash *crash, const struct task *task, const struct mem *mem)
+static void read_code(struct crash *crash, const struct mem *mem)
 {
     uint8_t *middle = crash->code_bytes + CRASH_CODE_BEFORE;
     ssize_t got = mem->read(mem->ctx, crash->ip_addr, middle, CRASH_CODE - CRASH_CODE_BEFORE);
@@ -102,8 +102,6 @@ static void read_code(struct crash *crash, const struct task *task, const struct
             crash->code_before = n;
             break;
         }
-    breaks_cover(task, crash->ip_addr - crash->code_before, middle - crash->code_before,
-                 crash->code_before + crash->code_after);
 }
 
 /* What is cheap: registers, siginfo, the code around. INFO may be NULL. */
@@ -136,7 +134,7 @@ static struct crash *snapshot(struct session *session, const struct task *task, 
         crash->ip_addr = state.ip_addr;
         crash->sp_addr = state.sp_addr;
     }
-    read_code(crash, task, &mem);
+    read_code(crash, &mem);
     return crash;
 }
 

@@ -23,11 +23,14 @@ static void emit_process(struct session *session, const struct task *task, struc
 static void image_event(struct session *session, struct task *task, enum process_what what)
 {
     struct group *group = task->group;
+    struct arch_state state = {0};
     struct proc_image read;
 
     const char *cwd = place_cwd(task); /* reads the root again, too, where it may have changed */
 
-    if (proc_image_read(group->leader_left ? task->tid : group->pid, task->place->root, cwd, &read) < 0)
+    if (what == PROCESS_EXEC && ptrace_state(task->tid, &state) < 0)
+        state.sp_addr = 0;
+    if (proc_image_read(group->leader_left ? task->tid : group->pid, task->place->root, cwd, state.sp_addr, &read) < 0)
         session->lost++;
     group->abi = ABI_NATIVE;
     while (group->abi < ABI_COMPAT && read.machine && read.machine != arch_native.abis[group->abi].machine)
@@ -267,6 +270,7 @@ static void tell_exiting(struct session *session, struct task *task, int status,
                      .what = PROCESS_EXITING,
                      .status = status,
                      .by_loader = WIFEXITED(status) && group->exit_by_loader,
+                     .heard = stands && watch_hears(task),
                      .crash = crash,
                  });
     crash_put(crash);

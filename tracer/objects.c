@@ -124,6 +124,7 @@ static const struct break_handler hidden_handler = {on_open, &is_hidden}, export
 static void arm_open(struct session *session, struct task *task, struct linkmap *linkmap)
 {
     struct memimage_hidden hidden;
+    struct image_ref ref;
     struct memimage image;
 
     for (size_t i = 0; i < linkmap->count; i++) {
@@ -131,10 +132,12 @@ static void arm_open(struct session *session, struct task *task, struct linkmap 
 
         if (object->kind != LINKMAP_LOADER || linkmap_image(linkmap, object, &image) < 0)
             continue;
+        images_of(session, &image, &ref);
         if (linkmap->musl)
-            watch_function(session, task, &image, "dlopen", &exported_handler);
+            watch_function(session, task, &ref, "dlopen", &exported_handler);
         else if (memimage_hidden(&image, &hidden) == 0 && hidden.open_addr)
             breaks_add(session, task, hidden.open_addr, &hidden_handler);
+        images_drop(&ref);
         memimage_deinit(&image);
         break;
     }

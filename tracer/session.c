@@ -197,6 +197,7 @@ void session_destroy(struct session *session)
     breaks_unbury(session);
     memory_pages_destroy(session->pages);
     images_destroy(session->images);
+    files_destroy(session->files);
     disassembler_destroy(session->disassembler);
     call_index_deinit(&session->index);
     free(session->descs);

@@ -11,12 +11,18 @@
 #include "task.h"
 #include "watch.h"
 
+#include <probes/instruction.h>
+
 struct wait {
     pid_t tid;
     int status;
 };
 
-enum { FORWARD_COUNT = 8, BURIED_MOST = 8 };
+enum { FORWARD_COUNT = 8, BURIED_MOST = 8, DECODED_MOST = 32, PREPARED_MOST = 8 };
+struct decoded {
+    uint8_t bytes[INSTRUCTION_LONGEST]; /* as they stand in memory */
+    struct instruction instruction;
+};
 /* A signal that was sent to glibctrace and may be meant for the command. */
 struct forward {
     int signal;
@@ -53,10 +59,16 @@ struct session {
     struct signal_note delivered; /* the last signal from outside that the command got by itself */
     uint64_t delivered_ns;
 
-    struct memory_pages *pages;        /* made when first needed; */
-    struct images *images;             /* as well (watch.h) */
-    struct disassembler *disassembler; /* made when first needed */
-    struct space *buried[BURIED_MOST]; /* of processes that ended lately (breaks.h) */
+    struct memory_pages *pages;                /* made when first needed; */
+    struct images *images;                     /* as well (watch.h) */
+    struct files *files;                       /* as well */
+    struct disassembler *disassembler;         /* made when first needed */
+    struct break_code prepared[PREPARED_MOST]; /* breaks_memory.c: so many, of this thread's memory */
+    size_t prepared_count;
+    pid_t prepared_tid;
+    struct decoded decoded[DECODED_MOST]; /* breaks.c: the newest, */
+    size_t decodings;                     /* of so many */
+    struct space *buried[BURIED_MOST];    /* of processes that ended lately (breaks.h) */
     size_t burials;
     uint64_t tickets; /* displace.h */
     bool waiting;     /* a thread may wait for a slot */

@@ -29,15 +29,36 @@ char *watch_string(const struct break_hit *hit, uint64_t addr)
     return addr ? memory_string(hit->mem, addr, STRING_MOST) : NULL;
 }
 
-bool watch_function(struct session *session, struct task *task, const struct memimage *image, const char *name,
+/* Old programs ask for the old version, which may be another function. */
+static const char *const versions[] = {NULL, "GLIBC_2.2.5", "GLIBC_2.3.4"};
+enum { VERSIONS = sizeof versions / sizeof *versions };
+
+void watch_learn(struct image_ref *image, const char *name)
+{
+    for (size_t i = 0; i < VERSIONS; i++)
+        images_symbol(image, name, versions[i]);
+}
+
+void watch_prepare(struct session *session, struct task *task, struct image_ref *image, const char *const *names,
+                   size_t count)
+{
+    uint64_t addrs[PREPARED_MOST];
+    size_t n = 0;
+
+    for (size_t i = 0; i < count && n < PREPARED_MOST; i++) {
+        addrs[n] = images_symbol(image, names[i], NULL);
+        n += addrs[n] != 0;
+    }
+    breaks_prepare(session, task, addrs, n);
+}
+
+bool watch_function(struct session *session, struct task *task, struct image_ref *image, const char *name,
                     const struct break_handler *handler)
 {
-    static const char *const versions[] = {NULL, "GLIBC_2.2.5", "GLIBC_2.3.4"};
     bool set = false;
 
-    /* Old programs ask for the old version, which may be another function. */
-    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
-        uint64_t addr = images_symbol(session, image, name, versions[i]);
+    for (size_t i = 0; i < VERSIONS; i++) {
+        uint64_t addr = images_symbol(image, name, versions[i]);
 
         if (addr)
             set |= breaks_add(session, task, addr, handler);
@@ -93,6 +114,13 @@ struct linkmap *watch_linkmap(struct task *task)
     return &watch->linkmap;
 }
 
+bool watch_hears(const struct task *task)
+{
+    const struct space *space = task->group->space;
+
+    return space->watch && space->watch->hears && space->breaks && !breaks_closed(space->breaks);
+}
+
 const char *watch_object(struct task *task, uint64_t addr)
 {
     struct linkmap *linkmap = watch_linkmap(task);
@@ -112,21 +140,81 @@ static bool named(const struct linkmap_object *object, const char *soname)
     return strcmp(slash ? slash + 1 : object->name, soname) == 0;
 }
 
-void watch_libc(struct session *session, struct task *task, const struct memimage *image)
+void watch_libc(struct session *session, struct task *task, struct image_ref *image)
 {
-    errors_arm_libc(session, task, image);
-    calls_arm(session, task, image);
+    struct watch *watch = task->group->space->watch;
+    bool later = image->known && watch->libc_count < sizeof watch->libc_addrs / sizeof *watch->libc_addrs;
+
+    if (later) {
+        watch->libc_addrs[watch->libc_count++] = image->base_addr;
+        if (!images_learned(image)) {
+            errors_learn_libc(image);
+            calls_learn(image);
+        }
+    }
+    watch->armed = true;
+    if (!later || watch->asked)
+        calls_arm(session, task, image);
+    if (!later || watch->spoken)
+        errors_arm_libc(session, task, image);
+}
+
+static void arm_libcs(struct session *session, struct task *task,
+                      void (*arm)(struct session *session, struct task *task, struct image_ref *image))
+{
+    const struct watch *watch = watch_of(task);
+    struct image_ref image;
+
+    for (unsigned i = 0; i < watch->libc_count; i++)
+        if (images_at(session, &watch->mem, watch->libc_addrs[i], &image) == 0) {
+            arm(session, task, &image);
+            images_drop(&image);
+        }
+}
+
+void watch_asked(struct session *session, struct task *task)
+{
+    struct watch *watch = task->group->space->watch;
+
+    if (watch->asked)
+        return;
+    watch->asked = true;
+    arm_libcs(session, task, calls_arm);
+}
+
+void watch_spoken(struct session *session, struct task *task)
+{
+    struct watch *watch = task->group->space->watch;
+
+    if (!watch || watch->spoken)
+        return;
+    watch->spoken = true;
+    arm_libcs(session, task, errors_arm_libc);
+}
+
+static bool known_libc(const struct watch *watch, const struct image_ref *image)
+{
+    for (unsigned i = 0; i < watch->libc_count; i++)
+        if (watch->libc_addrs[i] == image->base_addr)
+            return true;
+    return false;
 }
 
 static void arm_object(struct session *session, struct task *task, struct linkmap *linkmap,
                        const struct linkmap_object *object)
 {
+    struct image_ref ref;
     struct memimage image;
 
     if (object->kind != LINKMAP_LIBRARY || (!named(object, "libc.so.6") && !named(object, "libdl.so.2")) ||
         linkmap_image(linkmap, object, &image) < 0)
         return;
-    watch_libc(session, task, &image);
+    images_of(session, &image, &ref);
+    if (!known_libc(task->group->space->watch, &ref)) {
+        watch_asked(session, task); /* its mapping was not seen, and so nobody else's was */
+        watch_libc(session, task, &ref);
+    }
+    images_drop(&ref);
     memimage_deinit(&image);
 }
 
@@ -172,15 +260,19 @@ static void on_change(struct session *session, struct task *task, const struct b
 static const struct break_handler change_handler = {on_change, NULL};
 
 /* The image of the loader: at AT_BASE, or the program itself where it was run as a command. */
-static int loader_image(struct session *session, const struct watch *watch, struct memimage *ret)
+static int loader_image(struct session *session, const struct watch *watch, struct memimage *command,
+                        struct image_ref *ret)
 {
+    *command = (struct memimage){0};
     if (watch->auxv.base)
-        return memimage_at(&watch->mem, watch->auxv.base, ret);
-    if (memimage_of_headers(&watch->mem, watch->auxv.phdr, watch->auxv.phnum, ret) < 0)
+        return images_at(session, &watch->mem, watch->auxv.base, ret);
+    if (memimage_of_headers(&watch->mem, watch->auxv.phdr, watch->auxv.phnum, command) < 0)
         return -1;
-    if (images_symbol(session, ret, "_dl_debug_state", NULL))
+    images_of(session, command, ret);
+    if (images_symbol(ret, "_dl_debug_state", NULL))
         return 0;
-    memimage_deinit(ret);
+    images_drop(ret);
+    memimage_deinit(command);
     return -1;
 }
 
@@ -197,27 +289,33 @@ static void arm_still(struct session *session, struct task *task, struct watch *
     memimage_deinit(&image);
 }
 
-static void arm(struct session *session, struct task *task, struct watch *watch)
+static void arm(struct session *session, struct task *task, struct watch *watch, const struct stat *file)
 {
-    struct memimage loader;
+    struct memimage command;
+    struct image_ref loader;
 
-    if (loader_image(session, watch, &loader) < 0) {
+    if (loader_image(session, watch, &command, &loader) < 0) {
         arm_still(session, task, watch);
         return;
     }
-    watch->musl = images_symbol(session, &loader, "_dl_debug_addr", NULL) != 0;
-    watch->prints_itself = images_symbol(session, &loader, "_dl_fatal_printf", NULL) != 0;
+    watch->musl = images_symbol(&loader, "_dl_debug_addr", NULL) != 0;
+    watch->prints_itself = images_symbol(&loader, "_dl_fatal_printf", NULL) != 0;
     if (watch->musl) {
         musl_arm(session, task, &loader);
         calls_arm(session, task, &loader);
     } else {
-        errors_arm_loader(session, task, &loader);
+        watch->asked = imports_ask(session, &(struct imports_object){.file = file,
+                                                                     .mem = &watch->mem,
+                                                                     .headers_addr = watch->auxv.phdr,
+                                                                     .header_count = watch->auxv.phnum});
+        watch->hears = errors_arm_loader(session, task, &loader);
     }
     /* Two stops for each program, which only pay where somebody wants to read of them. */
     if (session->options->texts)
         watch->told_of_changes = watch_function(session, task, &loader, "_dl_debug_state", &change_handler);
     lookups_arm(session, task, &loader);
-    memimage_deinit(&loader);
+    images_drop(&loader);
+    memimage_deinit(&command);
 }
 
 void watch_exec(struct session *session, struct task *task, const struct proc_image *image)
@@ -237,7 +335,7 @@ void watch_exec(struct session *session, struct task *task, const struct proc_im
     watch->exe = xstrdup_or_null(image->exe);
     watch->auxv = image->auxv;
     watch->libc_fd = -1;
-    arm(session, task, watch);
+    arm(session, task, watch, &image->file);
 }
 
 struct watch *watch_copy(const struct watch *watch, pid_t pid)

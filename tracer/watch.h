@@ -12,6 +12,7 @@
 #include <reports/event.h>
 
 struct errors;
+struct image_ref;
 struct map_name;
 struct put_off;
 
@@ -32,6 +33,11 @@ struct watch {
     unsigned looked_up;               /* calls of dlsym and dlvsym told of */
     bool deaf;                        /* they were too many, no more are told of */
     int libc_fd;                      /* descriptor of a libc.so.6 that is about to be mapped, or -1 */
+    uint64_t libc_addrs[4];           /* where libc.so.6 and libdl.so.2 begin, … */
+    unsigned libc_count;              /* … as far as they are known by what they are (watch_images.c) */
+    bool hears;                       /* the loader's functions that make exceptions have breakpoints */
+    bool asked;                       /* an object may call dlopen or one of its like: these have breakpoints */
+    bool spoken;                      /* an error is there, or may come: libc's functions for them have breakpoints */
     bool armed;                       /* calls of dlopen and its like are seen */
     bool told_of_changes;             /* the loader's own function for that has a breakpoint */
     struct map_name *map_names;       /* watch_lookups.c */
@@ -41,14 +47,32 @@ struct watch {
 
 /* TASK's process has a new image. */
 void watch_exec(struct session *session, struct task *task, const struct proc_image *image);
-/* IMAGE is glibc's libc.so.6 or libdl.so.2 in TASK's space: its breakpoints. */
-void watch_libc(struct session *session, struct task *task, const struct memimage *image);
+/* IMAGE is glibc's libc.so.6 or libdl.so.2 in TASK's space. It gets its breakpoints when they may be needed, since each
+ * page with one costs a process as much as three calls that are followed: */
+void watch_libc(struct session *session, struct task *task, struct image_ref *image);
+/* … an object has come that may call dlopen or one of its like (watch_imports.c); … */
+void watch_asked(struct session *session, struct task *task);
+/* … the loader has made an exception, or is asked for what may fail otherwise. */
+void watch_spoken(struct session *session, struct task *task);
 /* watch_early.c: TASK has opened PATH as descriptor FD; has mapped code from OFFSET of descriptor FD at ADDR. */
 void watch_opened(struct task *task, const char *path, int fd);
 void watch_mapped(struct session *session, struct task *task, int fd, uint64_t offset, uint64_t addr);
 /* For the forked process PID. */
+/* watch_imports.c: whether the object of a file (NULL: not known), which begins at BASE_ADDR, may call one of those;
+ * looked for once a session in each file. BASE_ADDR 0: it is the one with COUNT program headers at HEADERS_ADDR. */
+struct files;
+struct imports_object {
+    const struct stat *file;
+    const struct mem *mem;
+    uint64_t base_addr, headers_addr;
+    size_t header_count;
+};
+bool imports_ask(struct session *session, const struct imports_object *object);
+void files_destroy(struct files *files);
 struct watch *watch_copy(const struct watch *watch, pid_t pid);
 void watch_destroy(struct watch *watch);
+/* Whether all exceptions that TASK's loader has made since its start are told. */
+bool watch_hears(const struct task *task);
 /* Its link map as it is now; NULL where there is no watch, or no loader that keeps one. TASK stands. */
 struct linkmap *watch_linkmap(struct task *task);
 /* The same, whatever it is of and as it was last read; NULL where there is no watch. */
@@ -63,15 +87,37 @@ char *watch_string(const struct break_hit *hit, uint64_t addr);
 uint64_t watch_result(const struct break_hit *hit);
 
 /* watch_images.c: what has been found in an object is where it was in every other process that has the same (by its
- * build-id), so it is looked for once in a session. The address of the exported NAME, 0 where there is none; or of its
- * old VERSION. */
+ * build-id), so it is looked for once in a session. */
 struct images;
-uint64_t images_symbol(struct session *session, const struct memimage *image, const char *name, const char *version);
+struct known_image;
+struct image_ref {
+    const struct mem *mem;
+    uint64_t base_addr;
+    struct known_image *known;     /* or NULL */
+    const struct memimage *parsed; /* or NULL: not needed so far */
+    struct memimage own;
+    bool failed;
+};
+/* Of the image whose first byte is at BASE_ADDR, read by way of MEM, which must outlive it: 0, or -1 where nothing of
+ * the kind lies there. And of an IMAGE that is there and outlives it. Both are given back by images_drop(). */
+int images_at(struct session *session, const struct mem *mem, uint64_t base_addr, struct image_ref *ret);
+void images_of(struct session *session, const struct memimage *image, struct image_ref *ret);
+void images_drop(struct image_ref *ref);
+/* Whether this was asked of the same image, which is known, before. */
+bool images_learned(const struct image_ref *ref);
+/* The image itself, read now where it has not been; NULL where it cannot be. */
+const struct memimage *images_parsed(struct image_ref *ref);
+/* The address of the exported NAME, 0 where there is none; or of its old VERSION. */
+uint64_t images_symbol(struct image_ref *ref, const char *name, const char *version);
 void images_destroy(struct images *images);
 
 /* A breakpoint at the exported function NAME of IMAGE, all its versions; false where it has none. */
-bool watch_function(struct session *session, struct task *task, const struct memimage *image, const char *name,
+bool watch_function(struct session *session, struct task *task, struct image_ref *image, const char *name,
                     const struct break_handler *handler);
+void watch_learn(struct image_ref *image, const char *name);
+/* COUNT of them, of which only the newest version is needed, are about to get breakpoints. */
+void watch_prepare(struct session *session, struct task *task, struct image_ref *image, const char *const *names,
+                   size_t count);
 
 /* An error in the loader's own words; all strings are malloced. */
 struct loader_words {
@@ -90,8 +136,11 @@ void loader_words_deinit(struct loader_words *words);
 void loader_words_place(struct loader_words *words, struct task *task, const struct break_hit *hit);
 
 /* watch_errors.c: what the loader says, held back until it is known what came of it, but never behind what shows it. */
-void errors_arm_loader(struct session *session, struct task *task, const struct memimage *loader);
-void errors_arm_libc(struct session *session, struct task *task, const struct memimage *libc);
+/* Whether no exception will be missed. */
+bool errors_arm_loader(struct session *session, struct task *task, struct image_ref *loader);
+void errors_arm_libc(struct session *session, struct task *task, struct image_ref *libc);
+/* Where its functions are, while it is easily read. */
+void errors_learn_libc(struct image_ref *libc);
 /* TASK makes a call that is told. */
 void errors_at_call(struct session *session, struct task *task, const struct call *call,
                     const struct syscall_stop *stop);
@@ -119,7 +168,8 @@ struct format_source {
 char *format_fill(const char *format, const struct format_source *source, char *args[6]);
 
 /* watch_calls.c: dlopen, dlmopen, dlsym, dlvsym, dlclose. */
-void calls_arm(struct session *session, struct task *task, const struct memimage *image);
+void calls_arm(struct session *session, struct task *task, struct image_ref *image);
+void calls_learn(struct image_ref *image);
 /* The same in a static program, by its symbol table. */
 void calls_arm_program(struct session *session, struct task *task, uint64_t bias);
 /* The object whose call of one of those TASK is in (the innermost, SP_ADDR being its stack pointer), malloced; or NULL.
@@ -127,7 +177,7 @@ void calls_arm_program(struct session *session, struct task *task, uint64_t bias
 char *calls_caller(struct task *task, uint64_t sp_addr);
 
 /* watch_lookups.c: which object defines what another asks for. LOADER has not begun. */
-void lookups_arm(struct session *session, struct task *task, const struct memimage *loader);
+void lookups_arm(struct session *session, struct task *task, struct image_ref *loader);
 /* TASK makes the loader's exception: the lookup that it is in has found nothing. */
 void lookups_failed(struct session *session, struct task *task, const struct break_hit *hit);
 /* The link map has changed, or WATCH ends. */
@@ -144,7 +194,7 @@ struct put_off *put_off_copy(const struct put_off *put_off);
 void put_off_destroy(struct put_off *put_off);
 
 /* watch_musl.c: musl's loader, which is its libc, has no functions for errors but prints them. */
-void musl_arm(struct session *session, struct task *task, const struct memimage *libc);
+void musl_arm(struct session *session, struct task *task, struct image_ref *libc);
 /* A thread calls dlopen or one of its like, and has come back. */
 void musl_asked(struct session *session, struct task *task);
 void musl_answered(struct session *session, struct task *task);

@@ -21,14 +21,15 @@ struct call_row {
     const char *name;
     unsigned file, symbol, version, handle, flags; /* dlmopen's handle is the number of the namespace */
     bool often;                                    /* some programs look thousands of names up */
+    bool signals; /* it can fail by _dl_signal_error(), which is called before there is an exception */
 };
 
 static const struct call_row rows[] = {
-    {.name = "dlopen", .file = 1, .flags = 2},
-    {.name = "dlmopen", .handle = 1, .file = 2, .flags = 3},
+    {.name = "dlopen", .file = 1, .flags = 2, .signals = true},
+    {.name = "dlmopen", .handle = 1, .file = 2, .flags = 3, .signals = true},
     {.name = "dlsym", .handle = 1, .symbol = 2, .often = true},
     {.name = "dlvsym", .handle = 1, .symbol = 2, .version = 3, .often = true},
-    {.name = "dlclose", .handle = 1},
+    {.name = "dlclose", .handle = 1, .signals = true},
 };
 
 struct dl_call {
@@ -113,6 +114,8 @@ static void on_call(struct session *session, struct task *task, const struct bre
     const struct call_row *row = ctx;
 
     errors_settle(session, task, LOADER_CAUGHT);
+    if (row->signals)
+        watch_spoken(session, task);
     if (!worth_it(session, task, hit, row))
         return;
     struct dl_call *call = xcalloc(1, sizeof *call);
@@ -134,7 +137,7 @@ static void on_call(struct session *session, struct task *task, const struct bre
         musl_asked(session, task);
 }
 
-void calls_arm(struct session *session, struct task *task, const struct memimage *image)
+void calls_arm(struct session *session, struct task *task, struct image_ref *image)
 {
     task->group->space->watch->armed = true;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -142,6 +145,12 @@ void calls_arm(struct session *session, struct task *task, const struct memimage
 
         watch_function(session, task, image, rows[i].name, &handler);
     }
+}
+
+void calls_learn(struct image_ref *image)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        watch_learn(image, rows[i].name);
 }
 
 void calls_arm_program(struct session *session, struct task *task, uint64_t bias)

@@ -9,21 +9,27 @@
 
 #include <elf.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SEGMENTS_MOST = 16, PAGE = 4096 };
 
 struct early {
     const struct mem *mem;
+    bool known; /* LOADS are */
     uint64_t base_addr;
     Elf64_Phdr loads[SEGMENTS_MOST];
     size_t count;
 };
 
+static bool read_loads(struct early *early);
+
 static ssize_t read_early(void *ctx, uint64_t addr, void *buf, size_t n)
 {
-    const struct early *early = ctx;
+    struct early *early = ctx;
     uint64_t vaddr = addr - early->base_addr;
 
+    if (!early->known && !read_loads(early))
+        return -1;
     for (size_t i = 0; i < early->count; i++) {
         const Elf64_Phdr *load = &early->loads[i];
 
@@ -43,6 +49,7 @@ static bool read_loads(struct early *early)
     Elf64_Ehdr header;
     Elf64_Phdr phdr;
 
+    early->known = true;
     if (mem_read(early->mem, early->base_addr, &header, sizeof header) < 0 ||
         memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
         header.e_phentsize != sizeof phdr)
@@ -77,18 +84,30 @@ void watch_opened(struct task *task, const char *path, int fd)
 void watch_mapped(struct session *session, struct task *task, int fd, uint64_t offset, uint64_t addr)
 {
     struct watch *watch = task->group->space->watch;
+    bool libc = watch && fd >= 0 && fd == watch->libc_fd;
 
-    if (!watch || watch->musl || fd < 0 || fd != watch->libc_fd || addr < offset)
+    if (!watch || watch->musl || fd < 0 || addr < offset || (!libc && watch->asked))
         return;
-    watch->libc_fd = -1;
     watch->memory.tid = task->tid;
     memory_pages_drop(watch->memory.pages);
     struct early early = {.mem = &watch->mem, .base_addr = addr - offset};
     struct mem mem = {.read = read_early, .ctx = &early, .word_size = watch->mem.word_size};
-    struct memimage libc;
+    struct image_ref ref;
+    char path[64];
 
-    if (!read_loads(&early) || memimage_at(&mem, early.base_addr, &libc) < 0)
+    if (libc) {
+        watch->libc_fd = -1;
+        if (images_at(session, &mem, early.base_addr, &ref) < 0)
+            return;
+        watch_libc(session, task, &ref);
+        images_drop(&ref);
         return;
-    watch_libc(session, task, &libc);
-    memimage_deinit(&libc);
+    }
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)task->tid, fd);
+    struct stat file;
+    const struct imports_object object = {
+        .file = stat(path, &file) < 0 ? NULL : &file, .mem = &mem, .base_addr = early.base_addr};
+
+    if (imports_ask(session, &object))
+        watch_asked(session, task);
 }

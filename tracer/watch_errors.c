@@ -276,6 +276,7 @@ static struct held *begin(struct session *session, struct task *task)
 
 static struct held *begin_glibc(struct session *session, struct task *task, const struct break_hit *hit)
 {
+    watch_spoken(session, task);
     struct held *held = begin(session, task);
 
     loader_words_place(&held->words, task, hit);
@@ -462,25 +463,42 @@ static void on_fatal(struct session *session, struct task *task, const struct br
 static const struct {
     const char *name;
     struct break_handler handler;
+    bool makes;   /* there is no exception without one of these */
     bool in_libc; /* libc.so.6 has a copy, from 2.28 to 2.36 */
 } functions[] = {
-    {"_dl_exception_create", {on_create, NULL}, false},
-    {"_dl_exception_create_format", {on_create_format, NULL}, false},
-    {"_dl_signal_error", {on_signal_error, NULL}, true},
-    {"_dl_signal_exception", {on_signal_exception, NULL}, true},
-    {"_dl_fatal_printf", {on_fatal, NULL}, false},
+    {"_dl_exception_create", {on_create, NULL}, .makes = true},
+    {"_dl_exception_create_format", {on_create_format, NULL}, .makes = true},
+    {"_dl_signal_error", {on_signal_error, NULL}, .in_libc = true},
+    {"_dl_signal_exception", {on_signal_exception, NULL}, .in_libc = true},
+    {"_dl_fatal_printf", {on_fatal, NULL}, .makes = false},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
-void errors_arm_loader(struct session *session, struct task *task, const struct memimage *loader)
+bool errors_arm_loader(struct session *session, struct task *task, struct image_ref *loader)
 {
+    const char *names[FUNCTIONS];
+    unsigned makers = 0;
+
     for (size_t i = 0; i < FUNCTIONS; i++)
-        watch_function(session, task, loader, functions[i].name, &functions[i].handler);
+        names[i] = functions[i].name;
+    watch_prepare(session, task, loader, names, FUNCTIONS);
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        if (watch_function(session, task, loader, functions[i].name, &functions[i].handler) && functions[i].makes)
+            makers++;
+    breaks_prepared(session);
+    return makers == 2;
 }
 
-void errors_arm_libc(struct session *session, struct task *task, const struct memimage *libc)
+void errors_arm_libc(struct session *session, struct task *task, struct image_ref *libc)
 {
     for (size_t i = 0; i < FUNCTIONS; i++)
         if (functions[i].in_libc)
             watch_function(session, task, libc, functions[i].name, &functions[i].handler);
+}
+
+void errors_learn_libc(struct image_ref *libc)
+{
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        if (functions[i].in_libc)
+            watch_learn(libc, functions[i].name);
 }

@@ -182,15 +182,16 @@ void lookups_failed(struct session *session, struct task *task, const struct bre
 
 static const struct break_handler lookup_handler = {on_lookup, NULL};
 
-void lookups_arm(struct session *session, struct task *task, const struct memimage *loader)
+void lookups_arm(struct session *session, struct task *task, struct image_ref *loader)
 {
     const struct watch *watch = task->group->space->watch;
+    const struct memimage *image = session->options->lookups ? images_parsed(loader) : NULL;
     struct memimage_hidden hidden;
 
-    if (!session->options->lookups)
+    if (!image)
         return;
     if (watch->musl ? !watch->told_of_changes
-                    : memimage_hidden_early(loader, &hidden) < 0 || !hidden.lookup_addr ||
+                    : memimage_hidden_early(image, &hidden) < 0 || !hidden.lookup_addr ||
                           !breaks_add(session, task, hidden.lookup_addr, &lookup_handler))
         session_note(session, task,
                      "has a loader whose function for lookups is not found: --bindings tells at the end "

@@ -152,16 +152,17 @@ static void on_format(struct session *session, struct task *task, const struct b
         hear(session, task, hit, format, watch_argument(hit, 3), false);
 }
 
-void musl_arm(struct session *session, struct task *task, const struct memimage *libc)
+void musl_arm(struct session *session, struct task *task, struct image_ref *libc)
 {
     struct watch *watch = task->group->space->watch;
-    uint64_t addr = images_symbol(session, libc, "__errno_location", NULL);
+    const struct memimage *image = images_parsed(libc);
+    uint64_t addr = images_symbol(libc, "__errno_location", NULL);
 
-    watch->libc_start = libc->start_addr;
-    watch->libc_end = libc->end_addr;
+    watch->libc_start = image ? image->start_addr : 0;
+    watch->libc_end = image ? image->end_addr : 0;
     watch->errno_offset = addr ? errno_offset(&watch->mem, addr) : -1;
-    watch->format_addr = images_symbol(session, libc, "vsnprintf", NULL);
-    addr = images_symbol(session, libc, "vdprintf", NULL);
+    watch->format_addr = images_symbol(libc, "vsnprintf", NULL);
+    addr = images_symbol(libc, "vdprintf", NULL);
     if (addr && breaks_add(session, task, addr, &print_handler))
         watch->print_addr = addr;
 }

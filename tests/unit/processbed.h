@@ -91,7 +91,7 @@ static inline void look(pid_t pid, struct looked *ret)
     struct auxv auxv;
 
     ret->pid = pid;
-    ck_assert_int_eq(proc_image_read(pid, "", NULL, &ret->image), 0);
+    ck_assert_int_eq(proc_image_read(pid, "", NULL, 0, &ret->image), 0);
     ret->mem = (struct mem){read_process, &ret->pid, ret->image.class == ELFCLASS32 ? 4 : 8};
     ck_assert_int_eq(auxv_read(pid, ret->mem.word_size, &auxv), 0);
     linkmap_init(&(struct linkmap_process){.pid = pid, .mem = &ret->mem, .exe = ret->image.exe}, &auxv, &ret->map);

@@ -76,7 +76,7 @@ START_TEST(own_image)
 
     ck_assert_int_gt((int)readlink("/proc/self/exe", exe, sizeof exe - 1), 0);
     ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
-    ck_assert_int_eq(proc_image_read(getpid(), NULL, NULL, &image), 0);
+    ck_assert_int_eq(proc_image_read(getpid(), NULL, NULL, 0, &image), 0);
     ck_assert_str_eq(image.exe, exe);
     ck_assert_str_eq(image.cwd, cwd);
     ck_assert_str_eq(path_base(image.argv[0]), path_base(exe));
@@ -91,7 +91,7 @@ START_TEST(own_image)
         ck_assert_uint_lt(image.loader_base, (uint64_t)_r_debug.r_brk);
         ck_assert((uint64_t)&own_image < image.loader_base || (uint64_t)&own_image >= image.loader_end);
     }
-    ck_assert_int_eq(proc_image_read(getpid(), "", "/known", &again), 0);
+    ck_assert_int_eq(proc_image_read(getpid(), "", "/known", 0, &again), 0);
     ck_assert_str_eq(again.exe, exe);
     ck_assert_str_eq(again.cwd, "/known");
     proc_image_deinit(&image);
@@ -117,7 +117,7 @@ START_TEST(an_environment_as_it_was_executed)
         _exit(1);
     }
     ck_assert_int_eq((int)read(ready[0], &c, 1), 1);
-    ck_assert_int_eq(proc_image_read(pid, NULL, NULL, &image), 0);
+    ck_assert_int_eq(proc_image_read(pid, NULL, NULL, 0, &image), 0);
     ck_assert(has(image.env, "A="));
     ck_assert(has(image.env, "B=with = and\nnewline"));
     ck_assert_str_eq(image.argv[1], "-c");
