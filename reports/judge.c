@@ -3,6 +3,7 @@
 
 #include "crash.h"
 #include "environment.h"
+#include "module.h"
 #include "remedy.h"
 #include "told.h"
 
@@ -50,6 +51,7 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
     {CAUSE_CONNECTION_REFUSED, cause_connect_tell},
     {CAUSE_ENVIRONMENT_WRONG, cause_environment_tell},
+    {CAUSE_MODULE_ABI_MISMATCH, cause_module_tell},
     {CAUSE_CRASH, cause_crash_tell},
 };
 
@@ -165,6 +167,8 @@ static double confidence_of(const struct process *process, const struct suspect 
 {
     bool failed = process_gave_up(process);
 
+    if (suspect->renamed)
+        return 0;
     if (suspect->certain)
         return said ? 0.98 : 0.95;
     if (suspect->coped)
@@ -359,6 +363,7 @@ void judge_process(struct model *model, struct process *process)
     judge_limits(model, process);
     judge_open(process);
     judge_connections(process);
+    judge_modules(process);
     settle_all(process, 0);
     before = process->suspect_count;
     judge_environment(process);

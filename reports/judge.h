@@ -42,6 +42,8 @@ struct finding {
     const struct lead *lead;       /* environment.h: the variable that led there, or NULL */
     const struct limit *limit;     /* limit.h, or NULL */
     const struct failure *failure; /* or NULL */
+    /* module.h, or NULL: */
+    const struct module_mismatch *mismatch;
 };
 
 struct cause_desc {

@@ -87,7 +87,7 @@ static void rule_out(struct report *report, const struct process *process, const
 {
     char *line;
 
-    if (suspect->at == AT_OPEN || report->ruled_out.n >= RULED_OUT_TOLD)
+    if (suspect->renamed || suspect->at == AT_OPEN || report->ruled_out.n >= RULED_OUT_TOLD)
         return;
     line = xasprintf("%s: %s got over it", suspect->cause->missing,
                      process->exe ? path_base(process->exe) : "the program");
