@@ -1,5 +1,6 @@
 /* wrong-architecture: class, byte order or machine do not fit. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -54,6 +55,10 @@ void cause_architecture_tell(const struct finding *finding, struct cause *cause)
     if (finding->fault)
         tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s is an ELF file for %s; %s is needed.", file, is, finding->missing);
+    if (finding->fault && finding->fault->kind == FAULT_NOT_FOUND) {
+        remedy_other_machine(finding, cause);
+        remedy_ask_library(finding, cause, path_base(finding->fault->name));
+    }
     cause_remedy(cause, PROOF_KNOWN, "install the %s build of %s", finding->missing, path_base(file));
     tell_scenario(finding, cause);
 }

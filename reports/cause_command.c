@@ -63,6 +63,7 @@ void cause_command_tell(const struct finding *finding, struct cause *cause)
     tell_nearby(finding, cause);
     cause->detail = xasprintf("%s tried %zu directories of PATH for %s; none has a file of that name.",
                               finding->subject, finding->episode->count, finding->missing);
+    remedy_command(finding, cause);
     remedy_ask(finding, cause, ASK_COMMAND, finding->missing, NULL);
     cause_remedy(cause, PROOF_KNOWN, "install %s, or put its directory on PATH", finding->missing);
     if (is_shell(finding->subject)) {

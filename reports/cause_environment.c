@@ -1,6 +1,7 @@
 /* environment-wrong: a variable points at something that is not there or not what is meant. */
 #include "environment.h"
 
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -78,7 +79,8 @@ static void tell_remedies(const struct finding *finding, struct cause *cause)
     else if (finding->lead->fault == LEAD_FOREIGN)
         cause_remedy(cause, PROOF_KNOWN, "or set it to a directory of this user's own");
     else
-        cause_remedy(cause, PROOF_KNOWN, "or set it to where the thing is, or put that at %s", finding->lead->path);
+        remedy_add(cause, PROOF_KNOWN, finding->lead->fault == LEAD_ABSENT ? TRIAL_PUT : TRIAL_NONE, NULL,
+                   "or set it to where the thing is, or put that at %s", finding->lead->path);
 }
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)

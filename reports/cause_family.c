@@ -1,6 +1,7 @@
 /* libc-family-mismatch: an object linked to musl in a glibc process, or the reverse. No library path and no version
  * helps. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -57,6 +58,7 @@ void cause_family_tell(const struct finding *finding, struct cause *cause)
         tell_search(cause, &finding->fault->search);
     cause->detail = xasprintf("%s asks for %s, which only %s has; the loader of this process is %s.", finding->subject,
                               finding->missing, theirs, finding->load->interp ? finding->load->interp : "unknown");
+    remedy_npm(finding, cause, finding->subject);
     cause_remedy(cause, PROOF_KNOWN, "install the %s build of %s", ours, subject);
     cause_remedy(cause, PROOF_KNOWN, "or run the program with a %s runtime", theirs);
     tell_scenario(finding, cause);

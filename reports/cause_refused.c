@@ -1,6 +1,7 @@
 /* static-tls-exhausted, execstack-refused: an object that is there and complete, and that a dlopen(3) may not bring in
  * any more: what it wants can only be had at the start. */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <probes/alloc.h>
@@ -31,10 +32,25 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
         stub->tls_size = STUB_TLS;
 }
 
+/* A tunable of glibc (the manual's chapter on them), behind those that are set already. The miniature needs as much of
+ * it as its own library has. */
+static struct remedy *add_tunable(const struct finding *finding, struct cause *cause, const char *name,
+                                  unsigned long long value, const char *title)
+{
+    const char *now = process_env(finding->process, "GLIBC_TUNABLES");
+    CLEANUP_FREE char *setting = xasprintf("%s=%llu", name, value);
+    CLEANUP_FREE char *all = now && *now ? xasprintf("%s:%s", now, setting) : xstrdup(setting);
+    unsigned long long enough = value > 2 * STUB_TLS || value == 2 ? value : 2 * STUB_TLS;
+    struct remedy *remedy =
+        remedy_add(cause, PROOF_KNOWN, TRIAL_SET, remedy_run(finding, "GLIBC_TUNABLES", all), "%s", title);
+
+    remedy->trial_text = xasprintf("GLIBC_TUNABLES=%s=%llu", name, enough);
+    return remedy;
+}
+
 static void tell_tls(const struct finding *finding, struct cause *cause)
 {
     const char *name = path_base(finding->missing);
-    struct remedy *remedy;
 
     cause->summary =
         xasprintf("%s cannot be loaded while the program runs: its thread-local variables must lie in "
@@ -45,22 +61,18 @@ static void tell_tls(const struct finding *finding, struct cause *cause)
     cause->detail = xasprintf("%s was opened by dlopen. It is built with the initial-exec model of thread-local "
                               "storage (DF_STATIC_TLS), for which glibc keeps a small reserve, and musl none.",
                               finding->missing);
-    remedy = cause_remedy(cause, PROOF_KNOWN, "load it at the start, when room is made for whatever is needed");
-    strings_addf(&remedy->commands, "LD_PRELOAD=%s %s", finding->missing,
-                 finding->process->argv.n ? finding->process->argv.v[0] : finding->subject);
-    remedy->risk = xstrdup("every program that it starts inherits the variable");
-    if (finding->load->family == LOADER_GLIBC) {
-        remedy = cause_remedy(cause, PROOF_KNOWN, "or make the reserve greater (glibc 2.33 or newer)");
-        strings_addf(&remedy->commands, "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=%llu %s",
-                     finding->elf ? (unsigned long long)finding->elf->tls_size + 4096 : 65536ULL,
-                     finding->process->argv.n ? finding->process->argv.v[0] : finding->subject);
-    }
+    remedy_preload(finding, cause);
+    if (finding->load->family == LOADER_GLIBC)
+        add_tunable(finding, cause, "glibc.rtld.optional_static_tls",
+                    finding->elf ? (unsigned long long)finding->elf->tls_size + 4096 : 65536ULL,
+                    "or make the reserve greater");
     cause_remedy(cause, PROOF_KNOWN, "rebuild %s without -ftls-model=initial-exec", name);
 }
 
 static void tell_stack(const struct finding *finding, struct cause *cause)
 {
     const char *name = path_base(finding->missing);
+    CLEANUP_FREE char *word = remedy_word(finding->missing);
     struct remedy *remedy;
 
     cause->summary = xasprintf("%s cannot be loaded: it asks for an executable stack, which it is not given.", name);
@@ -76,12 +88,11 @@ static void tell_stack(const struct finding *finding, struct cause *cause)
     cause->detail = xasprintf("%s is marked as needing an executable stack, most often because one assembler file of "
                               "it does not say otherwise; hardly any code really does.",
                               finding->missing);
-    remedy = cause_remedy(cause, PROOF_KNOWN, "take the mark away, if its makers agree that nothing needs it");
-    strings_addf(&remedy->commands, "patchelf --clear-execstack %s", finding->missing);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_NONE, xasprintf("patchelf --clear-execstack %s", word),
+               "take the mark away, if its makers agree that nothing needs it")
+        ->risk = xstrdup("changes the file: keep a copy");
     if (finding->fault && finding->fault->kind == FAULT_EXECSTACK) {
-        remedy = cause_remedy(cause, PROOF_KNOWN, "or allow it for this program");
-        strings_addf(&remedy->commands, "GLIBC_TUNABLES=glibc.rtld.execstack=2 %s",
-                     finding->process->argv.n ? finding->process->argv.v[0] : finding->subject);
+        remedy = add_tunable(finding, cause, "glibc.rtld.execstack", 2, "or allow it for this program");
         remedy->risk = xstrdup("an executable stack makes flaws of the program easier to use");
     }
     cause_remedy(cause, PROOF_KNOWN, "rebuild %s with -Wl,-z,noexecstack", name);

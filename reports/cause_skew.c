@@ -2,6 +2,7 @@
  * that no version tells of, so that they fail in ways that point elsewhere: an assertion, a symbol of GLIBC_PRIVATE, a
  * crash before main(). */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -57,8 +58,6 @@ static const struct object *stranger(const struct finding *finding)
 
 static void tell_remedies(const struct finding *finding, struct cause *cause, const struct object *odd)
 {
-    const struct process *process = finding->process;
-    const char *program = process->argv.n ? process->argv.v[0] : process->exe;
     const struct object *loader = loader_of(finding->load);
     struct remedy *remedy;
 
@@ -66,8 +65,10 @@ static void tell_remedies(const struct finding *finding, struct cause *cause, co
         CLEANUP_FREE char *directory = path_dir(odd->path);
         const char *by = odd->why == OBJECT_PRELOAD ? "LD_PRELOAD" : "LD_LIBRARY_PATH";
 
-        remedy = cause_remedy(cause, PROOF_KNOWN, "take %s out of %s", directory, by);
-        strings_addf(&remedy->commands, "env -u %s %s", by, program);
+        /* A crash is no fault of the model: that it does not meet one then proves nothing. */
+        if (!finding->fault->provider || !remedy_take_out(finding, cause, odd))
+            remedy_add(cause, PROOF_KNOWN, TRIAL_NONE, remedy_run(finding, by, NULL), "take %s out of %s", directory,
+                       by);
     } else if (odd) {
         remedy = cause_remedy(cause, PROOF_KNOWN, "take %s away: the C library's parts must not be shipped one by one",
                               odd->path);

@@ -1,5 +1,6 @@
 /* symbol-missing: an undefined symbol that no object in the lookup scope defines (elf/dl-lookup.c). */
 #include "judge.h"
+#include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
@@ -109,6 +110,7 @@ void cause_symbol_tell(const struct finding *finding, struct cause *cause)
                               finding->subject, finding->missing, finding->load->object_count);
     if (file)
         cause_remedy(cause, PROOF_KNOWN, "install the version of %s that %s was built against", file, subject);
+    remedy_better_copy(finding, cause);
     cause_remedy(cause, PROOF_KNOWN, "rebuild %s against the libraries that are installed", subject);
     cause_symbol_scenario(finding, cause);
 }

@@ -57,7 +57,8 @@ static void tell_remedies(const struct finding *finding, struct cause *cause, bo
 
     if (of_libc) {
         remedy_other_libc(finding, cause);
-        cause_remedy(cause, PROOF_KNOWN, "use a build of %s made for this system, or build it here", subject);
+        if (!remedy_npm(finding, cause, finding->subject))
+            cause_remedy(cause, PROOF_KNOWN, "use a build of %s made for this system, or build it here", subject);
         if (!remedy_newer_system(finding, cause))
             cause_remedy(cause, PROOF_KNOWN,
                          "run it where the C library defines %s or a newer version: a newer release of the "

@@ -37,6 +37,16 @@ void remedy_better_copy(const struct finding *finding, struct cause *cause);
 /* The file at FINDING->place is broken or a link that leads nowhere: a sound one of its name or kind is there. */
 void remedy_sound_copy(const struct finding *finding, struct cause *cause);
 
+/* A copy of the library that is asked for stands elsewhere, for the right machine. */
+void remedy_other_machine(const struct finding *finding, struct cause *cause);
+/* OBJECT is where it is by an entry of LD_LIBRARY_PATH or LD_PRELOAD: without that entry (or the variable) the program
+ * loads. */
+bool remedy_take_out(const struct finding *finding, struct cause *cause, const struct object *object);
+/* The object FINDING->missing is loaded at the start instead. */
+void remedy_preload(const struct finding *finding, struct cause *cause);
+/* SUBJECT is an add-on below a node_modules directory: npm can build or fetch it again for this system. */
+bool remedy_npm(const struct finding *finding, struct cause *cause, const char *subject);
+
 /* remedy_version.c: */
 /* The releases of systems that define every version which is lacking in FINDING's load; false where none is known. */
 bool remedy_newer_system(const struct finding *finding, struct cause *cause);
@@ -46,6 +56,8 @@ void remedy_other_libc(const struct finding *finding, struct cause *cause);
 /* remedy_file.c: */
 /* The program of a script's first line is not there, or is followed by a carriage return. */
 void remedy_script(const struct finding *finding, struct cause *cause);
+/* The command FINDING->missing is in a directory of programs that PATH does not name. */
+void remedy_command(const struct finding *finding, struct cause *cause);
 /* Mode bits, or a directory's, at AT, of which MODE (R_OK, W_OK, X_OK) was wanted. */
 void remedy_permission(const struct finding *finding, struct cause *cause, const char *at, int mode);
 void remedy_noexec(const struct finding *finding, struct cause *cause);

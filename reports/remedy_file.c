@@ -89,6 +89,55 @@ void remedy_script(const struct finding *finding, struct cause *cause)
     remedy->trial_text = xstrdup(found);
 }
 
+/* ---- commands ---- */
+
+/* Where systems, languages and users have programs that PATH often does not name. */
+static char *find_off_path(const struct finding *finding, const char *name)
+{
+    static const char *const places[] = {"/usr/local/sbin", "/usr/sbin", "/sbin",      "/usr/local/bin",
+                                         "/usr/bin",        "/bin",      "/usr/games", "/usr/local/go/bin",
+                                         "/usr/lib/go/bin", "/snap/bin", "/opt/bin"};
+    static const char *const own[] = {".local/bin", "bin", "go/bin", ".cargo/bin"};
+    const char *home = process_env(finding->process, "HOME");
+
+    for (size_t i = 0; home && home[0] == '/' && i < sizeof own / sizeof *own; i++) {
+        CLEANUP_FREE char *file = xasprintf("%s/%s/%s", home, own[i], name);
+
+        if (can_be_run(finding, file))
+            return steal_pointer(&file);
+    }
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        CLEANUP_FREE char *file = xasprintf("%s/%s", places[i], name);
+
+        if (can_be_run(finding, file))
+            return steal_pointer(&file);
+    }
+    return NULL;
+}
+
+static bool was_searched(const struct finding *finding, const char *file)
+{
+    for (size_t i = 0; finding->episode && i < finding->episode->count; i++)
+        if (strcmp(finding->episode->attempts[i]->path, file) == 0)
+            return true;
+    return false;
+}
+
+void remedy_command(const struct finding *finding, struct cause *cause)
+{
+    const char *name = finding->missing, *path = process_env(finding->process, "PATH");
+    CLEANUP_FREE char *found = strchr(name, '/') || !*name ? NULL : find_off_path(finding, name);
+    CLEANUP_FREE char *directory = found ? path_dir(found) : NULL;
+    CLEANUP_FREE char *list = directory && path && *path ? xasprintf("%s:%s", path, directory) : NULL;
+
+    if (!found || was_searched(finding, found))
+        return;
+    cause_fact(cause, "it is at", "%s   (no directory of PATH)", found);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_PATH, remedy_run(finding, "PATH", list ? list : directory),
+               "put %s, where it is, on PATH", directory)
+        ->risk = xstrdup("every program that it starts inherits the variable");
+}
+
 /* ---- modes ---- */
 
 static const char *letters(int mode)

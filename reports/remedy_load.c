@@ -37,15 +37,12 @@ static char *entry_of(const struct object *object)
     return path_dir(object->path);
 }
 
-/* VARIABLE without what put the wrong copy first; if that does not help, without all of it, or with the good copy's
- * directory first. */
-static bool change_variable(const struct finding *finding, struct cause *cause, const char *variable)
+bool remedy_take_out(const struct finding *finding, struct cause *cause, const struct object *object)
 {
-    const char *now = process_env(finding->process, variable);
-    bool preload = strcmp(variable, "LD_PRELOAD") == 0;
-    CLEANUP_FREE char *entry = entry_of(finding->shadow), *good = path_dir(finding->elsewhere);
+    bool preload = object->why == OBJECT_PRELOAD;
+    const char *variable = preload ? "LD_PRELOAD" : "LD_LIBRARY_PATH", *now = process_env(finding->process, variable);
+    CLEANUP_FREE char *entry = entry_of(object);
     CLEANUP_FREE char *rest = now ? remedy_without(now, entry, preload ? " :" : ":;") : NULL;
-    CLEANUP_FREE char *first = now ? remedy_before(good, now) : NULL;
     struct load_change change = {.variable = variable, .value = rest};
     struct remedy *remedy;
 
@@ -66,8 +63,17 @@ static bool change_variable(const struct finding *finding, struct cause *cause, 
         remedy->risk = xasprintf("whatever else was meant to be found through %s is not, then", variable);
         return true;
     }
-    change.value = first;
-    if (preload || !remedy_loads(finding, &change))
+    return false;
+}
+
+/* What puts the wrong copy first stays; the good copy's directory comes before it. */
+static bool put_first(const struct finding *finding, struct cause *cause)
+{
+    const char *variable = "LD_LIBRARY_PATH", *now = process_env(finding->process, variable);
+    CLEANUP_FREE char *good = path_dir(finding->elsewhere), *first = remedy_before(good, now);
+    const struct load_change change = {.variable = variable, .value = first};
+
+    if (!remedy_loads(finding, &change))
         return false;
     remedy_add(cause, PROOF_MODELLED, TRIAL_LIBRARY_PATH, remedy_run(finding, variable, first), "put %s first in %s",
                good, variable);
@@ -105,7 +111,7 @@ static bool take_away(const struct finding *finding, struct cause *cause)
 void remedy_shadowed(const struct finding *finding, struct cause *cause, const char *by)
 {
     if (strncmp(by, "LD_", 3) == 0) {
-        if (change_variable(finding, cause, by))
+        if (remedy_take_out(finding, cause, finding->shadow) || put_first(finding, cause))
             return;
     } else {
         bool away = take_away(finding, cause);
@@ -231,6 +237,19 @@ void remedy_better_copy(const struct finding *finding, struct cause *cause)
         cause_fact(cause, "elsewhere", "%s   defines it", found);
 }
 
+void remedy_other_machine(const struct finding *finding, struct cause *cause)
+{
+    const struct fault *fault = finding->fault;
+    const char *near[2] = {finding->load->objects[0]->path, fault->subject->path};
+    CLEANUP_FREE char *found =
+        strchr(fault->name, '/')
+            ? NULL
+            : search_elsewhere(finding_root(finding), fault->name, fault->subject->elf, near, 2, finding->process->cwd);
+
+    if (found && search_first(finding, cause, found))
+        cause_fact(cause, "elsewhere", "%s   for %s", found, finding->missing);
+}
+
 /* ---- a broken file or link ---- */
 
 static bool named_alike(const struct elffile *elf, const char *name)
@@ -308,4 +327,55 @@ void remedy_sound_copy(const struct finding *finding, struct cause *cause)
                    link ? xasprintf("ln -sfn %s %s", from, to) : xasprintf("cp %s %s", from, to),
                    "put the sound copy of %s in its place", found);
     }
+}
+
+/* ---- at the start ---- */
+
+void remedy_preload(const struct finding *finding, struct cause *cause)
+{
+    const char *now = process_env(finding->process, "LD_PRELOAD");
+    CLEANUP_FREE char *list = remedy_before(finding->missing, now);
+    const struct load_change change = {.variable = "LD_PRELOAD", .value = list};
+    bool asked = finding->fault && finding->fault->kind == FAULT_STATIC_TLS;
+
+    if (finding->process->secure || strchr(finding->missing, ' ') || strchr(finding->missing, ':') ||
+        (asked && !remedy_loads(finding, &change)))
+        return;
+    remedy_add(cause, asked ? PROOF_MODELLED : PROOF_KNOWN, TRIAL_PRELOAD, remedy_run(finding, "LD_PRELOAD", list),
+               "load it at the start, when room is made for whatever is needed")
+        ->risk = xstrdup("every program that it starts inherits the variable");
+}
+
+/* ---- add-ons of node ---- */
+
+bool remedy_npm(const struct finding *finding, struct cause *cause, const char *subject)
+{
+    static const char modules[] = "/node_modules/";
+    const char *at = NULL, *name;
+    CLEANUP_FREE char *top = NULL, *package = NULL, *recipe = NULL, *directory = NULL, *word = NULL;
+    struct stat st;
+    size_t n;
+
+    for (const char *p = subject; (p = strstr(p, modules)); p++)
+        at = p;
+    if (!at)
+        return false;
+    name = at + strlen(modules);
+    n = strcspn(name, "/");
+    if (*name == '@' && name[n]) /* a scope has a package in it */
+        n += 1 + strcspn(name + n + 1, "/");
+    if (!n || !name[n])
+        return false;
+    top = xstrndup(subject, at == subject ? 1 : (size_t)(at - subject));
+    package = xstrndup(name, n);
+    recipe = xasprintf("%.*s/binding.gyp", (int)(name + n - subject), subject);
+    directory = remedy_word(top);
+    word = remedy_word(package);
+    if (path_stat(finding_root(finding), recipe, &st) < 0)
+        return false; /* it came compiled, and cannot be compiled here */
+    remedy_add(cause, PROOF_KNOWN, TRIAL_NONE,
+               xasprintf("npm --prefix %s rebuild --build-from-source %s", directory, word),
+               "build %s here, from the sources that came with it", package)
+        ->risk = xstrdup("takes a compiler, and the headers of this node");
+    return true;
 }

@@ -75,6 +75,8 @@ enum trial {
     TRIAL_REMOUNT,      /* the mount is made to allow execution */
     TRIAL_OFF_MOUNT,    /* the file is used from outside of that mount */
     TRIAL_PATH,         /* PATH names the directory that holds the command */
+    TRIAL_SET,          /* a variable is set: the remedy's trial_text, "NAME=VALUE" */
+    TRIAL_PRELOAD,      /* the object is loaded at the start by LD_PRELOAD */
 };
 /* Package systems' databases are large, and are asked only for causes that are told: until then a remedy may stand for
  * what it would be, if they have an answer (remedy.h). */

@@ -173,11 +173,36 @@ static bool add_path(struct making *making)
 {
     CLEANUP_FREE char *place = place_of(making->plan);
 
-    if (making->plan->scenario->way != SCENARIO_COMMAND)
+    /* A stub that stands for another program than a shell does not search, it looks in bin/. */
+    if (making->plan->scenario->way != SCENARIO_COMMAND || making->plan->caller)
         return false;
     add_words(making, "file", place);
     text_add(&making->change, "mkdir -p elsewhere && cp -p \"../mended/$file\" elsewhere/ || exit 125\n");
     making->plan->more_path = ":$PWD/elsewhere";
+    return true;
+}
+
+/* Before whatever else is in the environment of the command. */
+static bool set_variable(struct making *making)
+{
+    CLEANUP_FREE char *failing = repro_failing_command(making->plan);
+    CLEANUP_FREE char *set = making->remedy->trial_text ? repro_quote(making->remedy->trial_text) : NULL;
+
+    if (!set || making->plan->scenario->way != SCENARIO_LOAD || strncmp(failing, "env -i ", 7) != 0)
+        return false;
+    making->command = xasprintf("env -i %s %s", set, failing + 7);
+    return true;
+}
+
+static bool preload(struct making *making)
+{
+    const struct plan *plan = making->plan;
+    const struct mini_object *target = target_of(plan->scenario);
+    CLEANUP_FREE char *path = target ? xasprintf("lib/%s", target->name) : NULL;
+
+    if (!target || plan->scenario->way != SCENARIO_LOAD || target->directory || plan->sealed)
+        return false;
+    making->command = repro_file_command(plan, "bin", plan->program, plan->library_path, path);
     return true;
 }
 
@@ -187,7 +212,8 @@ static bool make_change(struct making *making)
         [TRIAL_DROP] = drop,           [TRIAL_AWAY] = move_away,    [TRIAL_LIBRARY_PATH] = add_library_path,
         [TRIAL_LINK] = add_link,       [TRIAL_PUT] = put,           [TRIAL_RELINK] = relink,
         [TRIAL_PERMIT] = permit,       [TRIAL_CLEAN] = edit_script, [TRIAL_SHEBANG] = edit_script,
-        [TRIAL_OFF_MOUNT] = off_mount, [TRIAL_PATH] = add_path,
+        [TRIAL_OFF_MOUNT] = off_mount, [TRIAL_PATH] = add_path,     [TRIAL_SET] = set_variable,
+        [TRIAL_PRELOAD] = preload,
     };
     enum trial trial = making->remedy->trial;
 

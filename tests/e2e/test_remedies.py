@@ -193,6 +193,75 @@ def test_a_sound_copy_of_a_broken_file(unchanged, case, cc, environment, way):
     helps(line, case, environment, again=made.command[0])
 
 
+def test_a_copy_for_the_right_machine(unchanged, case, cc, environment):
+    place = broken.Place(case, cc)
+    place.library(broken.SOUND, where="vendor")
+    made = broken.program_itself(place, "wrong_machine", False)
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "wrong-architecture"
+    helps(command(result, "tried", "LD_LIBRARY_PATH="), case, environment)
+
+
+def test_a_symbol_that_a_copy_elsewhere_has(unchanged, case, cc, environment):
+    place = broken.Place(case, cc)
+    made = broken.program_itself(place, "shadowed", False)  # prog needs dep@DEP_2
+    (case / "lib" / "libdep.so.1").rename(case / "kept")
+    place.library("int older(void) { return 0; }\n", place.versions("both", "DEP_1 { }; DEP_2 { global: older; local: *; };"))
+    (case / "vendor").mkdir()
+    (case / "kept").rename(case / "vendor" / "libdep.so.1")
+    shutil.rmtree(case / "first")
+    result = unchanged("--", *made.command)
+    assert (result.first["kind"], result.first["missing"]) == ("symbol-missing", "dep@DEP_2")
+    helps(command(result, "tried", "LD_LIBRARY_PATH="), case, environment)
+
+
+@pytest.mark.parametrize("way", ["static_tls"])
+def test_what_is_refused_while_the_program_runs(unchanged, case, cc, environment, way):
+    made = broken.opened_while_running(broken.Place(case, cc), way, False)
+    result = unchanged("--", *made.command)
+    assert result.first["kind"] == "static-tls-exhausted"
+    opener, library = made.command
+    for word in ("LD_PRELOAD=", "GLIBC_TUNABLES="):
+        line = command(result, "tried", word)
+        assert line.endswith(f" {opener}")
+        helps(f"{line} {library}", case, environment)
+
+
+@pytest.mark.parametrize("source", [True, False])
+def test_an_addon_that_can_be_built(unchanged, case, cc, source):
+    """npm builds what came with its sources, and nothing else."""
+    place = broken.Place(case, cc)
+    (case / "v.map").write_text("GLIBC_9.9 { global: one; local: *; };\n")
+    fake = cc("int one(void) { return 0; }\n", "-nostdlib", "-Wl,-soname,libc.so.6",
+              f"-Wl,--version-script={case}/v.map", name="fake/libc.so.6", cwd=case.parent)
+    addon = cc("int one(void); int two(void) { return one(); }\n", "-nostdlib", fake,
+               name="app/node_modules/@scope/thing/build/Release/thing.node", cwd=case)
+    if source:
+        (case / "app/node_modules/@scope/thing/binding.gyp").write_text("{}")
+    result = unchanged("--", cc(broken.OPENER, "-ldl", name="opener", cwd=place.top), addon)
+    assert result.first["missing"] == "GLIBC_9.9"
+    expected = [f"npm --prefix {case}/app rebuild --build-from-source @scope/thing"] if source else []
+    assert [c for r in remedies(result) for c in r["commands"]] == expected
+
+
+# ---- commands ----
+
+@pytest.mark.parametrize("program", [["sh", "-c", "a-tool; exit $?"],
+                                     ["/usr/bin/python3", "-c", "import subprocess; subprocess.run(['a-tool'])"],
+                                     ["perl", "-e", "exec('a-tool') or die \"a-tool: $!\\n\""]])
+def test_a_command_of_the_users_own(unchanged, case, environment, program):
+    (case / ".local" / "bin").mkdir(parents=True)
+    tool = case / ".local" / "bin" / "a-tool"
+    tool.write_text("#!/bin/sh\nexit 0\n")
+    tool.chmod(0o644)
+    result = unchanged("--", *program, env={"HOME": case, "PATH": "/usr/bin:/bin"})
+    assert result.first["kind"] == "command-not-found"
+    assert not any("PATH=" in c for r in remedies(result) for c in r["commands"])  # it cannot be run
+    tool.chmod(0o755)
+    result = unchanged("--", *program, env={"HOME": case, "PATH": "/usr/bin:/bin"})
+    assert command(result, "tried" if program[0] == "sh" else "known", "PATH=").startswith(f"PATH=/usr/bin:/bin:{case}/.local/bin ")
+
+
 # ---- scripts and modes ----
 
 def test_carriage_returns(unchanged, case, environment):
