@@ -50,6 +50,7 @@ void crash_put(struct crash *crash)
     free(crash->gone);
     free(crash->object);
     free(crash->message);
+    free(crash->call);
     free(crash);
 }
 

@@ -87,6 +87,7 @@ struct crash {
     struct crash_thread *threads; /* the crashed one first */
     size_t thread_count;
     size_t threads_left; /* more than are kept */
+    char *call;          /* SIGSYS: the system call that a seccomp filter answered so, or NULL */
     char *message;       /* the C library's own last words (__abort_msg), or NULL */
 };
 

@@ -43,10 +43,10 @@ struct event_syscall {
     const char *const *argv; /* execve: the new argument vector, NULL-terminated, or NULL; bounded by the tracer */
     const char *result; /* readlink: what the link says; connect: the address as the contract spells it ("unix:/run/x",
                            "127.0.0.1:80"); getsockopt of SO_ERROR: the errno's name, NULL for none; else NULL */
-    uint64_t flags;     /* open: flags (open_how's for openat2); access: mode; mmap: prot; else 0 */
-    int64_t ret;        /* valid where returned */
-    int error;          /* errno value, 0 where the call succeeded or has not returned */
-    bool policy;        /* a seccomp filter that is not ours gave the answer, not the kernel's code for the call */
+    uint64_t flags; /* open: flags (open_how's for openat2); access: mode; mmap: prot; clone, clone3: flags; else 0 */
+    int64_t ret;    /* valid where returned */
+    int error;      /* errno value, 0 where the call succeeded or has not returned */
+    bool policy;    /* a seccomp filter that is not ours gave the answer, not the kernel's code for the call */
     bool returned; /* false: the call has no exit stop (exit_group, write to 2, a mmap whose result is not needed …) */
     enum event_by by;
     uint64_t ip_addr;

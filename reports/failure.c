@@ -117,6 +117,7 @@ static struct failure *failure_of(struct process *process, const struct event *e
         .desc = call->desc,
         .text = arguments_of(call),
         .target = xstrdup_or_null(target_of(call)),
+        .flags = call->flags,
         .error = call->error,
         .by = call->by,
         .policy = call->policy,
@@ -139,6 +140,20 @@ static void written(struct process *process, const struct event_syscall *call)
     process->written[process->written_count++] = xstrdup(call->path);
 }
 
+/* prctl(PR_SET_SECCOMP), or seccomp(2) with an operation that sets something. */
+static void filtered(struct process *process, const struct event_syscall *call)
+{
+    enum { SET_SECCOMP = 22, SET_FILTER = 1 };
+    bool sets = strcmp(call->desc->name, "seccomp") == 0
+                    ? (uint32_t)call->args[0] <= SET_FILTER
+                    : strcmp(call->desc->name, "prctl") == 0 && (uint32_t)call->args[0] == SET_SECCOMP;
+
+    if (!sets)
+        return;
+    free(process->policy_by);
+    process->policy_by = xstrdup_or_null(process->exe);
+}
+
 static void succeeded(struct process *process, const struct event *event)
 {
     for (size_t i = 0; i < process->failure_count; i++) {
@@ -148,6 +163,7 @@ static void succeeded(struct process *process, const struct event *event)
             failure->done_n = event->n;
     }
     written(process, &event->syscall);
+    filtered(process, &event->syscall);
 }
 
 void model_call(const struct model *model, struct process *process, const struct event *event)
@@ -158,6 +174,9 @@ void model_call(const struct model *model, struct process *process, const struct
 
     if (!call->returned)
         return;
+    for (size_t i = 0; i < process->failure_count; i++)
+        if (!process->failures[i].next && process->failures[i].tid == event->tid)
+            process->failures[i].next = call->desc;
     if (!call->error) {
         succeeded(process, event);
         return;
@@ -170,6 +189,7 @@ void model_call(const struct model *model, struct process *process, const struct
     failure->tid = event->tid;
     failure->count++;
     failure->done_n = 0;
+    failure->next = NULL;
     if (anew && model->live && model->at_failure)
         model->at_failure(process, failure);
 }

@@ -46,6 +46,7 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_NOEXEC_MOUNT, cause_permission_tell},
     {CAUSE_STATIC_TLS_EXHAUSTED, cause_refused_tell},
     {CAUSE_EXECSTACK_REFUSED, cause_refused_tell},
+    {CAUSE_SYSCALL_BLOCKED, cause_policy_tell},
     {CAUSE_WATCH_LIMIT, cause_limit_tell},
     {CAUSE_RESOURCE_LIMIT, cause_limit_tell},
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
@@ -361,7 +362,7 @@ void judge_process(struct model *model, struct process *process)
         judge_load(process, model->live);
     judge_exec(process, false);
     judge_limits(model, process);
-    judge_open(process);
+    judge_policy(process);
     judge_connections(process);
     judge_modules(process);
     settle_all(process, 0);

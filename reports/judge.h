@@ -129,6 +129,8 @@ void judge_failed_call(const struct process *process, struct failure *failure);
 void judge_spoken(struct process *process, const struct event *event);
 /* Limits that PROCESS has met. */
 void judge_limits(const struct model *model, struct process *process);
+/* System calls that a seccomp policy, or a kernel that does not know them, has refused. */
+void judge_policy(struct process *process);
 /* Calls other than those on files by their name: what harm FAILURE, which SUSPECT is about, did by the order of things.
  */
 void suspect_failure(struct suspect *suspect, const struct process *process, const struct failure *failure);
@@ -202,6 +204,7 @@ void cause_corrupt_tell(const struct finding *finding, struct cause *cause);
 void cause_link_tell(const struct finding *finding, struct cause *cause);
 void cause_file_tell(const struct finding *finding, struct cause *cause);
 void cause_permission_tell(const struct finding *finding, struct cause *cause);
+void cause_policy_tell(const struct finding *finding, struct cause *cause);
 void cause_limit_tell(const struct finding *finding, struct cause *cause);
 void cause_crash_tell(const struct finding *finding, struct cause *cause);
 /* UNLOADABLE: CAUSE is that the program could not be loaded, and the crash only how that showed. */

@@ -152,6 +152,10 @@ void judge_crash(struct process *process)
         finding.subject = object_of(owner, crash);
         finding.missing = feature = lacking(owner, finding.subject, crash->feature);
     }
+    if (crash && crash->call && !crash_was_sent(crash)) {
+        finding.kind = CAUSE_SYSCALL_BLOCKED;
+        finding.missing = finding.call = crash->call;
+    }
     suspect = suspect_crash(process, &finding);
     if (!suspect)
         return;

@@ -53,6 +53,7 @@ static void process_free(struct model *model, struct process *process)
     free(process->libc.path);
     free(process->libc.from);
     free(process->distribution);
+    free(process->policy_by);
     free(process->exe);
     free(process->cwd);
     free(process->root);
@@ -149,6 +150,7 @@ static void take_image(struct process *process, const struct image *image)
 static void inherit_image(struct process *child, const struct process *parent)
 {
     child->exe = xstrdup_or_null(parent->exe);
+    child->policy_by = xstrdup_or_null(parent->policy_by);
     child->cwd = xstrdup_or_null(parent->cwd);
     child->secure = parent->secure;
     child->cred = parent->cred;

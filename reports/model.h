@@ -51,13 +51,15 @@ struct failure {
     pid_t tid; /* of the last */
     const struct syscall_desc *desc;
     uint64_t args[6]; /* of the first, as its text is */
+    uint64_t flags;   /* as in struct event_syscall */
     char *text;       /* the arguments as strace prints them: "3, \"/x\", IN_MODIFY" */
     char *target;     /* what it was about: an address as the contract spells it, an absolute path; or NULL */
     int error;
     enum event_by by;
-    bool policy;         /* a seccomp filter that is not ours gave the answer */
-    uint64_t done_n;     /* the first success of such a call after the last failure; 0: never */
-    struct limit *limit; /* limit.h: that it has met, or NULL */
+    bool policy;                     /* a seccomp filter that is not ours gave the answer */
+    uint64_t done_n;                 /* the first success of such a call after the last failure; 0: never */
+    const struct syscall_desc *next; /* what its thread called next, of what is followed; or NULL */
+    struct limit *limit;             /* limit.h: that it has met, or NULL */
 };
 
 /* A descriptor that is a socket. */
@@ -236,6 +238,7 @@ struct process {
     size_t socket_count, socket_cap;
     char *written[WRITTEN_KEPT]; /* files that it opened to write, the last ones, oldest first */
     size_t written_count;
+    char *policy_by;    /* the program that put a seccomp filter on it, or NULL: none, or not seen */
     struct limit *said; /* a limit that it had met when it said so, or NULL … */
     uint64_t said_n;    /* … in this event */
 

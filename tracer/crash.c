@@ -1,6 +1,7 @@
 /* Crash records (reports/crash.h): taken while a thread stands at the signal that ends it. Where the program catches
  * the signal only what is cheap is kept, in case it dies of it all the same: by the same signal, abort(3) or an exit in
  * the handler. Nothing is written into the process. */
+#include "filter.h"
 #include "state.h"
 
 #include <probes/alloc.h>
@@ -105,6 +106,21 @@ static void read_code(struct crash *crash, const struct mem *mem)
 }
 
 /* What is cheap: registers, siginfo, the code around. INFO may be NULL. */
+/* Of SIGSYS from a seccomp filter, which comes with the call (SECCOMP_RET_TRAP) or ends the process without a word to
+ * anyone (SECCOMP_RET_KILL_…): then it stands in the call. */
+static void tell_call(struct crash *crash, const struct task *task, const siginfo_t *info)
+{
+    enum { FILTER_SPOKE = 1 }; /* SYS_SECCOMP, include/uapi/asm-generic/siginfo.h */
+    struct arch_state state;
+
+    if (crash->signal != SIGSYS)
+        return;
+    if (info && info->si_code == FILTER_SPOKE)
+        crash->call = filter_call_name(info->si_arch, info->si_syscall);
+    else if (!info && !ptrace_state(task->tid, &state) && state.abi < ABI_COUNT)
+        crash->call = filter_call_name(arch_native.abis[state.abi].audit, (int)state.number);
+}
+
 static struct crash *snapshot(struct session *session, const struct task *task, int signal, const siginfo_t *info)
 {
     struct mem mem = mem_of(session, task);
@@ -135,6 +151,7 @@ static struct crash *snapshot(struct session *session, const struct task *task, 
         crash->sp_addr = state.sp_addr;
     }
     read_code(crash, &mem);
+    tell_call(crash, task, info);
     return crash;
 }
 

@@ -206,6 +206,7 @@ void args_read(struct session *session, struct task *task, const struct mem *mem
     case CALL_CLONE:
     case CALL_CLONE3:
         read_clone_flags(pending, mem);
+        pending->flags = pending->clone_flags;
         break;
     default:
         if (!strcmp(desc->name, "creat"))

@@ -123,3 +123,8 @@ int filter_load(struct filter *filter, bool no_new_privs)
 
     return error ? error : seccomp_load(filter->context);
 }
+
+char *filter_call_name(uint32_t audit, int number)
+{
+    return seccomp_syscall_resolve_num_arch(audit, number);
+}

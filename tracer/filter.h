@@ -8,6 +8,7 @@
 #include <probes/err.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct filter;
 
@@ -18,5 +19,8 @@ void filter_destroy(struct filter *filter);
 /* Puts it on the calling process, for ever and for all its children. NO_NEW_PRIVS: sets that flag first, which is
  * needed without CAP_SYS_ADMIN (seccomp(2)). 0 or -errno. */
 int filter_load(struct filter *filter, bool no_new_privs);
+
+/* What the kernel calls system call NUMBER of the ABI that audit(8) knows as AUDIT; malloced, or NULL. */
+char *filter_call_name(uint32_t audit, int number);
 
 #endif

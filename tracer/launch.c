@@ -2,11 +2,13 @@
  * executes. What it cannot do it tells through a pipe that its execve closes. */
 #include "session.h"
 
+#include "close.h"
 #include "filter.h"
 #include "state.h"
 #include "user.h"
 
 #include <probes/alloc.h>
+#include <probes/policy.h>
 #include <probes/proc.h>
 
 #include <errno.h>
@@ -276,7 +278,11 @@ static int start(struct session *session, struct plan *plan, struct err *err)
     if (error)
         return err_errno(err, -error, "cannot trace the new process");
     session->command = plan->child;
-    follow_first(session, plan->child)->told = true;
+    struct task *first = follow_first(session, plan->child);
+
+    first->told = true;
+    if (policy_is_harsh())
+        close_filter(session, first);
     /* For plain stops it must stand once, to be restarted so; it does before it sees the byte. */
     if (session->plain)
         ptrace_interrupt(plan->child);

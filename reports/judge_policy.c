@@ -1,0 +1,97 @@
+/* System calls that are refused, not for what was asked but for being made: by a seccomp policy, or by a kernel that
+ * does not have them.
+ *
+ * The C library does without most new calls: it asks for the old one where the answer is ENOSYS, and so do many
+ * runtimes. What comes next in the same thread tells. A call that needs a right which the process does not have is
+ * another matter, and none of this kind. */
+#include "judge.h"
+
+#include "syscall.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static bool is(const struct syscall_desc *desc, const char *name)
+{
+    return strcmp(desc->name, name) == 0;
+}
+
+/* The kernel's own code for these gives no EPERM (fs/stat.c, do_faccessat() in fs/open.c): somebody else does. */
+static bool never_eperm(const struct syscall_desc *desc)
+{
+    return is(desc, "statx") || is(desc, "faccessat2");
+}
+
+static bool is_refusal(const struct failure *failure)
+{
+    return failure->policy || failure->error == ENOSYS || (failure->error == EPERM && never_eperm(failure->desc));
+}
+
+/* What a program falls back on. */
+static bool did_without(const struct failure *failure)
+{
+    static const char *const ways[][4] = {{"clone3", "clone", "vfork", "fork"},
+                                          {"statx", "newfstatat", "stat", "lstat"},
+                                          {"openat2", "openat", "open", "creat"},
+                                          {"faccessat2", "faccessat", "access", "newfstatat"},
+                                          {"pipe2", "pipe"},
+                                          {"memfd_create", "openat", "open"},
+                                          {"inotify_init1", "inotify_init"},
+                                          {"epoll_create1", "epoll_create"},
+                                          {"accept4", "accept"},
+                                          {"execveat", "execve"}};
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        for (size_t k = 1; is(failure->desc, ways[i][0]) && failure->next && k < 4 && ways[i][k]; k++)
+            if (is(failure->next, ways[i][k]))
+                return true;
+    return false;
+}
+
+/* Namespaces for a program's sandbox are judge_sandbox.c's. */
+static bool makes_namespaces(const struct failure *failure)
+{
+    uint64_t flags = is(failure->desc, "clone3") ? failure->flags : failure->args[0];
+
+    return (is(failure->desc, "unshare") || is(failure->desc, "clone") || is(failure->desc, "clone3")) &&
+           flags & CLONE_NEWUSER;
+}
+
+static void add_needles(struct suspect *suspect, const struct failure *failure)
+{
+    strings_add(&suspect->needles, xstrdup(failure->desc->name));
+    suspect_needles(suspect, failure->error);
+    if (is(failure->desc, "clone3"))
+        suspect_needles(suspect, EAGAIN); /* what threads are called when there is none */
+    if (failure->target && strlen(path_base(failure->target)) > 2)
+        strings_add(&suspect->needles, xstrdup(failure->target));
+}
+
+void judge_policy(struct process *process)
+{
+    const struct process *image = process_owner(process);
+
+    for (size_t i = 0; i < process->failure_count && image->exe; i++) {
+        const struct failure *failure = &process->failures[i];
+        struct finding finding = {.kind = CAUSE_SYSCALL_BLOCKED,
+                                  .process = image,
+                                  .subject = image->exe,
+                                  .missing = failure->desc->name,
+                                  .call = failure->desc->name,
+                                  .error = failure->error,
+                                  .failure = failure};
+        struct suspect *suspect;
+
+        if (!is_refusal(failure) || makes_namespaces(failure))
+            continue;
+        suspect = suspect_add(process, AT_CALL, &finding, failure->n, failure->t_ns);
+        if (!suspect)
+            continue;
+        add_needles(suspect, failure);
+        suspect_failure(suspect, process, failure);
+        suspect->coped |= did_without(failure);
+    }
+}
