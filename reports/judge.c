@@ -238,7 +238,8 @@ static void settle(struct process *process, struct suspect *suspect)
 {
     const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
     struct cause *cause = suspect->cause;
-    bool failed = process_gave_up(process);
+    /* SIGKILL is a request as well, but for a limit that was reached. */
+    bool failed = process_gave_up(process) || (suspect->certain && process_failed(process));
 
     if (suspect->at == AT_CRASH) { /* a child's that ran this image: settled already */
         cause->impact = failed ? IMPACT_FATAL : IMPACT_DEGRADED;
