@@ -184,10 +184,37 @@ struct segment {
     uint64_t vaddr, memsz;
 };
 
-enum { SEGMENT_LIMIT = 64 };
+enum { SEGMENT_LIMIT = 64, PAGE = 4096 };
 
-/* The program headers at ADDR in the memory behind FD: how many were read. */
-static size_t read_segments(int fd, unsigned class, uint64_t addr, uint64_t count, struct segment *ret)
+/* The memory behind a descriptor; what is looked for mostly lies in one page, which is read once. */
+struct window {
+    int fd;
+    uint64_t addr;
+    size_t size;
+    char bytes[PAGE];
+};
+
+static bool window_read(struct window *window, uint64_t addr, void *buf, size_t n)
+{
+    if (addr > INT64_MAX - PAGE)
+        return false;
+    if (addr < window->addr || addr - window->addr >= window->size) {
+        window->addr = addr & ~(uint64_t)(PAGE - 1);
+        ssize_t got = pread(window->fd, window->bytes, PAGE, (off_t)window->addr);
+
+        window->size = got > 0 ? (size_t)got : 0;
+    }
+    size_t at = (size_t)(addr - window->addr);
+
+    if (at < window->size && n <= window->size - at) {
+        memcpy(buf, window->bytes + at, n);
+        return true;
+    }
+    return pread(window->fd, buf, n, (off_t)addr) == (ssize_t)n;
+}
+
+/* The program headers at ADDR in memory: how many were read. */
+static size_t read_segments(struct window *memory, unsigned class, uint64_t addr, uint64_t count, struct segment *ret)
 {
     union {
         Elf64_Phdr wide[SEGMENT_LIMIT];
@@ -196,7 +223,7 @@ static size_t read_segments(int fd, unsigned class, uint64_t addr, uint64_t coun
     size_t n = count < SEGMENT_LIMIT ? (size_t)count : SEGMENT_LIMIT;
     size_t size = n * (class == ELFCLASS32 ? sizeof(Elf32_Phdr) : sizeof(Elf64_Phdr));
 
-    if (addr > INT64_MAX || pread(fd, &headers, size, (off_t)addr) != (ssize_t)size)
+    if (!window_read(memory, addr, &headers, size))
         return 0;
     for (size_t i = 0; i < n; i++)
         if (class == ELFCLASS32)
@@ -207,7 +234,7 @@ static size_t read_segments(int fd, unsigned class, uint64_t addr, uint64_t coun
 }
 
 /* Where the image mapped at BASE ends, by its own headers; 0 where they cannot be read. */
-static uint64_t image_end(int fd, unsigned class, uint64_t base)
+static uint64_t image_end(struct window *memory, unsigned class, uint64_t base)
 {
     struct segment segments[SEGMENT_LIMIT];
     union {
@@ -216,11 +243,10 @@ static uint64_t image_end(int fd, unsigned class, uint64_t base)
     } header;
     uint64_t end = 0;
 
-    if (base > INT64_MAX || pread(fd, &header, sizeof header, (off_t)base) != sizeof header ||
-        memcmp(header.wide.e_ident, ELFMAG, SELFMAG))
+    if (!window_read(memory, base, &header, sizeof header) || memcmp(header.wide.e_ident, ELFMAG, SELFMAG))
         return 0;
     bool narrow = class == ELFCLASS32;
-    size_t count = read_segments(fd, class, base + (narrow ? header.narrow.e_phoff : header.wide.e_phoff),
+    size_t count = read_segments(memory, class, base + (narrow ? header.narrow.e_phoff : header.wide.e_phoff),
                                  narrow ? header.narrow.e_phnum : header.wide.e_phnum, segments);
 
     for (size_t i = 0; i < count; i++)
@@ -230,11 +256,11 @@ static uint64_t image_end(int fd, unsigned class, uint64_t base)
 }
 
 /* The program's own PT_INTERP, which names its loader. False where it cannot be read. */
-static bool read_interp(int fd, unsigned class, const struct auxv *auxv, char *ret, size_t size)
+static bool read_interp(struct window *memory, unsigned class, const struct auxv *auxv, char *ret, size_t size)
 {
     struct segment segments[SEGMENT_LIMIT];
     const struct segment *interp = NULL, *headers = NULL;
-    size_t count = read_segments(fd, class, auxv->phdr, auxv->phnum, segments);
+    size_t count = read_segments(memory, class, auxv->phdr, auxv->phnum, segments);
 
     for (size_t i = 0; i < count; i++)
         if (segments[i].type == PT_INTERP)
@@ -245,7 +271,7 @@ static bool read_interp(int fd, unsigned class, const struct auxv *auxv, char *r
         return false;
     uint64_t addr = auxv->phdr - headers->vaddr + interp->vaddr;
 
-    if (addr > INT64_MAX || pread(fd, ret, (size_t)interp->memsz, (off_t)addr) != (ssize_t)interp->memsz)
+    if (!window_read(memory, addr, ret, (size_t)interp->memsz))
         return false;
     ret[interp->memsz - 1] = 0;
     return true;
@@ -261,11 +287,12 @@ static bool is_musl(const char *loader)
 /* By the headers in its memory, at a tenth of the price of /proc/PID/maps. False where that does not tell. */
 static bool find_loader_in_memory(struct proc_image *image, int fd, const struct auxv *auxv)
 {
+    struct window memory = {.fd = fd};
     char interp[PATH_MAX];
 
-    if (!auxv->base || fd < 0 || !read_interp(fd, image->class, auxv, interp, sizeof interp))
+    if (!auxv->base || fd < 0 || !read_interp(&memory, image->class, auxv, interp, sizeof interp))
         return false;
-    image->loader_end = image_end(fd, image->class, auxv->base);
+    image->loader_end = image_end(&memory, image->class, auxv->base);
     image->loader_base = image->loader_end ? auxv->base : 0;
     image->musl = is_musl(interp);
     return image->loader_end;

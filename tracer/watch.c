@@ -39,19 +39,6 @@ void watch_learn(struct image_ref *image, const char *name)
         images_symbol(image, name, versions[i]);
 }
 
-void watch_prepare(struct session *session, struct task *task, struct image_ref *image, const char *const *names,
-                   size_t count)
-{
-    uint64_t addrs[PREPARED_MOST];
-    size_t n = 0;
-
-    for (size_t i = 0; i < count && n < PREPARED_MOST; i++) {
-        addrs[n] = images_symbol(image, names[i], NULL);
-        n += addrs[n] != 0;
-    }
-    breaks_prepare(session, task, addrs, n);
-}
-
 bool watch_function(struct session *session, struct task *task, struct image_ref *image, const char *name,
                     const struct break_handler *handler)
 {

@@ -115,9 +115,6 @@ void images_destroy(struct images *images);
 bool watch_function(struct session *session, struct task *task, struct image_ref *image, const char *name,
                     const struct break_handler *handler);
 void watch_learn(struct image_ref *image, const char *name);
-/* COUNT of them, of which only the newest version is needed, are about to get breakpoints. */
-void watch_prepare(struct session *session, struct task *task, struct image_ref *image, const char *const *names,
-                   size_t count);
 
 /* An error in the loader's own words; all strings are malloced. */
 struct loader_words {

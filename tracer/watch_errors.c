@@ -474,16 +474,21 @@ static const struct {
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
+/* They have but one version, GLIBC_PRIVATE. */
 bool errors_arm_loader(struct session *session, struct task *task, struct image_ref *loader)
 {
-    const char *names[FUNCTIONS];
+    uint64_t addrs[FUNCTIONS], known[FUNCTIONS];
+    size_t count = 0;
     unsigned makers = 0;
 
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        addrs[i] = images_symbol(loader, functions[i].name, NULL);
+        if (addrs[i])
+            known[count++] = addrs[i];
+    }
+    breaks_prepare(session, task, known, count);
     for (size_t i = 0; i < FUNCTIONS; i++)
-        names[i] = functions[i].name;
-    watch_prepare(session, task, loader, names, FUNCTIONS);
-    for (size_t i = 0; i < FUNCTIONS; i++)
-        if (watch_function(session, task, loader, functions[i].name, &functions[i].handler) && functions[i].makes)
+        if (addrs[i] && breaks_add(session, task, addrs[i], &functions[i].handler) && functions[i].makes)
             makers++;
     breaks_prepared(session);
     return makers == 2;
@@ -491,14 +496,17 @@ bool errors_arm_loader(struct session *session, struct task *task, struct image_
 
 void errors_arm_libc(struct session *session, struct task *task, struct image_ref *libc)
 {
-    for (size_t i = 0; i < FUNCTIONS; i++)
-        if (functions[i].in_libc)
-            watch_function(session, task, libc, functions[i].name, &functions[i].handler);
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        uint64_t addr = functions[i].in_libc ? images_symbol(libc, functions[i].name, NULL) : 0;
+
+        if (addr)
+            breaks_add(session, task, addr, &functions[i].handler);
+    }
 }
 
 void errors_learn_libc(struct image_ref *libc)
 {
     for (size_t i = 0; i < FUNCTIONS; i++)
         if (functions[i].in_libc)
-            watch_learn(libc, functions[i].name);
+            images_symbol(libc, functions[i].name, NULL);
 }
