@@ -102,7 +102,7 @@ static bool read_packages(struct hunt *hunt, struct packed *list)
         if (ret->name && (!*line || ret->version))
             break;
     }
-    ret->says = "the name of a package in apt's lists";
+    ret->says = "apt's lists of packages";
     return ret->name != NULL;
 }
 
@@ -142,6 +142,8 @@ static bool find_by_name(struct hunt *hunt)
     char *names[NAMES_MOST];
     size_t count = library_names(hunt->wish->name, names);
     bool found = count && apt_named(hunt->wish->root, (const char *const *)names, count, hunt->architecture, hunt->ret);
+
+    hunt->ret->by_name = found;
 
     for (size_t i = 0; i < count; i++)
         free(names[i]);

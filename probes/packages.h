@@ -16,6 +16,7 @@ struct package {
     char *version;    /* or NULL */
     char *file;       /* the path in it that answers, absolute; or NULL */
     bool installed;   /* else it could be, says an index */
+    bool by_name;     /* it is called as such a package is; what is in it, no database here says */
     const char *says; /* who says so: "dpkg's list of its files", … */
 };
 

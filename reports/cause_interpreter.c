@@ -51,6 +51,7 @@ static void tell_elf(const struct finding *finding, struct cause *cause)
     cause->summary = xasprintf("%s is there, but cannot be executed: the dynamic loader that it names, %s, is not.",
                                subject, interp);
     cause_fact(cause, "it needs", "%s   (PT_INTERP)", interp);
+    remedy_other_loader(finding, cause);
     remedy_ask(finding, cause, ASK_LOADER, interp, NULL);
     if (musl)
         cause_remedy(cause, PROOF_KNOWN, "or use its glibc build: this one was built for musl (Alpine)");

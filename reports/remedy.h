@@ -47,6 +47,9 @@ void remedy_preload(const struct finding *finding, struct cause *cause);
 /* SUBJECT is an add-on below a node_modules directory: npm can build or fetch it again for this system. */
 bool remedy_npm(const struct finding *finding, struct cause *cause, const char *subject);
 
+/* The loader that FINDING->path names is not there; one of that name stands in its usual place, and loads it. */
+void remedy_other_loader(const struct finding *finding, struct cause *cause);
+
 /* remedy_version.c: */
 /* The releases of systems that define every version which is lacking in FINDING's load; false where none is known. */
 bool remedy_newer_system(const struct finding *finding, struct cause *cause);

@@ -175,14 +175,19 @@ static bool is_member(const struct cred *cred, gid_t gid)
 }
 
 /* The class of bits that binds this user (path_permits()) and has to be wider. */
-static void widen(const struct finding *finding, struct cause *cause, const char *at, int mode, char class)
+static void widen(struct cause *cause, const char *at, int mode, bool directory, char class)
 {
     CLEANUP_FREE char *word = remedy_word(at);
     const char *how = letters(mode);
 
-    (void)finding;
-    remedy_add(cause, PROOF_KNOWN, TRIAL_PERMIT, xasprintf("chmod %c+%s %s", class, how, word), "%s %s",
-               mode == X_OK ? "make it possible to execute or enter" : "let this user use", at);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_PERMIT, xasprintf("chmod %c+%s %s", class, how, word), "let %s %s %s",
+               class == 'a'   ? "everybody"
+               : class == 'g' ? "its group"
+                              : "its owner",
+               mode != X_OK ? "use"
+               : directory  ? "enter"
+                            : "execute",
+               at);
 }
 
 /* Others may use it by a group, or not at all: not everybody is let in for one user's sake. */
@@ -216,7 +221,7 @@ void remedy_permission(const struct finding *finding, struct cause *cause, const
     if (path_stat(finding_root(finding), at, &st) < 0)
         st = (struct stat){0};
     if (mode == X_OK && S_ISREG(st.st_mode) && !(st.st_mode & 0111)) { /* nobody may */
-        widen(finding, cause, at, mode, cred && st.st_uid == cred->uid ? 'u' : 'a');
+        widen(cause, at, mode, false, cred && st.st_uid == cred->uid ? 'u' : 'a');
         return;
     }
     if (!cred || !st.st_mode) {
@@ -237,9 +242,9 @@ void remedy_permission(const struct finding *finding, struct cause *cause, const
     if (foreign_home(finding, cause, at, cred))
         return;
     if (st.st_uid == cred->uid)
-        widen(finding, cause, at, mode, 'u');
+        widen(cause, at, mode, S_ISDIR(st.st_mode), 'u');
     else if (is_member(cred, st.st_gid))
-        widen(finding, cause, at, mode, 'g');
+        widen(cause, at, mode, S_ISDIR(st.st_mode), 'g');
     else
         let_in(finding, cause, at, mode, &st, cred);
 }

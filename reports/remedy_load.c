@@ -143,7 +143,7 @@ static void link_into_run_path(const struct finding *finding, struct cause *caus
         from = remedy_word(finding->elsewhere);
         to = remedy_word(place->path);
         remedy_add(cause, PROOF_MODELLED, TRIAL_LINK, xasprintf("ln -s %s %s", from, to),
-                   "or put a link to it where %s looks", path_base(finding->subject));
+                   "put a link to it where %s looks", path_base(finding->subject));
         return;
     }
 }
@@ -166,13 +166,13 @@ static void make_system_wide(const struct finding *finding, struct cause *cause,
             return;
         remedy = remedy_add(cause, PROOF_KNOWN, TRIAL_NONE,
                             xasprintf("printf '%%s\\n' /lib /usr/local/lib /usr/lib %s > %s", word, file),
-                            "or make it a library directory of the whole system");
+                            "make it a library directory of the whole system");
     } else {
         if (path_stat(finding_root(finding), "/etc/ld.so.conf.d", &st) < 0)
             return;
         remedy = remedy_add(cause, PROOF_KNOWN, TRIAL_NONE,
                             xasprintf("echo %s > /etc/ld.so.conf.d/local.conf && ldconfig", word),
-                            "or make it a library directory of the whole system");
+                            "make it a library directory of the whole system");
     }
     remedy->risk = xstrdup("every program of this system sees the libraries there; needs root");
 }
@@ -188,17 +188,24 @@ void remedy_off_path(const struct finding *finding, struct cause *cause)
         if (!remedy_loads(finding, &change))
             cause_remedy(cause, PROOF_KNOWN, "install a %s that fits: with the one at %s it would not load either",
                          finding->fault->name, finding->elsewhere);
+        remedy_ask_library(finding, cause, finding->fault->name);
         return;
     }
     link_into_run_path(finding, cause);
-    if (!of_the_system(finding->subject)) {
+    /* A program with another's rights must not be made to search where its user may write. */
+    if (!of_the_system(finding->subject) && !(finding->process->secure && private_place(finding->elsewhere))) {
         CLEANUP_FREE char *word = remedy_word(directory), *subject = remedy_word(finding->subject);
 
         remedy_add(cause, PROOF_KNOWN, TRIAL_NONE, xasprintf("patchelf --add-rpath %s %s", word, subject),
-                   "or write the directory into %s", path_base(finding->subject))
+                   "write the directory into %s", path_base(finding->subject))
             ->risk = xstrdup("changes the file: keep a copy");
     }
     make_system_wide(finding, cause, directory);
+    if (finding->process->secure)
+        cause_remedy(cause, PROOF_KNOWN,
+                     "install %s where the system has its libraries: LD_LIBRARY_PATH does not count for a program that "
+                     "runs with other rights than its user's",
+                     finding->fault->name);
 }
 
 /* ---- a better copy ---- */

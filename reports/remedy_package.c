@@ -61,10 +61,16 @@ static void tell_package(struct asking *asking, const struct package *package, b
 {
     CLEANUP_FREE char *version = package->version ? xasprintf(" %s", package->version) : xstrdup("");
 
+    asking->told = true;
+    if (package->by_name) {
+        remedy_add(asking->cause, PROOF_KNOWN, TRIAL_NONE, command_for(asking->root, again, package->name),
+                   "install the package %s%s, by its name that of %s (%s have it)%s", package->name, version, what,
+                   package->says, where(asking));
+        return;
+    }
     remedy_add(asking->cause, PROOF_KNOWN, TRIAL_NONE, command_for(asking->root, again, package->name),
                "install the package %s%s%s, %s %s%s, says %s%s", package->name, version, again ? " again" : "",
                again ? "to which" : "which has", what, again ? " belongs" : "", package->says, where(asking));
-    asking->told = true;
 }
 
 /* FOUND: an answer in PACKAGE, which is freed. One that is installed and whose file is there does not help. */
@@ -105,14 +111,15 @@ static void search_package(struct asking *asking, const char *name)
 
     if (system == PACKAGES_NONE)
         return;
-    if (system == PACKAGES_DPKG)
+    if (system == PACKAGES_DPKG && has_program(asking->root, "/usr/bin/apt-file"))
         command = xasprintf("apt-file update && apt-file search %s", word);
     else if (system == PACKAGES_APK)
         command = xasprintf("apk update && apk search so:%s", word);
     else if (system == PACKAGES_PACMAN)
         command = xasprintf("pacman -Fy %s", word);
     remedy_add(asking->cause, PROOF_KNOWN, TRIAL_NONE, command,
-               "find the package that holds %s: the lists on this system do not say%s", name, where(asking));
+               "find the package that holds %s: the lists on this system do not say%s%s", name,
+               system == PACKAGES_DPKG && !command ? " (those of apt-file would)" : "", where(asking));
 }
 
 static void ask_library(struct asking *asking, const struct remedy *question)
@@ -139,12 +146,40 @@ static bool nobodys(const char *path)
     return path[0] != '/';
 }
 
+/* Names that distributions have left without a program, and the package that gives them one. */
+struct link_package {
+    enum package_system system;
+    const char *path, *package, *risk;
+};
+static const struct link_package links[] = {
+    {PACKAGES_DPKG, "/usr/bin/python", "python-is-python3", "a script for Python 2 fails otherwise then"},
+};
+
+static void ask_link(struct asking *asking, const char *path)
+{
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        const struct link_package *row = &links[i];
+        struct package package;
+
+        if (row->system != packages_system(asking->root) || strcmp(row->path, path) != 0 ||
+            !packages_named(asking->root, row->package, &package))
+            continue;
+        remedy_add(asking->cause, PROOF_KNOWN, TRIAL_NONE, command_for(asking->root, false, package.name),
+                   "install the package %s, which makes %s a name of what is there%s", package.name, path,
+                   where(asking))
+            ->risk = xstrdup(row->risk);
+        asking->told = true;
+        package_deinit(&package);
+    }
+}
+
 static void ask_file(struct asking *asking, const struct remedy *question)
 {
     struct package package;
     bool found = !nobodys(question->ask_what) && packages_with_file(asking->root, question->ask_what, &package);
 
-    tell_found(asking, found, &package, question->ask_what);
+    if (!tell_found(asking, found, &package, question->ask_what))
+        ask_link(asking, question->ask_what);
 }
 
 static void ask_command(struct asking *asking, const struct remedy *question)
@@ -157,8 +192,8 @@ static void ask_command(struct asking *asking, const struct remedy *question)
     if (strchr(name, '/') || strchr(name, '\r'))
         return;
     found = packages_with_command(asking->root, name, &package);
-    if (!tell_found(asking, found, &package, name))
-        by_capability(asking, path, path);
+    if (!tell_found(asking, found, &package, name) && !by_capability(asking, path, path))
+        ask_link(asking, path);
 }
 
 static void ask_owner(struct asking *asking, const struct remedy *question)

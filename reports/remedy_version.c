@@ -120,3 +120,48 @@ void remedy_other_libc(const struct finding *finding, struct cause *cause)
             ->risk = xstrdup("programs that it starts do not get that library");
     }
 }
+
+/* ---- another loader ---- */
+
+static bool loads_with(const struct finding *finding, const char *loader)
+{
+    CLEANUP_FREE const char **env = process_env_array(finding->process);
+    const struct load_request request = {.root = finding_root(finding),
+                                         .loader = loader,
+                                         .program = finding->subject,
+                                         .cwd = finding->process->cwd,
+                                         .env = env,
+                                         .cred = process_cred(finding->process)};
+    struct load *load;
+    bool sound;
+
+    if (load_create(&request, &load, NULL) < 0)
+        return false;
+    sound = load->object_count > 1;
+    for (size_t i = 0; i < load->fault_count; i++)
+        sound &= load->faults[i]->warning;
+    load_destroy(load);
+    return sound;
+}
+
+/* Programs of Nix, Guix or somebody's own tool chain name a loader in a directory of theirs. */
+void remedy_other_loader(const struct finding *finding, struct cause *cause)
+{
+    static const char *const usual[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux.so.2", "/lib/ld-musl-x86_64.so.1",
+                                        "/lib/ld-musl-i386.so.1"};
+    CLEANUP_FREE char *program = remedy_word(finding->subject);
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        if (strcmp(path_base(usual[i]), path_base(finding->interpreter)) != 0 ||
+            strcmp(usual[i], finding->interpreter) == 0 || path_stat(finding_root(finding), usual[i], &st) < 0 ||
+            !loads_with(finding, usual[i]))
+            continue;
+        remedy_add(cause, PROOF_MODELLED, TRIAL_NONE, xasprintf("%s %s", usual[i], program),
+                   "run it with the loader of this system, which finds all that it needs");
+        remedy_add(cause, PROOF_MODELLED, TRIAL_NONE, xasprintf("patchelf --set-interpreter %s %s", usual[i], program),
+                   "or write that loader into it")
+            ->risk = xstrdup("changes the file: keep a copy");
+        return;
+    }
+}

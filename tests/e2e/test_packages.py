@@ -231,6 +231,15 @@ def test_an_interpreter_of_a_script(fails, root):
     assert commands(cause) == ["apt-get install --reinstall toyscript"]
 
 
+def test_a_name_without_a_program(fails, root):
+    root.glibc().dpkg().put("/run.py", "#!/usr/bin/python\n", 0o755)
+    assert commands(fails("/run.py")) == []
+    root.put(f"{LIST}binary-amd64_Packages", "Package: python-is-python3\nVersion: 3.11.1-3\n\n")
+    cause = fails("/run.py")
+    assert commands(cause) == ["apt-get install python-is-python3"]
+    assert cause["remedies"][0]["risk"]
+
+
 def test_databases_are_hostile(fails, root):
     """Whatever stands in the place of a database is read up to its end, and believed as little."""
     root.glibc().dpkg()

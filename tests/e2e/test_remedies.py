@@ -244,6 +244,44 @@ def test_an_addon_that_can_be_built(unchanged, case, cc, source):
     assert [c for r in remedies(result) for c in r["commands"]] == expected
 
 
+def test_a_program_with_other_rights(unchanged, case, cc):
+    """LD_LIBRARY_PATH does not count there, and a directory of nobody in particular must not be written into it."""
+    if os.getuid() != 0:
+        pytest.skip("takes two users")
+    made = broken.program_itself(broken.Place(case, cc), "off_path", False)
+    prog = pathlib.Path(made.command[0])
+    os.chown(prog, 65534, 65534)
+    prog.chmod(0o4755)
+    _open_up(case / "elsewhere")
+    for path in case.parents:
+        if path.stat().st_uid == 0 and not path.stat().st_mode & stat.S_IXOTH:
+            path.chmod(path.stat().st_mode | stat.S_IXOTH)
+    result = unchanged("--", prog)
+    assert result.first["kind"] == "library-off-path"
+    assert not [c for r in remedies(result) for c in r["commands"] if "LD_LIBRARY_PATH" in c or "patchelf" in c]
+    assert remedies(result)
+
+
+def test_a_loader_in_a_place_of_its_own(unchanged, case, cc, environment):
+    prog = cc("int main(void) { return 0; }", "-Wl,--dynamic-linker=/gnu/store/abc/lib/ld-linux-x86-64.so.2", name="prog",
+              cwd=case)
+    result = unchanged("--", prog)
+    assert result.first["kind"] == "interpreter-missing"
+    helps(remedies(result, "modelled")[0]["commands"][0], case, environment)
+    command(result, "modelled", "patchelf --set-interpreter")
+
+
+def test_a_loader_of_no_system(unchanged, case, cc):
+    """One of this name is there, but the program needs more than it finds."""
+    gone = cc("int gone(void) { return 0; }", "-Wl,-soname,libgone.so.3", name="libgone.so.3", cwd=case)
+    prog = cc("int gone(void); int main(void) { return gone(); }", gone,
+              "-Wl,--dynamic-linker=/gnu/store/abc/lib/ld-linux-x86-64.so.2", name="prog", cwd=case)
+    gone.unlink()
+    result = unchanged("--", prog)
+    assert result.first["kind"] == "interpreter-missing"
+    assert not [c for r in remedies(result) for c in r["commands"]]
+
+
 # ---- commands ----
 
 @pytest.mark.parametrize("program", [["sh", "-c", "a-tool; exit $?"],
