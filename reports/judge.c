@@ -364,6 +364,7 @@ void judge_process(struct model *model, struct process *process)
     judge_exec(process, false);
     judge_limits(model, process);
     judge_policy(process);
+    judge_open(process);
     judge_connections(process);
     judge_modules(process);
     settle_all(process, 0);
