@@ -1,11 +1,12 @@
 /* command-not-found: a program that was looked for on PATH is not there. */
-#include "judge.h"
+#include "environment.h"
 #include "remedy.h"
 #include "scenario.h"
 
 #include <string.h>
 
 #include <probes/alloc.h>
+#include <probes/login.h>
 
 enum { SIMILAR = 3 };
 
@@ -48,6 +49,72 @@ static void tell_nearby(const struct finding *finding, struct cause *cause)
     }
 }
 
+/* An executable file NAME in DIRECTORY; its path, malloced, or NULL. */
+static char *there(const struct process *process, const char *directory, const char *name)
+{
+    char *path = path_join(directory, name);
+    struct stat st;
+
+    if (path_stat(process->root, path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) &&
+        path_permits(&st, process_cred(process) ? process_cred(process) : &(struct cred){.override = true}, X_OK))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static void tell_login_directory(const struct finding *finding, const struct login_directory *directory,
+                                 const char *path, struct cause *cause)
+{
+    const char *searched = process_env(finding->process, "PATH");
+    CLEANUP_FREE char *list = xasprintf("%s:%s", directory->path, searched && *searched ? searched : "/usr/bin:/bin");
+
+    free(cause->summary);
+    cause->summary =
+        xasprintf("%s looked for the program %s on PATH; it is in %s, which a login shell has on PATH (%s) "
+                  "but this process has not.",
+                  path_base(finding->subject), finding->missing, directory->path, directory->file);
+    cause_fact(cause, "it is at", "%s   on the PATH of a login shell, by %s", path, directory->file);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_PATH, remedy_run(finding, "PATH", list),
+               "start it from a login shell, or put %s on its PATH", directory->path)
+        ->risk = xstrdup("every program that it starts inherits the variable");
+    cause_remedy(cause, PROOF_KNOWN,
+                 "for all of a desktop session: name it in ~/.config/environment.d or /etc/environment");
+}
+
+/* What a login shell finds and this process, started by a desktop session, a service or an editor, does not. */
+static bool tell_login(const struct finding *finding, struct cause *cause)
+{
+    const struct process *process = finding->process;
+    struct login_path login;
+    bool found = false;
+
+    login_path_read(process->root ? process->root : "", process_env(process, "HOME"), &login);
+    for (size_t i = 0; i < login.count && !found; i++) {
+        CLEANUP_FREE char *path = there(process, login.directories[i].path, finding->missing);
+
+        found = path != NULL;
+        if (path)
+            tell_login_directory(finding, &login.directories[i], path, cause);
+    }
+    login_path_deinit(&login);
+    return found;
+}
+
+/* EDITOR, CC, PAGER …: the first word of its value is the command. */
+static void tell_variable(const struct finding *finding, struct cause *cause)
+{
+    size_t size = strlen(finding->missing);
+
+    for (size_t i = 0; i < finding->process->env.n; i++) {
+        struct variable variable;
+
+        if (variable_of(finding->process->env.v[i], &variable) && size > 1 &&
+            strncmp(variable.value, finding->missing, size) == 0 &&
+            (!variable.value[size] || variable.value[size] == ' '))
+            cause_fact(cause, "named by", "%s", variable.entry);
+    }
+}
+
 void cause_command_tell(const struct finding *finding, struct cause *cause)
 {
     const char *subject = path_base(finding->subject);
@@ -63,7 +130,9 @@ void cause_command_tell(const struct finding *finding, struct cause *cause)
     tell_nearby(finding, cause);
     cause->detail = xasprintf("%s tried %zu directories of PATH for %s; none has a file of that name.",
                               finding->subject, finding->episode->count, finding->missing);
-    remedy_command(finding, cause);
+    tell_variable(finding, cause);
+    if (!tell_login(finding, cause))
+        remedy_command(finding, cause);
     remedy_ask(finding, cause, ASK_COMMAND, finding->missing, NULL);
     cause_remedy(cause, PROOF_KNOWN, "install %s, or put its directory on PATH", finding->missing);
     if (is_shell(finding->subject)) {

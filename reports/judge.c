@@ -7,6 +7,7 @@
 #include "remedy.h"
 #include "told.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,6 +164,24 @@ static double silent_confidence(const struct suspect *suspect, bool failed)
     return failed ? 0.45 : 0;
 }
 
+/* A command that could not be executed, and words right after it that name nothing: "cannot start the helper". */
+static double unnamed_command(const struct process *process, const struct suspect *suspect)
+{
+    const struct output_line *line = NULL;
+    bool text = false;
+
+    for (size_t i = 0; i < process->line_count && !line; i++)
+        if (process->lines[i].n > suspect->last_n)
+            line = &process->lines[i];
+    if (!line || !words_vague(line->text, process->exe ? path_base(process->exe) : NULL, ENOENT, &text))
+        return 0;
+    if (!text && process->last_file_n > suspect->last_n)
+        return 0;
+    if (!suspect->cause->words)
+        suspect->cause->words = xstrdup(line->text);
+    return text ? 0.85 : 0.7;
+}
+
 /* How sure: calibrated by the project's own cases (tests/e2e), not by feeling. */
 static double confidence_of(const struct process *process, const struct suspect *suspect, bool said)
 {
@@ -184,7 +203,7 @@ static double confidence_of(const struct process *process, const struct suspect 
     case AT_EXECUTION:
         return said ? 0.96 : failed ? 0.8 : 0;
     case AT_COMMAND:
-        return said ? 0.95 : 0;
+        return said ? 0.95 : failed && suspect->tried ? unnamed_command(process, suspect) : 0;
     case AT_OPEN:
         if (!failed)
             return 0;
@@ -260,8 +279,8 @@ static void settle(struct process *process, struct suspect *suspect)
     suspect->coped |= line && shrugged_off(process, suspect, line);
     cause->confidence = confidence_of(process, suspect, line != NULL);
     cause->impact = failed && !suspect->lived_with &&
-                            (suspect->certain || line || suspect->last_act || suspect->at == AT_EXECUTION ||
-                             suspect->at == AT_VARIABLE)
+                            (suspect->certain || line || suspect->last_act || suspect->tried ||
+                             suspect->at == AT_EXECUTION || suspect->at == AT_VARIABLE)
                         ? IMPACT_FATAL
                         : IMPACT_DEGRADED;
 }

@@ -127,7 +127,7 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
 
 /* ---- searches on PATH ---- */
 
-static bool directory_on_path(const struct process *image, const char *path)
+static bool directory_on_path(const struct process *image, const char *path, const char *cwd)
 {
     const char *list = process_env(image, "PATH");
     CLEANUP_FREE char *directory = path_dir(path);
@@ -143,13 +143,34 @@ static bool directory_on_path(const struct process *image, const char *path)
             bare--;
         if (bare == n && strncmp(p, directory, n) == 0)
             return true;
+        if (bare == 0 && cwd && strcmp(cwd, directory) == 0) /* an empty element is the working directory */
+            return true;
         if (!p[size])
             return false;
         p += size + 1;
     }
 }
 
-/* All places of EPISODE are absent, and they are directories of PATH: one search that ended badly. */
+/* How many directories PATH has that can be told apart. */
+static size_t path_length(const struct process *image)
+{
+    const char *list = process_env(image, "PATH");
+    size_t count = 0;
+
+    for (const char *p = list ? list : ""; *p;) {
+        size_t size = strcspn(p, ":");
+        bool seen = false;
+
+        for (const char *q = list; q < p && !seen; q += strcspn(q, ":") + 1)
+            seen = strcspn(q, ":") == size && strncmp(p, q, size) == 0;
+        count += !seen;
+        p += size + (p[size] != '\0');
+    }
+    return count;
+}
+
+/* All places of EPISODE are absent, and they are directories of PATH: one search that ended badly. A program may have
+ * put directories of its own before them, as git(1) does. */
 static bool is_path_search(const struct process *image, const struct episode *episode)
 {
     size_t on_path = 0;
@@ -164,10 +185,11 @@ static bool is_path_search(const struct process *image, const struct episode *ep
             return false;
         if (attempt->execution && attempt->argv0 && strchr(attempt->argv0, '/') && episode->count == 1)
             return false;
-        on_path += directory_on_path(image, attempt->path) ||
+        on_path += directory_on_path(image, attempt->path, attempt->cwd) ||
                    (attempt->execution && attempt->argv0 && !strchr(attempt->argv0, '/'));
     }
-    return on_path > 0 && on_path == episode->count;
+    return on_path > 0 && (on_path == episode->count ||
+                           (on_path > 2 && on_path >= path_length(image) && episode->count - on_path <= 2));
 }
 
 /* "python3\r": the carriage return comes from the first line of a script that env(1) was called by; the script must
@@ -179,6 +201,45 @@ static const char *script_behind(const struct process *image, const char *name)
     if (n < 2 || name[n - 1] != '\r' || image->argv.n < 3 || strcmp(path_base(image->argv.v[0]), "env") != 0)
         return NULL;
     return image->argv.v[image->argv.n - 1];
+}
+
+static bool executed_any(const struct episode *episode)
+{
+    for (size_t i = 0; i < episode->count; i++)
+        if (episode->attempts[i]->execution)
+            return true;
+    return false;
+}
+
+/* "git: 'foo' is not a git command": it was looked for as git-foo. */
+static void add_subcommand(struct suspect *suspect, const struct process *image, const char *name)
+{
+    const char *program = image->exe ? path_base(image->exe) : "";
+    size_t n = strlen(program);
+
+    if (n && strncmp(name, program, n) == 0 && name[n] == '-' && name[n + 1])
+        strings_add(&suspect->needles, xasprintf("'%s' is not a", name + n + 1));
+}
+
+/* A directory of the program's own that a variable names, and all of it is absent (GIT_EXEC_PATH). */
+static bool led_astray(struct finding *finding, const struct process *actor, const struct episode *episode,
+                       struct lead *lead)
+{
+    for (size_t i = 0; i < episode->count; i++) {
+        const struct attempt *attempt = episode->attempts[i];
+        struct finding other = *finding;
+
+        if (directory_on_path(finding->process, attempt->path, attempt->cwd))
+            continue;
+        other.kind = CAUSE_FILE_MISSING;
+        other.path = attempt->path;
+        if (judge_led(&other, actor, attempt, lead)) {
+            *finding = other;
+            return true;
+        }
+        lead_deinit(lead);
+    }
+    return false;
 }
 
 static bool judge_path_search(struct process *actor, const struct episode *episode)
@@ -196,6 +257,7 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
                               .missing = episode->name,
                               .subject = image->exe ? image->exe : episode->name};
     CLEANUP_FREE char *script_path = NULL;
+    struct lead lead = {0};
     struct suspect *suspect;
 
     if (script) {
@@ -203,10 +265,15 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
         finding.subject = script_path = path_join(image->cwd ? image->cwd : "/", script);
         finding.interpreter = episode->name;
     }
+    led_astray(&finding, actor, episode, &lead);
     suspect = suspect_attempt(actor, AT_COMMAND, first, &finding);
-    if (suspect)
-        suspect->last_n = episode->last_n;
-    return suspect != NULL;
+    lead_deinit(&lead);
+    if (!suspect)
+        return false;
+    suspect->last_n = episode->last_n;
+    suspect->tried = executed_any(episode);
+    add_subcommand(suspect, image, episode->name);
+    return true;
 }
 
 /* ---- */
@@ -225,14 +292,6 @@ static const struct attempt *refused(const struct episode *episode)
                 return episode->attempts[i];
         }
     return NULL;
-}
-
-static bool executed_any(const struct episode *episode)
-{
-    for (size_t i = 0; i < episode->count; i++)
-        if (episode->attempts[i]->execution)
-            return true;
-    return false;
 }
 
 static bool refused_as_no_executable(const struct episode *episode)

@@ -167,6 +167,7 @@ struct suspect {
     bool coped;             /* the program found another way */
     bool warned;            /* all that it said of it is a warning */
     bool lived_with;        /* it went on without; what it ended of, if it did, is another matter */
+    bool tried;             /* COMMAND: it was to be executed, not only looked for */
     bool renamed;           /* another suspect tells of the same by a better name: not to be told at all */
     bool quiet;             /* nothing was said of it: it counts where the harm reaches the end only */
     char *server;           /* of a connection: as struct failure has it, or NULL */
