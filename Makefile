@@ -69,6 +69,7 @@ help:
 	@echo 'make install     program, man page, completions (PREFIX=$(PREFIX), DESTDIR=); make uninstall'
 	@echo 'make unit        only the unit tests'
 	@echo 'make rounds      attach, load and kill, 200 times each (ROUNDS=N), on gopls, node and a C program'
+	@echo 'make real        real programs: VS Code Server, chromium, npm add-ons, newer programs on older C libraries'
 	@echo 'make roots       small root directories with other libcs, for the tests'
 	@echo 'make libc-table  what Debian'\''s releases define, against the table in probes/releases.c'
 	@echo 'make lint        formatting, layering, clang-tidy, cppcheck; make format mends the first'
@@ -123,6 +124,12 @@ check: $(PROGRAM) $(UNIT_TESTS) $(COMPARE) | setup-test
 rounds: $(PROGRAM) | setup-test
 	@GLIBCTRACE='$(abspath $(PROGRAM))' GLIBCTRACE_ROUNDS=$(or $(ROUNDS),200) LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -q -p no:cacheprovider -rP -k rounds tests/e2e/test_attach_real.py
+
+# Programs of other suites and registries: VS Code Server, chromium, npm add-ons, newer programs on older C libraries.
+# What is fetched (3 GB, some minutes the first time) is cached. REAL_ARGS="-k server" does less.
+real: $(PROGRAM) | setup-test
+	@GLIBCTRACE='$(abspath $(PROGRAM))' LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -m pytest -q -p no:cacheprovider -rfEs $(REAL_ARGS) tests/real
 
 roots: | setup-test
 	@bash tests/roots.sh
@@ -208,5 +215,5 @@ FORCE:
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help static check unit rounds roots libc-table demo bench score install uninstall format format-check layering lint tidy \
+.PHONY: all help static check unit rounds real roots libc-table demo bench score install uninstall format format-check layering lint tidy \
     $(TIDY) cppcheck clean FORCE $(SETUPS)

@@ -224,7 +224,8 @@ static double confidence_of(const struct process *process, const struct suspect 
  * line was no complaint. */
 static bool shrugged_off(const struct process *process, const struct suspect *suspect, const struct output_line *line)
 {
-    bool shrug = words_shrug(line->text), complaint = words_complain(line->text, 0), later = false;
+    const char *words = suspect->cause->words ? suspect->cause->words : line->text; /* those over a list of places */
+    bool shrug = words_shrug(words), complaint = words_complain(words, 0), later = false;
 
     if (suspect->at != AT_OPEN && suspect->at != AT_CALL)
         return false;

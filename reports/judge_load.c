@@ -121,6 +121,9 @@ static bool tried_by_libc(const char *path)
 static size_t stem_length(const char *name)
 {
     const char *end = strstr(name, ".so");
+
+    if (!end && strlen(name) > 5)
+        end = strstr(name + strlen(name) - 5, ".node");
     size_t n = end ? (size_t)(end - name) : strlen(name);
 
     while (n > 3 && (isdigit((unsigned char)name[n - 1]) || name[n - 1] == '.' || name[n - 1] == '-'))
@@ -133,6 +136,22 @@ static bool same_stem(const char *a, const char *b)
     size_t n = stem_length(a);
 
     return n == stem_length(b) && strncmp(a, b, n) == 0;
+}
+
+/* "x.linux-x64-musl.node" and "x.linux-x64-gnu.node": builds of one thing for several systems, tried one after the
+ * other. Most of the shorter name is the same. */
+static bool variants(const char *a, const char *b)
+{
+    size_t same = 0, shorter;
+
+    if (strncmp(a, "lib", 3) == 0 && strncmp(b, "lib", 3) == 0) {
+        a += 3;
+        b += 3;
+    }
+    shorter = stem_length(a) < stem_length(b) ? stem_length(a) : stem_length(b);
+    while (same < shorter && a[same] == b[same])
+        same++;
+    return same >= 4 && same * 3 >= shorter * 2;
 }
 
 /* Another copy or version of it was loaded later: the program searched, and found. */
@@ -148,7 +167,8 @@ static bool found_later(const struct process *process, const struct maps *maps, 
     for (size_t i = act + 1; i < process->act_count; i++) {
         const struct load_act *later = &process->acts[i];
 
-        if (later->error == 0 && same_stem(later->name, process->acts[act].name) &&
+        if (later->error == 0 &&
+            (same_stem(later->name, process->acts[act].name) || variants(later->name, process->acts[act].name)) &&
             strcmp(later->path, process->acts[act].path) != 0 && maps_has(maps, process->root, later->path) != 0)
             return true;
     }

@@ -399,9 +399,11 @@ static bool asks_to_end(int signal)
 
 bool process_gave_up(const struct process *process)
 {
-    bool by_request = asks_to_end(process->signal) && process->signal_sender != process->pid;
+    /* SIGKILL is not delivered: only the status tells of it */
+    int signal = process->ended && WIFSIGNALED(process->status) ? WTERMSIG(process->status) : 0;
+    bool by_request = asks_to_end(signal) && (process->signal != signal || process->signal_sender != process->pid);
 
-    return process_failed(process) && process->signal != SIGPIPE && !by_request;
+    return process_failed(process) && signal != SIGPIPE && !by_request;
 }
 
 const struct cred *process_cred(const struct process *process)

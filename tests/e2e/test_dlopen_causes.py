@@ -59,3 +59,18 @@ def test_file(run, cc, tmp_path, actor, kind, relative):
     assert result.returncode != 0
     assert result.first["confidence"] > (0.9 if kind != "cut in a segment" else 0.7)
     assert result.report["reproduction"]["status"] == "verified", result.report["reproduction"]
+
+
+@pytest.mark.parametrize("loads", ["the other", "none"])
+def test_builds_for_several_systems(run, cc, tmp_path, loads):
+    """What loaders of native add-ons do: one build after the other, until one loads. That the first does not is no loss."""
+    cc("int nobody(void); int f(void) { return nobody(); }\n", "-Wl,-z,now", name="addon.linux-x64-musl.node")
+    if loads == "the other":
+        cc("int f(void) { return 0; }\n", name="addon.linux-x64-gnu.node")
+    prog = cc('#include <dlfcn.h>\n#include <stdio.h>\nint main(void) { int n = 0; n += !!dlopen("./addon.linux-x64-musl.node", RTLD_NOW);'
+              ' n += !!dlopen("./addon.linux-x64-gnu.node", RTLD_NOW); printf("%d\\n", n); return 0; }\n', "-ldl")
+    result = run("--", prog)
+    if loads == "the other":
+        assert (result.stdout, result.causes) == ("1\n", [])
+    else:
+        assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("symbol-missing", "nobody", "degraded")]

@@ -284,7 +284,8 @@ def test_program_that_is_ended_by_another(run, end):
 @pytest.mark.parametrize("says", ["complains", "falls back", "nothing"])
 def test_native_module_that_a_program_does_without(run, script, tmp_path, says):
     """It goes on, and ends well: a loss if it complains, a probe if it does not."""
-    words = {"complains": "console.error('Error: Could not locate the bindings file. Tried:\\n' + tried.map((t) => ' → ' + t).join('\\n'));",
+    words = {"complains": "console.error('Error: Could not locate the bindings file. Tried:\\n' + tried.map((t) => ' → ' + t).join('\\n'));"
+                          "console.error('Error: other things are not right either');",
              "falls back": "console.error(`native.node not found, falling back to JavaScript: tried ${tried[1]}`);", "nothing": ""}
     code = f"const root = {str(tmp_path)!r};" + BINDINGS[:BINDINGS.index("console.error")] + words[says] + "console.log('works');"
     result = run("--", "node", script("app.js", code))

@@ -1,0 +1,42 @@
+"""Real programs of other suites and registries: `make real`. What is fetched is cached (fetch.sh); no test of `make check`.
+
+The fixtures are those of tests/e2e.
+"""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+spec = importlib.util.spec_from_file_location("e2e_conftest", HERE.parent / "e2e" / "conftest.py")
+e2e = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(e2e)
+tool, environment, run, cc, script = e2e.tool, e2e.environment, e2e.run, e2e.cc, e2e.script
+
+
+@pytest.fixture(scope="session")
+def fetched():
+    """fetched(name) -> the folder of that name, made now if it is not there."""
+
+    def fetch(name):
+        made = subprocess.run(["bash", str(HERE / "fetch.sh"), name], stdout=subprocess.PIPE, text=True)
+        assert made.returncode == 0
+        return pathlib.Path(made.stdout.strip())
+
+    return fetch
+
+
+@pytest.fixture
+def summary(capsys):
+    """Prints what was found, one line a case, whatever pytest captures."""
+
+    def say(result, what):
+        with capsys.disabled():
+            causes = "; ".join(f"{c['kind']} {c['missing']} ({c['impact']})" for c in result.causes) or "no causes"
+            print(f"\n  {what}: {causes}", end="")
+
+    return say
