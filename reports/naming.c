@@ -75,9 +75,11 @@ static bool stands_out(const char *line, const char *at, const char *base)
 /* The last component of FORM stands at AT: how much of FORM does? What precedes it must not make it another file. */
 static bool names_at(const char *line, const char *at, const char *form, struct naming *ret)
 {
-    const char *base = path_base(form);
+    const char *base = path_base(form), *end = at + strlen(base);
     size_t before = (size_t)(base - form), same = 0, whole;
 
+    if (end[0] == '/' && (isalnum((unsigned char)end[1]) || (end[1] && strchr("._-", end[1]))))
+        return false; /* a directory on the way to what is meant */
     while (same < before && at - same > line && at[-1 - (ptrdiff_t)same] == base[-1 - (ptrdiff_t)same])
         same++;
     whole = same;
