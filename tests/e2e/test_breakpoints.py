@@ -25,6 +25,33 @@ def differing():
 for line in sys.stdin:
     print(differing(), flush=True)
 """
+# Says how many bytes of the C library's code are not those of its file, and knows no name of dlopen's family.
+ASKS = r"""
+#include <stdio.h>
+#include <string.h>
+int asked(void);
+static int differing(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r"), *memory = fopen("/proc/self/mem", "rb"), *file;
+    char line[4096], path[4096];
+    unsigned long start, end, offset, count = 0;
+    while (fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx r-xp %lx %*s %*s %s", &start, &end, &offset, path) != 4 || !strstr(path, "/libc.so"))
+            continue;
+        file = fopen(path, "rb");
+        fseek(file, offset, SEEK_SET), fseek(memory, start, SEEK_SET);
+        for (; start < end; start++)
+            count += getc(file) != getc(memory);
+    }
+    return count;
+}
+int main(void)
+{
+    printf("%d\n", differing());
+    printf("%d\n", asked());
+    return 0;
+}
+"""
 CLOSES = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -123,3 +150,26 @@ def test_every_error_of_many_threads(tool, environment, cc, tmp_path, mode):
     ended = subprocess.run([tool, "-q", "--no-repro", f"--seccomp={mode}", "-o", tmp_path / "r.txt", "--", program],
                            stdout=subprocess.PIPE, text=True, env=environment(), timeout=HANGS_AFTER)
     assert (ended.returncode, ended.stdout) == (3, "16000\n")
+
+
+def test_only_what_may_be_needed(tool, environment, cc, tmp_path):
+    """The C library's functions get theirs when an object comes that holds a name of dlopen's family, be it at the end of
+    another name, and then no call is missed."""
+    bundle = tmp_path / "case.tar.zst"
+    bodies = {"quiet": "int asked(void) { return 7; }",
+              "asking": "#include <dlfcn.h>\nint asked(void) { return !dlsym((void *)0, \"nothing\"); }",
+              "merged": "#include <dlfcn.h>\nint a_dlsym(void) { return 0; }\n"
+                        "int asked(void) { return !dlsym((void *)0, \"nothing\"); }"}
+    for name, body in bodies.items():
+        library = cc(body, "-O2", "-ldl", name=f"lib{name}.so")
+        program = cc(ASKS, library, f"-Wl,-rpath,{tmp_path}", name=name)
+        ended = subprocess.run([tool, "-q", "--no-repro", "--no-redact", "-o", bundle, "--", program],
+                               stdout=subprocess.PIPE, text=True, env=environment(), timeout=HANGS_AFTER)
+        differing, answer = map(int, ended.stdout.split())
+        events = [json.loads(line) for line in unpacked(bundle)["case/trace.jsonl"].decode().splitlines()]
+        calls = [(e["name"], e["object"]) for e in events if e["type"] == "loader" and e["what"] == "call"]
+        if name == "quiet":
+            assert (differing, answer, calls) == (0, 7, [])
+        else:
+            assert differing >= 4 and answer == 1
+            assert calls == [("dlsym", str(library))]
