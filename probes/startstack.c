@@ -47,15 +47,14 @@ static char **strings(struct area *area)
 
     while (next(area, &addr)) {
         uint64_t at = addr - area->addr;
-        const char *text = area->bytes + at;
 
         if (!addr) {
             array_add(&v, &count, &cap, sizeof *v);
             return v;
         }
-        if (at >= area->size || !memchr(text, 0, area->size - at))
+        if (at >= area->size || !memchr(area->bytes + at, 0, area->size - at))
             break;
-        *(char **)array_add(&v, &count, &cap, sizeof *v) = xstrdup(text);
+        *(char **)array_add(&v, &count, &cap, sizeof *v) = xstrdup(area->bytes + at);
     }
     strings_free(v, count);
     return NULL;

@@ -103,10 +103,10 @@ def test_code_is_as_it_was_afterwards(tool, program, environment):
     counts = COUNTS.replace("import os, re, sys", "import ctypes, os, re, sys") \
         .replace("print(differing(), flush=True)",
                  "[ctypes.CDLL(None).dlsym(None, b'nothing') for i in range(9)]\n    print(differing(), flush=True)")
-    command = [tool, "--no-repro", "--for", "2", "-o", "-", "--", "/usr/bin/python3", "-c", counts]
+    preload = f"LD_PRELOAD={program.with_name('libdl.so.2')}"
+    command = [tool, "--no-repro", "--for", "2", "-o", "-", "-E", preload, "--", "/usr/bin/python3", "-c", counts]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                          bufsize=1, env=environment({"LD_PRELOAD": program.with_name("libdl.so.2")}),
-                          start_new_session=True) as traced:
+                          bufsize=1, env=environment(), start_new_session=True) as traced:
         traced.stdin.write("\n")
         # The traps, and of the instruction that was stepped over at least one byte in the loader's last page.
         before = int(traced.stdout.readline())

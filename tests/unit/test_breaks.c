@@ -515,6 +515,7 @@ int main(void)
 
     tcase_add_unchecked_fixture(all, make_scratch, remove_scratch);
     tcase_add_checked_fixture(all, catch_signals, NULL);
+    tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, calls_and_returns, 0, 2);
     tcase_add_loop_test(all, recursion, 0, 2);
     tcase_add_loop_test(all, passed_by_a_longjmp, 0, 2);
