@@ -145,6 +145,17 @@ static bool of_another_kind(const char *line, const char *at, const char *path)
     return (strcasestr(line, strerror(EISDIR)) || strcasestr(line, strerror(ENOTDIR))) && at[strlen(path)] != '/';
 }
 
+/* The last word is about something else. */
+static bool complains_later(const struct process *process, const struct output_line *line, const char *path)
+{
+    bool later = false;
+
+    for (size_t i = 0; i < process->line_count; i++)
+        if (process->lines[i].n > line->n && words_complain(process->lines[i].text, 0))
+            later = !words_path(process->lines[i].text, path);
+    return later;
+}
+
 static void judge_path_in(const struct reading *reading, const struct variable *variable,
                           const struct output_line *line)
 {
@@ -163,7 +174,10 @@ static void judge_path_in(const struct reading *reading, const struct variable *
             continue;
         lead.path = xstrdup(paths.v[i]);
         lead.fault = is_there(process, paths.v[i]) ? LEAD_NOT_MEANT : LEAD_ABSENT;
-        suspect = accuse(reading, &lead, line, line->n, goes_on ? 0.8 : 0.9);
+        suspect = accuse(reading, &lead, line, line->n,
+                         goes_on                                      ? 0.8
+                         : complains_later(process, line, paths.v[i]) ? 0.6
+                                                                      : 0.9);
         if (suspect)
             suspect->lived_with = goes_on;
         lead_deinit(&lead);
@@ -177,18 +191,10 @@ static void judge_path_in(const struct reading *reading, const struct variable *
 /* What programs call the thing that a variable is about, where they do not name the variable. */
 static const struct topic {
     const char *name, *word;
-} topics[] = {{"TERM", "terminal"},
-              {"TERM", "terminfo"},
-              {"DISPLAY", "display"},
-              {"WAYLAND_DISPLAY", "display"},
-              {"TZ", "time zone"},
-              {"TZ", "timezone"},
-              {"QT_QPA_PLATFORM", "platform plugin"},
-              {"EDITOR", "editor"},
-              {"VISUAL", "editor"},
-              {"PAGER", "pager"},
-              {"BROWSER", "browser"},
-              {"SHELL", "shell"}};
+} topics[] = {
+    {"TERM", "terminal"}, {"TERM", "terminfo"}, {"DISPLAY", "display"},
+    {"TZ", "time zone"},  {"TZ", "timezone"},   {"QT_QPA_PLATFORM", "platform plugin"},
+};
 
 static bool topic_of(const struct variable *variable, const char *line)
 {
@@ -249,13 +255,25 @@ static bool accuses(const char *line, const struct variable *variable)
     return false;
 }
 
+/* Words that stand in lines for themselves; and a DISPLAY that is well formed is a server's matter. */
+static bool unspecific(const struct variable *variable)
+{
+    static const char *const names[] = {"DEBUG", "TRACE", "VERBOSE", "ERROR", "WARN",    "INFO",     "LOG",  "CI",
+                                        "USER",  "HOST",  "NAME",    "MODE",  "LOGNAME", "HOSTNAME", "LEVEL"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (variable_is(variable, names[i]))
+            return true;
+    return variable_is(variable, "DISPLAY") && strchr(variable->value, ':');
+}
+
 static void judge_value_in(const struct reading *reading, const struct variable *variable,
                            const struct output_line *line)
 {
     bool about = topic_of(variable, line->text), named = about && names_value(line->text, variable->value);
     struct lead lead = {*variable, NULL, LEAD_VALUE};
 
-    if (!about || variable->name_size < 2 || (!named && !accuses(line->text, variable)))
+    if (!about || unspecific(variable) || variable->name_size < 2 || (!named && !accuses(line->text, variable)))
         return;
     accuse(reading, &lead, line, line->n, named ? 0.88 : 0.8);
 }
@@ -279,10 +297,11 @@ static bool is_search_list(const struct variable *variable)
 /* The words in which interpreters say that a module, class or package is in none of the places searched. */
 static bool misses_module(const char *line)
 {
-    static const char *const words[] = {"No module named",       "Cannot find module", "Can't locate",
-                                        "cannot load such file", "ClassNotFound",      "find or load main class",
-                                        "cannot find package",   "module not found",   "No such file",
-                                        "cannot find",           "not found"};
+    static const char *const words[] = {"No module named",  "Cannot find module",    "Can't locate",
+                                        "cannot load such", "ClassNotFound",         "find or load main class",
+                                        "module not found", "cannot find package",   "pkg-config search path",
+                                        "Package '",        "is not a git command",  "cannot find -l",
+                                        ".h: No such file", "could not find package"};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasestr(line, words[i]))
@@ -308,13 +327,30 @@ static const struct attempt *attempt_at(const struct process *process, const cha
 static const struct output_line *line_with(const struct reading *reading, bool module, int error)
 {
     const struct process *process = reading->process;
+    bool text = false;
 
     for (size_t i = process->line_count; i-- > 0 && process->line_count - i <= LINES_READ;) {
         const struct output_line *line = &process->lines[i];
 
         if (line->n < process->exec_n)
             continue;
-        if (module ? misses_module(line->text) : strstr(line->text, strerror(error)) != NULL)
+        if (module ? misses_module(line->text)
+                   : words_vague(line->text, process->exe ? path_base(process->exe) : NULL, error, &text) && text)
+            return line;
+    }
+    return NULL;
+}
+
+/* A line that objects to the variable by its name. */
+static const struct output_line *line_about(const struct reading *reading, const struct variable *variable)
+{
+    const struct process *process = reading->process;
+
+    for (size_t i = process->line_count; i-- > 0 && process->line_count - i <= LINES_READ;) {
+        const struct output_line *line = &process->lines[i];
+
+        if (line->n >= process->exec_n && words_object(line->text) &&
+            words_word(line->text, variable->entry, variable->name_size))
             return line;
     }
     return NULL;
@@ -329,17 +365,19 @@ static void judge_tried(const struct reading *reading, const struct variable *va
     variable_paths(variable->value, process->cwd, &paths);
     for (size_t i = 0; i < paths.n; i++) {
         const struct attempt *attempt = attempt_at(process, paths.v[i]);
-        const struct output_line *line = NULL;
+        const struct output_line *line = NULL, *named = NULL;
         bool there = is_there(process, paths.v[i]);
         struct lead lead = {*variable, NULL, there ? LEAD_NOT_MEANT : LEAD_ABSENT};
 
-        if (attempt && (!there || (tree && lead_not_meant(process, variable, paths.v[i]))) &&
-            (list || variable_fit(paths.v[i], attempt->path) == FIT_EXACT))
+        if (!attempt || (there && !(tree && lead_not_meant(process, variable, paths.v[i]))))
+            continue;
+        line = named = line_about(reading, variable);
+        if (!line && (list || variable_fit(paths.v[i], attempt->path) == FIT_EXACT))
             line = line_with(reading, list, attempt->error);
         if (!line || line->n < attempt->n)
             continue;
         lead.path = xstrdup(paths.v[i]);
-        accuse(reading, &lead, line, attempt->n, tree ? 0.88 : list ? 0.65 : 0.75);
+        accuse(reading, &lead, line, attempt->n, named ? 0.9 : tree ? 0.88 : list ? 0.65 : 0.75);
         lead_deinit(&lead);
         break;
     }

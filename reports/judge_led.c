@@ -120,7 +120,15 @@ static bool foreign(const struct process *image, const struct variable *variable
            st.st_uid != cred->uid;
 }
 
+/* A file's name alone, which is looked for in the working directory. */
+static bool bare_name(const struct variable *variable, const char *string)
+{
+    return string && strlen(string) >= 4 && !strchr(string, '/') && strchr(string, '.') &&
+           strcmp(variable->value, string) == 0;
+}
+
 struct asked {
+    const char *string; /* as passed */
     const struct process *image;
     const struct cred *cred;
     const char *cwd;
@@ -183,15 +191,21 @@ static bool search(const struct asked *asked, struct lead *ret)
     for (size_t i = 0; i < asked->image->env.n; i++) {
         struct variable variable;
 
-        if (variable_of(asked->image->env.v[i], &variable))
-            consider(asked, &variable, &best, ret);
+        if (!variable_of(asked->image->env.v[i], &variable))
+            continue;
+        consider(asked, &variable, &best, ret);
+        if (best < 0 && !asked->refused && bare_name(&variable, asked->string)) {
+            best = 0;
+            *ret = (struct lead){variable, xstrdup(asked->path), LEAD_ABSENT};
+        }
     }
     return best >= 0;
 }
 
 bool judge_led(struct finding *finding, const struct process *actor, const struct attempt *attempt, struct lead *ret)
 {
-    struct asked asked = {.image = finding->process, .cred = process_cred(actor), .cwd = attempt->cwd};
+    struct asked asked = {
+        .string = attempt->string, .image = finding->process, .cred = process_cred(actor), .cwd = attempt->cwd};
     CLEANUP_FREE char *path = path_join("/", attempt->path);
     size_t size = strlen(path);
 

@@ -69,6 +69,10 @@ FATAL = {
     "SSL_CERT_FILE": ("SSL_CERT_FILE", "{top}/no.pem",
                       [PYTHON, "-c", "import os, ssl; ssl.create_default_context(cafile=os.environ['SSL_CERT_FILE'])"]),
     "TERM": ("TERM", "nonsense", ["tput", "cols"]),
+    "a bare name": ("MYAPP_CONFIG", "app.conf", [PYTHON, "-c", "import os; open(os.environ['MYAPP_CONFIG'])"]),
+    "named by the script": ("MYAPP_HOME", "{top}/no",
+                            ["sh", "-c", '[ -x "$MYAPP_HOME/bin/run" ] || { echo "error: MYAPP_HOME is not defined correctly" '
+                                         '1>&2; exit 1; }']),
 }
 VERIFIED = {"c", "python", "perl", "node, a tree", "shell, in a child", "GOROOT", "GOFLAGS, a path", "NODE_OPTIONS=",
             "TMPDIR, mktemp", "HOME, git", "PYTHONHOME", "PERL5LIB", "CC", "JAVA_HOME", "XDG_CONFIG_HOME"}
@@ -145,6 +149,25 @@ def test_variable_that_does_no_harm(run, tmp_path, name):
     value = "1" if variable == "DEBUG" else str(tmp_path / "no")
     result = run("--", *command, env={variable: value, "LC_ALL": "C.UTF-8"})
     assert result.causes == []
+
+
+OWN_ENDS = {
+    "an editor that fails": ({"EDITOR": "false"}, "error: There was a problem with the editor 'false'."),
+    "an editor by its path": ({"EDITOR": "/bin/false"}, "error: There was a problem with the editor '/bin/false'."),
+    "a display that is well named": ({"DISPLAY": "somewhere:10.0"}, "error: bad colours on display somewhere:10.0"),
+    "a log's prefix": ({"DEBUG": "backend"}, "DEBUG backend: invalid answer"),
+    "a user": ({"USER": "someone"}, "error: USER someone is not in the group"),
+    "advice": ({"PKG_CONFIG_PATH": "/usr/lib"}, "Cannot go on. Perhaps you should add it to PKG_CONFIG_PATH"),
+    "a variable that is not set": ({"MYAPP_HOME": "/usr"}, "error: MYAPP_HOME is not set correctly? No: MYAPP_USER is missing"),
+    "a directory that is there": ({"WORKSPACE": "/usr/lib"}, "error: tests failed in /usr/lib"),
+}
+
+
+@pytest.mark.parametrize("name", OWN_ENDS)
+def test_words_that_name_a_variable_or_its_value_by_the_way(run, name):
+    env, words = OWN_ENDS[name]
+    result = run("--", "sh", "-c", f'echo "{words}" >&2; exit 1', env=env)
+    assert [c["missing"] for c in result.causes if c["kind"] == "environment-wrong"] == []
 
 
 @pytest.mark.parametrize("actor", ["cat", "python", "node"])
