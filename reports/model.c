@@ -187,10 +187,43 @@ static void on_syscall(struct model *model, struct process *process, const struc
         model_call(model, process, event);
 }
 
+static bool descriptor(pid_t pid, int fd, struct stat *ret)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/fd/%d", (int)pid, fd);
+
+    return stat(path, ret) == 0;
+}
+
+static void note_stdout(const struct model *model, struct process *process)
+{
+    struct stat st;
+
+    process->has_stdout = model->live && descriptor(process->pid, 1, &st);
+    if (process->has_stdout) {
+        process->stdout_dev = st.st_dev;
+        process->stdout_ino = st.st_ino;
+    }
+}
+
+/* `echo … >&2`: some shells move descriptor 2 to 1 for the time of a command of their own, and write there. */
+static bool moved(const struct model *model, struct process *process, const struct event *event)
+{
+    const struct process *image = process_owner(process);
+    struct stat out, err;
+
+    return event->output.fd == 1 && model->live && image->has_stdout && descriptor(event->pid, 1, &out) &&
+           descriptor(event->pid, 2, &err) && out.st_ino == err.st_ino && out.st_dev == err.st_dev &&
+           (out.st_ino != image->stdout_ino || out.st_dev != image->stdout_dev);
+}
+
 static void on_output(struct model *model, struct process *process, const struct event *event)
 {
+    struct event said = *event;
+
+    if (moved(model, process, event))
+        said.output.fd = STDERR_FILENO;
     /* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
-    model_output(process, event, model->live && proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO));
+    model_output(process, &said, model->live && proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO));
     if (model->live && model->at_words)
         model->at_words(process, event);
 }
@@ -264,6 +297,7 @@ static void on_exec(struct model *model, struct process *process, const struct e
     if (model->at_exec)
         model->at_exec(model, process);
     note_stderr(model, process);
+    note_stdout(model, process);
     model_forget_shots(model, process); /* of memory that is no more */
     model_forget_episodes(process);
     model_forget_failures(process);

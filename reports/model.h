@@ -266,6 +266,9 @@ struct process {
     enum last_words words_kind; /* what a runtime said of the end, from its first line on */
     struct strings words;
     uint64_t words_n;
+    bool has_stdout; /* what descriptor 1 was when it began: */
+    dev_t stdout_dev;
+    ino_t stdout_ino;
     struct output_line *spoken; /* the newest lines on standard output that complain */
     size_t spoken_count, spoken_cap;
     struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
