@@ -48,6 +48,7 @@ static const struct cause_desc cause_descs[] = {
     {CAUSE_STATIC_TLS_EXHAUSTED, cause_refused_tell},
     {CAUSE_EXECSTACK_REFUSED, cause_refused_tell},
     {CAUSE_SYSCALL_BLOCKED, cause_policy_tell},
+    {CAUSE_SANDBOX_UNAVAILABLE, cause_sandbox_tell},
     {CAUSE_WATCH_LIMIT, cause_limit_tell},
     {CAUSE_RESOURCE_LIMIT, cause_limit_tell},
     {CAUSE_COMMAND_NOT_FOUND, cause_command_tell},
@@ -385,6 +386,7 @@ void judge_process(struct model *model, struct process *process)
     judge_limits(model, process);
     judge_open(process);
     judge_policy(process);
+    judge_sandbox(process);
     judge_open(process);
     judge_connections(process);
     judge_modules(process);

@@ -131,6 +131,10 @@ void judge_spoken(struct process *process, const struct event *event);
 void judge_limits(const struct model *model, struct process *process);
 /* System calls that a seccomp policy, or a kernel that does not know them, has refused. */
 void judge_policy(struct process *process);
+/* Sandboxes that could not start. */
+void judge_sandbox(struct process *process);
+/* FAILURE is about a user namespace. */
+bool failure_is_namespace(const struct failure *failure);
 /* Calls other than those on files by their name: what harm FAILURE, which SUSPECT is about, did by the order of things.
  */
 void suspect_failure(struct suspect *suspect, const struct process *process, const struct failure *failure);
@@ -204,6 +208,7 @@ void cause_corrupt_tell(const struct finding *finding, struct cause *cause);
 void cause_link_tell(const struct finding *finding, struct cause *cause);
 void cause_file_tell(const struct finding *finding, struct cause *cause);
 void cause_permission_tell(const struct finding *finding, struct cause *cause);
+void cause_sandbox_tell(const struct finding *finding, struct cause *cause);
 void cause_policy_tell(const struct finding *finding, struct cause *cause);
 void cause_limit_tell(const struct finding *finding, struct cause *cause);
 void cause_crash_tell(const struct finding *finding, struct cause *cause);

@@ -9,7 +9,6 @@
 #include "syscall.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -51,15 +50,6 @@ static bool did_without(const struct failure *failure)
     return false;
 }
 
-/* Namespaces for a program's sandbox are judge_sandbox.c's. */
-static bool makes_namespaces(const struct failure *failure)
-{
-    uint64_t flags = is(failure->desc, "clone3") ? failure->flags : failure->args[0];
-
-    return (is(failure->desc, "unshare") || is(failure->desc, "clone") || is(failure->desc, "clone3")) &&
-           flags & CLONE_NEWUSER;
-}
-
 static void add_needles(struct suspect *suspect, const struct failure *failure)
 {
     strings_add(&suspect->needles, xstrdup(failure->desc->name));
@@ -85,7 +75,7 @@ void judge_policy(struct process *process)
                                   .failure = failure};
         struct suspect *suspect;
 
-        if (!is_refusal(failure) || makes_namespaces(failure))
+        if (!is_refusal(failure) || failure_is_namespace(failure))
             continue;
         suspect = suspect_add(process, AT_CALL, &finding, failure->n, failure->t_ns);
         if (!suspect)

@@ -60,7 +60,7 @@ static void take_from_crash(const struct process *process, const struct suspect 
     const struct crash *crash = process->crash;
     const struct crash_thread *thread = crash && crash->thread_count ? &crash->threads[0] : NULL;
 
-    if (suspect->at != AT_START || !process->signal || !thread || !thread->stack_count)
+    if ((suspect->at != AT_START && suspect->at != AT_CALL) || !process->signal || !thread || !thread->stack_count)
         return;
     suspect->cause->stack = frames_copy(thread->stack, thread->stack_count);
     suspect->cause->stack_count = thread->stack_count;

@@ -1,0 +1,128 @@
+/* sandbox-unavailable: a program's sandbox has no namespaces, or no helper with the rights that it needs. */
+#include "judge.h"
+
+#include "syscall.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+#include <probes/limits.h>
+#include <probes/proc.h>
+
+enum { MOUNTS_LIMIT = 4 << 20 };
+
+/* No user namespace is made below a chroot(2) (user_namespaces(7), EPERM): its / is none of its mount points. */
+static bool is_chrooted(pid_t pid)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/mountinfo", (int)pid);
+    CLEANUP_FREE char *text = proc_read(path, MOUNTS_LIMIT, NULL);
+    char *rest = NULL;
+
+    for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+        char point[3];
+
+        if (sscanf(line, "%*s %*s %*s %*s %2s", point) == 1 && strcmp(point, "/") == 0)
+            return false;
+    }
+    return text != NULL;
+}
+
+static bool is_set(const char *name, uint64_t value)
+{
+    uint64_t now;
+
+    return limits_sysctl(0, name, &now) && now == value;
+}
+
+static void set(struct cause *cause, const char *assignment)
+{
+    struct remedy *remedy = cause_remedy(cause, PROOF_KNOWN, "allow user namespaces");
+
+    strings_addf(&remedy->commands, "sysctl -w %s", assignment);
+    remedy->risk = xstrdup("as root, for the whole system: ordinary users may then ask the kernel for namespaces");
+}
+
+/* Why there are none, as far as it shows. */
+static const char *tell_why(const struct finding *finding, struct cause *cause)
+{
+    const struct failure *failure = finding->failure;
+    pid_t pid = finding->process->pid;
+    uint64_t most;
+
+    if (failure && failure->policy) {
+        cause_remedy(cause, PROOF_KNOWN,
+                     "let the seccomp policy of the container or sandbox allow %s with CLONE_NEWUSER",
+                     failure->desc->name);
+        return "a seccomp policy refuses them";
+    }
+    if (limits_sysctl(pid, "user/max_user_namespaces", &most) &&
+        (most == 0 || finding->error == ENOSPC || finding->error == EUSERS)) {
+        set(cause, most ? "user.max_user_namespaces=10000" : "user.max_user_namespaces=1000");
+        return most ? "user.max_user_namespaces is used up, or they are nested too deeply"
+                    : "user.max_user_namespaces is 0";
+    }
+    if (is_set("kernel/unprivileged_userns_clone", 0)) {
+        set(cause, "kernel.unprivileged_userns_clone=1");
+        return "kernel.unprivileged_userns_clone is 0";
+    }
+    if (is_set("kernel/apparmor_restrict_unprivileged_userns", 1)) {
+        set(cause, "kernel.apparmor_restrict_unprivileged_userns=0");
+        return "AppArmor lets no program without a profile have them (kernel.apparmor_restrict_unprivileged_userns is "
+               "1)";
+    }
+    if (is_chrooted(pid)) {
+        cause_remedy(cause, PROOF_KNOWN,
+                     "run it outside the chroot, or enter its root with pivot_root(2) (bwrap, unshare)");
+        return "it runs in a chroot, where the kernel makes none";
+    }
+    cause_remedy(cause, PROOF_KNOWN, "allow user namespaces to this user, in a container: to the container");
+    return finding->error == ENOSYS ? "the kernel is built without them"
+                                    : "the kernel or a security module forbids them";
+}
+
+static void tell_helper(const struct finding *finding, struct cause *cause)
+{
+    const char *helper = finding->path;
+    struct remedy *remedy = cause_remedy(cause, PROOF_KNOWN, "give the helper its rights");
+    struct stat st;
+
+    strings_addf(&remedy->commands, "chown root:root %s && chmod 4755 %s", helper, helper);
+    remedy->risk = xstrdup("as root; anybody can then run it as root");
+    if (path_stat(finding->process->root, helper, &st) == 0) {
+        cause_fact(cause, "it gets", "%s   mode %04o, owner %u", helper, (unsigned)st.st_mode & 07777,
+                   (unsigned)st.st_uid);
+        cause->summary = xasprintf("The sandbox of %s cannot start: its helper %s is not set-user-ID root.",
+                                   path_base(finding->subject), helper);
+    } else {
+        cause->summary = xasprintf("The sandbox of %s cannot start: its helper %s is not there.",
+                                   path_base(finding->subject), helper);
+    }
+    cause->detail = xstrdup("Without user namespaces the helper has to make the sandbox, which takes root's rights.");
+}
+
+void cause_sandbox_tell(const struct finding *finding, struct cause *cause)
+{
+    const struct failure *failure = finding->failure;
+    const char *subject = path_base(finding->subject), *why;
+
+    if (finding->path) {
+        tell_helper(finding, cause);
+        return;
+    }
+    if (strcmp(finding->missing, "user namespaces") != 0) {
+        cause->summary = xasprintf("%s does not start as root: its sandbox is made for ordinary users.", subject);
+        cause->detail = xstrdup("The program ends itself for that, before it asks the kernel for anything.");
+        cause_remedy(cause, PROOF_KNOWN, "run it as an ordinary user");
+        cause_remedy(cause, PROOF_KNOWN, "or, where what it shows is trusted, with --no-sandbox")->risk =
+            xstrdup("a hostile page then has root's rights");
+        return;
+    }
+    why = tell_why(finding, cause);
+    cause->summary = xasprintf("The sandbox of %s cannot start: it gets no user namespaces, since %s.", subject, why);
+    if (failure)
+        cause->detail = xasprintf("%s(%s) with CLONE_NEWUSER failed with %s.", failure->desc->name, failure->text,
+                                  errno_name(failure->error));
+    else
+        cause->detail = xstrdup("The program says so; the call that failed was not seen.");
+}
