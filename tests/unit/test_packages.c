@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(alternatives)
 {
-    CLEANUP_FREE char *choice = NULL, *name = NULL, *none = NULL;
+    CLEANUP_FREE char *choice = NULL, *name = NULL, *none = NULL, *no_choice = NULL;
 
     make_dpkg();
     put_text("/var/lib/dpkg/alternatives/other", "auto\n/usr/bin/other\n\n/usr/bin/x\n1\n\n");
@@ -194,7 +194,7 @@ START_TEST(alternatives)
     name = packages_alternative(root, "/usr/bin/atoy", &choice);
     ck_assert_pstr_eq(name, "toy");
     ck_assert_pstr_eq(choice, "/usr/bin/there");
-    none = packages_alternative(root, "/usr/bin/there", &choice);
+    none = packages_alternative(root, "/usr/bin/there", &no_choice);
     ck_assert_ptr_null(none);
 }
 END_TEST
