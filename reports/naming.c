@@ -24,6 +24,14 @@ static bool states_another(const char *line, int error)
     return false;
 }
 
+/* Libraries and programs make ENOENT of whatever kept them from a file (ld.so does of ELOOP): of one that is named by
+ * its path that is no other call, but a wrong word for this one (words_mislead() says so then). */
+static bool makes_it_absent(const char *line, int error)
+{
+    return (error == ELOOP || error == ENOTDIR || error == EACCES || error == EPERM) &&
+           strcasestr(line, strerror(ENOENT));
+}
+
 /* "Could not locate the file. Tried:" and then a list, one place a line. */
 static const struct output_line *head_of_list(const struct process *process, size_t i, int error)
 {
@@ -163,7 +171,7 @@ static bool read_line(const struct process *process, size_t i, const struct atte
     if (!line_names(line->text, attempt, ret))
         return false;
     CLEANUP_FREE char *rest = without_name(line->text, ret);
-    if (states_another(rest, attempt->error))
+    if (states_another(rest, attempt->error) && !(ret->how == NAMED_BY_PATH && makes_it_absent(rest, attempt->error)))
         return false;
     ret->warns = words_shrug(rest);
     ret->last = last;

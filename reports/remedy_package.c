@@ -127,7 +127,7 @@ static void ask_library(struct asking *asking, const struct remedy *question)
     const char *name = question->ask_what;
     CLEANUP_FREE char *capability =
         strcmp(question->ask_machine, "i386") == 0 ? xstrdup(name) : xasprintf("%s()(64bit)", name);
-    struct package package;
+    struct package package = {0};
     bool found = packages_with_library(asking->root, name, question->ask_machine, &package);
 
     if (!tell_found(asking, found, &package, name) && !by_capability(asking, capability, name))
@@ -159,7 +159,7 @@ static void ask_link(struct asking *asking, const char *path)
 {
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         const struct link_package *row = &links[i];
-        struct package package;
+        struct package package = {0};
 
         if (row->system != packages_system(asking->root) || strcmp(row->path, path) != 0 ||
             !packages_named(asking->root, row->package, &package))
@@ -175,7 +175,7 @@ static void ask_link(struct asking *asking, const char *path)
 
 static void ask_file(struct asking *asking, const struct remedy *question)
 {
-    struct package package;
+    struct package package = {0};
     bool found = !nobodys(question->ask_what) && packages_with_file(asking->root, question->ask_what, &package);
 
     if (!tell_found(asking, found, &package, question->ask_what))
@@ -186,7 +186,7 @@ static void ask_command(struct asking *asking, const struct remedy *question)
 {
     const char *name = question->ask_what;
     CLEANUP_FREE char *path = xasprintf("/usr/bin/%s", name);
-    struct package package;
+    struct package package = {0};
     bool found;
 
     if (strchr(name, '/') || strchr(name, '\r'))
@@ -198,7 +198,7 @@ static void ask_command(struct asking *asking, const struct remedy *question)
 
 static void ask_owner(struct asking *asking, const struct remedy *question)
 {
-    struct package package;
+    struct package package = {0};
 
     if (asking->told || nobodys(question->ask_what) || !packages_owner(asking->root, question->ask_what, &package))
         return;
@@ -229,7 +229,7 @@ static void ask_loader(struct asking *asking, const struct remedy *question)
     ask_file(asking, question);
     for (size_t i = 0; !asking->told && i < sizeof loaders / sizeof *loaders; i++) {
         const struct loader_package *row = &loaders[i];
-        struct package package;
+        struct package package = {0};
 
         if (row->system != system || strncmp(name, row->loader, strlen(row->loader)) != 0 ||
             !packages_named(root, row->package, &package))
