@@ -177,6 +177,15 @@ static bool optional(const struct failure *failure)
     return kind && kind->optional;
 }
 
+/* Graphical programs ask the buses for whatever may be there, log that they are not, and go on (chromium without a
+ * window does so at every start). */
+static bool is_bus(const struct failure *failure)
+{
+    const struct service_kind *kind = service_of(failure->target);
+
+    return kind && strstr(kind->name, "D-Bus");
+}
+
 /* ---- */
 
 static const char *path_of(const struct failure *failure)
@@ -248,7 +257,7 @@ static void judge_failure(struct process *actor, const struct failure *failure, 
         return;
     if (saying == SAYS_NOTHING && (!failed || others_said || optional(failure) || !last_act(actor, failure)))
         return;
-    if (saying != SAYS_ADDRESS && others_said)
+    if ((saying != SAYS_ADDRESS && others_said) || (!failed && is_bus(failure)))
         return;
     suspect = accuse(actor, failure);
     if (!suspect)

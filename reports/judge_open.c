@@ -138,6 +138,21 @@ static bool may_be_blamed(const struct attempt *attempt)
     return attempt->by != BY_LOADER && !attempt->execution && about_the_file(attempt->error);
 }
 
+/* A module is asked for without the ending of its file, and found with it. */
+static bool found_with_ending(const struct attempt *attempt)
+{
+    static const char *const endings[] = {".js", ".cjs", ".mjs", ".json", ".node", ".py", ".pm", ".pl", ".rb", ".lua"};
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        CLEANUP_FREE char *path = xasprintf("%s%s", attempt->path, endings[i]);
+
+        if (path_stat(attempt->root, path, &st) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool mentioned(const struct process *process, const char *name)
 {
     for (size_t i = 0; i < process->line_count; i++)
@@ -204,7 +219,8 @@ static bool blamed(const struct process *actor, struct episode *episode, struct 
             (episode->found_n && naming.line->n < episode->found_n) || about_the_other_path(actor, attempt))
             continue;
         absent = absent_components(actor, attempt);
-        if (absent < 0 || (naming.how == ret->naming.how && !nearer(actor, attempt, (unsigned)absent, ret)))
+        if (absent < 0 || (naming.how == NAMED_BARELY && found_with_ending(attempt)) ||
+            (naming.how == ret->naming.how && !nearer(actor, attempt, (unsigned)absent, ret)))
             continue;
         *ret = (struct named){episode, attempt, naming, (unsigned)absent};
     }
@@ -358,7 +374,9 @@ static void judge_last_act(struct process *process)
         return;
     if (!text && !base && (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
         return;
-    suspect = absent_components(process, attempt) >= 0 ? suspect_open(process, attempt, NULL) : NULL;
+    suspect = absent_components(process, attempt) >= 0 && !found_with_ending(attempt)
+                  ? suspect_open(process, attempt, NULL)
+                  : NULL;
     if (!suspect)
         return;
     suspect->last_act = true;

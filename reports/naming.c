@@ -109,7 +109,8 @@ static bool names_at(const char *line, const char *at, const char *form, struct 
         ret->how = NAMED_BY_PATH;
     } else {
         ret->how = whole ? NAMED_BY_PATH : NAMED_BARELY;
-        if (ret->how == NAMED_BARELY && (strlen(base) < SHORTEST || !stands_out(line, at, base)))
+        if (ret->how == NAMED_BARELY && (strlen(base) < SHORTEST || !stands_out(line, at, base) ||
+                                         (at > line && at[-1] > 0 && !strchr(" \t'\"`(<[{=:,", at[-1]))))
             return false;
     }
     ret->at = (size_t)(at - line);

@@ -84,14 +84,15 @@ class Session(Client):
         "package main\n\nimport \"fmt\"\n\n// double is twice its argument.\nfunc double(n int) int { return 2 * n }\n\n"
         "func main() { fmt.Println(double(21)) }\n")}
 
-    def __init__(self, folder, env, **popen):
+    def __init__(self, folder, env, under=(), **popen):
+        """UNDER: words of a command that runs gopls."""
         for name, text in self.FILES.items():
             (folder / name).write_text(text)
         home = folder / "home"
         home.mkdir()
         env = env | {"HOME": home, "GOPATH": home / "go", "GOCACHE": home / "cache", "GOFLAGS": "-mod=mod",
                      "GOPROXY": "off", "GOTOOLCHAIN": "local", "XDG_CACHE_HOME": home / "xdg", "XDG_CONFIG_HOME": home / "config"}
-        super().__init__(["gopls"], cwd=folder, env={key: str(value) for key, value in env.items()}, **popen)
+        super().__init__([*map(str, under), "gopls"], cwd=folder, env={key: str(value) for key, value in env.items()}, **popen)
         self.uri = f"file://{folder}/main.go"
         self.version = 1
         root = f"file://{folder}"

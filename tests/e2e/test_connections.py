@@ -273,6 +273,7 @@ def test_waiting_until_the_server_is_up(run, port, how):
 HEALTHY = {
     "the program does without": (["./prog", "", "y", "/nowhere/app.sock"], 0),
     "an end of its own": (["sh", "-c", "./prog '' y /nowhere/app.sock; exit 3"], 3),
+    "a bus that is done without": (["./prog", "ERROR: cannot connect to the bus %s\n", "y", "/nowhere/dbus/system_bus_socket"], 0),
     "nscd": (["./prog", "no such user\n", "n", "/var/run/nscd/socket"], 1),
     "the system log": (["./prog", "two files differ\n", "n", "/dev/log"], 1),
     "a silent probe": (["sh", "-c", "./prog '' n 1 || true"], 0),

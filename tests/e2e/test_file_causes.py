@@ -222,6 +222,8 @@ ABOUT_SOMETHING_ELSE = {
     "another error": "absent('settings.conf'); sys.exit('cannot write settings.conf: Read-only file system')",
     "a warning": "absent('settings.conf'); print('warning: cannot open settings.conf', file=sys.stderr); sys.exit('no peers')",
     "another file of that name": "absent('settings.conf'); sys.exit('cannot parse /etc/prog/settings.conf')",
+    "part of a word": "absent('file'); sys.exit('missing: dep@file:dep, required by app')",
+    "found with an ending": "open('file.js', 'w'); absent('file'); sys.exit('error: file: something is missing')",
     "part of a longer name": "absent('settings.conf'); sys.exit('cannot find old-settings.conf')",
 }
 ABOUT_IT = {

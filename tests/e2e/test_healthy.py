@@ -38,6 +38,19 @@ COMMANDS = {
     "python optional": [PYTHON, "-c", "import ctypes; print(hasattr(ctypes.CDLL(None), 'no_such_function'))"],
     "perl modules": ["perl", "-MPOSIX", "-MSocket", "-MEncode", "-e", "print POSIX::floor(2.5)"],
     "gdb": ["gdb", "-batch", "-ex", "python print(1 + 1)", "-ex", "quit"],
+    "git clone": ["sh", "-c", "rm -rf a b; git init -q a && cd a && git -c user.name=x -c user.email=x@y commit -q --allow-empty -m x"
+                  " && cd .. && git clone -q a b && ls -d b/.git"],
+    "npm": ["npm", "--version"],
+    "gcc -O2": ["sh", "-c", "gcc -O2 -Wall x.c -o x && ./x"],
+    "virtual environment": ["sh", "-c", f"{PYTHON} -m venv --without-pip v && v/bin/python -c 'import sys; print(sys.prefix != sys.base_prefix)'"],
+    "optional dependency": ["node", "-e", "for (const m of ['fsevents', 'bufferutil', './no/such']) try { require(m) } catch (e) {}"
+                            "console.log('works')"],
+    "login shell": ["bash", "-lc", "true"],
+    "find head as nobody": ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", "find / | head -1"],
+    "differences": ["sh", "-c", "diff x.c /etc/passwd >/dev/null; grep -q nothing-like-it x.c; test -e /nowhere; echo $?"],
+    "compilation that needs no change": ["make", "-s", "-f", "/dev/null", "x.c"],
+    "ldconfig": ["sh", "-c", "/sbin/ldconfig -p | wc -l"],
+    "search in all of it": ["sh", "-c", "grep -rl nothing-like-it /etc/ssl /etc/apt 2>/dev/null; echo $?"],
     "alternatives": [PYTHON, "-c", """
 import ctypes
 for name in ("libc.so.99", "libc.so.6"):
@@ -64,7 +77,7 @@ def test_healthy(run, environment, tmp_path, name):
     assert result.returncode == native.returncode
     if name not in ("make", "git status"):
         assert result.stdout == native.stdout
-        assert result.stderr == native.stderr
+        assert result.stderr == native.stderr or name == "find head as nobody"  # how far it came is chance
     assert result.report["counts"]["lost"] == 0
 
 

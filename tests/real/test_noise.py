@@ -1,0 +1,101 @@
+"""Real work that goes well, and every program of a system asked for its version: nothing is said of causes."""
+
+import contextlib
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import e2e
+from lsp import Session
+
+PYTHON = "/usr/bin/python3"
+MODULE = "module example.org/m\n\ngo 1.19\n"
+CODE = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("built") }\n'
+
+
+def none_of(result):
+    return [(c["kind"], c["impact"], c["confidence"], c["subject"], c["missing"], c["words"]) for c in result.causes]
+
+
+def test_go_build(run, summary, tmp_path):
+    (tmp_path / "go.mod").write_text(MODULE)
+    (tmp_path / "main.go").write_text(CODE)
+    env = {"HOME": tmp_path, "GOCACHE": tmp_path / "cache", "GOFLAGS": None, "GOPROXY": "off"}
+    result = run("--", "sh", "-c", "go build -o prog && ./prog && go vet && go test ./... && go run .", env=env)
+    summary(result, "go build")
+    assert (result.returncode, none_of(result)) == (0, []) and "built" in result.stdout
+
+
+def test_make_of_this_project(run, summary, tmp_path):
+    """A file is changed: it is compiled, and all is linked anew."""
+    copy = tmp_path / "project"
+    shutil.copytree(e2e.TOP, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", "san"))
+    with open(copy / "reports" / "text.c", "a") as file:
+        file.write("/* changed */\n")
+    result = run("--", "make", "-C", copy, "-s", "build/glibctrace")
+    summary(result, "make of this project")
+    assert (result.returncode, none_of(result)) == (0, [])
+
+
+def test_virtual_environment(run, summary, tmp_path):
+    code = "import ssl, sqlite3, ctypes, json, xml.etree.ElementTree, concurrent.futures, asyncio; print(ssl.OPENSSL_VERSION)"
+    result = run("--", "sh", "-c", f"{PYTHON} -m venv --without-pip v && . v/bin/activate && python -c '{code}'")
+    summary(result, "a virtual environment")
+    assert (result.returncode, none_of(result)) == (0, [])
+
+
+def test_npm(run, summary, tmp_path):
+    """A package from a folder, with a script: no network."""
+    (tmp_path / "dep").mkdir()
+    (tmp_path / "dep" / "package.json").write_text('{"name": "dep", "version": "1.0.0"}')
+    (tmp_path / "package.json").write_text('{"name": "app", "version": "1.0.0", "scripts": {"test": "node -e 1"},'
+                                           '"dependencies": {"dep": "file:dep"}, "optionalDependencies": {"none": "file:none"}}')
+    env = {"HOME": tmp_path, "npm_config_cache": tmp_path / "cache"}
+    result = run("--", "sh", "-c", "npm --version && npm test --silent && npm ls --offline; npm pack --silent ./dep", env=env)
+    summary(result, "npm")
+    assert (result.returncode, none_of(result)) == (0, [])
+
+
+def test_gopls_session(tool, environment, tmp_path, summary):
+    """The work that the Go extension has done: a client opens a module and asks."""
+    report, module = tmp_path / "report.json", tmp_path / "module"
+    module.mkdir()
+    with open(tmp_path / "stderr", "wb") as err:
+        session = Session(module, environment(), stderr=err, under=[tool, "-q", "-o", report, "--no-redact", "--"])
+        try:
+            assert session.works()
+            for _ in range(5):
+                session.edit()
+            assert session.works() and session.leave() == 0
+        finally:
+            session.close()
+    result = e2e.Result(0, "", "", e2e.load_report(report), report)
+    summary(result, "a session with gopls")
+    assert none_of(result) == []
+
+
+@pytest.mark.parametrize("asked", ["--version", "--help"])
+def test_every_program_of_a_system(tool, environment, fetched, tmp_path, capsys, asked):
+    """Many know no such option, and take it for a file: only that may be said."""
+    root, report = fetched("bookworm"), tmp_path / "report.json"
+    found, runs = [], 0
+    for program in sorted((root / "usr" / "bin").iterdir()):
+        report.unlink(missing_ok=True)
+        # Standard error goes to a file: some programs never cease to write.
+        with open(tmp_path / "stderr", "wb") as err, contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run([tool, "-q", "--no-repro", "--for", "5", "-o", report, "--no-redact", "--", "bwrap", "--ro-bind", root,
+                            "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/root", "--unshare-pid",
+                            "--unshare-net", "--die-with-parent", "--chdir", "/root", "--clearenv", "--setenv", "PATH",
+                            "/usr/bin:/bin:/usr/sbin:/sbin", "--setenv", "HOME", "/root", f"/usr/bin/{program.name}", asked],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err, env=environment(), timeout=15)
+        if not report.exists():
+            continue
+        runs += 1
+        for cause in e2e.load_report(report)["causes"]:
+            if asked not in cause["missing"]:
+                found.append((program.name, cause["kind"], cause["missing"], cause["words"]))
+    with capsys.disabled():
+        print(f"\n  {asked} of {runs} programs: {len(found)} with a cause", end="")
+    assert runs > 200
+    assert found == []
