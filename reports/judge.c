@@ -384,7 +384,6 @@ void judge_process(struct model *model, struct process *process)
         judge_load(process, model->live);
     judge_exec(process, false);
     judge_limits(model, process);
-    judge_open(process);
     judge_policy(process);
     judge_sandbox(process);
     judge_open(process);
