@@ -5,14 +5,30 @@
 #include <string.h>
 
 #include <probes/alloc.h>
+#include <probes/libc.h>
 #include <probes/path.h>
+
+/* musl's loader is its C library, and Debian's link to it ends at "libc.so". */
+static bool is_musl(const struct process *process, const struct elffile *elf)
+{
+    struct libc_identity identity;
+    bool musl;
+
+    if (!elf->dynamic || elf->interp || strncmp(path_base(process->exe), "libc.", 5) != 0)
+        return false;
+    libc_identify(process->root, process->exe, &identity);
+    musl = strcmp(identity.family, "musl") == 0;
+    libc_identity_deinit(&identity);
+    return musl;
+}
 
 static bool is_loader(const struct process *process)
 {
     const struct elffile *elf = elffile_get(process->root, process->exe);
     const char *soname = elf->soname ? elf->soname : "";
     bool loader = strncmp(soname, "ld-linux", 8) == 0 || strncmp(soname, "ld64", 4) == 0 ||
-                  strncmp(soname, "ld.so", 5) == 0 || strncmp(path_base(process->exe), "ld-musl-", 8) == 0;
+                  strncmp(soname, "ld.so", 5) == 0 || strncmp(path_base(process->exe), "ld-musl-", 8) == 0 ||
+                  is_musl(process, elf);
 
     elffile_put(elf);
     return loader;

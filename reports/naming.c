@@ -67,6 +67,18 @@ static size_t prefix_before(const char *line, const char *at)
                : 0;
 }
 
+/* Before an absolute path: nothing of its word, an option ("-I/usr"), "file://". Else it is the end of a longer one. */
+static bool may_precede_path(const char *line, const char *at)
+{
+    const char *start = at;
+
+    while (start > line && !isspace((unsigned char)start[-1]) && start[-1] > 0 && !strchr("'\"`(<[{=:,;|", start[-1]))
+        start--;
+    if (start == at || (start[0] == '-' && !memchr(start, '/', (size_t)(at - start))))
+        return true;
+    return at - start == 2 && strncmp(start, "//", 2) == 0 && start > line && start[-1] == ':';
+}
+
 /* "could not lock config file" names no file called "config"; "foo: config: …", 'config' and app.conf do. */
 static bool stands_out(const char *line, const char *at, const char *base)
 {
@@ -96,8 +108,7 @@ static bool names_at(const char *line, const char *at, const char *form, struct 
             whole--;
     at -= whole;
     if (whole && whole == before && at[0] == '/') { /* all of an absolute path */
-        if (at > line &&
-            (at[-1] == '/' ? at - line < 3 || strncmp(at - 3, "://", 3) != 0 : at[-1] == '.' || at[-1] == '~'))
+        if (!may_precede_path(line, at))
             return false;
         ret->how = NAMED_BY_PATH;
     } else if (at > line && at[-1] == '/') {

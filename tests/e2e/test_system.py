@@ -157,3 +157,21 @@ def test_plugin_after_an_upgrade(tool, cc, environment, tmp_path, actor, replace
     assert (cause["subject"], cause["provider"], cause["symbols"]) == (str(plugin), str(old), ["dep"])
     assert "replaced" in cause["summary"] and "start it again" in cause["remedies"][0]["title"]
     assert found["reproduction"]["status"] == "verified"
+
+
+@needs_root
+@pytest.mark.parametrize("of", ["glibc", "musl"])
+def test_musl_loader_that_is_run_itself(run, cc, monkeypatch, of):
+    """By its link's target it is called libc.so, and has neither a soname nor a PT_INTERP."""
+    loader = cached_root("musl") / "lib" / "ld-musl-x86_64.so.1"
+    if of == "musl":
+        monkeypatch.setenv("CC", "musl-gcc")
+    prog = cc('#include <stdio.h>\nint main(void) { puts("runs"); return 0; }\n', "-D_FORTIFY_SOURCE=2", "-O2", name="prog")
+    program = prog if of == "musl" else "/bin/true"
+    result = run("--", loader, program)
+    if of == "musl":
+        assert (result.returncode, result.stdout, result.causes) == (0, "runs\n", [])
+        return
+    cause, = result.causes
+    assert (cause["kind"], cause["subject"], cause["impact"]) == ("libc-family-mismatch", "/bin/true", "fatal")
+    assert result.report["system"]["libc"]["family"] == "musl"
