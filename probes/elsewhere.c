@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <string.h>
 
-enum { MAX_ENTRIES = 30000, MAX_DEPTH = 6, MAX_QUEUE = 8000, CROWD = 24 };
+enum { MAX_ENTRIES = 30000, MAX_DEPTH = 6, MAX_QUEUE = 8000, CROWD = 24, CLAIM_COST = 20 };
 
 struct place_to_go {
     char *path;      /* inside the root */
@@ -17,7 +17,9 @@ struct place_to_go {
 };
 
 struct hunt {
-    const char *root, *name, *program;
+    const char *root, *name;
+    const char *const *near; /* the program first */
+    size_t near_count;
     const struct elffile *model;
     bool (*does)(void *ctx, const struct elffile *elf); /* or NULL */
     void *ctx;
@@ -55,8 +57,30 @@ static struct place_to_go *go_to(struct hunt *h, const char *path, unsigned dept
     return p;
 }
 
-/* A file of NAME in DIRECTORY or up to DEPTH below it; *LEFT bounds the entries looked at. */
-static bool holds_file(const struct hunt *h, const char *directory, const char *name, unsigned depth, size_t *left)
+/* Named like the program, or like the object that asks; else a program that needs the same library. */
+static bool has_claim(const struct hunt *h, const char *directory, const char *name, size_t *left)
+{
+    CLEANUP_FREE char *path = NULL;
+    const struct elffile *elf;
+    bool needs = false;
+
+    for (size_t i = 0; i < h->near_count; i++)
+        if (!strcmp(path_base(h->near[i]), name))
+            return true;
+    if (strstr(name, ".so") || *left < CLAIM_COST)
+        return false;
+    path = path_join(directory, name);
+    elf = elffile_get(h->root, path);
+    if (elf->state == ELFFILE_OK)
+        *left -= CLAIM_COST;
+    for (size_t i = 0; elf->state == ELFFILE_OK && elf->interp && i < elf->needed_count; i++)
+        needs |= !strcmp(elf->needed[i], h->name);
+    elffile_put(elf);
+    return needs;
+}
+
+/* A file with a claim in DIRECTORY or up to DEPTH below it; *LEFT bounds the entries looked at. */
+static bool holds_claim(const struct hunt *h, const char *directory, unsigned depth, size_t *left)
 {
     int fd = path_open(h->root, directory);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -70,9 +94,9 @@ static bool holds_file(const struct hunt *h, const char *directory, const char *
         if (entry->d_type == DT_DIR && depth && entry->d_name[0] != '.') {
             CLEANUP_FREE char *below = path_join(directory, entry->d_name);
 
-            found = holds_file(h, below, name, depth - 1, left);
+            found = holds_claim(h, below, depth - 1, left);
         } else if (entry->d_type != DT_DIR) {
-            found = !strcmp(entry->d_name, name);
+            found = has_claim(h, directory, entry->d_name, left);
         }
     }
     if (dir)
@@ -80,12 +104,13 @@ static bool holds_file(const struct hunt *h, const char *directory, const char *
     return found;
 }
 
-/* Another installation of the same program has its own libraries; that they are there says nothing about this one's. */
+/* Another installation of the same program, or of another one with the same libraries, has its own; that they are there
+ * says nothing about this one's. */
 static bool another_installation(const struct hunt *h, const char *branch)
 {
     size_t left = 2000;
 
-    return holds_file(h, branch, path_base(h->program), 3, &left);
+    return holds_claim(h, branch, 3, &left);
 }
 
 /* A directory with many others in it is no program's: each of them is somebody's own. */
@@ -180,7 +205,8 @@ char *search_elsewhere_for(const char *root, const char *name, const struct elff
     static const char *const usual[] = {"/usr/local", "/opt", "/usr/lib", "/lib"};
     struct hunt h = {.root = root,
                      .name = path_base(name),
-                     .program = near_count ? near[0] : "",
+                     .near = near,
+                     .near_count = near_count,
                      .model = model,
                      .does = does,
                      .ctx = ctx};

@@ -186,6 +186,29 @@ static bool loader_own_file(const char *path)
     return strncmp(path, "/etc/ld.so.", 11) == 0 || strncmp(path, "/etc/ld-musl-", 13) == 0;
 }
 
+/* Devices and the kernel's own files: that one is there and was opened says nothing of what the program went on to do
+ * (node opens /dev/null before its last words). */
+static bool of_the_system(const char *path)
+{
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0;
+}
+
+/* What an interpreter reads on the way to its own last words is its code and its messages. */
+static bool of_code(const char *path)
+{
+    static const char *const endings[] = {".pm",  ".pmc", ".pl", ".py",  ".pyc", ".js",
+                                          ".cjs", ".mjs", ".rb", ".lua", ".mo"};
+    size_t n = strlen(path);
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t size = strlen(endings[i]);
+
+        if (n > size && strcmp(path + n - size, endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 void model_file_call(struct process *process, const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
@@ -209,8 +232,10 @@ void model_file_call(struct process *process, const struct event *event)
             episode->found_path = xstrdup(call->path);
         }
     }
-    if (!by_loader) {
+    if (!by_loader && (attempt || !of_the_system(call->path))) {
         process->last_file_n = event->n;
         process->last_file = attempt;
+        if (!of_code(call->path))
+            process->last_work_n = event->n;
     }
 }

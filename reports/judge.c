@@ -101,7 +101,8 @@ static bool same_cause(const struct cause *cause, const struct finding *finding)
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
                             uint64_t t_ns)
 {
-    struct process *process = process_owner(actor);
+    /* What a fork loads for itself it has to live with itself: its parent may have ended long before. */
+    struct process *process = at == AT_DLOPEN || at == AT_START ? actor : process_owner(actor);
     const struct cause_desc *desc = cause_desc_of(finding->kind);
     struct suspect *suspect;
     struct cause *cause;
@@ -255,6 +256,27 @@ static bool about_another(const struct cause *cause, const char *line)
     return another;
 }
 
+/* It was named in words that went to /dev/null. */
+static bool said_to_nobody(const struct process *process, const struct suspect *suspect)
+{
+    for (size_t i = 0; i < suspect->needles.n; i++)
+        if (process_hushed(process, suspect->needles.v[i]) || process_hushed(suspect->actor, suspect->needles.v[i]))
+            return true;
+    return false;
+}
+
+/* What a program cannot go on without (a file to be executed, an object to be loaded) is no probe because its words go
+ * nowhere, where it ends badly then. */
+static void settle_muted(const struct process *process, struct suspect *suspect)
+{
+    if (!said_to_nobody(process, suspect))
+        return;
+    if (process_gave_up(process) && (suspect->at == AT_EXECUTION || suspect->at == AT_DLOPEN))
+        suspect->muted = true;
+    else
+        suspect->coped = true;
+}
+
 static void settle(struct process *process, struct suspect *suspect)
 {
     const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
@@ -275,13 +297,12 @@ static void settle(struct process *process, struct suspect *suspect)
     suspect->said_n = line ? line->n : 0;
     suspect->warned = line && only_warned(suspect, line);
     suspect->lived_with |= suspect->warned;
-    for (size_t i = 0; i < suspect->needles.n && !line; i++)
-        suspect->coped |=
-            process_hushed(process, suspect->needles.v[i]) || process_hushed(suspect->actor, suspect->needles.v[i]);
+    if (!line)
+        settle_muted(process, suspect);
     suspect->coped |= line && shrugged_off(process, suspect, line);
-    cause->confidence = confidence_of(process, suspect, line != NULL);
+    cause->confidence = confidence_of(process, suspect, line || (suspect->muted && suspect->at == AT_DLOPEN));
     cause->impact = failed && !suspect->lived_with &&
-                            (suspect->certain || line || suspect->last_act || suspect->tried ||
+                            (suspect->certain || line || suspect->muted || suspect->last_act || suspect->tried ||
                              suspect->at == AT_EXECUTION || suspect->at == AT_VARIABLE)
                         ? IMPACT_FATAL
                         : IMPACT_DEGRADED;
@@ -371,7 +392,7 @@ static bool passes_on(const struct model *model, const struct process *process)
 
 static void settle_all(struct process *process, size_t from)
 {
-    for (size_t i = from; i < process->suspect_count && process_owner(process) == process; i++)
+    for (size_t i = from; i < process->suspect_count; i++)
         settle(process, &process->suspects[i]);
 }
 
@@ -380,7 +401,7 @@ void judge_process(struct model *model, struct process *process)
     struct suspect *earlier;
     size_t before;
 
-    if (process->executed)
+    if (process->executed || process->call_count || process->by_loader)
         judge_load(process, model->live);
     judge_exec(process, false);
     judge_limits(model, process);

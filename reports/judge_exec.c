@@ -273,6 +273,8 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
     suspect->last_n = episode->last_n;
     suspect->tried = executed_any(episode);
     add_subcommand(suspect, image, episode->name);
+    if (script) /* as env(1) quotes it */
+        strings_add(&suspect->needles, xasprintf("%.*s\\r", (int)strlen(episode->name) - 1, episode->name));
     return true;
 }
 

@@ -200,8 +200,16 @@ static const struct object *batch_head(const struct load *load, size_t batch)
 /* Nothing that we see came between event N and the end: no other object, no file of the program's own. */
 static bool nothing_after(const struct process *process, uint64_t n)
 {
-    return (process->act_count == 0 || process->acts[process->act_count - 1].n <= n) && process->last_file_n < n &&
+    return (process->act_count == 0 || process->acts[process->act_count - 1].n <= n) && process->last_work_n < n &&
            (process_failed(process) || process->last_output_n > n);
+}
+
+/* The event by which the dlopen that ACT belongs to was over: what it opened after ACT is part of it. */
+static uint64_t end_of_call(const struct process *process, const struct load_act *act)
+{
+    const struct loader_call *call = call_of(process, act->tid, act->n);
+
+    return call ? call->n : act->n;
 }
 
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n)
@@ -227,7 +235,7 @@ static void judge_batch(struct process *process, const struct maps *maps, struct
             continue;
         if (head)
             strings_add(&suspect->needles, xstrdup(path_base(head->path)));
-        suspect_dlopen(suspect, process, tried->path, tried->n);
+        suspect_dlopen(suspect, process, tried->path, end_of_call(process, tried));
         suspect->coped |= found_later(process, maps, load, act);
     }
 }

@@ -145,21 +145,32 @@ static bool give_stack(struct scene *scene, struct process *process, const struc
     return true;
 }
 
+/* The stacks of PROCESS's acts that HOLDER is suspected of; at most MOST. Returns how many took an unwinding. */
+static int give_stacks(struct scene *scene, struct process *process, const struct process *holder, int most)
+{
+    int told = 0;
+
+    for (size_t i = 0; scene->memory && i < holder->suspect_count && told < most; i++) {
+        const struct suspect *suspect = &holder->suspects[i];
+
+        /* What did no harm is not told; of a child's act that is not known before its parent has ended. */
+        if (suspect->actor == process && !suspect->cause->stack_count &&
+            (holder != process || suspect->cause->confidence > 0))
+            told += give_stack(scene, process, suspect);
+    }
+    return told;
+}
+
 void judge_stacks(const struct model *model, struct process *process)
 {
     struct process *owner = process_owner(process);
     struct scene scene;
-    int told = 0;
+    int told;
 
     scene_set(&scene, model, process);
-    for (size_t i = 0; scene.memory && i < owner->suspect_count && told < STACKS_MOST; i++) {
-        const struct suspect *suspect = &owner->suspects[i];
-
-        /* What did no harm is not told; of a child's act that is not known before its parent has ended. */
-        if (suspect->actor == process && !suspect->cause->stack_count &&
-            (owner != process || suspect->cause->confidence > 0))
-            told += give_stack(&scene, process, suspect);
-    }
+    told = give_stacks(&scene, process, owner, STACKS_MOST);
+    if (owner != process)
+        give_stacks(&scene, process, process, STACKS_MOST - told);
     scene_clear(&scene);
 }
 

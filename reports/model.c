@@ -152,6 +152,8 @@ static void inherit_image(struct process *child, const struct process *parent)
     child->exe = xstrdup_or_null(parent->exe);
     child->policy_by = xstrdup_or_null(parent->policy_by);
     child->cwd = xstrdup_or_null(parent->cwd);
+    free(child->root);
+    child->root = xstrdup_or_null(parent->root);
     child->secure = parent->secure;
     child->cred = parent->cred;
     child->cred.groups = xmemdup(parent->cred.groups, parent->cred.group_count * sizeof(gid_t));

@@ -170,8 +170,9 @@ struct suspect {
     bool tried;             /* COMMAND: it was to be executed, not only looked for */
     bool renamed;           /* another suspect tells of the same by a better name: not to be told at all */
     bool quiet;             /* nothing was said of it: it counts where the harm reaches the end only */
-    char *server;           /* of a connection: as struct failure has it, or NULL */
-    double sure;            /* confidence, where the judge that made it knows best; else 0 */
+    bool muted;   /* its process ended badly and said so to /dev/null: whoever sent the words there may cope */
+    char *server; /* of a connection: as struct failure has it, or NULL */
+    double sure;  /* confidence, where the judge that made it knows best; else 0 */
 };
 
 /* The runtimes that say why they end a program, in a shape of their own. */
@@ -276,7 +277,8 @@ struct process {
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
     bool stderr_shared; /* at its end descriptor 2 was the same file as the session's own */
 
-    uint64_t last_file_n;         /* newest file call of the program itself, failing or not */
+    uint64_t last_file_n;         /* newest file call of the program itself, failing or not … */
+    uint64_t last_work_n;         /* … that was not on a file of program text in a language that is interpreted */
     struct attempt *last_file;    /* if that one failed; else NULL */
     struct attempt *before_words; /* what last_file was at the first output */
     uint64_t leave_n;             /* of its exit_group(2) */

@@ -28,16 +28,41 @@ static bool harm_reaches_end(const struct model *model, const struct process *pr
     return false;
 }
 
-/* The program that was launched ended well, and what this process said of its failure nobody was to read. */
-static bool hushed(const struct model *model, const struct process *process)
-{
-    return model->first && model->first != process && model->first->ended && !process_gave_up(model->first) &&
-           process->stderr_null;
-}
-
 static bool own_file_only(const struct suspect *suspect)
 {
     return suspect->at == AT_OPEN || suspect->at == AT_CALL || suspect->at == AT_COMMAND || suspect->at == AT_VARIABLE;
+}
+
+/* Nobody waited for PROCESS (a daemon), or its parent ended badly in its turn. */
+static bool nobody_coped(const struct process *process)
+{
+    const struct process *parent = process->parent;
+
+    return parent && parent->ended && (process_gave_up(parent) || parent->end_n < process->end_n);
+}
+
+/* A program of the same name was executed after PROCESS had ended, and ended well. */
+static bool other_copy_ran(const struct model *model, const struct process *process)
+{
+    const struct process *other, *next;
+
+    HASH_ITER(hh, model->processes, other, next)
+    if (other->executed && other->exec_n > process->end_n && other->ended && !process_failed(other) && other->exe &&
+        process->exe && strcmp(path_base(other->exe), path_base(process->exe)) == 0)
+        return true;
+    return false;
+}
+
+/* The program that was launched ended well, and what this process said of its failure nobody was to read. That a
+ * program which is there could not begin at all is no probe: then somebody has to have done its work. */
+static bool hushed(const struct model *model, const struct process *process, const struct suspect *suspect)
+{
+    if (!model->first || model->first == process || !model->first->ended || process_gave_up(model->first) ||
+        !process->stderr_null)
+        return false;
+    if (own_file_only(suspect) || suspect->at == AT_EXECUTION)
+        return true;
+    return suspect->at == AT_START ? other_copy_ran(model, process) : !nobody_coped(process);
 }
 
 /* A child's failure over its own files is its parent's business where the parent captured what it said and ended well.
@@ -106,8 +131,9 @@ static void collect_from(const struct model *model, struct process *process, str
         struct suspect *suspect = &process->suspects[i];
         struct candidate_cause *one;
 
-        if (suspect->cause->confidence <= 0 || hushed(model, process) || swallowed(model, process, suspect) ||
-            (suspect->quiet && !harm_reaches_end(model, process)) || reached_later(model, suspect)) {
+        if (suspect->cause->confidence <= 0 || hushed(model, process, suspect) || swallowed(model, process, suspect) ||
+            ((suspect->quiet || (suspect->muted && !nobody_coped(process))) && !harm_reaches_end(model, process)) ||
+            reached_later(model, suspect)) {
             rule_out(report, process, suspect);
             continue;
         }

@@ -63,13 +63,90 @@ def test_across_processes(run, orphan, way):
     assert len(result.first["chain"]) > 1
 
 
-def test_hushed_and_coped_with(run, orphan):
-    result = run("--", "sh", "-c", f"{orphan} 2>/dev/null || echo other way")
-    assert result.stdout == "other way\n"
+def test_hushed_and_coped_with(run, orphan, cc, tmp_path):
+    """Another copy of the program did the work."""
+    other = cc("int main(void) { return 0; }\n", cwd=tmp_path / "other")
+    result = run("--", "sh", "-c", f"{orphan} 2>/dev/null || {other}")
     assert result.causes == []
 
 
-@pytest.mark.parametrize("words, kinds", [("", ["library-missing"]), (" 2>/dev/null || true", [])])
+@pytest.mark.parametrize("command", [
+    ["sh", "-c", "{p} >/dev/null 2>&1; exit 0"], ["sh", "-c", "{p} 2>/dev/null || echo status $?"],
+    [PYTHON, "-c", "import subprocess; print(subprocess.call(['{p}'], stderr=subprocess.DEVNULL))"],
+    ["perl", "-e", "open STDERR, '>', '/dev/null'; system('{p}'); exit 0"],
+    ["sh", "-c", PYTHON + " -c \"import subprocess; subprocess.run(['sh', '-c', '{p} 2>/dev/null || exit 5'])\"; exit 0"]])
+def test_ended_by_the_loader_and_nobody_was_told(run, orphan, command):
+    """A program that is there and could not begin is no probe, wherever its words went."""
+    assert _found(run("--", *(word.format(p=orphan) for word in command))) == MISSING
+
+
+@pytest.mark.parametrize("status", [0, 4])
+def test_not_executable_and_hushed(run, script, status):
+    """An execve(2) that failed is coped with, unless the one that wanted it ends badly."""
+    tool = script("tool", "#!/nowhere/interpreter\n")
+    result = run("--", "sh", "-c", f"{tool} 2>/dev/null || {{ echo no tool; exit {status}; }}")
+    assert _found(result) == ([("script-interpreter-missing", "/nowhere/interpreter", "fatal")] if status else [])
+
+
+def test_carriage_return_that_env_quotes(run, script):
+    tool = script("tool", "#!/usr/bin/env perl\r\nprint 1;\r\n")
+    assert _found(run("--", "perl", "-e", f"exit(system('{tool}') ? 1 : 0)")) == [
+        ("script-interpreter-missing", "perl\r", "fatal")]
+
+
+@pytest.fixture
+def plugin(cc, tmp_path):
+    """A plug-in whose library is gone."""
+    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1")
+    made = cc("int dep(void);\nint use(void) { return dep(); }\n", "./libdep.so.1", "-Wl,-rpath,$ORIGIN", name="plugin.so")
+    (tmp_path / "libdep.so.1").unlink()
+    return made
+
+
+FORKED = """
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    int status;
+    if (fork() == 0) {
+        if (argc > 2) { setsid(); if (fork()) _exit(0); dup2(open("/dev/null", O_RDWR), 2); }
+        _exit(dlopen(argv[1], RTLD_NOW) ? 0 : 1);
+    }
+    wait(&status);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+def test_dlopen_of_a_fork(run, cc, plugin, tmp_path, daemon):
+    """What has executed nothing loads for itself; a daemon's words go nowhere and nobody waits for it."""
+    result = run("--", cc(FORKED), plugin, *(["daemon"] if daemon else []))
+    assert _found(result) == MISSING
+    assert result.first["subject"] == str(plugin)
+    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1")
+    assert run("--", tmp_path / "prog", plugin, *(["daemon"] if daemon else [])).causes == []
+
+
+SILENT = {
+    "python": [PYTHON, "-c", "import ctypes, sys\ntry: ctypes.CDLL('{p}')\nexcept OSError: print('sorry'); sys.exit(7)"],
+    "perl": ["perl", "-MDynaLoader", "-e", "DynaLoader::dl_load_file('{p}') or eval {{ require Carp; Carp::croak('x') }};"
+                                           " print STDERR qq(no module\n); exit 4"],
+    "node": ["node", "-e", "try {{ process.dlopen({{exports: {{}}}}, '{p}') }} catch (e) {{"
+                           " console.error('cannot start'); process.exit(1) }}"],
+}
+
+
+@pytest.mark.parametrize("way", SILENT)
+def test_in_words_that_name_nothing(run, plugin, way):
+    """What comes between the dlopen and the end is the dlopen's own, or the interpreter's on the way to its words."""
+    assert _found(run("--", *(word.format(p=plugin) for word in SILENT[way]))) == MISSING
+
+
+@pytest.mark.parametrize("words, kinds", [("", ["library-missing"]), ("/x 2>/dev/null || true", [])])
 def test_standard_error_of_ours_is_null(tool, environment, tmp_path, orphan, words, kinds):
     """What the caller of glibctrace throws away is said all the same; what the program throws away is not."""
     report = tmp_path / "r.json"
