@@ -369,3 +369,19 @@ def test_survived_first_and_ended_later(run):
     result = run("--", PYTHON, "-c", code)
     assert _found(result) == [("file-missing", "/nowhere/x.conf", "fatal"),
                               ("library-missing", "libnowhere.so.7", "degraded")]
+
+
+@pytest.mark.parametrize("beside, kind", [("plugin.so", "library-missing"), ("another", "library-missing"),
+                                          ("notes", "library-off-path")])
+def test_library_of_another_plugin_is_not_nearby(run, cc, tmp_path, beside, kind):
+    """A directory that has a user of the library in it has it for that one; a library among other things is nearby."""
+    for where in ("mine", "theirs"):
+        cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1", cwd=tmp_path / where)
+    cc("int dep(void);\nint use(void) { return dep(); }\n", "./libdep.so.1", name="plugin.so", cwd=tmp_path / "mine")
+    (tmp_path / "mine" / "libdep.so.1").unlink()
+    if beside == "another":
+        cc(CALLS, "./libdep.so.1", name=beside, cwd=tmp_path / "theirs")
+    else:
+        (tmp_path / "theirs" / beside).write_text("text")
+    result = run("--", PYTHON, "-c", f"import ctypes; ctypes.CDLL('{tmp_path}/mine/plugin.so')")
+    assert _found(result) == [(kind, "libdep.so.1", "fatal")]
