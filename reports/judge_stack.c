@@ -51,6 +51,11 @@ static const struct shot *shot_of(const struct process *process, const struct su
 
     for (size_t i = 0; i < sizeof events / sizeof *events && !shot; i++)
         shot = events[i] ? process_shot(process, events[i]) : NULL;
+    for (size_t i = 0; i < suspect->needles.n && !shot; i++) {
+        shot = process_shot_about(process, path_base(suspect->needles.v[i]));
+        if (shot)
+            cause_fact(suspect->cause, "stack", "of another failure of the same search: there were too many to keep");
+    }
     return shot;
 }
 

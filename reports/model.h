@@ -371,6 +371,8 @@ const struct output_line *process_spoke(const struct process *process, const cha
 bool process_hushed(const struct process *process, const char *needle);
 /* The stack of event number N, or NULL. */
 const struct shot *process_shot(const struct process *process, uint64_t n);
+/* One of an event about a file called NAME, or NULL. */
+const struct shot *process_shot_about(const struct process *process, const char *name);
 bool process_failed(const struct process *process); /* ended, by a signal or with a status other than 0 */
 /* It failed for a reason of its own: nobody asked it to end by a signal, nor stopped to read what it wrote. */
 bool process_gave_up(const struct process *process);

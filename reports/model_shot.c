@@ -136,3 +136,13 @@ const struct shot *process_shot(const struct process *process, uint64_t n)
             return &process->shots[i];
     return NULL;
 }
+
+const struct shot *process_shot_about(const struct process *process, const char *name)
+{
+    unsigned wanted = hash(name);
+
+    for (size_t i = 0; i < process->shot_count; i++)
+        if (process->shots[i].name == wanted && !process->shots[i].words)
+            return &process->shots[i];
+    return NULL;
+}
