@@ -169,11 +169,35 @@ static size_t path_length(const struct process *image)
     return count;
 }
 
-/* All places of EPISODE are absent, and they are directories of PATH: one search that ended badly. A program may have
- * put directories of its own before them, as git(1) does. */
+static bool names_command(const struct process *process, const char *name)
+{
+    for (size_t i = process->line_count; i-- > 0;) {
+        const char *line = process->lines[i].text, *at = words_word(line, name, strlen(name));
+
+        if (at && (at == line || at[-1] != '/') && words_complain(line, 0))
+            return true;
+    }
+    return false;
+}
+
+/* A shell that has set another PATH for itself: it says which command it did not find, by its name alone. */
+static bool shell_missed(const struct process *image, const struct episode *episode)
+{
+    static const char *const shells[] = {"sh", "dash", "bash", "ash", "busybox", "ksh", "mksh", "zsh", "yash", "fish"};
+
+    for (size_t i = 0; image->exe && i < sizeof shells / sizeof *shells; i++)
+        if (strcmp(path_base(image->exe), shells[i]) == 0)
+            return names_command(image, episode->name);
+    return false;
+}
+
+/* All places of EPISODE are absent, and they are directories of PATH, most of them: one search that ended badly. A
+ * program may have put directories of its own before them, as git(1) does; a single file that is not there in one of
+ * them is no search. */
 static bool is_path_search(const struct process *image, const struct episode *episode)
 {
-    size_t on_path = 0;
+    size_t on_path = 0, length = path_length(image);
+    bool execution = false, all;
 
     for (size_t i = 0; i < episode->count; i++) {
         const struct attempt *attempt = episode->attempts[i];
@@ -185,11 +209,15 @@ static bool is_path_search(const struct process *image, const struct episode *ep
             return false;
         if (attempt->execution && attempt->argv0 && strchr(attempt->argv0, '/') && episode->count == 1)
             return false;
+        execution |= attempt->execution;
         on_path += directory_on_path(image, attempt->path, attempt->cwd) ||
                    (attempt->execution && attempt->argv0 && !strchr(attempt->argv0, '/'));
     }
-    return on_path > 0 && (on_path == episode->count ||
-                           (on_path > 2 && on_path >= path_length(image) && episode->count - on_path <= 2));
+    all = on_path >= length || (on_path > 2 && on_path + 2 >= length);
+    if (episode->count && shell_missed(image, episode))
+        return true;
+    return on_path > 0 && ((on_path == episode->count && (all || execution)) ||
+                           (on_path > 2 && on_path >= length && episode->count - on_path <= 2));
 }
 
 /* "python3\r": the carriage return comes from the first line of a script that env(1) was called by; the script must

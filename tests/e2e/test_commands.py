@@ -97,6 +97,22 @@ def test_a_variable_that_names_it(run, tmp_path):
     assert f"named by     EDITOR={NAME}" in result.stderr
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_path_that_the_shell_has_set_itself(run, shell, tmp_path):
+    result = run("--", shell, "-c", f"PATH={tmp_path}/a:{tmp_path}/b; {NAME}; exit 3")
+    assert (result.first["kind"], result.first["missing"]) == ("command-not-found", NAME)
+
+
+@pytest.mark.parametrize("who", ["sh", "python"])
+def test_one_file_in_a_directory_of_path_is_a_file(run, tmp_path, who):
+    (tmp_path / "bin").mkdir()
+    file = f"{tmp_path}/bin/tool.conf"
+    command = {"sh": ["sh", "-c", f"test -e {file} || {{ echo 'error: {file} is missing' 1>&2; exit 3; }}"],
+               "python": [PYTHON, "-c", f"import os; os.stat('{file}')"]}[who]
+    result = run("--", *command, env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+    assert (result.first["kind"], result.first["missing"]) == ("file-missing", file)
+
+
 def test_empty_path(run):
     result = run("--", "/bin/sh", "-c", NAME, env={"PATH": ""})
     assert (result.first["kind"], result.first["missing"]) == ("command-not-found", NAME)

@@ -113,7 +113,7 @@ DEGRADED = {
 def test_variable_that_the_program_goes_on_without(run, tmp_path, name):
     variable, value, command = DEGRADED[name]
     value = value.format(top=tmp_path)
-    result = run("--", *command, env={variable: value})
+    result = run("-E", f"{variable}={value}", "--", *command)
     assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == \
         [("environment-wrong", f"{variable}={value}", "degraded")]
 
