@@ -12,13 +12,26 @@
 
 enum { MOUNTS_LIMIT = 4 << 20 };
 
-/* No user namespace is made below a chroot(2) (user_namespaces(7), EPERM): its / is none of its mount points. */
-static bool is_chrooted(pid_t pid)
+static ino_t mount_namespace(const char *pid)
 {
+    CLEANUP_FREE char *path = xasprintf("/proc/%s/ns/mnt", pid);
+    struct stat st;
+
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* No user namespace is made below a chroot(2) (user_namespaces(7), EPERM): its root is another than ours in the same
+ * mount namespace, or its / is none of its mount points. */
+static bool is_chrooted(const struct process *process)
+{
+    pid_t pid = process->pid;
+    CLEANUP_FREE char *number = xasprintf("%d", (int)pid);
     CLEANUP_FREE char *path = xasprintf("/proc/%d/mountinfo", (int)pid);
     CLEANUP_FREE char *text = proc_read(path, MOUNTS_LIMIT, NULL);
     char *rest = NULL;
 
+    if (process->root[0] && mount_namespace(number) && mount_namespace(number) == mount_namespace("self"))
+        return true;
     for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
         char point[3];
 
@@ -71,7 +84,7 @@ static const char *tell_why(const struct finding *finding, struct cause *cause)
         return "AppArmor lets no program without a profile have them (kernel.apparmor_restrict_unprivileged_userns is "
                "1)";
     }
-    if (is_chrooted(pid)) {
+    if (is_chrooted(finding->process)) {
         cause_remedy(cause, PROOF_KNOWN,
                      "run it outside the chroot, or enter its root with pivot_root(2) (bwrap, unshare)");
         return "it runs in a chroot, where the kernel makes none";
