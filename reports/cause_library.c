@@ -56,6 +56,7 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 void cause_library_tell(const struct finding *finding, struct cause *cause)
 {
     const char *subject = path_base(finding->subject), *name = finding->fault->name;
+    size_t places = finding->fault->search.count;
 
     if (finding->elsewhere) {
         cause->summary =
@@ -63,14 +64,16 @@ void cause_library_tell(const struct finding *finding, struct cause *cause)
                       subject, name, finding->elsewhere);
         remedy_off_path(finding, cause);
     } else {
-        cause->summary =
-            xasprintf("%s needs %s, which is not there: not in any of the %zu places searched, nor near the program.",
-                      subject, name, finding->fault->search.count);
+        CLEANUP_FREE char *where =
+            places > 1 ? xasprintf("not at any of the %zu places searched, nor near the program", places)
+                       : xstrdup("not at the one place where the loader looks for it");
+
+        cause->summary = xasprintf("%s needs %s, which is not there: %s.", subject, name, where);
         tell_missing_remedies(finding, cause);
     }
     tell_asked(finding, cause);
-    cause->detail = xasprintf("The loader looked for %s, asked for by %s, at %zu places in the order listed; nothing "
-                              "usable stands at any of them.",
-                              name, finding->subject, finding->fault->search.count);
+    cause->detail = xasprintf("The loader looked for %s, asked for by %s, at %zu place%s in the order listed; nothing "
+                              "usable stands there.",
+                              name, finding->subject, places, places == 1 ? "" : "s");
     tell_scenario(finding, cause);
 }
