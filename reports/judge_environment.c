@@ -54,7 +54,8 @@ static struct suspect *accuse(const struct reading *reading, struct lead *lead, 
         suspect->at = AT_VARIABLE;
         suspect->coped = false;
         suspect->cause->confidence = sure;
-        free(steal_pointer(&suspect->cause->words));
+        free(suspect->cause->words);
+        suspect->cause->words = NULL;
     } else if (process->exe) {
         suspect = suspect_add(process, AT_VARIABLE, &finding, n, process->end_ns);
     }

@@ -101,9 +101,9 @@ static void add_traceback(const struct process *process, struct strings *ret)
     for (size_t i = 0; i < process->line_count; i++) {
         const char *at = strstr(process->lines[i].text, "File \"/");
         size_t size = at ? strcspn(at + 6, "\"") : 0;
-        CLEANUP_FREE char *path = at ? xstrndup(at + 6, size) : NULL;
+        CLEANUP_FREE char *path = xstrndup(at ? at + 6 : "/", at ? size : 1);
 
-        for (int up = 0; path && up < 4; up++) {
+        for (int up = 0; up < 4; up++) {
             char *directory = path_dir(path);
 
             free(path);
