@@ -141,6 +141,14 @@ def test_refused(run, cc, policy, actor, outside):
     assert first["confidence"] >= (0.7 if actor in ("bash test", "node") else 0.9)
 
 
+@pytest.mark.parametrize("actor", ["c thread", "python thread", "ls"])
+def test_refused_where_every_call_stops(run, cc, policy, actor):
+    """Nothing shows there that the kernel did not answer itself, but what it never answers."""
+    call, command = ACTORS[actor]
+    result = run("--seccomp=no", "--", *policy(1, call), *command(cc))
+    assert kinds(result) == [("syscall-blocked", call, "fatal")]
+
+
 @pytest.mark.parametrize("actor", ACTORS)
 def test_refused_with_enosys(run, cc, policy, actor):
     call, command = ACTORS[actor]
