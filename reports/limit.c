@@ -373,10 +373,6 @@ bool limit_ends_by(int signal)
 
 struct limit *limit_find_kill(const struct process *process)
 {
-    struct limit *limit;
-    const char *name;
-    uint64_t max;
-
     /* SIGXFSZ comes as if the process had sent it (generic_write_check_limits(), fs/read_write.c of the kernel). */
     if (process->signal_sender && process->signal_sender != process->pid)
         return NULL;
@@ -386,9 +382,11 @@ struct limit *limit_find_kill(const struct process *process)
     case SIGXCPU:
         return find_time(process);
     case SIGKILL: {
+        struct limit *limit = find_time(process);
+        const char *name = NULL;
         char *group = NULL;
+        uint64_t max = 0;
 
-        limit = find_time(process);
         if (!limit)
             group = limits_cgroup_memory(process->pid, &max, &name);
         if (group) {
