@@ -337,7 +337,7 @@ def watched(what, *command):
     number of its own, which goes by another name outside the first one."""
     if has_namespaces():
         return inside(what, 5 if what == "watches" else 0, *command), f"fs.inotify.max_user_{what}"
-    return as_somebody(PYTHON, "-c", HOGS, *map(str, command)), "fs.inotify.max_user_instances"
+    return [PYTHON, "-c", HOGS, *map(str, command)], "fs.inotify.max_user_instances"
 
 
 ACTORS = {
