@@ -36,7 +36,11 @@ static char *elsewhere_of(const struct process *process, const struct load *load
 
     if (strchr(fault->name, '/'))
         return NULL;
-    return search_elsewhere(process->root, fault->name, fault->subject->elf, near, 2, process->cwd);
+    char *found = search_elsewhere(process->root, fault->name, fault->subject->elf, near, 2, process->cwd);
+
+    if (found && process->within && strncmp(found, process->within, strlen(process->within)) != 0)
+        free(steal_pointer(&found));
+    return found;
 }
 
 /* OWNED takes what FINDING points to from now on. */

@@ -84,6 +84,7 @@ void model_destroy(struct model *model)
         process_free(model, model->retired[i]);
     free(model->retired);
     strings_deinit(&model->unseen);
+    free(model->within);
     for (size_t i = 0; i < model->service_count; i++)
         free(model->services[i].target);
     free(model->services);
@@ -111,6 +112,7 @@ static struct process *process_add(struct model *model, pid_t pid, const struct 
     process->pid = pid;
     process->start_n = event->n;
     process->start_ns = event->t_ns;
+    process->within = model->within;
     process->root = xstrdup(event->root);
     HASH_ADD_INT(model->processes, pid, process);
     model->process_count++;

@@ -298,6 +298,7 @@ struct process {
     size_t shot_count, shot_cap;
 
     struct libc_facts libc; /* filled in by judge_system() */
+    const char *within;     /* as the model has it */
     const char *context;
     char *distribution;
     struct strings ancestry;  /* what was executed before in this process and its ancestors, first first */
@@ -313,6 +314,7 @@ struct model {
     size_t retired_count, retired_cap;
     struct process *first; /* the program launched or first attached to */
     uint64_t events, failed, process_count, thread_count, lost;
+    char *within; /* a library that stands outside this directory is not on this system; or NULL: it is */
     struct strings unseen;
     struct service *services;
     size_t service_count, service_cap;

@@ -13,7 +13,17 @@
 #define GLIBCTRACE_VERSION "0.1"
 #endif
 
-enum key { KEY_FOR = 256, KEY_ROOT, KEY_MINIMIZE, KEY_NO_REPRO, KEY_NO_REDACT, KEY_COLOUR, KEY_SECCOMP, KEY_BINDINGS };
+enum key {
+    KEY_FOR = 256,
+    KEY_ROOT,
+    KEY_MINIMIZE,
+    KEY_NO_REPRO,
+    KEY_NO_REDACT,
+    KEY_COLOUR,
+    KEY_SECCOMP,
+    KEY_BINDINGS,
+    KEY_CONFINED
+};
 
 static const struct argp_option rows[] = {
     {"output", 'o', "FILE", 0,
@@ -28,6 +38,7 @@ static const struct argp_option rows[] = {
     {"user", 'u', "USER", 0, "run COMMAND as that user", 0},
     {"env", 'E', "VAR=VAL", 0, "set (or, without =VAL, drop) a variable for COMMAND", 0},
     {"root", KEY_ROOT, "DIR", OPTION_HIDDEN, "read every path inside that root", 0},
+    {"confined", KEY_CONFINED, NULL, OPTION_HIDDEN, "what lies outside the working directory is not on this system", 0},
     {"minimize", KEY_MINIMIZE, NULL, OPTION_HIDDEN, "allow COMMAND itself to be run again", 0},
     {"no-repro", KEY_NO_REPRO, NULL, 0, "do not build and run the reproduction", 0},
     {"no-redact", KEY_NO_REDACT, NULL, 0, "keep names and secret-looking values as they are", 0},
@@ -160,6 +171,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'q':
         options->quiet = true;
+        return 0;
+    case KEY_CONFINED:
+        options->confined = true;
         return 0;
     case KEY_MINIMIZE:
         return not_yet(parse, "--minimize");

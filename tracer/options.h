@@ -20,6 +20,7 @@ struct options {
     char *user;
     struct strings env; /* -E, in order: NAME=VALUE or NAME */
     char *root;
+    bool confined; /* a reproduction is run, which is a system of its own */
     bool minimize, no_repro, no_redact, quiet, no_filter;
     enum colour colour;
     pid_t *pids;

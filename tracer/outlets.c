@@ -19,11 +19,13 @@ bool outlets_colour(const struct options *options)
     return options->colour == COLOUR_ALWAYS;
 }
 
-static struct model *judged_model(void)
+static struct model *judged_model(const struct options *options)
 {
     struct model *model = model_create();
 
     model->live = true;
+    if (options->confined)
+        model->within = realpath(".", NULL);
     model->at_end = judge_process;
     model->at_exec = judge_exec_over;
     model->at_failure = judge_failed_call;
@@ -99,7 +101,7 @@ bool outlets_bundle(const struct options *options)
 
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err)
 {
-    *ret = (struct outlets){.model = judged_model()};
+    *ret = (struct outlets){.model = judged_model(options)};
     ret->sinks[ret->count++] = (struct sink){model_event, ret->model};
     if (options->live && open_view(options, ret, err) < 0)
         return -1;

@@ -32,13 +32,6 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What failed in a root of its own for want of a library is run again where there may be one, in no directory that the
- * reproduction searches: there is none in the reproduction, and that is all that is meant. */
-static bool same_kind(enum cause_kind wanted, enum cause_kind got)
-{
-    return wanted == got || (wanted == CAUSE_LIBRARY_MISSING && got == CAUSE_LIBRARY_OFF_PATH);
-}
-
 bool repro_alike(const struct cause *wanted, const struct cause *got)
 {
     bool whole = wanted->kind == CAUSE_INTERPRETER_MISSING || wanted->kind == CAUSE_SCRIPT_INTERPRETER_MISSING ||
@@ -47,7 +40,7 @@ bool repro_alike(const struct cause *wanted, const struct cause *got)
     if (wanted->kind == CAUSE_ENVIRONMENT_WRONG && wanted->missing && got->missing &&
         strncmp(wanted->missing, got->missing, strcspn(wanted->missing, "=") + 1) != 0)
         return false;
-    return same_kind(wanted->kind, got->kind) && same(base(wanted->subject), base(got->subject)) &&
+    return wanted->kind == got->kind && same(base(wanted->subject), base(got->subject)) &&
            (whole ? same(wanted->missing, got->missing) : same(base(wanted->missing), base(got->missing)));
 }
 
@@ -65,7 +58,7 @@ const struct cause *repro_find_alike(const struct cause *wanted, const struct re
 static _Noreturn void become_tracer(const char *directory, const char *script, const char *report)
 {
     static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", NULL};
-    char *const argv[] = {"glibctrace",   "-q", "--no-repro",  "--no-redact",  "-o",
+    char *const argv[] = {"glibctrace",   "-q", "--confined",  "--no-repro",   "--no-redact", "-o",
                           (char *)report, "--", (char *)SHELL, (char *)script, NULL};
     int null = open("/dev/null", O_RDWR);
     /* What goes to /dev/null was not meant to be read: a failure told there would count as a probe. */
