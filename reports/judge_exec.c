@@ -369,12 +369,13 @@ void judge_exec(struct process *process, bool over)
         if (episode->found_n || episode->count == 0 || (over && !refused_as_no_executable(episode)))
             continue;
         attempt = refused(episode);
+        if (judge_reads_machine_code(process, episode->attempts[0]->n))
+            continue;
         if ((attempt && judge_file(process, attempt)) || over)
             continue;
-        if (is_path_search(image, episode)) {
-            if (!judge_reads_machine_code(process, episode->attempts[0]->n))
-                judge_path_search(process, episode);
-        } else if (executed_any(episode))
+        if (is_path_search(image, episode))
+            judge_path_search(process, episode);
+        else if (executed_any(episode))
             judge_file(process, episode->attempts[episode->count - 1]);
     }
     /* The command itself: it never ran, so it has no words of its own, and there is nothing else that it can have ended

@@ -364,7 +364,7 @@ static void judge_last_act(struct process *process)
     bool text, base;
 
     if (!attempt || process->last_file_n > process->first_output_n || !may_be_blamed(attempt) ||
-        judge_open_optional(attempt->path))
+        judge_open_optional(attempt->path) || judge_reads_machine_code(process, attempt->n))
         return;
     line = first_after(process, attempt->n);
     if (!line)
