@@ -305,13 +305,22 @@ static int weight(const struct candidate *c)
     return 0;
 }
 
+/* A directory that may not be entered hides its subdirectories too, which the loader tries first: it is the library's
+ * own place that is meant. */
+static bool is_above(const struct candidate *place, const struct candidate *best)
+{
+    return place->state == CANDIDATE_DENIED && best->state == CANDIDATE_DENIED && place->walk.at && best->walk.at &&
+           strcmp(place->walk.at, best->walk.at) == 0 && strlen(place->path) < strlen(best->path);
+}
+
 void search_settle(struct search *search)
 {
     int best = 0;
 
     search->fault = -1;
     for (size_t i = 0; i < search->count && search->found < 0; i++)
-        if (weight(&search->places[i]) > best) {
+        if (weight(&search->places[i]) > best ||
+            (search->fault >= 0 && is_above(&search->places[i], &search->places[search->fault]))) {
             best = weight(&search->places[i]);
             search->fault = (long)i;
         }

@@ -420,3 +420,31 @@ bool path_permits(const struct stat *st, const struct cred *cred, int mode)
         bits >>= 3;
     return (bits & (mode_t)mode & 7) == ((mode_t)mode & 7);
 }
+
+char *path_tidy(const char *root, const char *path)
+{
+    char *tidy = xmalloc(strlen(path) + 2), *end = tidy;
+    struct stat before, after;
+
+    for (const char *p = path; *p; p += strcspn(p, "/")) {
+        size_t n;
+
+        p += strspn(p, "/");
+        n = strcspn(p, "/");
+        if (n == 2 && p[0] == '.' && p[1] == '.') {
+            while (end > tidy && *--end != '/')
+                ;
+        } else if (n && !(n == 1 && p[0] == '.')) {
+            *end++ = '/';
+            memcpy(end, p, n);
+            end += n;
+        }
+    }
+    *end = '\0';
+    if (path[0] != '/' || end == tidy || strcmp(path, tidy) == 0 || path_stat(root, path, &before) < 0 ||
+        path_stat(root, tidy, &after) < 0 || before.st_ino != after.st_ino || before.st_dev != after.st_dev) {
+        free(tidy);
+        return xstrdup(path);
+    }
+    return tidy;
+}

@@ -61,6 +61,9 @@ int path_open(const char *root, const char *path);
 int path_stat(const char *root, const char *path, struct stat *ret);
 /* Joins and cleans lexically ("//", "." — never ".." since a link may stand before it). malloced. */
 char *path_join(const char *directory, const char *name);
+/* PATH, absolute and inside ROOT, without "." and ".." where that names the same file (no link on the way makes a
+ * difference), else as it is; malloced. */
+char *path_tidy(const char *root, const char *path);
 const char *path_base(const char *path);
 char *path_dir(const char *path); /* malloced; "/" for "/x", "." for "x" */
 /* Whether CRED may do all of MODE (R_OK|W_OK|X_OK, unistd.h) with an object that has ST's owner and bits. ACLs are not

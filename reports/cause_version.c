@@ -103,6 +103,8 @@ void cause_version_scenario(const struct finding *finding, struct cause *cause)
     if (symbol)
         mini_object_undefined(subject, symbol, fault->name, provider->name);
     mended = mini_object_copy(provider);
+    if (symbol && !fault->provider->elf->def_count) /* what the loader trips over where there are no versions */
+        mini_object_define(provider, symbol, NULL);
     mini_object_define_version(mended, fault->name);
     if (symbol)
         mini_object_define(mended, symbol, fault->name);

@@ -232,10 +232,10 @@ void model_file_call(struct process *process, const struct event *event)
             episode->found_path = xstrdup(call->path);
         }
     }
-    if (!by_loader && (attempt || !of_the_system(call->path))) {
+    if (!by_loader) {
         process->last_file_n = event->n;
         process->last_file = attempt;
-        if (!of_code(call->path))
+        if (!of_code(call->path) && (attempt || !of_the_system(call->path)))
             process->last_work_n = event->n;
     }
 }

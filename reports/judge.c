@@ -67,7 +67,7 @@ const struct cause_desc *cause_desc_of(enum cause_kind kind)
 }
 
 /* The objects from the program to SUBJECT, as each was asked for by the one before. */
-static void chain_objects(struct cause *cause, const struct object *subject)
+static void chain_objects(struct cause *cause, const char *root, const struct object *subject)
 {
     const struct object *way[64];
     size_t n = 0;
@@ -75,7 +75,7 @@ static void chain_objects(struct cause *cause, const struct object *subject)
     for (const struct object *object = subject; object && object->why != OBJECT_MAIN && n < 64; object = object->loader)
         way[n++] = object;
     while (n-- > 0)
-        strings_add(&cause->chain, xstrdup(way[n]->path));
+        strings_add(&cause->chain, path_tidy(root, way[n]->path));
 }
 
 static void chain_fill(struct cause *cause, const struct process *process, const struct finding *finding)
@@ -87,15 +87,15 @@ static void chain_fill(struct cause *cause, const struct process *process, const
     if (finding->fault && process->exe && strcmp(process->exe, finding->load->objects[0]->path) != 0)
         strings_add(&cause->chain, xstrdup(finding->load->objects[0]->path)); /* ld.so was run itself */
     if (finding->fault)
-        chain_objects(cause, finding->fault->subject);
-    else if (strcmp(finding->subject, process->exe ? process->exe : "") != 0)
-        strings_add(&cause->chain, xstrdup(finding->subject));
+        chain_objects(cause, finding_root(finding), finding->fault->subject);
+    else if (strcmp(cause->subject, process->exe ? process->exe : "") != 0)
+        strings_add(&cause->chain, xstrdup(cause->subject));
 }
 
-static bool same_cause(const struct cause *cause, const struct finding *finding)
+static bool same_cause(const struct cause *cause, const struct finding *finding, const char *subject,
+                       const char *missing)
 {
-    return cause->kind == finding->kind && strcmp(cause->subject, finding->subject) == 0 &&
-           strcmp(cause->missing, finding->missing) == 0;
+    return cause->kind == finding->kind && strcmp(cause->subject, subject) == 0 && strcmp(cause->missing, missing) == 0;
 }
 
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
@@ -104,11 +104,15 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
     /* What a fork loads for itself it has to live with itself: its parent may have ended long before. */
     struct process *process = at == AT_DLOPEN || at == AT_START ? actor : process_owner(actor);
     const struct cause_desc *desc = cause_desc_of(finding->kind);
+    CLEANUP_FREE char *subject = path_tidy(finding_root(finding), finding->subject);
+    CLEANUP_FREE char *provider = finding->provider ? path_tidy(finding_root(finding), finding->provider) : NULL;
+    bool is_file = provider && strcmp(finding->missing, finding->provider) == 0; /* the object itself */
+    CLEANUP_FREE char *missing = xstrdup(is_file ? provider : finding->missing);
     struct suspect *suspect;
     struct cause *cause;
 
     for (size_t i = 0; i < process->suspect_count; i++)
-        if (same_cause(process->suspects[i].cause, finding))
+        if (same_cause(process->suspects[i].cause, finding, subject, missing))
             return NULL;
     if (!desc)
         return NULL;
@@ -117,9 +121,9 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
     suspect->actor = actor;
     suspect->n = suspect->last_n = n;
     suspect->cause = cause = cause_create(finding->kind);
-    cause->subject = xstrdup(finding->subject);
-    cause->missing = xstrdup(finding->missing);
-    cause->provider = xstrdup_or_null(finding->provider);
+    cause->subject = steal_pointer(&subject);
+    cause->missing = steal_pointer(&missing);
+    cause->provider = steal_pointer(&provider);
     cause->pid = process->pid;
     cause->error = finding->error;
     cause->exe = xstrdup_or_null(process->exe);

@@ -80,6 +80,16 @@ static bool stands_for_all(const struct process *process, const struct load *loa
     return first == fault;
 }
 
+/* Of a library that has no versions at all the loader only warns, until it binds a symbol to it that is to have one:
+ * then an assertion ends the process (check_match() of elf/dl-lookup.c). */
+static bool warned_first(const struct process *process, const struct fault *fault)
+{
+    const struct output_line *line = loader_line(process);
+
+    return fault->kind == FAULT_VERSION && fault->provider && !fault->provider->elf->def_count && line &&
+           strstr(line->text, "check_match") && strstr(line->text, "version->filename");
+}
+
 /* True where something was found that explains the end. */
 static bool judge_start(struct process *process, const struct load *load)
 {
@@ -90,7 +100,7 @@ static bool judge_start(struct process *process, const struct load *load)
         const struct fault *fault = load->faults[i];
         struct suspect *suspect;
 
-        if (fault->batch || fault->warning || consequence(process, load, fault) ||
+        if (fault->batch || (fault->warning && !warned_first(process, fault)) || consequence(process, load, fault) ||
             /* The loader that runs is there; what it was given is for another machine. */
             (fault->kind == FAULT_INTERP && process->exe && strcmp(fault->name, process->exe) == 0) ||
             (fault->kind == FAULT_PROGRAM && fault->subject->elf->state == ELFFILE_UNREADABLE))
@@ -397,6 +407,31 @@ static bool died_of_its_file(const struct process *process, const struct load *l
     return process->signal && elf->state != ELFFILE_OK && elf->state != ELFFILE_UNREADABLE;
 }
 
+static bool opened_itself(const struct load *load, const char *object)
+{
+    for (size_t i = 0; object && i < load->object_count; i++)
+        if (load->objects[i]->batch && strcmp(path_base(load->objects[i]->path), path_base(object)) == 0)
+            return true;
+    return false;
+}
+
+/* A dlsym(3) is for what may be absent, unless the program could not do without: of an object that it had opened it
+ * wanted a symbol, and the next that is known of it are its last words, or a jump to where no function is. */
+static void judge_wanted_symbol(struct process *process, const struct maps *maps, const struct load *load)
+{
+    const struct loader_error *last = process->error_count ? &process->errors[process->error_count - 1] : NULL;
+    bool jumped = process->signal == SIGSEGV && process->signal_ip == 0;
+    bool spoke = last && !process->signal && process_gave_up(process) && process->last_output_n > last->last_n &&
+                 process->first_output_n > last->n;
+
+    if (!last || last->outcome != LOADER_CAUGHT || strncmp(last->format, "undefined symbol", 16) != 0 ||
+        call_of(process, last->tid, last->n) || !opened_itself(load, last->object) ||
+        !(jumped || (spoke && nothing_after(process, last->last_n))))
+        return;
+    if (judge_told(process, maps, load, last))
+        process->suspects[process->suspect_count - 1].last_act = true;
+}
+
 static void judge_with(struct process *process, const struct maps *maps, struct load *load)
 {
     bool by_loader = process_failed(process) && (ended_by_loader(process, load) || died_of_its_file(process, load));
@@ -417,6 +452,8 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
         judge_said(process, maps, load);
         judge_words_said(process);
     }
+    if (process->suspect_count == 0)
+        judge_wanted_symbol(process, maps, load);
 }
 
 void judge_load(struct process *process, bool live)

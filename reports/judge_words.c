@@ -215,11 +215,15 @@ static void attach(struct suspect *suspect, const struct loader_error *error)
         suspect->certain = true;
 }
 
-/* Nothing is known to have asked for a symbol and got over it: a dlsym(3) for an optional one is no failure. */
+/* A dlsym(3) for a symbol that may be absent is no failure, nor is one that came before a dlopen(3) that failed of
+ * something else. */
 static bool harmless(const struct process *process, const struct loader_error *error)
 {
-    return error->outcome == LOADER_WARNED ||
-           (error->outcome == LOADER_CAUGHT && !call_of(process, error->tid, error->n));
+    const struct loader_call *call = call_of(process, error->tid, error->n);
+
+    if (error->outcome != LOADER_CAUGHT)
+        return error->outcome == LOADER_WARNED;
+    return !call || (strncmp(error->format, "undefined symbol", 16) == 0 && error_of(process, call) != error);
 }
 
 static bool has_suspect(struct process *process, const struct told *told, const struct loader_error *error)
