@@ -193,20 +193,18 @@ static bool of_the_system(const char *path)
     return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0;
 }
 
-/* What an interpreter reads on the way to its own last words is its code and its messages. */
-static bool of_code(const char *path)
+/* What is read to say why something failed: message catalogues, and what perl's croak() loads (Carp.pm). */
+static bool for_last_words(const char *path)
 {
-    static const char *const endings[] = {".pm",  ".pmc", ".pl", ".py",  ".pyc", ".js",
-                                          ".cjs", ".mjs", ".rb", ".lua", ".mo"};
-    size_t n = strlen(path);
+    static const char *const names[] = {"Carp.pm",         "Carp.pmc",    "overloading.pm",
+                                        "overloading.pmc", "Exporter.pm", "Exporter.pmc"};
+    const char *name = path_base(path);
+    size_t n = strlen(name);
 
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t size = strlen(endings[i]);
-
-        if (n > size && strcmp(path + n - size, endings[i]) == 0)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
             return true;
-    }
-    return false;
+    return n > 3 && strcmp(name + n - 3, ".mo") == 0;
 }
 
 void model_file_call(struct process *process, const struct event *event)
@@ -235,7 +233,7 @@ void model_file_call(struct process *process, const struct event *event)
     if (!by_loader) {
         process->last_file_n = event->n;
         process->last_file = attempt;
-        if (!of_code(call->path) && (attempt || !of_the_system(call->path)))
+        if (!for_last_words(call->path) && (attempt || !of_the_system(call->path)))
             process->last_work_n = event->n;
     }
 }

@@ -222,10 +222,20 @@ static uint64_t end_of_call(const struct process *process, const struct load_act
     return call ? call->n : act->n;
 }
 
+/* Python has told what ended it, and that is something else, or the words would name the library (a chain of exceptions
+ * is told to its beginning). */
+static bool ended_otherwise(const struct process *process, uint64_t n)
+{
+    for (size_t i = 0; i < process->line_count; i++)
+        if (process->lines[i].n > n && strncmp(process->lines[i].text, "Traceback (most recent call last):", 34) == 0)
+            return true;
+    return false;
+}
+
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n)
 {
     suspect->coped = tried_by_libc(file);
-    suspect->last_act = nothing_after(process, n);
+    suspect->last_act = nothing_after(process, n) && !ended_otherwise(process, n);
 }
 
 static void judge_batch(struct process *process, const struct maps *maps, struct load *load, size_t act, size_t batch)

@@ -278,7 +278,7 @@ struct process {
     bool stderr_shared; /* at its end descriptor 2 was the same file as the session's own */
 
     uint64_t last_file_n;         /* newest file call of the program itself, failing or not … */
-    uint64_t last_work_n;         /* … that was on no device and no file of code for an interpreter */
+    uint64_t last_work_n;         /* … that was on no device, nor on a file that is read for its last words */
     struct attempt *last_file;    /* if that one failed; else NULL */
     struct attempt *before_words; /* what last_file was at the first output */
     uint64_t leave_n;             /* of its exit_group(2) */

@@ -146,6 +146,15 @@ def test_in_words_that_name_nothing(run, plugin, way):
     assert _found(run("--", *(word.format(p=plugin) for word in SILENT[way]))) == MISSING
 
 
+def test_what_python_told_is_another_end(run, plugin, script):
+    """An optional library was not there, or was broken; what ended the program is in the traceback."""
+    for library, kinds in (("libnowhere.so.2", []), (plugin, [])):
+        text = script("prog.py", f"import ctypes\ntry: ctypes.CDLL('{library}')\nexcept OSError: pass\nprint({{}}['key'])\n")
+        result = run("--", PYTHON, text)
+        assert result.returncode == 1
+        assert [c["kind"] for c in result.causes if c["impact"] == "fatal" or c["confidence"] > 0.55] == kinds
+
+
 @pytest.mark.parametrize("words, kinds", [("", ["library-missing"]), ("/x 2>/dev/null || true", [])])
 def test_standard_error_of_ours_is_null(tool, environment, tmp_path, orphan, words, kinds):
     """What the caller of glibctrace throws away is said all the same; what the program throws away is not."""

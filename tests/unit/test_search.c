@@ -369,7 +369,10 @@ START_TEST(permissions)
     for (int round = 0; round < 2; round++) {
         ck_assert_int_eq(load_create(&request, &load, NULL), 0);
         ck_assert_uint_eq(load->fault_count, 1);
-        ck_assert_int_eq(load->faults[0]->search.fault, 0);
+        ck_assert_int_ge(load->faults[0]->search.fault, 0);
+        /* not a subdirectory for newer processors, where it is the directory above that may not be entered */
+        ck_assert_ptr_eq(strstr(load->faults[0]->search.places[load->faults[0]->search.fault].path, "glibc-hwcaps"),
+                         NULL);
         check_place("unreadable", &load->faults[0]->search, CANDIDATE_DENIED, false);
         load_destroy(load);
         if (getuid() == 0) {
