@@ -1,5 +1,6 @@
 /* Attempts and episodes: the file calls of a process, grouped by what was looked for (part of model.h). */
 #include "model_parts.h"
+#include "text.h"
 
 #include "syscall.h"
 
@@ -14,6 +15,7 @@ static void attempt_free(struct attempt *attempt)
     free(attempt->cwd);
     free(attempt->root);
     free(attempt->argv0);
+    free(attempt->argv_rest);
     free(attempt);
 }
 
@@ -109,6 +111,18 @@ static struct attempt *attempt_find(struct episode *episode, const struct event 
     return NULL;
 }
 
+static char *words_of(const char *const *argv)
+{
+    struct text text = {0};
+    char *words;
+
+    for (; *argv; argv++)
+        text_addf(&text, "%s\n", *argv);
+    words = xstrdup(text.v ? text.v : "");
+    text_deinit(&text);
+    return words;
+}
+
 static struct attempt *attempt_record(struct process *process, const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
@@ -137,6 +151,8 @@ static struct attempt *attempt_record(struct process *process, const struct even
         attempt->execution = is_execution(call->desc);
         if (attempt->execution && call->argv)
             attempt->argv0 = xstrdup_or_null(call->argv[0]);
+        if (attempt->argv0)
+            attempt->argv_rest = words_of(call->argv + 1);
     }
     attempt->last_n = event->n;
     attempt->tid = event->tid;

@@ -226,6 +226,20 @@ static double confidence_of(const struct process *process, const struct suspect 
     return 0;
 }
 
+/* A command that is not there, and LINE or the next one says what is done about it: "xsel: not found, using the file
+ * instead", make's "Error 127 (ignored)". */
+static bool done_without(const struct process *process, const struct output_line *line)
+{
+    if (process_gave_up(process))
+        return false;
+    if (words_shrug(line->text))
+        return true;
+    for (size_t i = 0; i + 1 < process->line_count; i++)
+        if (process->lines[i].n == line->n && strcmp(process->lines[i].text, line->text) == 0)
+            return words_shrug(process->lines[i + 1].text);
+    return false;
+}
+
 /* LINE names what failed, but the program went on: it says so, or it complains of something else afterwards while this
  * line was no complaint. */
 static bool shrugged_off(const struct process *process, const struct suspect *suspect, const struct output_line *line)
@@ -233,6 +247,8 @@ static bool shrugged_off(const struct process *process, const struct suspect *su
     const char *words = suspect->cause->words ? suspect->cause->words : line->text; /* those over a list of places */
     bool shrug = words_shrug(words), complaint = words_complain(words, 0), later = false;
 
+    if (suspect->at == AT_COMMAND)
+        return done_without(process, line);
     if (suspect->at != AT_OPEN && suspect->at != AT_CALL)
         return false;
     for (size_t i = 0; i < process->line_count; i++)
@@ -321,6 +337,7 @@ static void look_at_stderr(struct model *model, struct process *process)
 
     if (!model->live || stat(path, &st) < 0)
         return;
+    process->stderr_known = true;
     process->stderr_null = proc_fd_hushed(process->pid, STDERR_FILENO, STDERR_FILENO);
     process->stderr_shared = model->has_stderr && st.st_ino == model->stderr_ino && st.st_dev == model->stderr_dev;
 }

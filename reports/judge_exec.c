@@ -300,6 +300,8 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
         return false;
     suspect->last_n = episode->last_n;
     suspect->tried = executed_any(episode);
+    for (size_t i = 0; i < episode->count && !suspect->argv_rest; i++)
+        suspect->argv_rest = xstrdup_or_null(episode->attempts[i]->argv_rest);
     add_subcommand(suspect, image, episode->name);
     if (script) /* as env(1) quotes it */
         strings_add(&suspect->needles, xasprintf("%.*s\\r", (int)strlen(episode->name) - 1, episode->name));
@@ -357,6 +359,22 @@ bool judge_reads_machine_code(struct process *process, uint64_t n)
     return image->parent && refused_before(process_owner(image->parent), image, n);
 }
 
+/* A child that was to execute something somewhere else could not go there, and only told its parent the errno: node
+ * says "spawn ls ENOENT" then, of a program that is there (libuv: src/unix/process.c). */
+static void judge_directory(struct process *process)
+{
+    const struct attempt *attempt = process->last_file;
+    const char *name = attempt ? errno_name(attempt->error) : NULL;
+    struct suspect *suspect;
+
+    if (process->executed || !process->parent || process->line_count || !process_gave_up(process) || !name ||
+        strcmp(attempt->desc->name, "chdir") != 0 || !judge_open_fits(attempt))
+        return;
+    suspect = judge_open_blame(process, attempt);
+    if (suspect)
+        strings_add(&suspect->needles, xstrdup(name));
+}
+
 void judge_exec(struct process *process, bool over)
 {
     const struct process *image = process_owner(process);
@@ -378,6 +396,8 @@ void judge_exec(struct process *process, bool over)
         else if (executed_any(episode))
             judge_file(process, episode->attempts[episode->count - 1]);
     }
+    if (!over)
+        judge_directory(process);
     /* The command itself: it never ran, so it has no words of its own, and there is nothing else that it can have ended
      * of. */
     for (size_t i = 0; i < process->suspect_count && !process_owner(process)->executed; i++)

@@ -352,6 +352,19 @@ static const struct output_line *first_after(const struct process *process, uint
     return NULL;
 }
 
+/* libstdc++'s "terminate called after throwing an instance of 'X'" is followed by what X says. THROWN: it is what the
+ * standard streams throw where a file cannot be opened or read, whatever it says. */
+static const struct output_line *reason_of(const struct process *process, const struct output_line *line, bool *thrown)
+{
+    bool terminated = line && strncmp(line->text, "terminate called ", 17) == 0;
+
+    *thrown = terminated && (strstr(line->text, "ios_failure") || strstr(line->text, "ios_base::failure"));
+    if (terminated && !*thrown && line + 1 < process->lines + process->line_count &&
+        strncmp(line[1].text, "  what():  ", 11) == 0)
+        return line + 1;
+    return line;
+}
+
 /* "cannot start": no name in it, but it follows the failed call with nothing between, and the end follows it. With the
  * text of that very error any call on a file will do; without it only a file that was to be opened, and a line that
  * could be about nothing else. */
@@ -361,16 +374,16 @@ static void judge_last_act(struct process *process)
     const struct process *image = process_owner(process);
     const struct output_line *line;
     struct suspect *suspect;
-    bool text, base;
+    bool text = false, base, thrown;
 
     if (!attempt || process->last_file_n > process->first_output_n || !may_be_blamed(attempt) ||
         judge_open_optional(attempt->path) || judge_reads_machine_code(process, attempt->n))
         return;
-    line = first_after(process, attempt->n);
+    line = reason_of(process, first_after(process, attempt->n), &thrown);
     if (!line)
         return;
     base = naming_mentions(line->text, attempt);
-    if (!words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
+    if (!thrown && !words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
         return;
     if (!text && !base && (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
         return;

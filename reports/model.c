@@ -44,6 +44,7 @@ static void process_free(struct model *model, struct process *process)
             cause_destroy(process->suspects[i].cause);
         strings_deinit(&process->suspects[i].needles);
         free(process->suspects[i].server);
+        free(process->suspects[i].argv_rest);
     }
     free(process->suspects);
     strings_deinit(&process->ancestry);

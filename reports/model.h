@@ -25,8 +25,9 @@ struct attempt {
     char *root;   /* as in struct event */
     int error;
     enum event_by by;
-    bool execution; /* execve, execveat */
-    char *argv0;    /* of executions: what was to be run, as it was called */
+    bool execution;  /* execve, execveat */
+    char *argv0;     /* of executions: what was to be run, as it was called */
+    char *argv_rest; /* the arguments behind it, a line each; NULL where they are not known */
 };
 
 /* All attempts of one process at one file name, wherever it was looked for. */
@@ -170,9 +171,10 @@ struct suspect {
     bool tried;             /* COMMAND: it was to be executed, not only looked for */
     bool renamed;           /* another suspect tells of the same by a better name: not to be told at all */
     bool quiet;             /* nothing was said of it: it counts where the harm reaches the end only */
-    bool muted;   /* its process ended badly and said so to /dev/null: whoever sent the words there may cope */
-    char *server; /* of a connection: as struct failure has it, or NULL */
-    double sure;  /* confidence, where the judge that made it knows best; else 0 */
+    bool muted;      /* its process ended badly and said so to /dev/null: whoever sent the words there may cope */
+    char *server;    /* of a connection: as struct failure has it, or NULL */
+    char *argv_rest; /* COMMAND: as struct attempt has it, or NULL */
+    double sure;     /* confidence, where the judge that made it knows best; else 0 */
 };
 
 /* The runtimes that say why they end a program, in a shape of their own. */
@@ -275,6 +277,7 @@ struct process {
     struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
     size_t hushed_count, hushed_cap;
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
+    bool stderr_known;  /* the two were looked at */
     bool stderr_shared; /* at its end descriptor 2 was the same file as the session's own */
 
     uint64_t last_file_n;         /* newest file call of the program itself, failing or not … */

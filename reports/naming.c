@@ -173,6 +173,26 @@ static char *without_name(const char *line, const struct naming *naming)
     return copy;
 }
 
+/* "    ^~~~" and gcc's "      |          ^~~~": it points into the line above. */
+static bool is_pointer(const char *line)
+{
+    return strchr(line, '^') && line[strspn(line, " \t|^~")] == '\0';
+}
+
+/* `  File "x.py", line 3, in f`: what follows, set in, is that line, where Python has it. */
+static bool is_place(const char *line)
+{
+    return strncmp(line, "  File \"", 8) == 0 && strstr(line, "\", line ");
+}
+
+/* Line number I of PROCESS is of the program's own text, as runtimes quote it to show where something happened: it is
+ * not what happened. */
+static bool is_quotation(const struct process *process, size_t i)
+{
+    return (i + 1 < process->line_count && is_pointer(process->lines[i + 1].text)) ||
+           (i > 0 && is_place(process->lines[i - 1].text) && strncmp(process->lines[i].text, "    ", 4) == 0);
+}
+
 /* Line number I of PROCESS: false where it is not about ATTEMPT. */
 static bool read_line(const struct process *process, size_t i, const struct attempt *attempt, struct naming *ret)
 {
@@ -180,7 +200,7 @@ static bool read_line(const struct process *process, size_t i, const struct atte
     bool last = i + 1 == process->line_count;
 
     *ret = (struct naming){0};
-    if (!line_names(line->text, attempt, ret))
+    if (is_quotation(process, i) || !line_names(line->text, attempt, ret))
         return false;
     CLEANUP_FREE char *rest = without_name(line->text, ret);
     if (states_another(rest, attempt->error) && !(ret->how == NAMED_BY_PATH && makes_it_absent(rest, attempt->error)))

@@ -65,12 +65,51 @@ static bool hushed(const struct model *model, const struct process *process, con
     return suspect->at == AT_START ? other_copy_ran(model, process) : !nobody_coped(process);
 }
 
+/* What a subshell says goes where its own descriptor leads: "(eval $CC --version) >log 2>&1" is a probe. */
+static const struct process *speaker_of(const struct process *process, const struct suspect *suspect)
+{
+    const struct process *actor = suspect->actor;
+
+    return actor && actor->ended && actor->line_count && actor->stderr_known ? actor : process;
+}
+
 /* A child's failure over its own files is its parent's business where the parent captured what it said and ended well.
  */
 static bool swallowed(const struct model *model, const struct process *process, const struct suspect *suspect)
 {
-    return model->first && model->first != process && model->first->ended && !process_gave_up(model->first) &&
-           own_file_only(suspect) && !process->stderr_shared;
+    const struct process *speaker = speaker_of(process, suspect);
+
+    return model->first && model->first != speaker && model->first->ended && !process_gave_up(model->first) &&
+           own_file_only(suspect) && !speaker->stderr_shared;
+}
+
+/* OTHER was executed with the arguments that REST holds, a line each. */
+static bool has_arguments(const struct process *other, const char *rest)
+{
+    for (size_t i = 1; i < other->argv.n; i++) {
+        size_t n = strlen(other->argv.v[i]);
+
+        if (strncmp(rest, other->argv.v[i], n) != 0 || rest[n] != '\n')
+            return false;
+        rest += n + 1;
+    }
+    return *rest == '\0';
+}
+
+/* PROCESS went on to another program that did the same work, with the same arguments, and did it well: it had several
+ * names to try (gcc or cc, xsel or xclip). That both had none says so only where all ended well. */
+static bool another_did_it(const struct model *model, struct process *process, const struct suspect *suspect)
+{
+    const char *rest = suspect->argv_rest;
+    struct process *other, *next;
+
+    if (suspect->at != AT_COMMAND || !rest || (!*rest && process_gave_up(process)))
+        return false;
+    HASH_ITER(hh, model->processes, other, next)
+    if (other->executed && other->exec_n > suspect->last_n && other->parent &&
+        process_owner(other->parent) == process && other->ended && !other->status && has_arguments(other, rest))
+        return true;
+    return false;
 }
 
 /* A server that came up while the session went on, and was found by a later try, perhaps of another process. */
@@ -133,7 +172,7 @@ static void collect_from(const struct model *model, struct process *process, str
 
         if (suspect->cause->confidence <= 0 || hushed(model, process, suspect) || swallowed(model, process, suspect) ||
             ((suspect->quiet || (suspect->muted && !nobody_coped(process))) && !harm_reaches_end(model, process)) ||
-            reached_later(model, suspect)) {
+            reached_later(model, suspect) || another_did_it(model, process, suspect)) {
             rule_out(report, process, suspect);
             continue;
         }

@@ -152,9 +152,34 @@ HEALTHY = {
     "many compilers": ["sh", "-c", "for c in gcc-99 clang-99 icc-99 cc; do command -v $c >/dev/null && exec $c --version; done"],
     "python which": [PYTHON, "-c", f"import shutil; assert shutil.which('{NAME}') is None"],
     "node, optional": ["node", "-e", f"require('child_process').spawn('{NAME}').on('error', () => {{}})"],
+    "another name of it": [PYTHON, "-c", f"import subprocess\nfor c in '{NAME}', 'cat':\n try: subprocess.run([c, '/dev/null'], "
+                           "check=True); break\n except OSError as e: print(e)\nraise SystemExit(3)"],
+    "another name of it, no arguments": [PYTHON, "-c", f"import subprocess\nfor c in '{NAME}', 'true':\n try: subprocess.run([c])"
+                                         "\n except OSError as e: print(e)"],
+    "node's next shell": ["node", "-e", "const t = l => { const c = require('child_process').spawn(l[0], ['-c', 'exit 0']); "
+                          f"c.on('error', e => {{ console.error(e.message); t(l.slice(1)) }}) }}; t(['{NAME}', 'sh'])"],
+    "a subshell's log": ["sh", "-c", f"cd $(mktemp -d); for c in {NAME} true; do (eval $c) >log 2>&1 && break; done; rm log"],
+    "says what is done instead": [PYTHON, "-c", f"import subprocess, sys\ntry: subprocess.run(['{NAME}'])\n"
+                                  "except OSError as e: print(e, '- falling back to the file', file=sys.stderr)"],
+    "ignored by make": ["sh", "-c", f"printf 'a:\\n\\t-{NAME} x\\n\\t@echo done\\n' | make -f -"],
     "an end of its own": ["sh", "-c", f"command -v {NAME} >/dev/null; grep -q nothing-like-it /etc/passwd"],
     "spawned silently": ["./prog", NAME],
 }
+
+
+GOES_ON = {
+    "another work": [PYTHON, "-c", f"import subprocess\ntry: subprocess.run(['{NAME}', 'build'])\nexcept OSError as e: print(e)\n"
+                     "subprocess.run(['true', 'clean'])"],
+    "a shell": ["sh", "-c", f"{NAME} x; true x; exit 0"],
+    "the next has no arguments either, and all ends badly": [
+        PYTHON, "-c", f"import subprocess, sys\ntry: subprocess.run(['{NAME}'])\nexcept OSError as e: print(e)\n"
+        "subprocess.run(['true']); sys.exit(1)"],
+}
+
+
+@pytest.mark.parametrize("name", GOES_ON)
+def test_what_follows_is_something_else(run, name):
+    assert [(c["kind"], c["missing"]) for c in run("--", *GOES_ON[name]).causes] == [("command-not-found", NAME)]
 
 
 @pytest.mark.parametrize("name", HEALTHY)
@@ -162,3 +187,19 @@ def test_probes(run, cc, name):
     cc(SPAWNS)
     env = {"PATH": f"/nowhere-1:/nowhere-2:{os.environ['PATH']}"} if name == "found later on PATH" else {}
     assert run("--", *HEALTHY[name], env=env).causes == []
+
+
+SPAWN_THERE = "require('child_process').spawn('ls', {cwd: process.argv[1]}).on('error', e => %s)"
+
+
+def test_node_says_spawn_ls_enoent_of_a_directory(run, tmp_path):
+    """ls is there; the directory that it was to run in is not."""
+    there = tmp_path / "gone"
+    complain, cope = SPAWN_THERE % "{ console.error(e.message); process.exit(1) }", SPAWN_THERE % "console.error(e.message)"
+    result = run("--", "node", "-e", complain, there)
+    assert "spawn ls ENOENT" in result.stderr
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", str(there), "fatal")]
+    assert result.first["words"] == "spawn ls ENOENT"
+    assert run("--", "node", "-e", cope, there).causes == []
+    there.mkdir()
+    assert run("--", "node", "-e", complain, there).causes == []

@@ -76,3 +76,48 @@ def test_ends_because_of_it(run, cc, way):
 def test_goes_on_all_the_same(run, cc, way):
     (_, *acts), _ = COMES_OF_IT[way]
     assert run("--", cc(SPEAKS), "0", *acts).causes == []
+
+
+QUOTES = {
+    "node": ["node", "x.js", "require('fs/promises').readFile('/nowhere/a.cfg').catch(() => null).then(() => {throw new Error('invalid: failed')})\n"],
+    "python": ["/usr/bin/python3", "x.py", "import os\nos.path.exists('/nowhere/a.cfg') or int('/nowhere/a.cfg cannot be'.split()[1])\n"],
+}
+
+
+@pytest.mark.parametrize("who", QUOTES)
+def test_the_programs_own_text_is_no_complaint(run, tmp_path, who):
+    """A runtime that shows the line where something was thrown shows all that stands in it."""
+    program, file, text = QUOTES[who]
+    (tmp_path / file).write_text(text)
+    result = run("--", program, tmp_path / file)
+    assert result.returncode == 1 and result.stderr.count("/nowhere/a.cfg")
+    assert result.causes == []
+
+
+THROWS = r"""
+#include <fstream>
+#include <stdexcept>
+#include <string>
+int main(int argc, char **argv)
+{
+    std::ifstream in;
+    if (argc > 3)
+        in.exceptions(std::ios::failbit);
+    in.open(argv[1]);
+    if (!in || std::string(argv[2]) == "bad argument")
+        throw std::runtime_error(argv[2]);
+}
+"""
+
+
+@pytest.mark.parametrize("how", [["model not loaded"], ["x", "stream"]])
+def test_what_a_cpp_program_throws(run, cc, monkeypatch, tmp_path, how):
+    monkeypatch.setenv("CC", "c++ -x c++")
+    prog = cc(THROWS)
+    result = run("--", prog, "/nowhere/model.bin", *how)
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", "/nowhere/model.bin", "fatal")]
+    (crash,) = run("--", prog, "/nowhere/model.bin", "bad argument").causes
+    assert (crash["kind"], crash["missing"]) == ("crash", "SIGABRT")
+    there = tmp_path / "model.bin"
+    there.write_text("")
+    assert run("--", prog, there, *how).causes == []
