@@ -58,6 +58,24 @@ static enum flow_use use_in(const struct crash *crash, size_t i)
     return i == 0 ? FLOW_POINTER : FLOW_ARGUMENTS;
 }
 
+/* Frame I of the crash is who called abort(3), by itself or by a failed assertion: what it looked at before was the
+ * reason. That somebody further in ended the program later is none. */
+static bool aborts(const struct crash *crash, size_t i)
+{
+    const struct crash_thread *thread = &crash->threads[0];
+
+    if (crash->signal != SIGABRT || i == 0)
+        return false;
+    while (i-- > 0) {
+        const char *object = thread->stack[i].object ? path_base(thread->stack[i].object) : "";
+
+        if (!thread->stack[i].inlined && strncmp(object, "libc.", 5) != 0 && strncmp(object, "libc-", 5) != 0 &&
+            strncmp(object, "ld-musl-", 8) != 0 && strncmp(object, "libstdc++.", 10) != 0)
+            return false;
+    }
+    return true;
+}
+
 static enum flow flow_in(const struct scene *scene, const struct frame *failed, size_t i)
 {
     const struct crash *crash = scene->crash;
@@ -67,7 +85,7 @@ static enum flow flow_in(const struct scene *scene, const struct frame *failed, 
         flow_follow(scene->mem, failed->ip_addr, use == FLOW_TARGET ? frame->ip_addr + 1 : frame->ip_addr, use);
 
     if (flow == FLOW_TESTED)
-        return crash->signal == SIGABRT ? FLOW_YES : FLOW_NO;
+        return aborts(crash, i) ? FLOW_YES : FLOW_NO;
     return flow;
 }
 
@@ -97,7 +115,7 @@ static enum flow flow_out(const struct scene *scene, const struct frame *failed,
             enum flow flow = flow_leave(scene->mem, failed->ip_addr, targets[i], cold ? frame->ip_addr : 0,
                                         cold ? use_in(crash, k) : FLOW_ARGUMENTS);
 
-            return flow == FLOW_TESTED ? (crash->signal == SIGABRT ? FLOW_YES : FLOW_NO) : flow;
+            return flow == FLOW_TESTED ? (aborts(crash, k) ? FLOW_YES : FLOW_NO) : flow;
         }
     return FLOW_UNKNOWN;
 }
