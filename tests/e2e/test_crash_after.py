@@ -56,7 +56,7 @@ UNRELATED = {
     "divides": "int main(int c, char **v) { FILE *f = fopen(v[1], \"r\"); volatile int zero = f != 0; return 5 / zero; }",
     "aborts-further-in": "__attribute__((noinline)) int load(const char *n) { FILE *f = fopen(n, \"r\"); return f ? 1 : 2; }\n"
                          "__attribute__((noinline)) int work(int n) { if (n < 5) abort(); return n; }\n"
-                         "int main(int c, char **v) { if (load(v[1]) == 1) return 0; return work(c); }",
+                         "int main(int c, char **v) { if (load(v[1]) == 1) return 0; return work(c) + 1; }",
     "aborts-later": "__attribute__((noinline)) void load(const char *n) { FILE *f = fopen(n, \"r\"); if (f) fclose(f); }\n"
                     "int main(int c, char **v) { load(v[1]); volatile int bad = 1; if (bad) abort(); return 0; }",
 }
