@@ -212,8 +212,8 @@ static bool of_the_system(const char *path)
 /* What is read to say why something failed: message catalogues, and what perl's croak() loads (Carp.pm). */
 static bool for_last_words(const char *path)
 {
-    static const char *const names[] = {"Carp.pm",         "Carp.pmc",    "overloading.pm",
-                                        "overloading.pmc", "Exporter.pm", "Exporter.pmc"};
+    static const char *const names[] = {"Carp.pm",   "Carp.pmc",    "overloading.pm", "overloading.pmc",
+                                        "strict.pm", "warnings.pm", "Exporter.pm",    "Exporter.pmc"};
     const char *name = path_base(path);
     size_t n = strlen(name);
 

@@ -161,13 +161,14 @@ static const struct output_line *words_for(const struct process *process, const 
     return NULL;
 }
 
-/* Of a dlopen of which the program says nothing. An optional library is not installed: where all ends well that is no
- * loss, and where it ends badly nobody knows. One that is there and cannot be loaded is broken. */
+/* Of a dlopen of which the program says nothing, and after which it did other things. An optional library that is not
+ * installed is no loss, whatever the program ends with then. Where one is there that lacks another, nobody knows if it
+ * ends badly. One that is there and cannot be loaded is broken. */
 static double silent_confidence(const struct suspect *suspect, bool failed)
 {
     if (suspect->cause->kind != CAUSE_LIBRARY_MISSING && suspect->cause->kind != CAUSE_LIBRARY_OFF_PATH)
         return 0.55;
-    return failed ? 0.45 : 0;
+    return failed && suspect->dependency ? 0.45 : 0;
 }
 
 /* A command that could not be executed, and words right after it that name nothing: "cannot start the helper". */

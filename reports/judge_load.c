@@ -255,6 +255,7 @@ static void judge_batch(struct process *process, const struct maps *maps, struct
             continue;
         if (head)
             strings_add(&suspect->needles, xstrdup(path_base(head->path)));
+        suspect->dependency = head != NULL;
         suspect_dlopen(suspect, process, tried->path, end_of_call(process, tried));
         suspect->coped |= found_later(process, maps, load, act);
     }

@@ -167,6 +167,7 @@ struct suspect {
     uint64_t said_n;        /* event number of the words that name it, 0 where there are none */
     bool coped;             /* the program found another way */
     bool warned;            /* all that it said of it is a warning */
+    bool dependency;        /* AT_DLOPEN: what was asked for is there, what it needs is not */
     bool lived_with;        /* it went on without; what it ended of, if it did, is another matter */
     bool tried;             /* COMMAND: it was to be executed, not only looked for */
     bool renamed;           /* another suspect tells of the same by a better name: not to be told at all */

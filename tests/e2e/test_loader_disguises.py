@@ -1,6 +1,8 @@
 """Failures of the loader that look like something else, and things that look like them and are none."""
 
 import os
+import pathlib
+import tempfile
 
 import pytest
 
@@ -9,6 +11,14 @@ PYTHON = "/usr/bin/python3"
 
 def _found(result):
     return [(c["kind"], c["missing"], c["impact"]) for c in result.causes]
+
+
+@pytest.fixture
+def open_to_all():
+    """A directory that another user may enter, which pytest's own may not be."""
+    with tempfile.TemporaryDirectory(prefix="glibctrace-test-") as path:
+        os.chmod(path, 0o755)
+        yield pathlib.Path(path)
 
 
 def test_library_without_any_versions(run, cc, script):
@@ -27,16 +37,15 @@ def test_library_without_any_versions(run, cc, script):
     assert run("--", prog, "not-called").causes == []  # a warning is all
 
 
-def test_directory_that_may_not_be_entered(run, cc, tmp_path):
+def test_directory_that_may_not_be_entered(run, cc, open_to_all):
     """The loader tries its subdirectories for newer processors first; what is meant is the library's own place."""
-    for up in [tmp_path, *tmp_path.parents]:
-        os.chmod(up, os.stat(up).st_mode | 0o111)
-    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1", cwd=tmp_path / "sealed")
-    prog = cc("int dep(void);\nint main(void) { return dep(); }\n", "sealed/libdep.so.1", "-Wl,-rpath,$ORIGIN/sealed")
+    cc("int dep(void) { return 0; }\n", "-Wl,-soname,libdep.so.1", name="libdep.so.1", cwd=open_to_all / "sealed")
+    prog = cc("int dep(void);\nint main(void) { return dep(); }\n", "sealed/libdep.so.1", "-Wl,-rpath,$ORIGIN/sealed",
+              cwd=open_to_all)
     assert run("-u", "nobody", "--", prog).causes == []
-    os.chmod(tmp_path / "sealed", 0o600)
+    os.chmod(open_to_all / "sealed", 0o600)
     result = run("-u", "nobody", "--", prog)
-    assert _found(result) == [("permission-denied", str(tmp_path / "sealed" / "libdep.so.1"), "fatal")]
+    assert _found(result) == [("permission-denied", str(open_to_all / "sealed" / "libdep.so.1"), "fatal")]
 
 
 def test_paths_are_told_tidily(run, cc, tmp_path):
@@ -84,3 +93,29 @@ def test_optional_symbol_before_a_dlopen_that_fails(run, cc):
               ' if (dlopen(v[1], RTLD_NOW)) return 0; fprintf(stderr, "%s\\n", dlerror()); return 1; }\n')
     plugin = cc("int need(void);\nint use(void) { return need(); }\n", name="plugin.so")
     assert _found(run("--", prog, plugin)) == [("symbol-missing", "need", "fatal")]
+
+
+ANSWERS = """
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+    char line[512];
+    FILE *file;
+    (void)argc;
+    dlopen("libnowhere-accelerated.so.1", RTLD_LAZY);
+    file = fopen("/etc/passwd", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strstr(line, argv[1]))
+            return 0;
+    return 1;
+}
+"""
+
+
+def test_answer_in_the_status_is_not_the_optional_library(run, cc):
+    prog = cc(ANSWERS)
+    for word, status in (("root", 0), ("nobody of this name", 1)):
+        result = run("--", prog, word)
+        assert (result.returncode, result.causes) == (status, [])
