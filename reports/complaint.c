@@ -96,9 +96,10 @@ static const char *behind_program(const char *line, const char *program)
 
 bool words_vague(const char *line, const char *program, int error, bool *text)
 {
-    static const char *const elsewhere[] = {
-        "usage",  "try ",    "option",    "syntax",  "parse",    "parsing", "assert",  "expected", "argument", "test",
-        "usage:", "timeout", "timed out", "connect", "password", "network", "display", "socket",   NULL};
+    static const char *const elsewhere[] = {"usage",     "try ",     "option",   "syntax",  "parse",   "parsing",
+                                            "assert",    "expected", "argument", "test",    "usage:",  "timeout",
+                                            "timed out", "connect",  "password", "network", "display", "socket",
+                                            "input",     "stdin",    NULL};
     static const char *const general[] = {"error", "abort", "giving up", "cannot", NULL};
     const char *rest = behind_program(line, program);
 

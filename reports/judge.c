@@ -98,11 +98,19 @@ static bool same_cause(const struct cause *cause, const struct finding *finding,
     return cause->kind == finding->kind && strcmp(cause->subject, subject) == 0 && strcmp(cause->missing, missing) == 0;
 }
 
+/* Whose matter it is. What a fork loads for itself it has to live with itself; and so has it with anything else where
+ * the process that executed the program has ended before (a daemon). */
+static struct process *bearer_of(struct process *actor, enum suspicion at)
+{
+    struct process *owner = process_owner(actor);
+
+    return at == AT_DLOPEN || at == AT_START || (owner->judged && owner->end_n < actor->end_n) ? actor : owner;
+}
+
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
                             uint64_t t_ns)
 {
-    /* What a fork loads for itself it has to live with itself: its parent may have ended long before. */
-    struct process *process = at == AT_DLOPEN || at == AT_START ? actor : process_owner(actor);
+    struct process *process = bearer_of(actor, at);
     const struct cause_desc *desc = cause_desc_of(finding->kind);
     CLEANUP_FREE char *subject = path_tidy(finding_root(finding), finding->subject);
     CLEANUP_FREE char *provider = finding->provider ? path_tidy(finding_root(finding), finding->provider) : NULL;

@@ -176,6 +176,11 @@ static bool nearer(const struct process *actor, const struct attempt *attempt, u
                    const struct named *than)
 {
     bool led = is_led(actor, attempt), than_led = is_led(actor, than->attempt);
+    bool same = strcmp(attempt->path, than->attempt->path) == 0;
+
+    /* It is not there and may not be made. */
+    if (same && than->attempt->error == ENOENT && attempt->error != ENOENT && led == than_led)
+        return true;
 
     if (led != than_led)
         return led;
@@ -352,16 +357,18 @@ static const struct output_line *first_after(const struct process *process, uint
     return NULL;
 }
 
-/* libstdc++'s "terminate called after throwing an instance of 'X'" is followed by what X says. THROWN: it is what the
- * standard streams throw where a file cannot be opened or read, whatever it says. */
+/* libstdc++'s "terminate called after throwing an instance of 'X'" is followed by what X says, Rust's "thread 'X'
+ * panicked at x.rs:1:2:" by why. THROWN: it is what the standard streams throw where a file cannot be opened or read,
+ * whatever it says. */
 static const struct output_line *reason_of(const struct process *process, const struct output_line *line, bool *thrown)
 {
     bool terminated = line && strncmp(line->text, "terminate called ", 17) == 0;
 
     *thrown = terminated && (strstr(line->text, "ios_failure") || strstr(line->text, "ios_base::failure"));
-    if (terminated && !*thrown && line + 1 < process->lines + process->line_count &&
-        strncmp(line[1].text, "  what():  ", 11) == 0)
-        return line + 1;
+    if (!line || *thrown || line + 1 >= process->lines + process->line_count)
+        return line;
+    if (terminated ? strncmp(line[1].text, "  what():  ", 11) == 0 : process->words_kind == WORDS_RUST)
+        return line + (terminated || strstr(line->text, " panicked at "));
     return line;
 }
 

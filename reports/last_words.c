@@ -35,7 +35,7 @@ static enum last_words kind_of(const char *line)
 
         if (!at || (at != line && !beginnings[i].inside))
             continue;
-        if (beginnings[i].kind == WORDS_RUST && !strstr(line, "' panicked at "))
+        if (beginnings[i].kind == WORDS_RUST && !strstr(line, " panicked at "))
             continue;
         if (strcmp(beginnings[i].text, "SIG") == 0 && line[strcspn(line, ": ")] != ':')
             continue;

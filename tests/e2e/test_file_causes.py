@@ -85,6 +85,16 @@ def test_permission(run, cc, tmp_path):
     assert (result.first["kind"], result.first["missing"]) == ("permission-denied", str(secret))
 
 
+def test_what_may_not_be_made(run):
+    """Not there when it looked, and not to be made by it: its not being there is no matter. It looks once more."""
+    looks = "import os\np = '/usr/new.db'\nos.path.exists(p)\n" \
+            "try: os.open(p, os.O_RDWR | os.O_CREAT)\nexcept OSError: pass\n" \
+            "try: os.open(p, os.O_RDONLY)\nexcept OSError: raise SystemExit('unable to open ' + p)\n"
+    as_nobody = ["-u", "nobody"] if os.getuid() == 0 else []
+    result = run(*as_nobody, "--", "/usr/bin/python3", "-c", looks)
+    assert (result.first["kind"], result.first["missing"]) == ("permission-denied", "/usr/new.db")
+
+
 def test_relative_path_is_made_absolute(run, cc, tmp_path):
     cc(READS)
     (tmp_path / "sub").mkdir()

@@ -394,3 +394,22 @@ def test_library_of_another_plugin_is_not_nearby(run, cc, tmp_path, beside, kind
         (tmp_path / "theirs" / beside).write_text("text")
     result = run("--", PYTHON, "-c", f"import ctypes; ctypes.CDLL('{tmp_path}/mine/plugin.so')")
     assert _found(result) == [(kind, "libdep.so.1", "fatal")]
+
+
+DAEMONS = {
+    "python": [PYTHON, "-c", "import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\nopen('{path}')"],
+    "perl": ["perl", "-e", "exit 0 if fork; exit 0 if fork; open(F, '<', '{path}') or die '{path}: $!'"],
+    "a subshell": ["sh", "-c", "(exec 3<{path}; sleep 0) & exit 0"],
+}
+
+
+@pytest.mark.parametrize("who", DAEMONS)
+def test_daemon_that_executes_nothing(run, tmp_path, who):
+    """It runs the image of a process that has ended before, and well."""
+    path = tmp_path / "daemon.conf"
+    command = [word.format(path=path) for word in DAEMONS[who]]
+    result = run("--", *command)
+    assert result.returncode == 0
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", str(path), "fatal")]
+    path.write_text("")
+    assert run("--", *command).causes == []

@@ -37,6 +37,8 @@ OWN_REASONS = {
     "its input": [1, "open", CONF, "say", "prog: stdin:3: syntax error near 'x'\n"],
     "its logic": [1, "open", CONF, "say", "prog: assertion x > 3 does not hold\n"],
     "another error": [1, "open", CONF, "say", "prog: cannot go on: Connection reset by peer\n"],
+    "nothing to read": [1, "open", CONF, "say", "prog: error: empty input\n"],
+    "a panic over its data": [101, "open", CONF, "say", "\nthread 'main' (7) panicked at a.rs:3:4:\nindex out of bounds: the len is 0\n"],
     "another thing": [1, "open", CONF, "say", "prog: cannot load libz.so.1: wrong password\n"],
     "a personal file": [1, "open", "/nowhere/home/.apprc", "say", "prog: cannot start\n"],
     "warned, then another reason": [1, "open", CONF, "say", "prog: warning: %s: no " + CONF + ", using defaults\n",
@@ -47,6 +49,8 @@ OWN_REASONS = {
 COMES_OF_IT = {
     "vague": ([1, "open", CONF, "say", "prog: cannot start\n"], 0.65),
     "the error's text alone": ([1, "chdir", CONF, "say", "chdir: %s\n"], 0.8),
+    "a panic over it": ([101, "open", CONF, "say", "\nthread 'main' (7) panicked at a.rs:3:4:\ncalled `Result::unwrap()` on an `Err` "
+                         "value: Os { code: 2, kind: NotFound, message: \"%s\" }\n"], 0.8),
     "its name alone": ([1, "stat", CONF, "say", "app.conf: gone\n"], 0.8),
     "all of it": ([1, "open", CONF, "say", f"prog: {CONF}: %s\n"], 0.9),
     "on standard output": ([1, "open", CONF, "print", f"Error: {CONF}: %s\n"], 0.9),
