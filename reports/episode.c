@@ -212,14 +212,16 @@ static bool of_the_system(const char *path)
 /* What is read to say why something failed: message catalogues, and what perl's croak() loads (Carp.pm). */
 static bool for_last_words(const char *path)
 {
-    static const char *const names[] = {"Carp.pm",   "Carp.pmc",    "overloading.pm", "overloading.pmc",
-                                        "strict.pm", "warnings.pm", "Exporter.pm",    "Exporter.pmc"};
+    static const char *const names[] = {"Carp.pm", "overloading.pm", "strict.pm", "warnings.pm", "Exporter.pm"};
     const char *name = path_base(path);
     size_t n = strlen(name);
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) { /* perl asks for a compiled one, "Carp.pmc", first */
+        size_t size = strlen(names[i]);
+
+        if (strncmp(name, names[i], size) == 0 && (!name[size] || strcmp(name + size, "c") == 0))
             return true;
+    }
     return n > 3 && strcmp(name + n - 3, ".mo") == 0;
 }
 
