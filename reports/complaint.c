@@ -9,9 +9,9 @@
  */
 bool words_complain(const char *line, int error)
 {
-    static const char *const words[] = {"cannot",   "can't",    "could not", "couldn't", "unable",       "not found",
-                                        "no such",  "missing",  "failed",    "denied",   "not exist",    "not open",
-                                        "not read", "not load", "fatal",     "required", "not permitted"};
+    static const char *const words[] = {"cannot",   "can't",    "could not", "couldn't", "unable",        "not found",
+                                        "no such",  "missing",  "failed",    "denied",   "not exist",     "not open",
+                                        "not read", "not load", "fatal",     "required", "not permitted", "needed by"};
 
     if (error && strcasestr(line, strerror(error)))
         return true;

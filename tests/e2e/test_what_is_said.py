@@ -125,3 +125,14 @@ def test_what_a_cpp_program_throws(run, cc, monkeypatch, tmp_path, how):
     there = tmp_path / "model.bin"
     there.write_text("")
     assert run("--", prog, there, *how).causes == []
+
+
+def test_make_has_no_rule(run, tmp_path):
+    """For a file that another is made of: it is missing. For a target that was asked for: nobody meant a file."""
+    (tmp_path / "Makefile").write_text("all: gen.o\ngen.o: gen.c\n\ttouch $@\n")
+    result = run("--", "make", cwd=tmp_path)
+    assert "No rule to make target 'gen.c', needed by 'gen.o'" in result.stderr
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", str(tmp_path / "gen.c"), "fatal")]
+    assert run("--", "make", "instal", cwd=tmp_path).causes == []
+    (tmp_path / "gen.c").write_text("")
+    assert run("--", "make", cwd=tmp_path).causes == []
