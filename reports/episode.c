@@ -248,10 +248,10 @@ void model_file_call(struct process *process, const struct event *event)
             episode->found_path = xstrdup(call->path);
         }
     }
-    if (!by_loader) {
+    if (!by_loader && (attempt || !of_the_system(call->path))) {
         process->last_file_n = event->n;
         process->last_file = attempt;
-        if (!for_last_words(call->path) && (attempt || !of_the_system(call->path)))
+        if (!for_last_words(call->path))
             process->last_work_n = event->n;
     }
 }

@@ -136,3 +136,10 @@ def test_make_has_no_rule(run, tmp_path):
     assert run("--", "make", "instal", cwd=tmp_path).causes == []
     (tmp_path / "gen.c").write_text("")
     assert run("--", "make", cwd=tmp_path).causes == []
+
+
+def test_node_opens_dev_null_before_its_last_words(run, tmp_path):
+    """libuv does where standard input is a device; that it succeeds is nothing that the program went on to do."""
+    words = ["node", "-e", "require('fs/promises').readFile('data.json').catch(e => { console.error('Startup aborted.'); process.exit(2) })"]
+    result = run("--", "sh", "-c", 'exec "$@" </dev/null', "sh", *words)
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", str(tmp_path / "data.json"), "fatal")]
