@@ -257,6 +257,9 @@ static void judge_failure(struct process *actor, const struct failure *failure, 
         return;
     if (saying == SAYS_NOTHING && (!failed || others_said || optional(failure) || !last_act(actor, failure)))
         return;
+    /* "No such file or directory" is said of much else */
+    if (saying <= SAYS_ERROR && (optional(failure) || image->suspect_count))
+        return;
     if ((saying != SAYS_ADDRESS && others_said) || (!failed && is_bus(failure)))
         return;
     suspect = accuse(actor, failure);

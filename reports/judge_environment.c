@@ -434,10 +434,20 @@ static void read_line(const struct reading *reading, const struct output_line *l
     }
 }
 
+/* One of the places where an interpreter has looked for a module, of which it names only the module. */
+static bool of_a_search(const struct suspect *suspect)
+{
+    const struct cause *cause = suspect->cause;
+
+    return suspect->at == AT_OPEN && cause->kind == CAUSE_FILE_MISSING && cause->words && misses_module(cause->words) &&
+           !words_path(cause->words, cause->missing);
+}
+
 static bool explained(const struct process *process)
 {
     for (size_t i = 0; i < process->suspect_count; i++)
-        if (process->suspects[i].cause->confidence > 0 && process->suspects[i].cause->impact == IMPACT_FATAL)
+        if (!of_a_search(&process->suspects[i]) && process->suspects[i].cause->confidence > 0 &&
+            process->suspects[i].cause->impact == IMPACT_FATAL)
             return true;
     return false;
 }
@@ -467,5 +477,8 @@ void judge_environment(struct process *process)
         if (variable_of(process->env.v[i], &variable))
             judge_tried(&reading, &variable);
     }
+    for (size_t i = 0; i < before && process->suspect_count > before; i++)
+        if (of_a_search(&process->suspects[i])) /* the place that a variable names goes before it */
+            process->suspects[i].cause->confidence = 0;
     settle_doubted(&reading);
 }

@@ -143,6 +143,21 @@ static void rename_symbols(struct process *process)
     }
 }
 
+/* The runtime asked the module for its entry points by several names, which may all be absent: that is how it came to
+ * the words that it said, and no failure of its own. */
+static void take_entry_points_back(struct process *process)
+{
+    for (size_t i = 0; i < process->suspect_count; i++)
+        for (size_t k = 0; k < process->suspect_count; k++) {
+            const struct cause *module = process->suspects[i].cause;
+            struct suspect *symbol = &process->suspects[k];
+
+            if (module->kind == CAUSE_MODULE_ABI_MISMATCH && symbol->cause->kind == CAUSE_SYMBOL_MISSING &&
+                strcmp(module->subject, symbol->cause->subject) == 0)
+                symbol->coped = true;
+        }
+}
+
 void judge_modules(struct process *process)
 {
     size_t first = process->line_count > LINES_READ ? process->line_count - LINES_READ : 0;
@@ -154,4 +169,5 @@ void judge_modules(struct process *process)
         if (process->lines[i].n >= process->exec_n && process->lines[i].by != BY_LOADER &&
             read_line(process, &process->lines[i]))
             break;
+    take_entry_points_back(process);
 }

@@ -50,7 +50,7 @@ FATAL = {
     "TMPDIR, mktemp": ("TMPDIR", "{top}/no", ["mktemp"]),
     "TMPDIR, go": ("TMPDIR", "{top}/no", ["go", "run", "/nowhere.go"]),
     "TMPDIR, node": ("TMPDIR", "{top}/no", ["node", "-e", "fs.mkdtempSync(os.tmpdir() + '/x')"]),
-    "TMPDIR, sort": ("TMPDIR", "{top}/no", ["sort", "-S", "1", "/etc/services"]),
+    "TMPDIR, sort": ("TMPDIR", "{top}/no", ["sort", "-S", "1", __file__]),
     "HOME, bash": ("HOME", "{top}/no", ["bash", "-c", "cd && pwd"]),
     "HOME, git": ("HOME", "{top}/no", ["git", "config", "--global", "user.name", "x"]),
     "HOME, python": ("HOME", "{top}/no", [PYTHON, "-c", "import os; open(os.path.expanduser('~/.x'), 'w')"]),
