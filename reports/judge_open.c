@@ -389,7 +389,7 @@ static void judge_last_act(struct process *process)
     line = reason_of(process, first_after(process, attempt->n), &thrown);
     if (!line)
         return;
-    base = naming_mentions(line->text, attempt);
+    base = naming_mentions(image, line->text, attempt);
     if (!thrown && !words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
         return;
     if (!text && !base && (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))

@@ -193,6 +193,13 @@ static bool is_quotation(const struct process *process, size_t i)
            (i > 0 && is_place(process->lines[i - 1].text) && strncmp(process->lines[i].text, "    ", 4) == 0);
 }
 
+/* "node: cannot start" is node speaking, and about no file of that name. */
+static bool speaks_of_itself(const struct process *process, const struct attempt *attempt, const struct naming *naming)
+{
+    return naming->how == NAMED_BARELY && process->exe &&
+           strcmp(path_base(process->exe), path_base(attempt->path)) == 0;
+}
+
 /* Line number I of PROCESS: false where it is not about ATTEMPT. */
 static bool read_line(const struct process *process, size_t i, const struct attempt *attempt, struct naming *ret)
 {
@@ -200,7 +207,7 @@ static bool read_line(const struct process *process, size_t i, const struct atte
     bool last = i + 1 == process->line_count;
 
     *ret = (struct naming){0};
-    if (is_quotation(process, i) || !line_names(line->text, attempt, ret))
+    if (is_quotation(process, i) || !line_names(line->text, attempt, ret) || speaks_of_itself(process, attempt, ret))
         return false;
     CLEANUP_FREE char *rest = without_name(line->text, ret);
     if (states_another(rest, attempt->error) && !(ret->how == NAMED_BY_PATH && makes_it_absent(rest, attempt->error)))
@@ -239,11 +246,11 @@ bool naming_find(const struct process *process, const struct attempt *attempt, s
     return ret->how != NAMED_NOT;
 }
 
-bool naming_mentions(const char *line, const struct attempt *attempt)
+bool naming_mentions(const struct process *process, const char *line, const struct attempt *attempt)
 {
     struct naming naming = {0};
 
-    if (!line_names(line, attempt, &naming))
+    if (!line_names(line, attempt, &naming) || speaks_of_itself(process, attempt, &naming))
         return false;
     CLEANUP_FREE char *rest = without_name(line, &naming);
     return !states_another(rest, attempt->error) && !words_shrug(rest) && !strcasestr(rest, "usage");

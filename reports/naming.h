@@ -21,6 +21,6 @@ struct naming {
 bool naming_find(const struct process *process, const struct attempt *attempt, struct naming *ret);
 
 /* LINE names ATTEMPT's file, whether or not it complains, and nothing in it says that it is about something else. */
-bool naming_mentions(const char *line, const struct attempt *attempt);
+bool naming_mentions(const struct process *process, const char *line, const struct attempt *attempt);
 
 #endif

@@ -43,6 +43,7 @@ OWN_REASONS = {
     "a personal file": [1, "open", "/nowhere/home/.apprc", "say", "prog: cannot start\n"],
     "warned, then another reason": [1, "open", CONF, "say", "prog: warning: %s: no " + CONF + ", using defaults\n",
                                     "say", "prog: 3 checks failed\n"],
+    "itself": [1, "stat", "/nowhere/share/prog", "say", "prog: it does not hold\n"],
     "printed as a result": [1, "open", CONF, "print", CONF + "\n"],
     "verbose": [1, "open", CONF, "say", "prog: reading " + CONF + "\n", "say", "prog: error: 3 is not even\n"],
 }
