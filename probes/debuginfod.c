@@ -15,8 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { PATH_MOST = 4096 };
 
 static const char *set(const char *name)
