@@ -144,8 +144,6 @@ UNIX = {
 @pytest.mark.parametrize("state", ["absent", "stale"])
 @pytest.mark.parametrize("who", UNIX)
 def test_unix_socket(run, cc, tmp_path, who, state):
-    if who == "ssh" and not shutil.which("ssh-add"):
-        pytest.skip("ssh-add is not installed")
     cc(C_CONNECT)
     path = str(tmp_path / "app.sock")
     if state == "stale":

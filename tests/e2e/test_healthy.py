@@ -1,7 +1,6 @@
 """Healthy programs under the tracer: nothing is said of causes, and status and output are what they are without it."""
 
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -40,7 +39,6 @@ COMMANDS = {
     "gdb": ["gdb", "-batch", "-ex", "python print(1 + 1)", "-ex", "quit"],
     "git clone": ["sh", "-c", "rm -rf a b; git init -q a && cd a && git -c user.name=x -c user.email=x@y commit -q --allow-empty -m x"
                   " && cd .. && git clone -q a b && ls -d b/.git"],
-    "npm": ["npm", "--version"],
     "gcc -O2": ["sh", "-c", "gcc -O2 -Wall x.c -o x && ./x"],
     "virtual environment": ["sh", "-c", f"{PYTHON} -m venv --without-pip v && v/bin/python -c 'import sys; print(sys.prefix != sys.base_prefix)'"],
     "optional dependency": ["node", "-e", "for (const m of ['fsevents', 'bufferutil', './no/such']) try { require(m) } catch (e) {}"
@@ -66,8 +64,6 @@ for name in ("libc.so.99", "libc.so.6"):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_healthy(run, environment, tmp_path, name):
     command = COMMANDS[name]
-    if not shutil.which(command[0]):
-        pytest.skip(f"{command[0]} is not installed")
     (tmp_path / "x.c").write_text("#include <stdio.h>\nint main(void) { puts(\"x\"); return 0; }\n")
     subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=False)
     native = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True,

@@ -82,7 +82,8 @@ class Names:
         text = re.sub(r"\b(si_[us]time)=\d+( /\* [\d.]+ s \*/)?", r"\1=N", text)
         text = re.sub(r"\[(\d{2,})\]", lambda m: f"[{self.pids.get(m[1], m[1])}]", text)
         text = re.sub(r"si_pid=(\d+)", lambda m: f"si_pid={self.pids.get(m[1], m[1])}", text)
-        text = re.sub(r"(\{st_mode=S_IFDIR\S*), st_size=\d+", r"\1, st_size=N", text)  # a tmpfs counts what others make in it
+        # a tmpfs counts in a directory's size what others make in it
+        text = re.sub(r"(stx?_mode=S_IFDIR[^,]*), (stx?_size)=\d+", r"\1, \2=N", text)
         # The column of "=" depends on the length of what was replaced.
         text = re.sub(r"\) += ", ") = ", text)
         if re.match(r"(clone3?|v?fork)\(", text):
