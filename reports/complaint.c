@@ -4,29 +4,25 @@
 #include <ctype.h>
 #include <string.h>
 
-/* A line that names a thing need not be about it: "make: *** [all] Error 1". It is where it complains, in the C
- * library's words for that error or in a few that most programs use; of another language's words nothing can be said.
- */
-bool words_complain(const char *line, int error)
-{
-    static const char *const words[] = {"cannot",   "can't",    "could not", "couldn't", "unable",        "not found",
-                                        "no such",  "missing",  "failed",    "denied",   "not exist",     "not open",
-                                        "not read", "not load", "fatal",     "required", "not permitted", "needed by"};
-
-    if (error && strcasestr(line, strerror(error)))
-        return true;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(line, words[i]))
-            return true;
-    return false;
-}
-
 static bool holds_one_of(const char *line, const char *const *words)
 {
     for (; *words; words++)
         if (strcasestr(line, *words))
             return true;
     return false;
+}
+
+/* A line that names a thing need not be about it: "make: *** [all] Error 1". It is where it complains, in the C
+ * library's words for that error or in a few that most programs use; of another language's words nothing can be said.
+ */
+bool words_complain(const char *line, int error)
+{
+    static const char *const words[] = {"cannot",    "can't",         "could not", "couldn't", "unable",
+                                        "not found", "no such",       "missing",   "failed",   "denied",
+                                        "not exist", "not open",      "not read",  "not load", "fatal",
+                                        "required",  "not permitted", "needed by", NULL};
+
+    return (error && strcasestr(line, strerror(error))) || holds_one_of(line, words);
 }
 
 bool words_shrug(const char *line)
@@ -62,12 +58,10 @@ static bool names_something(const char *line)
     return false;
 }
 
-/* The text of an error that is not ERROR. */
-static bool other_error(const char *line, int error)
+bool words_other_error(const char *line, int error)
 {
     for (int i = 1; i < 134; i++) /* asm-generic/errno.h ends there */
-        if (i != error && strlen(strerror(i)) > 6 && strcasestr(line, strerror(i)) &&
-            !(error && strcasestr(strerror(error), strerror(i))))
+        if (i != error && strcasestr(line, strerror(i)) && !(error && strcasestr(strerror(error), strerror(i))))
             return true;
     return false;
 }
@@ -96,32 +90,26 @@ static const char *behind_program(const char *line, const char *program)
 
 bool words_vague(const char *line, const char *program, int error, bool *text)
 {
-    static const char *const elsewhere[] = {"usage",     "try ",     "option",   "syntax",  "parse",   "parsing",
-                                            "assert",    "expected", "argument", "test",    "usage:",  "timeout",
-                                            "timed out", "connect",  "password", "network", "display", "socket",
-                                            "input",     "stdin",    NULL};
-    static const char *const general[] = {"error", "abort", "giving up", "cannot", NULL};
+    static const char *const elsewhere[] = {
+        "usage",   "try ",      "option",  "syntax",   "parse",   "parsing", "assert", "expected", "argument", "test",
+        "timeout", "timed out", "connect", "password", "network", "display", "socket", "input",    "stdin",    NULL};
+    static const char *const general[] = {"error", "abort", "giving up", NULL};
     const char *rest = behind_program(line, program);
 
     *text = error && strcasestr(rest, strerror(error));
-    if (holds_one_of(rest, elsewhere) || other_error(rest, error) || words_shrug(rest))
+    if (holds_one_of(rest, elsewhere) || words_other_error(rest, error) || words_shrug(rest))
         return false;
     return *text || ((words_complain(rest, 0) || holds_one_of(rest, general)) && !names_something(rest));
 }
 
 bool words_object(const char *line)
 {
-    static const char *const words[] = {"invalid",     "must be",       "must have", "unknown",   "unsupported",
-                                        "not allowed", "illegal",       "not a ",    "not an ",   "ignor",
-                                        "unrecogni",   "bad ",          "is not ",   "not valid", "error",
-                                        "wrong",       "not supported", "parsing ",  "failure",   "refused"};
+    static const char *const words[] = {"invalid", "must be",   "must have", "unknown", "unsupported",   "not allowed",
+                                        "illegal", "not a ",    "not an ",   "ignor",   "unrecogni",     "bad ",
+                                        "is not ", "not valid", "error",     "wrong",   "not supported", "parsing ",
+                                        "failure", "refused",   NULL};
 
-    if (words_complain(line, 0))
-        return true;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(line, words[i]))
-            return true;
-    return false;
+    return words_complain(line, 0) || holds_one_of(line, words);
 }
 
 static bool of_a_name(char c)

@@ -98,6 +98,12 @@ static bool same_cause(const struct cause *cause, const struct finding *finding,
     return cause->kind == finding->kind && strcmp(cause->subject, subject) == 0 && strcmp(cause->missing, missing) == 0;
 }
 
+/* What ACTOR did in event N it did as a shell that reads as commands what the kernel has refused as no executable. */
+static bool means_nothing(struct process *actor, enum suspicion at, uint64_t n)
+{
+    return (at == AT_EXECUTION || at == AT_COMMAND || at == AT_OPEN) && judge_reads_machine_code(actor, n);
+}
+
 /* Whose matter it is. What a fork loads for itself it has to live with itself; and so has it with anything else where
  * the process that executed the program has ended before (a daemon). */
 static struct process *bearer_of(struct process *actor, enum suspicion at)
@@ -122,7 +128,7 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
     for (size_t i = 0; i < process->suspect_count; i++)
         if (same_cause(process->suspects[i].cause, finding, subject, missing))
             return NULL;
-    if (!desc)
+    if (!desc || means_nothing(actor, at, n))
         return NULL;
     suspect = array_add(&process->suspects, &process->suspect_count, &process->suspect_cap, sizeof *suspect);
     suspect->at = at;

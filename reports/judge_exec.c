@@ -387,8 +387,6 @@ void judge_exec(struct process *process, bool over)
         if (episode->found_n || episode->count == 0 || (over && !refused_as_no_executable(episode)))
             continue;
         attempt = refused(episode);
-        if (judge_reads_machine_code(process, episode->attempts[0]->n))
-            continue;
         if ((attempt && judge_file(process, attempt)) || over)
             continue;
         if (is_path_search(image, episode))

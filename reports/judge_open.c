@@ -308,8 +308,6 @@ static bool counts(struct process *process, const struct named *named, bool live
 {
     const struct naming *naming = &named->naming;
 
-    if (judge_reads_machine_code(process, named->attempt->n))
-        return false;
     if (lived_with)
         return library_like(named->episode->name) && !named->episode->found_n && !naming->warns;
     return !naming->warns || naming->last || is_led(process, named->attempt);
@@ -384,7 +382,7 @@ static void judge_last_act(struct process *process)
     bool text = false, base, thrown;
 
     if (!attempt || process->last_file_n > process->first_output_n || !may_be_blamed(attempt) ||
-        judge_open_optional(attempt->path) || judge_reads_machine_code(process, attempt->n))
+        judge_open_optional(attempt->path))
         return;
     line = reason_of(process, first_after(process, attempt->n), &thrown);
     if (!line)

@@ -9,19 +9,14 @@
 #include <probes/alloc.h>
 #include <probes/path.h>
 
-enum { ERRORS = 134, LIST_LINES = 64, SHORTEST = 3 };
+enum { LIST_LINES = 64, SHORTEST = 3 };
 
 /* ---- complaints ---- */
 
 /* The line states another error than ERROR: it is about another call. */
 static bool states_another(const char *line, int error)
 {
-    if (strcasestr(line, strerror(error)))
-        return false;
-    for (int other = 1; other < ERRORS; other++)
-        if (other != error && strcasestr(line, strerror(other)))
-            return true;
-    return false;
+    return !strcasestr(line, strerror(error)) && words_other_error(line, error);
 }
 
 /* Libraries and programs make ENOENT of whatever kept them from a file (ld.so does of ELOOP): of one that is named by
