@@ -1,38 +1,22 @@
 /* The PATH of a login shell, from files that are read and never run. */
+#include "loadbed.h"
+
 #include <probes/login.h>
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
-static char top[] = "/tmp/test-login-XXXXXX";
 static struct login_path login;
 
-static void put(const char *name, const char *text)
+static void place(const char *name, const char *text)
 {
-    char path[512];
-    FILE *file;
+    CLEANUP_FREE char *directory = path_dir(name);
 
-    for (const char *p = name + 1; (p = strchr(p, '/')); p++) {
-        snprintf(path, sizeof path, "%s%.*s", top, (int)(p - name), name);
-        mkdir(path, 0755);
-    }
-    snprintf(path, sizeof path, "%s%s", top, name);
-    file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
+    sh("mkdir -p '%s%s'", bed, directory);
+    put(name + 1, text); /* from the scratch directory, where we stand */
 }
 
-static void empty(void)
+static void clear(void)
 {
-    char command[300];
-
     login_path_deinit(&login);
-    snprintf(command, sizeof command, "rm -rf %s/*", top);
-    ck_assert_int_eq(system(command), 0);
+    bed_remove();
 }
 
 /* DIRECTORY was put there by FILE; NULL: by none. */
@@ -49,11 +33,11 @@ static void has(const char *directory, const char *file)
 
 START_TEST(files_of_all)
 {
-    put("/etc/environment", "PATH=\"/usr/bin:/env/bin\"\n");
-    put("/etc/profile", "if [ 1 ]; then\n  PATH=\"/usr/local/bin:/usr/bin\"\nelse\n  PATH='/games'\nfi\nexport PATH\n"
-                        "# PATH=/commented\n");
-    put("/etc/profile.d/x.sh", "pathmunge /munged after\nexport PATH=$PATH:/opt/x/bin;X=1\n");
-    login_path_read(top, NULL, &login);
+    place("/etc/environment", "PATH=\"/usr/bin:/env/bin\"\n");
+    place("/etc/profile", "if [ 1 ]; then\n  PATH=\"/usr/local/bin:/usr/bin\"\nelse\n  PATH='/games'\nfi\nexport PATH\n"
+                          "# PATH=/commented\n");
+    place("/etc/profile.d/x.sh", "pathmunge /munged after\nexport PATH=$PATH:/opt/x/bin;X=1\n");
+    login_path_read(bed, NULL, &login);
     has("/env/bin", "/etc/environment");
     has("/usr/local/bin", "/etc/profile");
     has("/games", "/etc/profile");
@@ -65,16 +49,16 @@ END_TEST
 
 START_TEST(files_of_one)
 {
-    put("/home/u/.profile",
-        "export TOOL=\"$HOME/.tool\"\nPATH=\"${TOOL}/bin:$PATH\"\n[ -s x ] && . \"$HOME/.cargo/env\"\n"
-        "PATH=$UNKNOWN/bin:~/mine:$(run me)/x:`me too`:/a/${PATH:+:/b}\n");
-    put("/home/u/.cargo/env", "case x in\n*) export PATH=\"$HOME/.cargo/bin:$PATH\" ;;\nesac\n");
-    put("/home/u/.bashrc", "export NVM_DIR=\"$HOME/.nvm\"\n[ -s \"$NVM_DIR/nvm.sh\" ] && \\. \"$NVM_DIR/nvm.sh\"\n"
-                           ". \"$NVM_DIR/nvm.sh\" # loads it\n. ~/.bashrc\n");
-    put("/home/u/.nvm/versions/node/v20.1.0/bin/node", "");
-    put("/home/u/.config/fish/config.fish", "fish_add_path -g ~/fishy\n");
-    put("/home/u/.config/environment.d/a.conf", "PATH=$HOME/desk:$PATH\n");
-    login_path_read(top, "/home/u", &login);
+    place("/home/u/.profile",
+          "export TOOL=\"$HOME/.tool\"\nPATH=\"${TOOL}/bin:$PATH\"\n[ -s x ] && . \"$HOME/.cargo/env\"\n"
+          "PATH=$UNKNOWN/bin:~/mine:$(run me)/x:`me too`:/a/${PATH:+:/b}\n");
+    place("/home/u/.cargo/env", "case x in\n*) export PATH=\"$HOME/.cargo/bin:$PATH\" ;;\nesac\n");
+    place("/home/u/.bashrc", "export NVM_DIR=\"$HOME/.nvm\"\n[ -s \"$NVM_DIR/nvm.sh\" ] && \\. \"$NVM_DIR/nvm.sh\"\n"
+                             ". \"$NVM_DIR/nvm.sh\" # loads it\n. ~/.bashrc\n");
+    place("/home/u/.nvm/versions/node/v20.1.0/bin/node", "");
+    place("/home/u/.config/fish/config.fish", "fish_add_path -g ~/fishy\n");
+    place("/home/u/.config/environment.d/a.conf", "PATH=$HOME/desk:$PATH\n");
+    login_path_read(bed, "/home/u", &login);
     has("/home/u/.tool/bin", "/home/u/.profile");
     has("/home/u/mine", "/home/u/.profile");
     has("/home/u/.cargo/bin", "/home/u/.cargo/env");
@@ -88,12 +72,13 @@ END_TEST
 
 START_TEST(hostile_files)
 {
-    put("/home/u/.profile",
+    place(
+        "/home/u/.profile",
         "PATH=\"\nPATH=\nPATH=:::\nPATH=$\nPATH=${\nPATH=\"unended:/x\n. \n.\nsource\n=\nA=$A$A$A\nfish_add_path -\n");
-    put("/home/u/.bashrc", ". $HOME/.bashrc\n. $HOME/.profile\n. $HOME/.bashrc; . $HOME/.bashrc\n");
-    login_path_read(top, "/home/u", &login);
+    place("/home/u/.bashrc", ". $HOME/.bashrc\n. $HOME/.profile\n. $HOME/.bashrc; . $HOME/.bashrc\n");
+    login_path_read(bed, "/home/u", &login);
     login_path_deinit(&login);
-    login_path_read(top, "relative", &login);
+    login_path_read(bed, "relative", &login);
     login_path_deinit(&login);
     login_path_read("/nowhere", "/home/u", &login);
     ck_assert_uint_eq(login.count, 0);
@@ -104,23 +89,11 @@ int main(void)
 {
     Suite *suite = suite_create("login");
     TCase *tests = tcase_create("login");
-    SRunner *runner;
-    char command[300];
-    int failed;
 
-    if (!mkdtemp(top))
-        return EXIT_FAILURE;
-    tcase_add_checked_fixture(tests, empty, empty);
+    tcase_add_checked_fixture(tests, bed_make, clear);
     tcase_add_test(tests, files_of_all);
     tcase_add_test(tests, files_of_one);
     tcase_add_test(tests, hostile_files);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    snprintf(command, sizeof command, "rm -r %s", top);
-    if (system(command) != 0)
-        return EXIT_FAILURE;
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return bed_run(suite);
 }

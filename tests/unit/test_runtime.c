@@ -1,14 +1,7 @@
 /* ABIs of runtimes, from names and files. */
+#include "loadbed.h"
+
 #include <probes/runtime.h>
-
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static char top[] = "/tmp/test-runtime-XXXXXX";
 
 static void is(char *got, const char *wanted)
 {
@@ -19,18 +12,14 @@ static void is(char *got, const char *wanted)
     free(got);
 }
 
-static void put(const char *name, const void *bytes, size_t size, size_t gap)
+/* GAP bytes that mean nothing stand before the SIZE at BYTES. */
+static void put_behind(const char *name, const char *bytes, size_t size, size_t gap)
 {
-    char path[256];
-    FILE *file;
+    CLEANUP_FREE char *whole = xcalloc(gap + size + 1, 1);
 
-    snprintf(path, sizeof path, "%s/%s", top, name);
-    file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    for (size_t i = 0; i < gap; i++)
-        fputc('x', file);
-    fwrite(bytes, 1, size, file);
-    fclose(file);
+    memset(whole, 'x', gap);
+    memcpy(whole + gap, bytes, size);
+    put_bytes(name, whole, gap + size);
 }
 
 START_TEST(names_of_python)
@@ -55,17 +44,16 @@ END_TEST
 
 START_TEST(modules_for_another_python)
 {
-    char path[256];
+    CLEANUP_FREE char *path = xasprintf("%s/m.cpython-310-x86_64-linux-gnu.so", bed);
 
-    is(runtime_python_other("", top, "m", "cpython-311"), NULL);
-    put("m.cpython-310-x86_64-linux-gnu.so", "", 0, 0);
-    put("m2.cpython-38-x86_64-linux-gnu.so", "", 0, 0);
-    snprintf(path, sizeof path, "%s/m.cpython-310-x86_64-linux-gnu.so", top);
-    is(runtime_python_other("", top, "m", "cpython-311"), path);
-    is(runtime_python_other("", top, "m", "cpython-310"), NULL);
+    is(runtime_python_other("", bed, "m", "cpython-311"), NULL);
+    put_behind("m.cpython-310-x86_64-linux-gnu.so", "", 0, 0);
+    put_behind("m2.cpython-38-x86_64-linux-gnu.so", "", 0, 0);
+    is(runtime_python_other("", bed, "m", "cpython-311"), path);
+    is(runtime_python_other("", bed, "m", "cpython-310"), NULL);
     is(runtime_python_other("", "/nowhere", "m", "cpython-311"), NULL);
-    put("m.abi3.so", "", 0, 0);
-    is(runtime_python_other("", top, "m", "cpython-311"), NULL);
+    put_behind("m.abi3.so", "", 0, 0);
+    is(runtime_python_other("", bed, "m", "cpython-311"), NULL);
 }
 END_TEST
 
@@ -75,24 +63,23 @@ START_TEST(words_in_files)
     static const char node[] = "\0node_register_module_v127\0";
     char info[64] = "\xff Go buildinf:\x08\x02";
     static const size_t gaps[] = {0, 5, (1 << 20) - 8, (1 << 20) + 300};
-    char path[256];
+    CLEANUP_FREE char *path = xasprintf("%s/file", bed);
 
     memcpy(info + 32, "\x06go1.22", 7);
-    snprintf(path, sizeof path, "%s/file", top);
     for (size_t i = 0; i < sizeof gaps / sizeof *gaps; i++) {
-        put("file", node, sizeof node, gaps[i]);
+        put_behind("file", node, sizeof node, gaps[i]);
         ck_assert_uint_eq(runtime_node("", path), 127);
-        put("file", info, sizeof info, gaps[i]);
+        put_behind("file", info, sizeof info, gaps[i]);
         is(runtime_go("", path), "go1.22");
-        put("file", "\0v5.36.0\0", 9, gaps[i]);
+        put_behind("file", "\0v5.36.0\0", 9, gaps[i]);
         is(runtime_perl("", path), "v5.36.0");
     }
-    put("file", info, 20, 0);
+    put_behind("file", info, 20, 0);
     is(runtime_go("", path), NULL);
     info[32] = 60; /* longer than the file */
-    put("file", info, 50, 0);
+    put_behind("file", info, 50, 0);
     is(runtime_go("", path), NULL);
-    put("file", "", 0, 0);
+    put_behind("file", "", 0, 0);
     ck_assert_uint_eq(runtime_node("", path), 0);
     ck_assert_uint_eq(runtime_node_wanted("", path), 0);
     ck_assert_uint_eq(runtime_node("", "/nowhere"), 0);
@@ -104,22 +91,11 @@ int main(void)
 {
     Suite *suite = suite_create("runtime");
     TCase *tests = tcase_create("runtime");
-    SRunner *runner;
-    char command[300];
-    int failed;
 
-    if (!mkdtemp(top))
-        return EXIT_FAILURE;
+    tcase_add_checked_fixture(tests, bed_make, bed_remove);
     tcase_add_test(tests, names_of_python);
     tcase_add_test(tests, modules_for_another_python);
     tcase_add_test(tests, words_in_files);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    snprintf(command, sizeof command, "rm -r %s", top);
-    if (system(command) != 0)
-        return EXIT_FAILURE;
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return bed_run(suite);
 }
