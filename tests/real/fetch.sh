@@ -7,26 +7,15 @@
 # Nothing is executed that a package brings for its installation, but node-gyp for the server's own modules. What cannot be
 # made is reported, and the exit status is 1.
 set -u -o pipefail
+. "$(dirname "$0")/../debian.sh"
 cache=${XDG_CACHE_HOME:-/var/tmp}/glibctrace-real
 packages=base-files,base-passwd,libc6,libc-bin,bash,dash,coreutils,findutils,grep,sed,mawk,procps,util-linux,mount,passwd,login
 packages+=,apt,git,nodejs,strace,libstdc++6,libgcc-s1,libkrb5-3,libgssapi-krb5-2,libsecret-1-0,libuuid1,perl-base,python3-minimal
 
-mirror() {
-    apt-get indextargets --format '$(ORIGIN)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-        sed -n 's/^Debian|main|//p' | grep -v -e security -e updates | head -n 1
-}
-
-# As tests/roots.sh makes its roots.
 make_root() {
-    local suite=$1 target=$2 from
-    from=$(mirror)
-    [ -n "$from" ] || return 1
-    mkdir -p "$target" || return 1
-    mmdebstrap --mode="$([ "$(id -u)" -eq 0 ] && echo root || echo unshare)" --variant=extract --skip=check/empty \
-        --aptopt='Acquire::Check-Valid-Until "false"' --include="$packages" --extract-hook='chroot "$1" ldconfig' \
-        --format=tar "$suite" - "deb $from $suite main" |
-        tar -x --no-same-owner --exclude='./dev/*' -C "$target" || return 1
-    mkdir -p "$target"/{proc,dev,tmp,mnt,opt}
+    local suite=$1 target=$2
+    unpack_suite "$suite" "$packages" "$target" || return 1
+    mkdir -p "$target/opt"
     # what the packages' own scripts would have made
     [ -e "$target/etc/passwd" ] || printf 'root:x:0:0:root:/root:/bin/bash\n' >"$target/etc/passwd"
     [ -e "$target/etc/group" ] || printf 'root:x:0:\n' >"$target/etc/group"
@@ -70,31 +59,13 @@ make_server() {
     mv "$vscode" "$target/vscode" && rm -rf "$target/npm"
 }
 
-failed=0
+make_one() {
+    case $1 in
+    server) make_server "$2" ;;
+    addons) make_addons "$2" ;;
+    *) make_root "$1" "$2" ;;
+    esac
+}
+
 [ $# -gt 0 ] || set -- bullseye bookworm trixie forky addons server
-mkdir -p "$cache" || exit 1
-exec 9>"$cache/lock"
-flock 9
-made_by=$(cksum <"$0")
-for name in "$@"; do
-    if [ "$(cat "$cache/$name.made-by" 2>/dev/null)" != "$made_by" ]; then
-        echo "fetch: making $name in $cache (once)" >&2
-        rm -rf "$cache/$name" "$cache/$name.new"
-        case $name in
-        server) make_server "$cache/$name.new" ;;
-        addons) make_addons "$cache/$name.new" ;;
-        *) make_root "$name" "$cache/$name.new" ;;
-        esac >"$cache/$name.log" 2>&1
-        if [ $? -eq 0 ]; then
-            mv "$cache/$name.new" "$cache/$name" && echo "$made_by" >"$cache/$name.made-by"
-        else
-            echo "fetch: $name could not be made, $cache/$name.log says why:" >&2
-            tail -n 5 "$cache/$name.log" >&2
-            rm -rf "$cache/$name.new"
-            failed=1
-            continue
-        fi
-    fi
-    echo "$cache/$name"
-done
-exit $failed
+make_cached "$cache" "$@"
