@@ -7,10 +7,13 @@ written down from what was built, never from what the program under test said.
 """
 
 import dataclasses
+import pathlib
 import struct
+import sys
 
-GLIBCS = ("2.31", "2.36", "2.41", "2.43")
-ALL = (*GLIBCS, "musl")
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "e2e"))
+from loader_cases import GLIBCS, LIBCS as ALL, ROOT_OF  # noqa: E402 (the end-to-end tests run on the same ones)
+
 SINCE_2_36 = ("2.36", "2.41", "2.43")
 CALLS = "int dep(void); int main(void) { return dep(); }"
 MID = "int dep(void); int mid(void) { return dep(); }"

@@ -18,10 +18,9 @@ import sys
 import tempfile
 
 import build
-from cases import ALL, CASES
+from cases import ALL, CASES, ROOT_OF
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-ROOT_OF = {"2.31": "bullseye", "2.36": None, "2.41": "trixie", "2.43": "forky", "musl": "musl"}
 ENDS_AFTER = 100  # seconds; it only ends what would never end
 ENTER = ["unshare", "-m", "--propagation", "unchanged"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
 MOUNTS = r"""
