@@ -220,6 +220,8 @@ static double confidence_of(const struct process *process, const struct suspect 
     case AT_START:
         return said ? 0.97 : 0.9;
     case AT_DLOPEN:
+        if (!said && !failed && process_failed(process))
+            return 0; /* somebody else ended it, whatever it did at that moment */
         return said ? 0.96 : suspect->last_act ? 0.8 : silent_confidence(suspect, failed);
     case AT_EXECUTION:
         return said ? 0.96 : failed ? 0.8 : 0;

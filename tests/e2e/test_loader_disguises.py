@@ -119,3 +119,35 @@ def test_answer_in_the_status_is_not_the_optional_library(run, cc):
     for word, status in (("root", 0), ("nobody of this name", 1)):
         result = run("--", prog, word)
         assert (result.returncode, result.causes) == (status, [])
+
+
+ENDED_BY_ITS_PARENT = r"""
+#include <dlfcn.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    int ready[2], status;
+    char byte;
+    if (pipe(ready))
+        return 1;
+    pid_t child = fork();
+    if (!child) {
+        dlopen("libno-such-thing.so.7", RTLD_LAZY);
+        (void)!write(ready[1], "x", 1);
+        for (;;)
+            pause();
+    }
+    if (read(ready[0], &byte, 1) != 1)
+        return 1;
+    kill(child, SIGTERM);
+    return waitpid(child, &status, 0) != child;
+}
+"""
+
+
+def test_optional_library_was_the_last_that_a_worker_tried_before_it_was_told_to_end(run, cc):
+    result = run("--", cc(ENDED_BY_ITS_PARENT, "-ldl"))
+    assert result.returncode == 0
+    assert result.causes == []
