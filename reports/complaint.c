@@ -102,6 +102,13 @@ bool words_vague(const char *line, const char *program, int error, bool *text)
     return *text || ((words_complain(rest, 0) || holds_one_of(rest, general)) && !names_something(rest));
 }
 
+bool words_ask(const char *line)
+{
+    static const char *const words[] = {"please ", "install ", "installed", "need", "require", NULL};
+
+    return holds_one_of(line, words);
+}
+
 bool words_object(const char *line)
 {
     static const char *const words[] = {"invalid", "must be",   "must have", "unknown", "unsupported",   "not allowed",

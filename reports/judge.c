@@ -185,26 +185,8 @@ static double silent_confidence(const struct suspect *suspect, bool failed)
     return failed && suspect->dependency ? 0.45 : 0;
 }
 
-/* A command that could not be executed, and words right after it that name nothing: "cannot start the helper". */
-static double unnamed_command(const struct process *process, const struct suspect *suspect)
-{
-    const struct output_line *line = NULL;
-    bool text = false;
-
-    for (size_t i = 0; i < process->line_count && !line; i++)
-        if (process->lines[i].n > suspect->last_n)
-            line = &process->lines[i];
-    if (!line || !words_vague(line->text, process->exe ? path_base(process->exe) : NULL, ENOENT, &text))
-        return 0;
-    if (!text && process->last_file_n > suspect->last_n)
-        return 0;
-    if (!suspect->cause->words)
-        suspect->cause->words = xstrdup(line->text);
-    return text ? 0.85 : 0.7;
-}
-
 /* How sure: calibrated by the project's own cases (tests/e2e), not by feeling. */
-static double confidence_of(const struct process *process, const struct suspect *suspect, bool said)
+static double confidence_of(const struct process *process, struct suspect *suspect, bool said)
 {
     bool failed = process_gave_up(process);
 
@@ -226,7 +208,7 @@ static double confidence_of(const struct process *process, const struct suspect 
     case AT_EXECUTION:
         return said ? 0.96 : failed ? 0.8 : 0;
     case AT_COMMAND:
-        return said ? 0.95 : failed && suspect->tried ? unnamed_command(process, suspect) : 0;
+        return said ? 0.95 : judge_unsaid_command(process, suspect);
     case AT_OPEN:
         if (!failed)
             return 0;
@@ -264,13 +246,13 @@ static bool shrugged_off(const struct process *process, const struct suspect *su
     const char *words = suspect->cause->words ? suspect->cause->words : line->text; /* those over a list of places */
     bool shrug = words_shrug(words), complaint = words_complain(words, 0), later = false;
 
-    if (suspect->at == AT_COMMAND)
-        return done_without(process, line);
-    if (suspect->at != AT_OPEN && suspect->at != AT_CALL)
+    if (suspect->at == AT_COMMAND && done_without(process, line))
+        return true;
+    if (suspect->at != AT_COMMAND && suspect->at != AT_OPEN && suspect->at != AT_CALL)
         return false;
     for (size_t i = 0; i < process->line_count; i++)
         later |= process->lines[i].n > line->n && words_object(process->lines[i].text);
-    return (shrug || !complaint) && later;
+    return (shrug || (!complaint && suspect->at != AT_COMMAND)) && later;
 }
 
 /* Of its own files a program may say in so many words that it does without. */
@@ -310,7 +292,7 @@ static void settle_muted(const struct process *process, struct suspect *suspect)
         return;
     if (process_gave_up(process) && (suspect->at == AT_EXECUTION || suspect->at == AT_DLOPEN))
         suspect->muted = true;
-    else
+    else if (!process_gave_up(process) || suspect->at != AT_COMMAND) /* else what came after it tells */
         suspect->coped = true;
 }
 

@@ -165,6 +165,10 @@ bool judge_open_optional(const char *path);
 bool judge_open_fits(const struct attempt *attempt);
 /* Makes a suspect of ATTEMPT, NULL where there is one. */
 struct suspect *judge_open_blame(struct process *actor, const struct attempt *attempt);
+/* How sure that PROCESS, at its end, ended of the search SUSPECT (AT_COMMAND), which its words do not name. And for all
+ * of a session, at its end: what came after such searches of which nothing was said. */
+double judge_unsaid_command(const struct process *process, struct suspect *suspect);
+void judge_unsaid(struct model *model);
 /* A crash, if it is one, that SUSPECT led to. */
 void judge_crash_after(struct process *process, struct suspect *suspect);
 /* Fills in crash->gone, while the process stands. */

@@ -172,6 +172,7 @@ struct suspect {
     bool tried;             /* COMMAND: it was to be executed, not only looked for */
     bool renamed;           /* another suspect tells of the same by a better name: not to be told at all */
     bool quiet;             /* nothing was said of it: it counts where the harm reaches the end only */
+    bool unsaid;            /* COMMAND: nothing at all was said since (then quiet, too) */
     bool muted;      /* its process ended badly and said so to /dev/null: whoever sent the words there may cope */
     char *server;    /* of a connection: as struct failure has it, or NULL */
     char *argv_rest; /* COMMAND: as struct attempt has it, or NULL */

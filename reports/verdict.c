@@ -212,6 +212,7 @@ void judge_verdict(struct model *model, struct report *report)
     struct process *process, *next;
     size_t count = 0, cap = 0;
 
+    judge_unsaid(model);
     HASH_ITER(hh, model->processes, process, next)
     collect_from(model, process, &list, &count, &cap, report);
     for (size_t i = 0; i < model->retired_count; i++)

@@ -58,7 +58,7 @@ bool output_complains(const char *data, size_t size)
 {
     CLEANUP_FREE char *copy = xstrndup(data, size);
 
-    return words_object(copy);
+    return words_object(copy) || words_ask(copy);
 }
 
 /* Things are said on standard output too, but so is all that a program is there to print: only lines that complain. */
@@ -72,7 +72,7 @@ static void spoken(struct process *process, const struct event *event)
 
         CLEANUP_FREE char *line = xstrndup(data, (size_t)(stop - data));
 
-        if (words_object(line))
+        if (words_object(line) || words_ask(line))
             spoken_keep(process, line, event->n, event->output.by);
         data = newline ? newline + 1 : end;
     }

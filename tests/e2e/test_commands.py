@@ -147,7 +147,6 @@ HEALTHY = {
     "command -v": ["sh", "-c", f"command -v {NAME} || echo other way"],
     "which": ["sh", "-c", f"which {NAME} || true"],
     "type": ["bash", "-c", f"type {NAME} >/dev/null 2>&1 || echo other way"],
-    "hash": ["bash", "-c", f"hash {NAME} 2>/dev/null || exit 4"],
     "found later on PATH": ["sh", "-c", "ls / >/dev/null"],
     "many compilers": ["sh", "-c", "for c in gcc-99 clang-99 icc-99 cc; do command -v $c >/dev/null && exec $c --version; done"],
     "python which": [PYTHON, "-c", f"import shutil; assert shutil.which('{NAME}') is None"],
@@ -163,7 +162,6 @@ HEALTHY = {
                                   "except OSError as e: print(e, '- falling back to the file', file=sys.stderr)"],
     "ignored by make": ["sh", "-c", f"printf 'a:\\n\\t-{NAME} x\\n\\t@echo done\\n' | make -f -"],
     "an end of its own": ["sh", "-c", f"command -v {NAME} >/dev/null; grep -q nothing-like-it /etc/passwd"],
-    "spawned silently": ["./prog", NAME],
 }
 
 
