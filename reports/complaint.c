@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include <probes/alloc.h>
+
 static bool holds_one_of(const char *line, const char *const *words)
 {
     for (; *words; words++)
@@ -27,9 +29,10 @@ bool words_complain(const char *line, int error)
 
 bool words_shrug(const char *line)
 {
-    static const char *const words[] = {"warning", "warn:",     "default",    "ignor",       "skipp",    "fall back",
-                                        "falling", "fallback",  "continuing", "carrying on", "optional", "using built",
-                                        "instead", "no matter", "harmless",   NULL};
+    static const char *const words[] = {"warning",   "warn:",       "default",  "ignor",      "skipp",
+                                        "fall back", "falling",     "fallback", "continuing", "carrying on",
+                                        "optional",  "using built", "instead",  "no matter",  "harmless",
+                                        "going on",  "proceeding",  "disabl",   NULL};
 
     return holds_one_of(line, words);
 }
@@ -88,11 +91,39 @@ static const char *behind_program(const char *line, const char *program)
     return at && at < line + first ? at + n : line;
 }
 
+/* What a line is about that has one of them is no file that failed to open. */
+static const char *const elsewhere[] = {"usage",    "try ",     "option", "syntax",  "parse",     "parsing", "assert",
+                                        "expected", "argument", "test",   "timeout", "timed out", "connect", "password",
+                                        "network",  "display",  "socket", "input",   "stdin",     NULL};
+
+/* The exceptions by which Python and JavaScript programs fail over their own data. */
+static const char *const own_data[] = {"ValueError",        "TypeError",      "KeyError",       "IndexError",
+                                       "ZeroDivisionError", "NameError",      "RangeError",     "SyntaxError",
+                                       "ReferenceError",    "AttributeError", "AssertionError", NULL};
+
+/* perl's "… at x.pl line 3." and "x.c:3: …" say where, not of what. malloced. */
+static char *without_place(const char *line)
+{
+    size_t first = strcspn(line, " \t"), digits = first;
+    const char *at = strstr(line, " at "), *number = at ? strstr(at, " line ") : NULL;
+
+    while (digits > 1 && (isdigit((unsigned char)line[digits - 2]) || line[digits - 2] == ':'))
+        digits--;
+    if (first && line[first - 1] == ':' && first - digits > 1)
+        return xstrdup(line + first);
+    return number && isdigit((unsigned char)number[6]) ? xstrndup(line, (size_t)(at - line)) : xstrdup(line);
+}
+
+bool words_own_reason(const char *line, const char *program)
+{
+    CLEANUP_FREE char *rest = without_place(behind_program(line, program));
+
+    return words_object(rest) && (holds_one_of(rest, elsewhere) || holds_one_of(rest, own_data) ||
+                                  words_other_error(rest, 0) || names_something(rest));
+}
+
 bool words_vague(const char *line, const char *program, int error, bool *text)
 {
-    static const char *const elsewhere[] = {
-        "usage",   "try ",      "option",  "syntax",   "parse",   "parsing", "assert", "expected", "argument", "test",
-        "timeout", "timed out", "connect", "password", "network", "display", "socket", "input",    "stdin",    NULL};
     static const char *const general[] = {"error", "abort", "giving up", NULL};
     const char *rest = behind_program(line, program);
 

@@ -47,6 +47,9 @@ bool words_shrug(const char *line);
 /* LINE complains and names nothing that it could be about but what failed with ERROR: "cannot start", or that error's
  * text alone. PROGRAM: what lines begin with, or NULL. Sets *TEXT where the error's text is in it. */
 bool words_vague(const char *line, const char *program, int error, bool *text);
+/* LINE complains, and says itself of what: of something that it names, of another error, of the program's own data. Not
+ * so "cannot start" and the like, which may be of whatever failed before. PROGRAM as above. */
+bool words_own_reason(const char *line, const char *program);
 /* Where PATH stands in LINE, by itself or with more of a path behind it; NULL: nowhere. */
 const char *words_path(const char *line, const char *path);
 /* WORD stands in LINE and is no part of a longer one; NAME_SIZE bytes of it. */

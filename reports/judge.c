@@ -308,6 +308,8 @@ static void settle(struct process *process, struct suspect *suspect)
         return;
     }
 
+    if (!line && suspect->at == AT_DLOPEN)
+        line = suspect_called(suspect->actor, suspect);
     if (line && !cause->words && !about_another(cause, line->text))
         cause->words = xstrdup(line->text);
     if (line)
@@ -315,7 +317,8 @@ static void settle(struct process *process, struct suspect *suspect)
     words_mislead(process, cause);
     suspect->said_n = line ? line->n : 0;
     suspect->warned = line && only_warned(suspect, line);
-    suspect->lived_with |= suspect->warned;
+    suspect->lived_with |= suspect->warned || (line && suspect->at == AT_DLOPEN && !suspect->certain &&
+                                               suspect_survived(process, suspect, line));
     if (!line)
         settle_muted(process, suspect);
     suspect->coped |= line && shrugged_off(process, suspect, line);

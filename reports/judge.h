@@ -95,6 +95,11 @@ bool family_fault(const struct load *load, const struct fault *fault);
 bool family_covers(const struct load *load, const struct fault *fault);
 /* The program was ended by a signal before it did anything, and ld.so and libc.so.6 are not of one build. */
 void judge_skewed_crash(struct process *process, const struct load *load);
+/* The newest line of PROCESS, since it failed, that complains of the library that SUSPECT is about, by its name or as
+ * people call it ("libfoo" of libfoo.so.1); or NULL. */
+const struct output_line *suspect_called(const struct process *process, const struct suspect *suspect);
+/* PROCESS has said in LINE, which is of that library, that it goes on, or ended of something else that it said then. */
+bool suspect_survived(const struct process *process, const struct suspect *suspect, const struct output_line *line);
 /* SUSPECT is about a dlopen of FILE that event N told of: whether anything came after it. */
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n);
 /* What the program says in the loader's words, where nothing else was found; LOAD has all that was loaded. */

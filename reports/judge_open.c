@@ -370,6 +370,20 @@ static const struct output_line *reason_of(const struct process *process, const 
     return line;
 }
 
+/* LINE has a path that is not there: it is about that one, which another process may have met. */
+static bool about_absent_path(const struct process *process, const char *line)
+{
+    for (const char *at = line; (at = strchr(at, '/')); at += strcspn(at, " \t'\"`")) {
+        CLEANUP_FREE char *path = xstrndup(at, strcspn(at, " \t'\"`)>],;:"));
+        struct stat st;
+
+        if ((at == line || strchr(" \t'\"`(<[=:", at[-1])) && strlen(path) > 1 &&
+            path_stat(process->root, path, &st) < 0)
+            return true;
+    }
+    return false;
+}
+
 /* "cannot start": no name in it, but it follows the failed call with nothing between, and the end follows it. With the
  * text of that very error any call on a file will do; without it only a file that was to be opened, and a line that
  * could be about nothing else. */
@@ -389,6 +403,8 @@ static void judge_last_act(struct process *process)
         return;
     base = naming_mentions(image, line->text, attempt);
     if (!thrown && !words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
+        return;
+    if (!base && about_absent_path(image, line->text))
         return;
     if (!text && !base && (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
         return;

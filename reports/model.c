@@ -221,10 +221,23 @@ static bool moved(const struct model *model, struct process *process, const stru
            (out.st_ino != image->stdout_ino || out.st_dev != image->stdout_dev);
 }
 
+/* At its end it may have closed it, as coreutils' close_stdout() does. */
+static void note_shared(const struct model *model, struct process *process, const struct event *event)
+{
+    struct stat st;
+
+    if (process->stderr_known || event->output.fd != STDERR_FILENO || !model->live ||
+        !descriptor(event->pid, STDERR_FILENO, &st))
+        return;
+    process->stderr_known = true;
+    process->stderr_shared = model->has_stderr && st.st_ino == model->stderr_ino && st.st_dev == model->stderr_dev;
+}
+
 static void on_output(struct model *model, struct process *process, const struct event *event)
 {
     struct event said = *event;
 
+    note_shared(model, process, event);
     if (moved(model, process, event))
         said.output.fd = STDERR_FILENO;
     /* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
@@ -313,6 +326,7 @@ static void on_exec(struct model *model, struct process *process, const struct e
     process->executed = true;
     process->exec_n = event->n;
     process->first_output_n = 0;
+    process->stderr_known = false;
     process->words_kind = WORDS_NONE;
     strings_deinit(&process->words);
     free(process->root);

@@ -280,7 +280,7 @@ struct process {
     size_t hushed_count, hushed_cap;
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
     bool stderr_known;  /* the two were looked at */
-    bool stderr_shared; /* at its end descriptor 2 was the same file as the session's own */
+    bool stderr_shared; /* at its end, else when it first wrote there, it was the same file as the session's own */
 
     uint64_t last_file_n;         /* newest file call of the program itself, failing or not … */
     uint64_t last_work_n;         /* … that was on no device, nor on a file that is read for its last words */

@@ -1,5 +1,5 @@
 /* The verdict: which suspects are causes, in which order, and what was ruled out. */
-#include "judge.h"
+#include "environment.h"
 #include "remedy.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include <probes/alloc.h>
 
-enum { CAUSES_TOLD = 32, RULED_OUT_TOLD = 12 };
+enum { CAUSES_TOLD = 32, RULED_OUT_TOLD = 12, ARGUMENTS_READ = 64 };
 
 struct candidate_cause {
     struct suspect *suspect;
@@ -73,14 +73,66 @@ static const struct process *speaker_of(const struct process *process, const str
     return actor && actor->ended && actor->line_count && actor->stderr_known ? actor : process;
 }
 
-/* A child's failure over its own files is its parent's business where the parent captured what it said and ended well.
- */
+/* Somebody who started PROCESS, and outlived it, ended well. */
+static bool coped_above(const struct model *model, const struct process *process)
+{
+    const struct process *up = process->parent;
+
+    for (int depth = 0; up && depth < 1000; up = up->parent, depth++) {
+        if (up->ended && up->end_n > process->end_n && !process_gave_up(up))
+            return true;
+        if (up == model->first)
+            break;
+    }
+    return model->first && model->first->ended && !process_gave_up(model->first);
+}
+
+/* A line of UP's own, said since PROCESS has ended, repeats what failed there or names the program that it was: by its
+ * name, or by what it was given, as those do who show the whole command. */
+static bool line_mentions(const char *line, const struct process *process, const struct suspect *suspect)
+{
+    for (size_t i = 0; i < suspect->needles.n; i++)
+        if (line_finds(line, line, suspect->needles.v[i]))
+            return true;
+    for (size_t i = 0; i < process->argv.n && i < ARGUMENTS_READ; i++) {
+        const char *name = path_base(process->argv.v[i]);
+
+        if (strlen(name) >= 2 && line_finds(line, line, name))
+            return true;
+    }
+    return false;
+}
+
+/* Who captured what PROCESS said, and ended badly later, gave a reason for that which is another: it was not of this
+ * that it ended. Where it says nothing, or nothing but that something failed, it may have been. */
+static bool another_reason(const struct process *process, const struct suspect *suspect)
+{
+    const struct process *up = process->parent;
+    const char *last = NULL;
+
+    while (up && !up->line_count && up->parent && !process_owner((struct process *)up)->line_count)
+        up = up->parent;
+    for (size_t i = 0; up && i < up->line_count; i++) {
+        const char *line = up->lines[i].text;
+
+        if (up->lines[i].n <= process->end_n)
+            continue;
+        if (line_mentions(line, process, suspect))
+            return false;
+        last = words_object(line) ? line : last;
+    }
+    return last && words_own_reason(last, up->exe ? path_base(up->exe) : NULL);
+}
+
+/* A child's failure over its own files is its parent's business where the parent captured what it said, and ended well,
+ * or of something else. A parent that quotes it later, as the output that it has got, coped all the same. */
 static bool swallowed(const struct model *model, const struct process *process, const struct suspect *suspect)
 {
     const struct process *speaker = speaker_of(process, suspect);
 
-    return model->first && model->first != speaker && model->first->ended && !process_gave_up(model->first) &&
-           own_file_only(suspect) && !speaker->stderr_shared;
+    return model->first && model->first != speaker && own_file_only(suspect) && !speaker->stderr_shared &&
+           (coped_above(model, process) ||
+            (speaker->stderr_known && speaker->parent && another_reason(process, suspect)));
 }
 
 /* OTHER was executed with the arguments that REST holds, a line each. */

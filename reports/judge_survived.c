@@ -1,0 +1,108 @@
+/* Whether a program that complained of a library ended of that, or of something else that it says afterwards.
+ *
+ * "cannot load libx.so" and then "initialisation failed" is one failure and its consequence. "libx not available, going
+ * on without" is none, whatever the program ends of later; nor is a library that is complained of before an exception
+ * with a reason of its own. */
+#include "environment.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+
+/* "libfoo" of "libfoo.so.1", as people call it; NULL where it has no such name. malloced. */
+static char *stem_of(const char *needle)
+{
+    const char *name = path_base(needle), *end = strstr(name, ".so");
+
+    return strncmp(name, "lib", 3) == 0 && end && end - name > 4 ? xstrndup(name, (size_t)(end - name)) : NULL;
+}
+
+/* Where LINE names the library that SUSPECT is about, and how much of it that is; NULL: nowhere. */
+static const char *name_in(const char *line, const struct suspect *suspect, size_t *size)
+{
+    for (size_t i = 0; i < suspect->needles.n; i++) {
+        const char *needle = suspect->needles.v[i], *at = line_finds(line, line, needle);
+        CLEANUP_FREE char *stem = stem_of(needle);
+
+        *size = strlen(needle);
+        if (!at && stem) {
+            *size = strlen(stem);
+            at = line_finds(line, line, stem);
+        }
+        if (at)
+            return at;
+    }
+    return NULL;
+}
+
+static bool names_it(const char *line, const struct suspect *suspect)
+{
+    size_t size;
+
+    return name_in(line, suspect, &size) != NULL;
+}
+
+/* What the words in its name mean is no matter. */
+static bool shrugs(const char *line, const struct suspect *suspect)
+{
+    CLEANUP_FREE char *rest = xstrdup(line);
+    size_t size;
+    char *at;
+
+    while ((at = (char *)name_in(rest, suspect, &size)))
+        memset(at, '_', size);
+    return words_shrug(rest);
+}
+
+const struct output_line *suspect_called(const struct process *process, const struct suspect *suspect)
+{
+    for (size_t i = process->line_count; i-- > 0 && process->lines[i].n >= suspect->n;)
+        if (names_it(process->lines[i].text, suspect) &&
+            (words_object(process->lines[i].text) || shrugs(process->lines[i].text, suspect)))
+            return &process->lines[i];
+    return NULL;
+}
+
+/* Python tells an exception that came of another behind that one. */
+static bool chains(const char *line)
+{
+    return strstr(line, "direct cause of the following exception") ||
+           strstr(line, "During handling of the above exception");
+}
+
+/* Set in, as stacks are; of punctuation alone; node's signature. */
+static bool is_headline(const char *line)
+{
+    while (*line && !isalpha((unsigned char)*line) && !isspace((unsigned char)*line) && (unsigned char)*line < 0x80)
+        line++;
+    return *line && !isspace((unsigned char)*line) && strncmp(line, "Node.js v", 9) != 0;
+}
+
+/* The program goes on after line FROM, and complains at last of something else. */
+static bool ends_of_another(const struct process *process, const struct suspect *suspect, size_t from)
+{
+    const char *program = process->exe ? path_base(process->exe) : NULL, *last = NULL;
+
+    for (size_t i = from; i < process->line_count; i++) {
+        const char *line = process->lines[i].text;
+
+        if (names_it(line, suspect) || chains(line))
+            return false;
+        if (is_headline(line) && words_object(line))
+            last = line;
+    }
+    return last && words_own_reason(last, program);
+}
+
+bool suspect_survived(const struct process *process, const struct suspect *suspect, const struct output_line *line)
+{
+    size_t from = 0;
+
+    while (from < process->line_count && process->lines[from].n <= line->n)
+        from++;
+    /* several lines of one write */
+    while (from > 0 && process->lines[from - 1].n == line->n && strcmp(process->lines[from - 1].text, line->text) != 0)
+        from--;
+    return from < process->line_count && (shrugs(line->text, suspect) || ends_of_another(process, suspect, from));
+}
