@@ -11,6 +11,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+enum { NAMES_MOST = 100 /* random ones that are tried */ };
+
 int output_check(const char *file, struct err *err)
 {
     char endings[128] = "";
@@ -26,36 +28,68 @@ int output_check(const char *file, struct err *err)
 
 /* A file under construction. */
 struct draft {
-    char *place; /* where it will stand */
-    char *path;  /* where it stands until then; NULL where PLACE is written to as it is */
+    char *place;  /* where it will stand */
+    bool unnamed; /* it has no name yet */
+    char *path;   /* where it stands until then; NULL: nowhere, or PLACE is written to as it is */
     FILE *out;
 };
+
+/* A name that nothing has yet, beside DRAFT's place; the caller's call decides whether it is so. */
+static void draft_name(struct draft *draft, int tries)
+{
+    CLEANUP_FREE char *directory = path_dir(draft->place);
+    uint64_t random = 0;
+
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = (uint64_t)getpid() << 32 | (uint64_t)tries;
+    free(draft->path);
+    draft->path = xasprintf("%s/.glibctrace-%016llx", directory, (unsigned long long)random);
+}
+
+/* A file without a name, where the file system has them (open(2), O_TMPFILE): nothing of it is left if we are killed.
+ */
+static int open_unnamed(const char *directory)
+{
+    return access("/proc/self/fd", X_OK) == 0 ? open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666) : -1;
+}
 
 /* Opens a new file beside DRAFT's place; it gets the mode that a file created there gets (open(2), umask). */
 static int draft_open_beside(struct draft *draft, struct err *err)
 {
     CLEANUP_FREE char *directory = path_dir(draft->place);
+    int fd = open_unnamed(directory);
 
-    for (int tries = 0; tries < 100; tries++) {
-        uint64_t random = 0;
-        int fd;
-
-        if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
-            random = (uint64_t)getpid() << 32 | (uint64_t)tries; /* O_EXCL decides, not chance */
-        free(draft->path);
-        draft->path = xasprintf("%s/.glibctrace-%016llx", directory, (unsigned long long)random);
+    draft->unnamed = fd >= 0;
+    for (int tries = 0; fd < 0 && tries < NAMES_MOST; tries++) {
+        draft_name(draft, tries);
         fd = open(draft->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (fd >= 0) {
-            draft->out = fdopen(fd, "w");
-            if (!draft->out)
-                alloc_failed();
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (fd < 0) {
+        free(steal_pointer(&draft->path));
+        return err_errno(err, errno, "%s cannot be written: no file can be made in %s", draft->place, directory);
+    }
+    draft->out = fdopen(fd, "w");
+    if (!draft->out)
+        alloc_failed();
+    return 0;
+}
+
+/* A name for what is complete now, so that rename(2) can put it over what stands in its place: linkat(2) cannot. */
+static int draft_link(struct draft *draft)
+{
+    CLEANUP_FREE char *file = xasprintf("/proc/self/fd/%d", fileno(draft->out));
+
+    for (int tries = 0; tries < NAMES_MOST; tries++) {
+        draft_name(draft, tries);
+        if (linkat(AT_FDCWD, file, AT_FDCWD, draft->path, AT_SYMLINK_FOLLOW) == 0)
             return 0;
-        }
         if (errno != EEXIST)
             break;
     }
     free(steal_pointer(&draft->path));
-    return err_errno(err, errno, "%s cannot be written: no file can be made in %s", draft->place, directory);
+    return -1;
 }
 
 static int draft_open(struct draft *draft, const char *file, struct err *err)
@@ -80,7 +114,8 @@ static int draft_open(struct draft *draft, const char *file, struct err *err)
 /* RESULT: that of the writing; below zero the draft is thrown away. */
 static int draft_close(struct draft *draft, int result, struct err *err)
 {
-    bool broken = draft->out && (fflush(draft->out) != 0 || ferror(draft->out));
+    bool broken = draft->out && (fflush(draft->out) != 0 || ferror(draft->out) ||
+                                 (result >= 0 && draft->unnamed && draft_link(draft) < 0));
     int error = errno;
 
     if (draft->out && fclose(draft->out) != 0 && !broken) {

@@ -1,8 +1,10 @@
-/* What a report must not give away: the home directory, user and host names, and what looks like a secret.
+/* What a report must not give away: home directories, names of users, hosts and domains, addresses, and what
+ * looks like a secret.
  *
- * Each is replaced by the same word everywhere ($HOME, user1, host1, [redacted]), so that a report stays readable and
- * two strings that were equal stay equal. Kept as they are: system paths, sonames, versions, symbols, hashes in
- * hexadecimal, and the names of accounts and machines that say nothing about a person (root, node, localhost). */
+ * Each is replaced by the same word everywhere ($HOME, user1, host1, address1, [redacted]), so that a report stays
+ * readable and two strings that were equal stay equal. Kept as they are: system paths, sonames, versions, symbols,
+ * hashes in hexadecimal, and the names of accounts and machines that say nothing about a person (root, node,
+ * localhost). */
 #ifndef GLIBCTRACE_REPORTS_REDACT_H
 #define GLIBCTRACE_REPORTS_REDACT_H
 
@@ -24,17 +26,23 @@ void redactor_add_environment(struct redactor *redactor, const char *const *env)
  * and the host name of uname(2). */
 void redactor_add_here(struct redactor *redactor, const char *const *env, const char *passwd, uid_t uid);
 
-/* BYTES with all of that replaced, malloced. */
+/* An address within TEXT is what the report is about: it stays. */
+void redactor_keep(struct redactor *redactor, const char *text);
+
+/* BYTES with all of that replaced, malloced. Addresses are numbered as they are met: equal ones get the same word. */
 char *redactor_text(struct redactor *redactor, const char *bytes);
 /* The same as a callback for strings that come one by one in their order, as trace.jsonl's do; CTX is a struct
  * redactor. A string that is NAME=value as a whole, or that follows an option such as "--password", is taken as one
  * value. */
 char *redactor_callback(void *ctx, const char *bytes);
+/* The list of such strings is at its end. */
+void redactor_end(struct redactor *redactor);
+/* RET, emptied first: what was replaced so far, a phrase for each word that stands for something. */
+void redactor_tell(const struct redactor *redactor, struct strings *ret);
 /* Whether a variable or option of that name (without its dashes) holds a secret: API_TOKEN, --password, sshKey … */
 bool redact_secret_name(const char *name, size_t length);
 
-/* Replaces in every string of REPORT and sets report->redacted to what was replaced by REDACTOR so far, one phrase
- * each. Argument vectors are read as such ("--password" hides the next word). */
+/* Replaces in every string of REPORT. Argument vectors are read as such ("--password" hides the next word). */
 void report_redact(struct report *report, struct redactor *redactor);
 
 #endif

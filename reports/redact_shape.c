@@ -151,8 +151,8 @@ static size_t option_value_at(const char *name, size_t length, size_t shortest, 
     return n;
 }
 
-/* NAME=value, NAME="value", "name": "value", name: value, Authorization: rest of the line. AT is the name's first
- * letter. */
+/* NAME=value, NAME="value", "name": "value", name: value, name is value, Authorization: rest of the line. AT is the
+ * name's first letter. */
 static size_t named_at(const char *text, size_t at, size_t shortest, size_t *skip)
 {
     const char *name = text + at, *value;
@@ -170,9 +170,11 @@ static size_t named_at(const char *text, size_t at, size_t shortest, size_t *ski
     value = name + length;
     if (*value == '"' || *value == '\'')
         value++;
-    if (*value != '=' && *value != ':')
+    if (strncmp(value, " is ", 4) == 0) /* "the password is …": read as "password: …" */
+        value += 3;
+    else if (*value != '=' && *value != ':')
         return 0;
-    colon = *value++ == ':';
+    colon = *value++ != '=';
     if (colon)
         value += strspn(value, " ");
     n = value_length(value, &quote);

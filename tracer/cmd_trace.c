@@ -69,11 +69,7 @@ int cmd_launch(const struct options *options, struct err *err)
 
     if (finish_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0 || front_split(&front, err) < 0)
         return -1;
-    const struct finish finish = {.options = options,
-                                  .model = outlets.model,
-                                  .how = INPUT_LAUNCH,
-                                  .trace = outlets.trace,
-                                  .redactor = outlets.redactor};
+    const struct finish finish = {.options = options, .outlets = &outlets, .how = INPUT_LAUNCH};
     char **env = options_environment(options);
     const struct session_options session = {
         .argv = options->rest,
@@ -113,11 +109,7 @@ int cmd_attach(const struct options *options, struct err *err)
 
     if (finish_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0)
         return -1;
-    const struct finish finish = {.options = options,
-                                  .model = outlets.model,
-                                  .how = INPUT_ATTACH,
-                                  .trace = outlets.trace,
-                                  .redactor = outlets.redactor};
+    const struct finish finish = {.options = options, .outlets = &outlets, .how = INPUT_ATTACH};
     const struct session_options session = {
         .pids = options->pids,
         .pid_count = options->pid_count,

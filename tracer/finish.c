@@ -8,6 +8,7 @@
 #include <reports/output.h>
 #include <reports/redact.h>
 #include <reports/scenario.h>
+#include <reports/trace_redact.h>
 
 #include <probes/alloc.h>
 
@@ -45,7 +46,7 @@ static void fill_outcome(struct report *report, const struct session_result *res
 static void fill_input(const struct finish *finish, struct report *report)
 {
     const struct options *options = finish->options;
-    const struct process *first = finish->model->first;
+    const struct process *first = finish->outlets->model->first;
 
     report->how = finish->how;
     for (size_t i = 0; finish->how == INPUT_LAUNCH && i < options->rest_count; i++)
@@ -84,20 +85,23 @@ static void hide_again(struct redactor *redactor, char **text)
 
 /* What is to be shown is redacted first and tried then, so that the files of a reproduction hold nothing that the
  * report does not. */
-static void hide(const struct finish *finish, struct report *report, struct redactor *redactor)
+static void hide(struct report *report, struct redactor *redactor)
 {
-    const struct process *first = finish->model->first;
-
-    redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
-    if (first && first->env.n) {
-        CLEANUP_FREE const char **env = process_env_array(first);
-
-        redactor_add_environment(redactor, env);
-    }
     report_redact(report, redactor);
     for (size_t i = 0; i < report->cause_count; i++)
         if (report->causes[i]->scenario)
             scenario_redact(report->causes[i]->scenario, hide_text, redactor);
+}
+
+/* The trace as it may be shown, or NULL. Where it cannot be hidden there is none. */
+static FILE *hidden_trace(const struct outlets *outlets)
+{
+    FILE *hidden = NULL;
+    struct err err;
+
+    if (outlets->trace && trace_redact(outlets->trace, outlets->pieces, outlets->redactor, &hidden, &err) < 0)
+        fprintf(stderr, "glibctrace: the trace is left out: %s\n", err.text);
+    return hidden;
 }
 
 /* The reproduction, hidden before where REDACTOR is there; its own words are hidden after. */
@@ -124,10 +128,9 @@ static bool is_text(const char *file)
     return strcmp(file, "-") == 0 || renderer_for(file) == &renderer_text;
 }
 
-static int put(const struct finish *finish, const struct report *report, const char *repro_dir)
+static int put(const struct finish *finish, const struct report *report, const struct bundle_parts *parts)
 {
     const struct options *options = finish->options;
-    const struct bundle_parts parts = {.trace = finish->trace, .repro_dir = repro_dir};
     const struct render_options plain = {0};
     bool told = options->quiet;
     int status = 0;
@@ -135,7 +138,7 @@ static int put(const struct finish *finish, const struct report *report, const c
     for (size_t i = 0; i < options->outputs.n; i++) {
         struct err err;
 
-        if (output_write(report, options->outputs.v[i], &plain, &parts, &err) < 0) {
+        if (output_write(report, options->outputs.v[i], &plain, parts, &err) < 0) {
             fprintf(stderr, "glibctrace: %s\n", err.text);
             status = -1;
         } else {
@@ -180,24 +183,32 @@ static void scratch_destroy(char *path)
 
 int finish_report(const struct finish *finish, const struct session_result *result)
 {
+    const struct outlets *outlets = finish->outlets;
     struct report *report = report_create();
-    struct redactor *own = finish->redactor || finish->options->no_redact ? NULL : redactor_create();
-    struct redactor *redactor = finish->redactor ? finish->redactor : own;
     char *scratch = outlets_bundle(finish->options) ? scratch_create() : NULL;
+    FILE *hidden = NULL;
     int status;
 
-    model_finish(finish->model);
-    judge_verdict(finish->model, report);
-    report_fill_system(finish->model, report);
+    model_finish(outlets->model);
+    judge_verdict(outlets->model, report);
+    report_fill_system(outlets->model, report);
     fill_input(finish, report);
     fill_outcome(report, result);
     report_name_stacks(report);
-    if (redactor)
-        hide(finish, report, redactor);
-    try_it(finish, report, scratch, redactor);
-    status = put(finish, report, scratch && report->has_repro ? scratch : NULL);
+    if (outlets->redactor)
+        hide(report, outlets->redactor);
+    try_it(finish, report, scratch, outlets->redactor);
+    if (outlets->redactor) {
+        hidden = hidden_trace(outlets);
+        redactor_tell(outlets->redactor, &report->redacted);
+    }
+    const struct bundle_parts parts = {.trace = outlets->redactor ? hidden : outlets->trace,
+                                       .repro_dir = scratch && report->has_repro ? scratch : NULL};
+
+    status = put(finish, report, &parts);
+    if (hidden)
+        fclose(hidden);
     scratch_destroy(scratch);
-    redactor_destroy(own);
     report_destroy(report);
     return status;
 }

@@ -5,16 +5,14 @@
 #include "options.h"
 #include "session.h"
 
-#include <reports/model.h>
+#include <reports/report.h>
 
-struct redactor;
+struct outlets;
 
 struct finish {
     const struct options *options;
-    struct model *model;
+    const struct outlets *outlets;
     enum input_how how;
-    FILE *trace;               /* trace.jsonl so far, or NULL */
-    struct redactor *redactor; /* that wrote it, so that equal things are replaced alike; or NULL */
 };
 
 /* Whether all -o of OPTIONS can be written, before anything is run: 0, or -1 and ERR. */

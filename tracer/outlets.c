@@ -5,6 +5,7 @@
 #include <reports/line.h>
 #include <reports/log.h>
 #include <reports/redact.h>
+#include <reports/trace_redact.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,32 +34,31 @@ static struct model *judged_model(const struct options *options)
     return model;
 }
 
-/* Stands before the trace's writer: the command's own environment may hold secrets that ours does not (-E, -u, -p). */
+/* The environments of the command and of all that it starts may hold secrets that ours does not (-E, -u, -p). */
 static void learn_environment(void *ctx, const struct event *event)
 {
-    struct outlets *outlets = ctx;
+    struct redactor *redactor = ctx;
 
-    if (outlets->environment_known || event->type != EVENT_PROCESS || !event->process.image)
-        return;
-    outlets->environment_known = true;
-    if (event->process.image->env)
-        redactor_add_environment(outlets->redactor, event->process.image->env);
+    if (event->type == EVENT_PROCESS && event->process.image && event->process.image->env)
+        redactor_add_environment(redactor, event->process.image->env);
+}
+
+static void open_redactor(struct outlets *outlets)
+{
+    outlets->redactor = redactor_create();
+    redactor_add_here(outlets->redactor, (const char *const *)environ, "/etc/passwd", getuid());
+    outlets->sinks[outlets->count++] = (struct sink){learn_environment, outlets->redactor};
 }
 
 /* It lies in an unnamed file until the bundle is packed: a million events need no memory. */
-static int open_trace(const struct options *options, struct outlets *outlets, struct err *err)
+static int open_trace(struct outlets *outlets, struct err *err)
 {
     outlets->trace = tmpfile();
     if (!outlets->trace)
         return err_errno(err, errno, "cannot keep the log of a bundle in %s", P_tmpdir);
-    if (!options->no_redact) {
-        outlets->redactor = redactor_create();
-        redactor_add_here(outlets->redactor, (const char *const *)environ, "/etc/passwd", getuid());
-        outlets->sinks[outlets->count++] = (struct sink){learn_environment, outlets};
-    }
-    outlets->log = log_create(outlets->trace, outlets->redactor ? redactor_callback : NULL, outlets->redactor,
-                              &outlets->sinks[outlets->count]);
-    outlets->count++;
+    outlets->log = log_create(outlets->trace, NULL, NULL, &outlets->sinks[outlets->count++]);
+    if (outlets->redactor)
+        outlets->pieces = trace_pieces_create(&outlets->sinks[outlets->count++]);
     outlets->texts = true;
     return 0;
 }
@@ -107,13 +107,16 @@ int outlets_open(const struct options *options, struct outlets *ret, struct err 
         return -1;
     if (options->bindings && open_bindings(options, ret, err) < 0)
         return -1;
-    return outlets_bundle(options) ? open_trace(options, ret, err) : 0;
+    if (!options->no_redact)
+        open_redactor(ret);
+    return outlets_bundle(options) ? open_trace(ret, err) : 0;
 }
 
 void outlets_close(struct outlets *outlets)
 {
     line_view_destroy(outlets->view);
     log_destroy(outlets->log);
+    trace_pieces_destroy(outlets->pieces);
     redactor_destroy(outlets->redactor);
     if (outlets->trace)
         fclose(outlets->trace);

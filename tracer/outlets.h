@@ -9,19 +9,21 @@
 struct line_view;
 struct log;
 struct redactor;
+struct trace_pieces;
 
-enum { OUTLETS_MOST = 4 };
+enum { OUTLETS_MOST = 5 };
 
 struct outlets {
     struct model *model;
     struct line_view *view;    /* or NULL */
-    FILE *trace;               /* trace.jsonl, in a file without a name; NULL where no bundle is asked for */
+    struct redactor *redactor; /* of the report and what goes with it; NULL: nothing is to be hidden */
+    FILE *trace;               /* trace.jsonl with nothing hidden yet, in a file without a name; NULL where no bundle is
+                                  asked for */
     struct log *log;           /* its writer */
-    struct redactor *redactor; /* what it hides; NULL: nothing */
-    bool environment_known;    /* the redactor has been told of the command's own environment */
-    bool lookups;              /* somebody wants symbol lookups */
-    FILE *bindings;            /* of --bindings: standard error, a file of its own, or NULL */
-    bool texts;                /* somebody wants event_syscall.text */
+    struct trace_pieces *pieces; /* what redaction has to know of it */
+    bool lookups;                /* somebody wants symbol lookups */
+    FILE *bindings;              /* of --bindings: standard error, a file of its own, or NULL */
+    bool texts;                  /* somebody wants event_syscall.text */
     struct sink sinks[OUTLETS_MOST];
     size_t count;
 };

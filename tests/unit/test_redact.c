@@ -44,14 +44,97 @@ START_TEST(names)
     becomes("LD_LIBRARY_PATH=/home/marlene/a:/home/marlene/b", "LD_LIBRARY_PATH=$HOME/a:$HOME/b");
     becomes("cc -L/home/marlene/lib", "cc -L$HOME/lib");
     becomes("in /home/marlene.", "in $HOME.");
-    becomes("/home/marlene2/x", "/home/marlene2/x");
-    becomes("/home/marlene-old/x", "/home/user1-old/x");
+    becomes("/home/marlene2/x", "/home/user2/x");
+    becomes("/home/marlene-old/x", "/home/user2/x");
+    becomes("/Users/Else.Who/x of Else.Who", "/Users/user2/x of user2");
+    becomes("/home/node/x", "/home/node/x");
     becomes("/srv/root/home/marlene/x", "/srv/root/home/user1/x");
     becomes("/tmp/pytest-of-marlene/x", "/tmp/pytest-of-user1/x");
     becomes("libmarlene.so.1", "libmarlene.so.1");
     becomes("brontosaurus: refused", "host1: refused");
     becomes("tcp:brontosaurus.example.org:80", "tcp:host1:80");
     becomes("brontosaurus-rex", "brontosaurus-rex");
+    becomes("stegosaurus.example.org: refused", "stegosaurus.domain1: refused");
+}
+END_TEST
+
+START_TEST(addresses)
+{
+    becomes("connect to 10.1.2.3:80, then [10.1.2.3]", "connect to address1:80, then [address1]");
+    becomes("http://192.168.7.9/x and 10.0.0.1.", "http://address1/x and address2.");
+    becomes("fe80::1%eth0 2001:db8::8a2e:370:7334", "address1%eth0 address2");
+    becomes("[fd12:3456:789a:1::42]:53", "[address1]:53");
+    becomes("ether 52:54:00:12:34:56 up", "ether address1 up");
+    becomes("from hilde@corp.example.org to hilde", "from address1 to hilde");
+    becomes("Hilde B <hilde.b+x@mail.example.com>", "Hilde B <address1>");
+    becomes("db-1.internal: refused, printer.lan:631", "host2: refused, host3:631");
+    becomes("ssh://build.corp/x", "ssh://host2/x");
+}
+END_TEST
+
+START_TEST(no_addresses)
+{
+    static const char *const texts[] = {
+        "127.0.0.1:80",
+        "0.0.0.0 and 255.255.255.0 and 224.0.0.1",
+        "[::1]:8080 and [::]",
+        "libx.so.1.2.3.4",
+        "/opt/app/1.2.3.4/lib/libx.so",
+        "app-1.2.3.4",
+        "Chromium/120.0.6099.109",
+        "version 1.2.3.4 is needed",
+        "1.2.3.4.5 and 1.2.3 and 1.2.3.400",
+        "std::vector a::b std::1",
+        "00:00:00:00:00:00 12:34:56",
+        "fmod@GLIBC_2.38 x@@VERS_1.0 getty@tty1.service",
+        "left-pad@1.3.0 @vscode/spdlog@0.13.0 x/tools@v0.1.2-pre.abc",
+        "threading.local sun.misc.internal",
+        "pkg.test $HOME/.local/share",
+        "git@github.com:a/b.git",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        becomes(texts[i], texts[i]);
+}
+END_TEST
+
+/* What the report is about stays, and only that. */
+START_TEST(a_kept_address)
+{
+    struct redactor *redactor = knowing();
+    CLEANUP_FREE char *text = NULL;
+
+    redactor_keep(redactor, "10.1.2.30:5432");
+    text = redactor_text(redactor, "10.1.2.30:5432 10.1.2.3 0.1.2.30");
+    ck_assert_str_eq(text, "10.1.2.30:5432 address1 0.1.2.30");
+    redactor_destroy(redactor);
+}
+END_TEST
+
+/* Where a string was cut, what is left of a secret goes as well. */
+START_TEST(cut_secrets)
+{
+    becomes("argv [\"tok,with;ma\"...", "argv [\"[redacted]\"...");
+    becomes("sent correcth", "sent [redacted]");
+    becomes("a correct one", "a correct one");
+}
+END_TEST
+
+/* Numbers that are out of bounds cost no more than others, and stay hidden. */
+START_TEST(many_addresses)
+{
+    struct redactor *redactor = knowing();
+    CLEANUP_FREE char *last = NULL;
+
+    for (int i = 0; i < 3000; i++) {
+        CLEANUP_FREE char *address = xasprintf("10.1.%d.%d", i / 250, i % 250);
+        CLEANUP_FREE char *text = redactor_text(redactor, address);
+
+        ck_assert_ptr_null(strstr(text, "10.1."));
+    }
+    last = redactor_text(redactor, "10.9.9.9");
+    ck_assert_str_eq(last, "[address]");
+    redactor_destroy(redactor);
 }
 END_TEST
 
@@ -70,6 +153,7 @@ static const char *const planted[][2] = {
     {"Authorization: Bearer abc.def", "abc.def"},
     {"Cookie: id=1; theme=dark", "theme=dark"},
     {"token: Xy7pQ2mn", "Xy7pQ2mn"},
+    {"the password is Xy7pQ2mn, she said", "Xy7pQ2mn"},
     {"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI"},
     {"MY_CREDENTIALS=user1234", "user1234"},
     {"GPG_PASSPHRASE=open sesame", "open"},
@@ -132,6 +216,7 @@ static const char *const innocent[] = {
     "[\"curl\", \"--key\", \"/etc/ssl/private/server\"]",
     "[\"prog\", \"--auth\", \"--verbose\"]",
     "error: key: not found",
+    "the password is required",
     "unexpected token: identifier",
     "KEYBOARD=de",
     "XKB_KEYMAP=some-layout",
@@ -261,6 +346,7 @@ START_TEST(a_whole_report)
     ck_assert_str_eq(cause->subject, "$HOME/lib/libx.so.1");
     ck_assert_str_eq(cause->missing, "marlene"); /* the symbol's name says what, not who */
     ck_assert_str_eq(cause->places[0].from, "RUNPATH of $HOME/bin/prog");
+    redactor_tell(redactor, &report->redacted);
     ck_assert_uint_eq(report->redacted.n, 3);
     ck_assert_str_eq(report->redacted.v[2], "what looks like a secret, as [redacted]: 3 times");
     report_destroy(report);
@@ -321,6 +407,11 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, names);
+    tcase_add_test(tcase, addresses);
+    tcase_add_test(tcase, no_addresses);
+    tcase_add_test(tcase, a_kept_address);
+    tcase_add_test(tcase, cut_secrets);
+    tcase_add_test(tcase, many_addresses);
     tcase_add_loop_test(tcase, planted_secrets_go, 0, sizeof planted / sizeof *planted);
     tcase_add_loop_test(tcase, innocents_stay, 0, sizeof innocent / sizeof *innocent);
     tcase_add_test(tcase, secret_names);

@@ -1,0 +1,103 @@
+/* What is replaced in a report: every string of it that comes from outside. */
+#include "redact.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+
+static void redact(struct redactor *redactor, char **string)
+{
+    char *redacted;
+
+    if (!*string)
+        return;
+    redacted = redactor_text(redactor, *string);
+    free(*string);
+    *string = redacted;
+}
+
+/* A name without a slash says what is missing and nothing about where: it stays, or two reports of one cause would no
+ * longer be alike. */
+static void redact_identity(struct redactor *redactor, char **string)
+{
+    if (*string && strpbrk(*string, "/="))
+        redact(redactor, string);
+}
+
+static void redact_strings(struct redactor *redactor, struct strings *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        redact(redactor, &list->v[i]);
+}
+
+static void redact_argv(struct redactor *redactor, struct strings *argv)
+{
+    for (size_t i = 0; i < argv->n; i++) {
+        char *redacted = redactor_callback(redactor, argv->v[i]);
+
+        free(argv->v[i]);
+        argv->v[i] = redacted;
+    }
+    redactor_end(redactor);
+}
+
+static void redact_lists(struct redactor *redactor, struct cause *cause)
+{
+    for (size_t i = 0; i < cause->stack_count; i++) {
+        redact(redactor, &cause->stack[i].object);
+        redact(redactor, &cause->stack[i].file);
+    }
+    for (size_t i = 0; i < cause->remedy_count; i++) {
+        redact(redactor, &cause->remedies[i].title);
+        redact_strings(redactor, &cause->remedies[i].commands);
+        redact(redactor, &cause->remedies[i].risk);
+    }
+    for (size_t i = 0; i < cause->fact_count; i++)
+        redact(redactor, &cause->facts[i].text);
+    for (size_t i = 0; i < cause->crash_count; i++) {
+        redact(redactor, &cause->crash[i].title);
+        redact_strings(redactor, &cause->crash[i].lines);
+    }
+    for (size_t i = 0; i < cause->place_count; i++) {
+        redact(redactor, &cause->places[i].path);
+        redact(redactor, &cause->places[i].from);
+        redact(redactor, &cause->places[i].why);
+    }
+}
+
+static void redact_cause(struct redactor *redactor, struct cause *cause)
+{
+    redact_identity(redactor, &cause->subject);
+    redact_identity(redactor, &cause->missing);
+    redact_identity(redactor, &cause->provider);
+    redact(redactor, &cause->exe);
+    redact_argv(redactor, &cause->argv);
+    redact_strings(redactor, &cause->chain);
+    redact(redactor, &cause->summary);
+    redact(redactor, &cause->detail);
+    redact(redactor, &cause->words);
+    redact_lists(redactor, cause);
+}
+
+/* What cannot be reached is what such a report is about: "address1 refuses" would help nobody. */
+static void keep_addresses(const struct report *report, struct redactor *redactor)
+{
+    for (size_t i = 0; i < report->cause_count; i++)
+        if (report->causes[i]->kind == CAUSE_CONNECTION_REFUSED && report->causes[i]->missing)
+            redactor_keep(redactor, report->causes[i]->missing);
+}
+
+void report_redact(struct report *report, struct redactor *redactor)
+{
+    keep_addresses(report, redactor);
+    redact_argv(redactor, &report->argv);
+    redact(redactor, &report->libc.path);
+    redact(redactor, &report->libc.from);
+    for (size_t i = 0; i < report->cause_count; i++)
+        redact_cause(redactor, report->causes[i]);
+    redact_strings(redactor, &report->ruled_out);
+    redact_strings(redactor, &report->unseen);
+    redact(redactor, &report->repro_command);
+    redact(redactor, &report->repro_expect);
+    redact(redactor, &report->repro_why);
+}
