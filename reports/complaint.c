@@ -29,10 +29,10 @@ bool words_complain(const char *line, int error)
 
 bool words_shrug(const char *line)
 {
-    static const char *const words[] = {"warning",   "warn:",       "default",  "ignor",      "skipp",
-                                        "fall back", "falling",     "fallback", "continuing", "carrying on",
-                                        "optional",  "using built", "instead",  "no matter",  "harmless",
-                                        "going on",  "proceeding",  "disabl",   NULL};
+    static const char *const words[] = {
+        "warning",    "warn:",       "default",  "ignor",        "skipp",       "fall back", "falling",  "fallback",
+        "continuing", "carrying on", "optional", "using built",  "instead",     "no matter", "harmless", "going on",
+        "proceeding", "disabl",      "retrying", "trying again", "trying with", NULL};
 
     return holds_one_of(line, words);
 }

@@ -244,7 +244,7 @@ static bool done_without(const struct process *process, const struct output_line
 static bool shrugged_off(const struct process *process, const struct suspect *suspect, const struct output_line *line)
 {
     const char *words = suspect->cause->words ? suspect->cause->words : line->text; /* those over a list of places */
-    bool shrug = words_shrug(words), complaint = words_complain(words, 0), later = false;
+    bool shrug = words_shrug(words), complaint = words_complain(words, suspect->cause->error), later = false;
 
     if (suspect->at == AT_COMMAND && done_without(process, line))
         return true;

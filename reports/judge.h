@@ -129,9 +129,10 @@ bool judge_reads_machine_code(struct process *process, uint64_t n);
 void judge_open(struct process *process);
 /* Servers that were not reached. */
 void judge_connections(struct process *process);
-/* model.at_failure, model.at_words: what can only be seen at that moment. */
+/* model.at_failure, model.at_words, model.at_leave: what can only be seen at that moment. */
 void judge_failed_call(const struct process *process, struct failure *failure);
 void judge_spoken(struct process *process, const struct event *event);
+void judge_leaving(struct process *process);
 /* Limits that PROCESS has met. */
 void judge_limits(const struct model *model, struct process *process);
 /* System calls that a seccomp policy, or a kernel that does not know them, has refused. */

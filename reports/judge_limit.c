@@ -5,6 +5,7 @@
  * program says it after the call, or where nothing came between the call and its end. */
 #include "judge.h"
 
+#include "environment.h"
 #include "limit.h"
 #include "syscall.h"
 
@@ -33,6 +34,14 @@ void judge_spoken(struct process *process, const struct event *event)
         return;
     process->said = limit;
     process->said_n = event->n;
+}
+
+/* A program that has closed descriptors again, raised its limit or ended threads has done something about it. */
+void judge_leaving(struct process *process)
+{
+    for (size_t i = 0; i < process->failure_count; i++)
+        if (process->failures[i].limit)
+            process->failures[i].limit->eased = limit_has_eased(process, &process->failures[i]);
 }
 
 /* Besides the C library's and the kernel's own name for the error: what runtimes make of it. */
@@ -112,6 +121,28 @@ static struct suspect *suspect_limit(struct process *process, const struct limit
     return image->exe ? suspect_add(process, AT_CALL, &finding, n, t_ns) : NULL;
 }
 
+/* The first thing that PROCESS said after event N, where that complains of anything but failures in general. */
+static bool says_another(const struct process *process, uint64_t n, int error)
+{
+    bool text;
+
+    for (size_t i = 0; i < process->line_count; i++)
+        if (process->lines[i].n > n)
+            return !words_vague(process->lines[i].text, process->exe ? path_base(process->exe) : NULL, error, &text);
+    return false;
+}
+
+/* The limit was met, and then the program went on and ended of something else: it had room again when it left, or what
+ * it said first after that is about another thing. */
+static bool got_over(const struct process *process, const struct suspect *suspect, const struct failure *failure)
+{
+    const struct output_line *line = first_words(process, suspect);
+
+    if (!line)
+        return failure->limit->eased || says_another(process, failure->last_n, failure->error);
+    return failure->limit->eased && (words_shrug(line->text) || says_another(process, line->n, failure->error));
+}
+
 static void judge_met(struct process *process, const struct failure *failure)
 {
     struct suspect *suspect = suspect_limit(process, failure->limit, failure, failure->n, failure->t_ns);
@@ -122,6 +153,7 @@ static void judge_met(struct process *process, const struct failure *failure)
     if (suspect->cause->kind == CAUSE_WATCH_LIMIT)
         strings_add(&suspect->needles, xstrdup("inotify"));
     suspect_failure(suspect, process, failure);
+    suspect->coped |= got_over(process, suspect, failure);
 }
 
 static int error_of_limit(const struct limit *limit)
@@ -161,6 +193,10 @@ static void judge_killed(const struct model *model, struct process *process)
 
 void judge_limits(const struct model *model, struct process *process)
 {
+    /* Where a signal ended it; its other threads may be gone already, its descriptors are there. */
+    for (size_t i = 0; i < process->failure_count && model->live && process->ended && !process->leave_n; i++)
+        if (process->failures[i].limit && process->failures[i].error == EMFILE)
+            process->failures[i].limit->eased = limit_has_eased(process, &process->failures[i]);
     for (size_t i = 0; i < process->failure_count; i++)
         if (process->failures[i].limit)
             judge_met(process, &process->failures[i]);

@@ -280,6 +280,16 @@ struct limit *limit_find(const struct process *process, const struct failure *fa
     return NULL;
 }
 
+bool limit_has_eased(const struct process *process, const struct failure *failure)
+{
+    /* A file system has room again whenever anybody deletes a file; of the table of files nothing can be told. */
+    struct limit *now = failure->error == EMFILE || failure->error == EAGAIN ? limit_find(process, failure) : NULL;
+    bool eased = (failure->error == EMFILE || failure->error == EAGAIN) && failure->limit && (!now || !now->sure);
+
+    limit_destroy(now);
+    return eased;
+}
+
 /* ---- what is written ---- */
 
 enum { DESCRIPTORS_LOOKED_AT = 256 };

@@ -14,6 +14,7 @@ struct limit {
     char *place;           /* a control group's directory, a file, or NULL */
     struct strings users;  /* who uses it up, one phrase each, greatest first */
     bool sure;             /* what is in use shows that it is this one */
+    bool eased;            /* it was no longer reached when the process left: it had given something back */
 };
 
 /* Which limit FAILURE of PROCESS, which stands in the call, has met; NULL where none is known. */
@@ -24,6 +25,9 @@ struct limit *limit_find(const struct process *process, const struct failure *fa
 struct limit *limit_find_said(const struct process *process, const char *said, size_t size);
 /* The limit by which the kernel has ended PROCESS, or NULL. */
 struct limit *limit_find_kill(const struct process *process);
+/* Whether PROCESS, which stands at its end, has room again in the limit that FAILURE met: limits of which that can be
+ * told. */
+bool limit_has_eased(const struct process *process, const struct failure *failure);
 void limit_destroy(struct limit *limit);
 
 #endif

@@ -182,8 +182,11 @@ static void on_syscall(struct model *model, struct process *process, const struc
 
     if (call->error)
         model->failed++;
-    if (!strcmp(call->desc->name, "exit_group"))
+    if (!strcmp(call->desc->name, "exit_group")) {
         process->leave_n = event->n;
+        if (model->live && model->at_leave)
+            model->at_leave(process);
+    }
     if (call->path && (call->desc->family == FAMILY_FILE || call->desc->family == FAMILY_PROCESS))
         model_file_call(process, event);
     if (call->desc->family == FAMILY_NETWORK)

@@ -31,6 +31,7 @@ static struct model *judged_model(const struct options *options)
     model->at_exec = judge_exec_over;
     model->at_failure = judge_failed_call;
     model->at_words = judge_spoken;
+    model->at_leave = judge_leaving;
     return model;
 }
 
