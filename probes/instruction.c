@@ -1,6 +1,8 @@
 #include "instruction.h"
 
 #include "alloc.h"
+#include "cpu.h"
+#include "opcode.h"
 
 #include <capstone/capstone.h>
 #include <string.h>
@@ -323,32 +325,21 @@ static const struct {
     {X86_INS_XEND, "RTM"},      {X86_INS_XTEST, "RTM"},     {X86_INS_CRC32, "SSE4.2"},
 };
 
-/* Encodings that are newer than the library: EVEX maps 5 and 6, and the tile instructions of VEX map 2 (Intel
- * Architecture Instruction Set Extensions, 319433). */
-static const char *newer(const uint8_t *bytes, size_t n)
-{
-    static const uint8_t tiles[] = {0x49, 0x4b, 0x5c, 0x5e, 0x6c};
-
-    if (n >= 5 && bytes[0] == 0x62 && ((bytes[1] & 7) == 5 || (bytes[1] & 7) == 6))
-        return "AVX512-FP16";
-    if (n >= 4 && bytes[0] == 0xc4 && (bytes[1] & 0x1f) == 2 && memchr(tiles, bytes[3], sizeof tiles))
-        return "AMX-TILE";
-    return NULL;
-}
-
 const char *instruction_feature(struct disassembler *disassembler, const uint8_t *bytes, size_t n)
 {
     const cs_insn *insn = disassembler->scratch;
+    const char *newer = opcode_feature(bytes, n);
 
-    if (!next(disassembler, bytes, n, 0))
-        return newer(bytes, n);
+    /* One that is there may need another besides (AVX512VL). */
+    if ((newer && cpu_has(newer) != 1) || !next(disassembler, bytes, n, 0))
+        return newer;
     for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
         if (singles[i].id == insn->id)
             return singles[i].feature;
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         if (cs_insn_group(disassembler->handle, insn, groups[i].group))
             return groups[i].feature;
-    return NULL;
+    return newer;
 }
 
 bool instruction_privileged(struct disassembler *disassembler, const uint8_t *bytes, size_t n)

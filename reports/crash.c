@@ -3,6 +3,7 @@
 #include <probes/alloc.h>
 #include <probes/cpu.h>
 #include <probes/memimage.h>
+#include <probes/opcode.h>
 #include <probes/path.h>
 
 #include <signal.h>
@@ -158,6 +159,8 @@ static void look_at_trap(struct crash *crash, struct disassembler *disassembler)
             crash->trap = TRAP_UD;
         else if (crash->feature && cpu_has(crash->feature) == 0)
             crash->trap = TRAP_ABSENT;
+        else if (opcode_is_of_kernel(bytes, n))
+            crash->trap = TRAP_PRIVILEGED;
         else if (!crash_instruction(crash) || crash_instruction(crash)[0] == '(')
             crash->trap = TRAP_NO_INSTRUCTION;
     }

@@ -251,7 +251,11 @@ ABSENT = {"xop": ("XOP", "0x8f,0xe9,0x78,0x90,0xc0"), "tbm": ("TBM", "0x8f,0xe9,
           "3dnow": ("3DNOW", "0x0f,0x0f,0xc1,0x9e"), "avx512er": ("AVX512ER", "0x62,0xf2,0x7d,0x48,0xc8,0xc1"),
           "avx512_fp16": ("AVX512-FP16", "0x62,0xf5,0x7c,0x48,0x58,0xc1"), "avx512f": ("AVX512F", "0x62,0xf1,0x7d,0x48,0xfe,0xc1"),
           "avx2": ("AVX2", "0xc5,0xfd,0xfe,0xc1"), "bmi2": ("BMI2", "0xc4,0xe2,0xfb,0xf5,0xc1"),
-          "sha_ni": ("SHA", "0x0f,0x38,0xc8,0xc1")}
+          "sha_ni": ("SHA", "0x0f,0x38,0xc8,0xc1"), "avx512_vp2intersect": ("AVX512_VP2INTERSECT", "0x62,0xf2,0x57,0x48,0x68,0xd6"),
+          "movdir64b": ("MOVDIR64B", "0x66,0x0f,0x38,0xf8,0x06"), "serialize": ("SERIALIZE", "0x0f,0x01,0xe8"),
+          "amx_tile": ("AMX-TILE", "0xc4,0xe2,0x7b,0x4b,0x04,0x0e"), "avx_vnni": ("AVX-VNNI", "0xc4,0xe2,0x75,0x50,0xc2"),
+          "sha512": ("SHA512", "0xc4,0xe2,0x77,0xcb,0xc2"), "waitpkg": ("WAITPKG", "0x66,0x0f,0xae,0xf0"),
+          "apx": ("APX", "0xd5,0x18,0x89,0xc0"), "sgx": ("SGX", "0x0f,0x01,0xd7"), "avx512_4fmaps": ("AVX512_4FMAPS", "0x62,0xf2,0x7f,0x48,0x9a,0x06")}
 
 
 def lacking():
@@ -270,6 +274,30 @@ def test_instruction_that_this_processor_lacks(run, cc):
         assert result.report["outcome"]["signal"] == "SIGILL"
         assert (cause["kind"], cause["missing"], cause["subject"]) == ("cpu-level-too-low", name, str(library))
         assert name in cause["summary"] and "fast" in cause["summary"]
+
+
+ACTORS = {
+    "python": lambda library: ["/usr/bin/python3", "-c", f"import ctypes; ctypes.CDLL('{library}').fast()"],
+    "node": lambda library: ["node", "-e", f"process.dlopen({{exports: {{}}}}, '{library}')"],
+    "perl": lambda library: ["perl", "-MDynaLoader", "-e", f"DynaLoader::dl_load_file('{library}', 0) or exit 3"],
+}
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_others_call_what_this_processor_lacks(run, cc, actor):
+    """An add-on that executes it when it is loaded; its twin executes what no processor has."""
+    name, encoding = ABSENT[lacking()[-1]]
+    for code, expected in ((encoding, ("cpu-level-too-low", name)), ("0x06,0x06", ("crash", "SIGILL")),
+                           ("0xfa", ("crash", "SIGSEGV")), ("0x90", None)):
+        library = cc(f'__attribute__((constructor)) void fast(void) {{ __asm__ volatile(".byte {code}"); }}\n', "-g",
+                     name="fast.so")
+        result = run("--no-repro", "--", *ACTORS[actor](library))
+        found = [(c["kind"], c["missing"]) for c in result.causes]
+        if expected:
+            assert found == [expected]
+            assert result.first["subject"] == str(library) or expected[0] == "crash"
+        else:
+            assert not {kind for kind, _ in found} & {"crash", "cpu-level-too-low"}
 
 
 def test_instruction_that_this_processor_has(run, cc):

@@ -124,6 +124,65 @@ def test_descriptors_of_c(run, cc, way, status, expected):
         assert "RLIMIT_NOFILE: prog got over it" in result.stderr
 
 
+COPES_WITH_FEW = r"""
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+/* prog WAY END: opens all that it may have, closes some (and says so, uses a socket), ends in another way */
+int main(int argc, char **argv)
+{
+    int fd, last = -1;
+    while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+        last = fd;
+    if (strstr(argv[1], "says"))
+        fprintf(stderr, "prog: %s, trying with fewer\n", strerror(errno));
+    for (int i = 0; i < 5 && !strstr(argv[1], "keeps"); i++)
+        close(last - i);
+    if (strstr(argv[1], "socket"))
+        socket(AF_UNIX, SOCK_STREAM, 0);
+    if (argv[2][0] == 'm')
+        fprintf(stderr, "prog: line 3 of the rules is not valid\n");
+    if (argv[2][0] == 'a')
+        abort();
+    return argc > 2 ? 3 : 0;
+}
+"""
+COPING = {
+    "python": [PYTHON, "-c", "import os, sys\nl = []\ntry:\n    while True: l.append(os.open('/dev/null', 0))\n"
+               "except OSError: pass\nfor f in l: os.close(f)\nsys.exit(sys.argv[1])"],
+    "perl": ["perl", "-e", "for (1 .. 40) { open(my $h, '<', '/dev/null') or last; push @f, $h } @f = (); die $ARGV[0]"],
+    "node": ["node", "-e", "const fs = require('fs'), l = []; try { for (;;) l.push(fs.openSync('/dev/null')) } catch {}\n"
+             "l.forEach(fs.closeSync); console.error(process.argv[1]); process.exit(3)"],
+    "bash": ["bash", "-c", "for i in {1..40}; do { exec {f}</dev/null; } 2>/dev/null || break; l+=($f); done\n"
+             "for f in ${l[@]}; do exec {f}<&-; done; echo $0 >&2; exit 3"],
+}
+
+
+@pytest.mark.parametrize("end", ["message", "quiet", "abort"])
+@pytest.mark.parametrize("way", ["closes", "closes socket", "closes says"])
+def test_descriptors_that_are_given_back(run, cc, way, end):
+    """What the program ended of is not the limit that it had got over."""
+    result = run("--", *ulimit("n", 20, cc(COPES_WITH_FEW), way, end))
+    assert [kind for kind, _, _ in kinds(result)] == (["crash"] if end == "abort" else [])
+    assert "RLIMIT_NOFILE: prog got over it" in result.stderr
+
+
+def test_descriptors_that_are_kept(run, cc):
+    assert kinds(run("--", *ulimit("n", 20, cc(COPES_WITH_FEW), "keeps", "message"))) == []
+    assert kinds(run("--", *ulimit("n", 20, cc(COPES_WITH_FEW), "keeps", "quiet"))) == [
+        ("resource-limit", "RLIMIT_NOFILE", "fatal")]
+
+
+@pytest.mark.parametrize("actor", COPING)
+def test_descriptors_that_others_give_back(run, actor):
+    result = run("--", *ulimit("n", 60 if actor == "node" else 20, *COPING[actor], "the rules are not valid"))
+    assert (result.returncode != 0, kinds(result)) == (True, [])
+
+
 MEMORY = {
     "python": [PYTHON, "-c", "b = bytearray(3 << 30)"],
     "python in pieces": [PYTHON, "-c", "l = []\nwhile len(l) < 4000: l.append(bytearray(1 << 20))"],
@@ -225,6 +284,29 @@ os.wait()
 def test_processes(run, actor):
     result = run("--", *as_somebody(*ulimit("u", 1, *actor)))
     assert kinds(result) == [("resource-limit", "RLIMIT_NPROC", "fatal")]
+
+
+FEWER = """
+import sys, threading
+ready, threads = threading.Event(), []
+try:
+    for i in range(400):
+        threads.append(threading.Thread(target=ready.wait, daemon=True))
+        threads[-1].start()
+except RuntimeError:
+    threads.pop()
+ready.set()
+for thread in threads:
+    thread.join()
+sys.exit(sys.argv[1] if len(sys.argv) > 1 else 3)
+"""
+
+
+@pytest.mark.parametrize("end", [["the rules are not valid"], []])
+def test_threads_that_are_fewer(run, end):
+    result = run("--", *as_somebody(*ulimit("u", 20, PYTHON, "-c", FEWER, *end)))
+    assert (result.returncode != 0, kinds(result)) == (True, [])
+    assert "RLIMIT_NPROC: python3" in result.stderr
 
 
 def test_fork_that_is_tried_again(run):
