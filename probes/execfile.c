@@ -47,7 +47,19 @@ static bool fits(const struct elffile *elf)
     return strcmp(name, machine_of_kernel()) == 0;
 }
 
-static enum execfile_verdict look_at_elf(const char *root, const struct elffile *elf, int error, struct execfile *ret)
+/* Without credentials the kernel is asked what this process may do; it must have looked at the file already (FD's
+ * status is ST). */
+static bool may_execute(const char *root, const char *path, const struct stat *st, const struct cred *cred)
+{
+    CLEANUP_FREE char *real = xasprintf("%s%s", root, path);
+
+    if (cred)
+        return path_permits(st, cred, X_OK);
+    return faccessat(AT_FDCWD, real, X_OK, AT_EACCESS) == 0;
+}
+
+static enum execfile_verdict look_at_elf(const char *root, const struct elffile *elf, const struct cred *cred,
+                                         int error, struct execfile *ret)
 {
     struct stat st;
 
@@ -62,6 +74,11 @@ static enum execfile_verdict look_at_elf(const char *root, const struct elffile 
     if (elf->interp && path_stat(root, elf->interp, &st) < 0) {
         ret->interpreter = xstrdup(elf->interp);
         return EXECFILE_INTERP_ABSENT;
+    }
+    if (error == EACCES && elf->interp && !may_execute(root, elf->interp, &st, cred)) {
+        free(ret->path);
+        ret->path = xstrdup(elf->interp); /* open_exec() of fs/exec.c asks for both */
+        return EXECFILE_NOT_PERMITTED;
     }
     if (error == ENOEXEC)
         return EXECFILE_BROKEN;
@@ -89,17 +106,6 @@ static enum execfile_verdict look_at_script(const char *root, char *program, con
     ret->path = program;
     verdict = look(root, program, cred, error, depth + 1, ret);
     return verdict;
-}
-
-/* Without credentials the kernel is asked what this process may do; it must have looked at the file already (FD's
- * status is ST). */
-static bool may_execute(const char *root, const char *path, const struct stat *st, const struct cred *cred)
-{
-    CLEANUP_FREE char *real = xasprintf("%s%s", root, path);
-
-    if (cred)
-        return path_permits(st, cred, X_OK);
-    return faccessat(AT_FDCWD, real, X_OK, AT_EACCESS) == 0;
 }
 
 static enum execfile_verdict look(const char *root, const char *path, const struct cred *cred, int error, int depth,
@@ -130,7 +136,7 @@ static enum execfile_verdict look(const char *root, const char *path, const stru
     if (ret->elf)
         elffile_put(ret->elf);
     ret->elf = elffile_get_fd(fd);
-    return look_at_elf(root, ret->elf, error, ret);
+    return look_at_elf(root, ret->elf, cred, error, ret);
 }
 
 void execfile_inspect(const char *root, const char *path, const struct cred *cred, int error, struct execfile *ret)

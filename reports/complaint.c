@@ -19,12 +19,19 @@ static bool holds_one_of(const char *line, const char *const *words)
  */
 bool words_complain(const char *line, int error)
 {
-    static const char *const words[] = {"cannot",    "can't",         "could not", "couldn't", "unable",
-                                        "not found", "no such",       "missing",   "failed",   "denied",
-                                        "not exist", "not open",      "not read",  "not load", "fatal",
-                                        "required",  "not permitted", "needed by", NULL};
+    static const char *const words[] = {
+        "cannot",  "can't",    "could not",     "couldn't",  "unable",     "not found",   "no such",
+        "missing", "failed",   "denied",        "not exist", "not open",   "not read",    "not load",
+        "fatal",   "required", "not permitted", "needed by", "not appear", "not contain", NULL};
 
-    return (error && strcasestr(line, strerror(error))) || holds_one_of(line, words);
+    return words_state(line, error) || holds_one_of(line, words);
+}
+
+bool words_state(const char *line, int error)
+{
+    const char *name = error ? errno_name(error) : NULL;
+
+    return error && (strcasestr(line, strerror(error)) || (name && words_word(line, name, strlen(name))));
 }
 
 bool words_shrug(const char *line)
@@ -64,7 +71,7 @@ static bool names_something(const char *line)
 bool words_other_error(const char *line, int error)
 {
     for (int i = 1; i < 134; i++) /* asm-generic/errno.h ends there */
-        if (i != error && strcasestr(line, strerror(i)) && !(error && strcasestr(strerror(error), strerror(i))))
+        if (i != error && words_state(line, i) && !(error && strcasestr(strerror(error), strerror(i))))
             return true;
     return false;
 }

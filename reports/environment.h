@@ -38,6 +38,9 @@ bool lead_locale(const struct process *process, const struct output_line *line, 
 /* LINE objects to something: in the C library's words for ERROR (0: none), or in those that most programs use. */
 bool words_complain(const char *line, int error);
 bool words_object(const char *line);
+/* LINE has the text of errno value ERROR (0: none), or its name, as node has both ("ELOOP: too many symbolic links").
+ */
+bool words_state(const char *line, int error);
 /* LINE asks for something that is not there: "please install xz". */
 bool words_ask(const char *line);
 /* LINE has the text of an errno value that is not ERROR (0: of any), nor part of ERROR's. */

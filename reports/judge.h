@@ -167,6 +167,9 @@ void judge_crash(struct process *process);
 void judge_before_crash(const struct model *model, struct process *process);
 /* Whether PATH is a file that the C library and common runtimes try and do without, whatever the program is. */
 bool judge_open_optional(const char *path);
+/* The line that says why, where LINE, of PROCESS (or NULL), is how libstdc++ or Rust begins its last words. *THROWN: it
+ * is what the standard streams throw where a file cannot be opened or read, whatever it says. */
+const struct output_line *judge_reason_of(const struct process *process, const struct output_line *line, bool *thrown);
 /* ATTEMPT's error says something about the file. */
 bool judge_open_fits(const struct attempt *attempt);
 /* Makes a suspect of ATTEMPT, NULL where there is one. */

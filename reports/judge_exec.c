@@ -220,6 +220,20 @@ static bool is_path_search(const struct process *image, const struct episode *ep
                            (on_path > 2 && on_path >= length && episode->count - on_path <= 2));
 }
 
+static bool executed_any(const struct episode *episode)
+{
+    for (size_t i = 0; i < episode->count; i++)
+        if (episode->attempts[i]->execution)
+            return true;
+    return false;
+}
+
+/* To know where it is, a program looks for itself by the name that it was called by, which may be any (Python does). */
+static bool looks_for_itself(const struct process *image, const struct episode *episode)
+{
+    return image->executed && image->argv.n && strcmp(image->argv.v[0], episode->name) == 0 && !executed_any(episode);
+}
+
 /* "python3\r": the carriage return comes from the first line of a script that env(1) was called by; the script must
  * change, not PATH. */
 static const char *script_behind(const struct process *image, const char *name)
@@ -229,14 +243,6 @@ static const char *script_behind(const struct process *image, const char *name)
     if (n < 2 || name[n - 1] != '\r' || image->argv.n < 3 || strcmp(path_base(image->argv.v[0]), "env") != 0)
         return NULL;
     return image->argv.v[image->argv.n - 1];
-}
-
-static bool executed_any(const struct episode *episode)
-{
-    for (size_t i = 0; i < episode->count; i++)
-        if (episode->attempts[i]->execution)
-            return true;
-    return false;
 }
 
 /* "git: 'foo' is not a git command": it was looked for as git-foo. */
@@ -389,7 +395,7 @@ void judge_exec(struct process *process, bool over)
         attempt = refused(episode);
         if ((attempt && judge_file(process, attempt)) || over)
             continue;
-        if (is_path_search(image, episode))
+        if (is_path_search(image, episode) && !looks_for_itself(image, episode))
             judge_path_search(process, episode);
         else if (executed_any(episode))
             judge_file(process, episode->attempts[episode->count - 1]);

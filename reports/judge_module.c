@@ -100,7 +100,8 @@ static bool has_interface(const struct process *process)
 
 static bool of_python(const char *symbol)
 {
-    return strncmp(symbol, "Py", 2) == 0 || strncmp(symbol, "_Py", 3) == 0;
+    /* what Python looks for in the module is none that the module looks for in Python */
+    return strncmp(symbol, "PyInit_", 7) != 0 && (strncmp(symbol, "Py", 2) == 0 || strncmp(symbol, "_Py", 3) == 0);
 }
 
 /* The suspect at INDEX, by the name that it deserves. */

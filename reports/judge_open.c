@@ -358,12 +358,15 @@ static const struct output_line *first_after(const struct process *process, uint
 /* libstdc++'s "terminate called after throwing an instance of 'X'" is followed by what X says, Rust's "thread 'X'
  * panicked at x.rs:1:2:" by why. THROWN: it is what the standard streams throw where a file cannot be opened or read,
  * whatever it says. */
-static const struct output_line *reason_of(const struct process *process, const struct output_line *line, bool *thrown)
+const struct output_line *judge_reason_of(const struct process *process, const struct output_line *line, bool *thrown)
 {
     bool terminated = line && strncmp(line->text, "terminate called ", 17) == 0;
+    size_t at = 0;
 
     *thrown = terminated && (strstr(line->text, "ios_failure") || strstr(line->text, "ios_base::failure"));
-    if (!line || *thrown || line + 1 >= process->lines + process->line_count)
+    while (line && at < process->line_count && &process->lines[at] != line)
+        at++;
+    if (*thrown || at + 1 >= process->line_count)
         return line;
     if (terminated ? strncmp(line[1].text, "  what():  ", 11) == 0 : process->words_kind == WORDS_RUST)
         return line + (terminated || strstr(line->text, " panicked at "));
@@ -384,6 +387,13 @@ static bool about_absent_path(const struct process *process, const char *line)
     return false;
 }
 
+/* All that it has done with files since it first spoke was for a runtime's last words: Rust reads the program's symbols
+ * to tell where it panicked. */
+static bool for_a_panic(const struct process *process)
+{
+    return process->words_kind == WORDS_RUST && process->words_n == process->first_output_n;
+}
+
 /* "cannot start": no name in it, but it follows the failed call with nothing between, and the end follows it. With the
  * text of that very error any call on a file will do; without it only a file that was to be opened, and a line that
  * could be about nothing else. */
@@ -395,10 +405,10 @@ static void judge_last_act(struct process *process)
     struct suspect *suspect;
     bool text = false, base, thrown;
 
-    if (!attempt || process->last_file_n > process->first_output_n || !may_be_blamed(attempt) ||
-        judge_open_optional(attempt->path))
+    if (!attempt || (process->last_file_n > process->first_output_n && !for_a_panic(process)) ||
+        !may_be_blamed(attempt) || judge_open_optional(attempt->path))
         return;
-    line = reason_of(process, first_after(process, attempt->n), &thrown);
+    line = judge_reason_of(process, first_after(process, attempt->n), &thrown);
     if (!line)
         return;
     base = naming_mentions(image, line->text, attempt);

@@ -178,9 +178,9 @@ static bool about_another(const struct process *process, const struct suspect *s
 
 static double of_words(const struct process *process, struct suspect *suspect, const struct output_line *line)
 {
-    bool text = false;
+    bool text = false, thrown;
 
-    line = behind_trace(process, line);
+    line = judge_reason_of(process, behind_trace(process, line), &thrown);
     if (about_another(process, suspect, line->text))
         return 0;
     if (of_nothing(line->text))

@@ -1,6 +1,7 @@
 #include "naming.h"
 
 #include "environment.h"
+#include "told.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,7 +17,7 @@ enum { LIST_LINES = 64, SHORTEST = 3 };
 /* The line states another error than ERROR: it is about another call. */
 static bool states_another(const char *line, int error)
 {
-    return !strcasestr(line, strerror(error)) && words_other_error(line, error);
+    return !words_state(line, error) && words_other_error(line, error);
 }
 
 /* Libraries and programs make ENOENT of whatever kept them from a file (ld.so does of ELOOP): of one that is named by
@@ -87,6 +88,22 @@ static bool stands_out(const char *line, const char *at, const char *base)
            (at > line && (unsigned char)at[-1] >= 0x80) || (at >= line + 2 && strncmp(at - 2, ": ", 2) == 0);
 }
 
+/* Between quotes, or between colons ("cat: q: No such file or directory"): then it is a name, however short. */
+static bool is_set_off(const char *line, const char *at, size_t size)
+{
+    static const char *const open[] = {"'", "\"", "`", "\u2018", "\u201c"}, *const close[] = {"'", "\"", "'", "\u2019",
+                                                                                              "\u201d"};
+
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+        size_t n = strlen(open[i]);
+
+        if ((size_t)(at - line) >= n && memcmp(at - n, open[i], n) == 0 &&
+            strncmp(at + size, close[i], strlen(close[i])) == 0)
+            return true;
+    }
+    return at - line >= 2 && strncmp(at - 2, ": ", 2) == 0 && strncmp(at + size, ": ", 2) == 0;
+}
+
 /* The last component of FORM stands at AT: how much of FORM does? What precedes it must not make it another file. */
 static bool names_at(const char *line, const char *at, const char *form, struct naming *ret)
 {
@@ -115,8 +132,9 @@ static bool names_at(const char *line, const char *at, const char *form, struct 
         ret->how = NAMED_BY_PATH;
     } else {
         ret->how = whole ? NAMED_BY_PATH : NAMED_BARELY;
-        if (ret->how == NAMED_BARELY && (strlen(base) < SHORTEST || !stands_out(line, at, base) ||
-                                         (at > line && at[-1] > 0 && !strchr(" \t'\"`(<[{=:,", at[-1]))))
+        if (ret->how == NAMED_BARELY &&
+            ((strlen(base) < SHORTEST && !is_set_off(line, at, strlen(base))) || !stands_out(line, at, base) ||
+             (at > line && at[-1] > 0 && !strchr(" \t'\"`(<[{=:,", at[-1]))))
             return false;
     }
     ret->at = (size_t)(at - line);
@@ -191,8 +209,26 @@ static bool is_quotation(const struct process *process, size_t i)
 /* "node: cannot start" is node speaking, and about no file of that name. */
 static bool speaks_of_itself(const struct process *process, const struct attempt *attempt, const struct naming *naming)
 {
-    return naming->how == NAMED_BARELY && process->exe &&
-           strcmp(path_base(process->exe), path_base(attempt->path)) == 0;
+    const char *name = path_base(attempt->path), *called = process->argv.n ? path_base(process->argv.v[0]) : NULL;
+
+    return naming->how == NAMED_BARELY && ((process->exe && strcmp(path_base(process->exe), name) == 0) ||
+                                           (called && naming->at == 0 && strcmp(called, name) == 0));
+}
+
+/* A line of the loader's names libraries and symbols: any other word in it is a word ("version `X' not found"). Nor
+ * does anybody mean a file of the kernel's, or one that the C library does without, by its last component. */
+static bool means_no_file(const char *line, const struct attempt *attempt, const struct naming *naming)
+{
+    struct told told;
+    bool other;
+
+    if (naming->how != NAMED_BARELY)
+        return false;
+    told_in_line(line, &told);
+    other =
+        told.what != TOLD_NOTHING && !(told.object && strcmp(path_base(told.object), path_base(attempt->path)) == 0);
+    told_deinit(&told);
+    return other || judge_open_optional(attempt->path);
 }
 
 /* Line number I of PROCESS: false where it is not about ATTEMPT. */
@@ -202,7 +238,8 @@ static bool read_line(const struct process *process, size_t i, const struct atte
     bool last = i + 1 == process->line_count;
 
     *ret = (struct naming){0};
-    if (is_quotation(process, i) || !line_names(line->text, attempt, ret) || speaks_of_itself(process, attempt, ret))
+    if (is_quotation(process, i) || !line_names(line->text, attempt, ret) || speaks_of_itself(process, attempt, ret) ||
+        means_no_file(line->text, attempt, ret))
         return false;
     CLEANUP_FREE char *rest = without_name(line->text, ret);
     if (states_another(rest, attempt->error) && !(ret->how == NAMED_BY_PATH && makes_it_absent(rest, attempt->error)))
