@@ -141,6 +141,8 @@ void judge_policy(struct process *process);
 void judge_sandbox(struct process *process);
 /* FAILURE is about a user namespace. */
 bool failure_is_namespace(const struct failure *failure);
+/* And what PROCESS wanted of it is a sandbox, as far as is known. */
+bool failure_is_sandbox(const struct process *process, const struct failure *failure);
 /* Calls other than those on files by their name: what harm FAILURE, which SUSPECT is about, did by the order of things.
  */
 void suspect_failure(struct suspect *suspect, const struct process *process, const struct failure *failure);

@@ -40,6 +40,7 @@ static bool is_refusal(const struct failure *failure)
 static bool did_without(const struct failure *failure)
 {
     static const char *const ways[][4] = {{"clone3", "clone", "vfork", "fork"},
+                                          {"vfork", "clone", "fork", "clone3"},
                                           {"statx", "newfstatat", "stat", "lstat"},
                                           {"openat2", "openat", "open", "creat"},
                                           {"faccessat2", "faccessat", "access", "newfstatat"},
@@ -82,7 +83,7 @@ void judge_policy(struct process *process)
                                   .failure = failure};
         struct suspect *suspect;
 
-        if (!is_refusal(failure) || failure_is_namespace(failure))
+        if (!is_refusal(failure) || failure_is_sandbox(image, failure))
             continue;
         suspect = suspect_add(process, AT_CALL, &finding, failure->n, failure->t_ns);
         if (!suspect)

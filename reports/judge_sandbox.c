@@ -29,6 +29,18 @@ static bool is_refusal(int error)
     return error == EPERM || error == EACCES || error == ENOSPC || error == EUSERS || error == ENOSYS;
 }
 
+/* A policy that keeps a program from the call is one that lets it be made, where the program does not say that it was
+ * about a sandbox of its own. */
+bool failure_is_sandbox(const struct process *process, const struct failure *failure)
+{
+    if (!failure_is_namespace(failure) || !failure->policy)
+        return failure_is_namespace(failure);
+    for (size_t i = 0; i < process->line_count; i++)
+        if (strcasestr(process->lines[i].text, "sandbox") || strcasestr(process->lines[i].text, "namespace"))
+            return true;
+    return false;
+}
+
 static struct suspect *suspect_sandbox(struct process *process, struct finding *finding, uint64_t n, uint64_t t_ns)
 {
     const struct process *image = process_owner(process);
@@ -51,7 +63,7 @@ static bool judge_namespaces(struct process *process)
             .missing = "user namespaces", .call = failure->desc->name, .error = failure->error, .failure = failure};
         struct suspect *suspect;
 
-        if (!failure_is_namespace(failure) || !is_refusal(failure->error))
+        if (!failure_is_sandbox(process, failure) || !is_refusal(failure->error))
             continue;
         any = true;
         suspect = suspect_sandbox(process, &finding, failure->n, failure->t_ns);

@@ -62,9 +62,10 @@ enum {
 
 /* Rows, sorted by name (strcmp) within each family. */
 extern const struct syscall_desc sys_file_rows[], sys_change_rows[], sys_memory_rows[], sys_process_rows[],
-    sys_network_rows[], sys_output_rows[], sys_watch_rows[], sys_rules_rows[], sys_limit_rows[];
+    sys_network_rows[], sys_output_rows[], sys_watch_rows[], sys_rules_rows[], sys_limit_rows[], sys_policy_rows[];
 extern const size_t sys_file_row_count, sys_change_row_count, sys_memory_row_count, sys_process_row_count,
-    sys_network_row_count, sys_output_row_count, sys_watch_row_count, sys_rules_row_count, sys_limit_row_count;
+    sys_network_row_count, sys_output_row_count, sys_watch_row_count, sys_rules_row_count, sys_limit_row_count,
+    sys_policy_row_count;
 
 sys_letter_fn sys_open_flags, sys_open_mode, sys_open_how, sys_access_mode, sys_at_flags, sys_faccessat_flags, sys_stat,
     sys_stat64, sys_statx, sys_statx_mask, sys_statx_flags, sys_readlink_buffer;

@@ -32,6 +32,8 @@ const struct syscall_desc sys_change_rows[] = {
     {"linkat", "DPDPF", FAMILY_FILE, NEED_RESULT, 1, 0, -1},
     {"mkdir", "Pn", FAMILY_FILE, NEED_RESULT, 0, -1, -1},
     {"mkdirat", "DPn", FAMILY_FILE, NEED_RESULT, 1, 0, -1},
+    {"mknod", "Pnx", FAMILY_FILE, NEED_RESULT, 0, -1, -1},
+    {"mknodat", "DPnx", FAMILY_FILE, NEED_RESULT, 1, 0, -1},
     {"rename", "PP", FAMILY_FILE, NEED_RESULT, 0, -1, -1},
     {"renameat", "DPDP", FAMILY_FILE, NEED_RESULT, 1, 0, -1},
     {"renameat2", "DPDPH", FAMILY_FILE, NEED_RESULT, 1, 0, -1},

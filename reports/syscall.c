@@ -13,7 +13,7 @@ static const struct {
     {sys_memory_rows, &sys_memory_row_count},   {sys_process_rows, &sys_process_row_count},
     {sys_network_rows, &sys_network_row_count}, {sys_output_rows, &sys_output_row_count},
     {sys_watch_rows, &sys_watch_row_count},     {sys_rules_rows, &sys_rules_row_count},
-    {sys_limit_rows, &sys_limit_row_count},
+    {sys_limit_rows, &sys_limit_row_count},     {sys_policy_rows, &sys_policy_row_count},
 };
 enum { FAMILY_COUNT = sizeof families / sizeof families[0] };
 

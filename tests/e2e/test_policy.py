@@ -94,7 +94,9 @@ int main(int argc, char **argv)
     return 4;
 }
 """
-NUMBERS = {"clone3": 435, "statx": 332, "faccessat2": 439, "openat2": 437, "io_uring_setup": 425, "memfd_create": 319}
+NUMBERS = {"clone3": 435, "statx": 332, "faccessat2": 439, "openat2": 437, "io_uring_setup": 425, "memfd_create": 319,
+           "personality": 135, "sethostname": 170, "sched_setaffinity": 203, "setresuid": 117, "listen": 50, "kill": 62,
+           "unshare": 272, "vfork": 58, "clone": 56}
 SH = "/bin/sh"
 
 
@@ -139,6 +141,42 @@ def test_refused(run, cc, policy, actor, outside):
     assert "EPERM" in first["summary"]
     assert ("started under" in first["summary"]) == outside
     assert first["confidence"] >= (0.7 if actor in ("bash test", "node") else 0.9)
+
+
+RARE = {  # calls that few programs make; command
+    "setarch": ("personality", ["setarch", "-R", "true"]),
+    "python host name": ("sethostname", [PYTHON, "-c", "import socket; socket.sethostname(socket.gethostname())"]),
+    "taskset": ("sched_setaffinity", ["taskset", "1", "true"]),
+    "setpriv": ("setresuid", ["setpriv", "--reuid=0", "true"]),
+    "node listens": ("listen", ["node", "-e", "require('net').createServer().listen(0, '127.0.0.1')"]),
+    "perl kill": ("kill", ["perl", "-e", "kill(0, $$) or die qq(signal: $!\\n)"]),
+    "unshare": ("unshare", ["unshare", "-U", "true"]),
+}
+
+
+@pytest.mark.parametrize("actor", RARE)
+def test_rare_call_refused(run, policy, actor):
+    call, command = RARE[actor]
+    result = run("--", *policy(1, call), *command)
+    assert kinds(result) == [("syscall-blocked", call, "fatal")]
+
+
+@pytest.mark.parametrize("call", ["sethostname", "kill"])
+def test_the_kernel_itself_refuses(run, call):
+    """For want of a right: no policy."""
+    tried = {"sethostname": "socket.sethostname('x')", "kill": "os.kill(os.getppid(), 0)"}[call]
+    script = f"import os, socket; os.setresuid(9999, 9999, 9999); {tried}"
+    result = run("--", PYTHON, "-c", script)
+    assert result.returncode == 1
+    assert not [c for c in result.causes if c["kind"] == "syscall-blocked"]
+
+
+def test_the_second_way_is_what_was_wanted(run, policy):
+    """Python forks where it gets no vfork(2): neither it got, and the one that would have done is told."""
+    script = "import subprocess; subprocess.run(['true'])"
+    result = run("--", *policy(1, "vfork", "clone"), PYTHON, "-c", script)
+    assert kinds(result) == [("syscall-blocked", "clone", "fatal")]
+    assert kinds(run("--", *policy(1, "vfork"), PYTHON, "-c", script)) == []
 
 
 @pytest.mark.parametrize("actor", ["c thread", "python thread", "ls"])
