@@ -17,6 +17,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+enum { CHANNELS_LOOKED_AT = 32 };
+
 enum {
     STRINGS_LIMIT = 4 * 1024 * 1024, /* of argv and environment; the kernel's own limit is 6 MB (execve(2)) */
     STATUS_LIMIT = 64 * 1024,        /* a process may be in 65,536 groups, but none is */
@@ -122,6 +124,19 @@ bool proc_fd_hushed(pid_t pid, int fd, int own_fd)
     if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
         return false;
     return syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, own_fd, fd) != 0;
+}
+
+bool proc_has_channel(pid_t pid)
+{
+    for (int fd = STDERR_FILENO + 1; fd < CHANNELS_LOOKED_AT; fd++) {
+        char path[64];
+        struct stat st;
+
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+        if (stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+            return true;
+    }
+    return false;
 }
 
 static bool same_file(const char *path, pid_t pid, const char *what)

@@ -48,6 +48,9 @@ char *proc_fd_path(pid_t pid, int fd);
  * not handed down from this process's own OWN_FD (kcmp(2); where the kernel does not tell, null(4) is enough). */
 bool proc_fd_hushed(pid_t pid, int fd, int own_fd);
 
+/* It holds a pipe or a socket besides its standard descriptors, by which it may tell others what became of its work. */
+bool proc_has_channel(pid_t pid);
+
 struct proc_status {
     char name[64];
     char state; /* R S D T t Z X I … */

@@ -8,7 +8,7 @@
 
 #include <probes/alloc.h>
 
-static void attempt_free(struct attempt *attempt)
+void attempt_free(struct attempt *attempt)
 {
     free(attempt->string);
     free(attempt->path);
@@ -17,6 +17,19 @@ static void attempt_free(struct attempt *attempt)
     free(attempt->argv0);
     free(attempt->argv_rest);
     free(attempt);
+}
+
+struct attempt *attempt_copy(const struct attempt *attempt)
+{
+    struct attempt *copy = xmemdup(attempt, sizeof *attempt);
+
+    copy->string = xstrdup_or_null(attempt->string);
+    copy->path = xstrdup_or_null(attempt->path);
+    copy->cwd = xstrdup_or_null(attempt->cwd);
+    copy->root = xstrdup_or_null(attempt->root);
+    copy->argv0 = xstrdup_or_null(attempt->argv0);
+    copy->argv_rest = xstrdup_or_null(attempt->argv_rest);
+    return copy;
 }
 
 static void episode_free(struct episode *episode)

@@ -116,7 +116,7 @@ static struct process *bearer_of(struct process *actor, enum suspicion at)
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
                             uint64_t t_ns)
 {
-    struct process *process = bearer_of(actor, at);
+    struct process *process = finding->bearer ? finding->bearer : bearer_of(actor, at);
     const struct cause_desc *desc = cause_desc_of(finding->kind);
     CLEANUP_FREE char *subject = path_tidy(finding_root(finding), finding->subject);
     CLEANUP_FREE char *provider = finding->provider ? path_tidy(finding_root(finding), finding->provider) : NULL;
@@ -419,6 +419,17 @@ static void settle_all(struct process *process, size_t from)
         settle(process, &process->suspects[i]);
 }
 
+/* TELLER ended before WORKER did. */
+static void tell_after(const struct model *model, struct process *teller, struct process *worker)
+{
+    size_t before = teller->suspect_count;
+
+    judge_workers(model, teller, worker);
+    settle_all(teller, before);
+    for (size_t i = before; i < teller->suspect_count; i++)
+        remedies_resolve(teller->suspects[i].cause);
+}
+
 void judge_process(struct model *model, struct process *process)
 {
     struct suspect *earlier;
@@ -430,6 +441,7 @@ void judge_process(struct model *model, struct process *process)
     judge_limits(model, process);
     judge_policy(process);
     judge_sandbox(process);
+    judge_workers(model, process, NULL);
     judge_open(process);
     judge_connections(process);
     judge_modules(process);
@@ -454,4 +466,8 @@ void judge_process(struct model *model, struct process *process)
             remedies_resolve(process->suspects[i].cause);
     if (process->suspect_count || process_failed(process))
         look_at_stderr(model, process);
+    judge_untold(model, process);
+    for (struct process *up = process->parent; up; up = up->parent)
+        if (up->judged && process->judged)
+            tell_after(model, up, process);
 }

@@ -21,6 +21,7 @@ struct finding {
     const char *missing;
     const char *provider;          /* or NULL */
     const struct process *process; /* whose image failed */
+    struct process *bearer;        /* who is to be told of in the cause, where it is not that one; or NULL */
     /* the loader's failures: */
     const struct load *load;
     const struct fault *fault;
@@ -176,6 +177,19 @@ const struct output_line *judge_reason_of(const struct process *process, const s
 bool judge_open_fits(const struct attempt *attempt);
 /* Makes a suspect of ATTEMPT, NULL where there is one. */
 struct suspect *judge_open_blame(struct process *actor, const struct attempt *attempt);
+/* The same, with ACTOR's own failure as ACTOR's, whoever tells of it; NULL also where it is no failure any more. */
+struct suspect *judge_open_worker(struct process *actor, const struct attempt *attempt);
+/* PROCESS, which stands at its end, may have told another one what it failed at: keeps the newest of that. */
+void judge_untold(const struct model *model, struct process *process);
+/* TELLER ended badly and names in its words what a process failed at that it started, directly or not, and that said
+ * nothing of it itself: makes suspects of that, of TELLER's. Where WORKER is not NULL, of that one's only. */
+void judge_workers(const struct model *model, struct process *teller, struct process *worker);
+/* Whether PROGRAM, an absolute path, is a shell by its name. */
+bool judge_is_shell(const char *program);
+/* The stack of SUSPECT's event, of PROCESS, which stands at its end. */
+void judge_stack_of(const struct model *model, struct process *process, const struct suspect *suspect);
+/* Behind LINE PROCESS complains at last of something else than SUSPECT is about. */
+bool suspect_left_behind(const struct process *process, const struct suspect *suspect, const struct output_line *line);
 /* How sure that PROCESS, at its end, ended of the search SUSPECT (AT_COMMAND), which its words do not name. And for all
  * of a session, at its end: what came after such searches of which nothing was said. */
 double judge_unsaid_command(const struct process *process, struct suspect *suspect);

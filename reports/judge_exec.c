@@ -180,15 +180,20 @@ static bool names_command(const struct process *process, const char *name)
     return false;
 }
 
-/* A shell that has set another PATH for itself: it says which command it did not find, by its name alone. */
-static bool shell_missed(const struct process *image, const struct episode *episode)
+bool judge_is_shell(const char *program)
 {
     static const char *const shells[] = {"sh", "dash", "bash", "ash", "busybox", "ksh", "mksh", "zsh", "yash", "fish"};
 
-    for (size_t i = 0; image->exe && i < sizeof shells / sizeof *shells; i++)
-        if (strcmp(path_base(image->exe), shells[i]) == 0)
-            return names_command(image, episode->name);
+    for (size_t i = 0; program && i < sizeof shells / sizeof *shells; i++)
+        if (strcmp(path_base(program), shells[i]) == 0)
+            return true;
     return false;
+}
+
+/* A shell that has set another PATH for itself: it says which command it did not find, by its name alone. */
+static bool shell_missed(const struct process *image, const struct episode *episode)
+{
+    return judge_is_shell(image->exe) && names_command(image, episode->name);
 }
 
 /* All places of EPISODE are absent, and they are directories of PATH, most of them: one search that ended badly. A

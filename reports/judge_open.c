@@ -445,6 +445,26 @@ struct suspect *judge_open_blame(struct process *actor, const struct attempt *at
     return suspect;
 }
 
+struct suspect *judge_open_worker(struct process *actor, const struct attempt *attempt)
+{
+    struct suspect *suspect;
+    struct finding finding;
+    struct path_walk walk;
+    struct lead lead;
+
+    if (!may_be_blamed(attempt) || judge_open_optional(attempt->path) || absent_components(actor, attempt) < 0 ||
+        about_the_other_path(actor, attempt))
+        return NULL;
+    find_attempt(actor, attempt, &finding, &walk, &lead);
+    finding.bearer = actor;
+    suspect = suspect_add(actor, AT_OPEN, &finding, attempt->n, attempt->t_ns);
+    lead_deinit(&lead);
+    path_walk_deinit(&walk);
+    if (suspect)
+        add_needles(suspect, attempt);
+    return suspect;
+}
+
 void judge_open(struct process *process)
 {
     const struct process *image = process_owner(process);

@@ -166,6 +166,16 @@ static int give_stacks(struct scene *scene, struct process *process, const struc
     return told;
 }
 
+void judge_stack_of(const struct model *model, struct process *process, const struct suspect *suspect)
+{
+    struct scene scene;
+
+    scene_set(&scene, model, process);
+    if (scene.memory && !suspect->cause->stack_count)
+        give_stack(&scene, process, suspect);
+    scene_clear(&scene);
+}
+
 void judge_stacks(const struct model *model, struct process *process)
 {
     struct process *owner = process_owner(process);

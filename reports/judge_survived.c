@@ -95,14 +95,26 @@ static bool ends_of_another(const struct process *process, const struct suspect 
     return last && words_own_reason(last, program);
 }
 
+/* The first of PROCESS's lines behind LINE, perhaps of the same write. */
+static size_t behind(const struct process *process, const struct output_line *line)
+{
+    size_t i = 0;
+
+    while (i < process->line_count && process->lines[i].n <= line->n)
+        i++;
+    while (i > 0 && process->lines[i - 1].n == line->n && strcmp(process->lines[i - 1].text, line->text) != 0)
+        i--;
+    return i;
+}
+
+bool suspect_left_behind(const struct process *process, const struct suspect *suspect, const struct output_line *line)
+{
+    return ends_of_another(process, suspect, behind(process, line));
+}
+
 bool suspect_survived(const struct process *process, const struct suspect *suspect, const struct output_line *line)
 {
-    size_t from = 0;
+    size_t from = behind(process, line);
 
-    while (from < process->line_count && process->lines[from].n <= line->n)
-        from++;
-    /* several lines of one write */
-    while (from > 0 && process->lines[from - 1].n == line->n && strcmp(process->lines[from - 1].text, line->text) != 0)
-        from--;
     return from < process->line_count && (shrugs(line->text, suspect) || ends_of_another(process, suspect, from));
 }

@@ -12,6 +12,15 @@
 #include <probes/alloc.h>
 #include <probes/proc.h>
 
+void suspect_deinit(struct suspect *suspect)
+{
+    if (suspect->cause) /* the report may have taken it */
+        cause_destroy(suspect->cause);
+    strings_deinit(&suspect->needles);
+    free(suspect->server);
+    free(suspect->argv_rest);
+}
+
 static void process_free(struct model *model, struct process *process)
 {
     model_forget_shots(model, process);
@@ -39,14 +48,14 @@ static void process_free(struct model *model, struct process *process)
     for (size_t i = 0; i < process->hushed_count; i++)
         free(process->hushed[i].text);
     free(process->hushed);
-    for (size_t i = 0; i < process->suspect_count; i++) {
-        if (process->suspects[i].cause) /* the report may have taken it */
-            cause_destroy(process->suspects[i].cause);
-        strings_deinit(&process->suspects[i].needles);
-        free(process->suspects[i].server);
-        free(process->suspects[i].argv_rest);
-    }
+    for (size_t i = 0; i < process->suspect_count; i++)
+        suspect_deinit(&process->suspects[i]);
     free(process->suspects);
+    for (size_t i = 0; i < process->untold_count; i++) {
+        suspect_deinit(&process->untold[i].suspect);
+        attempt_free(process->untold[i].attempt);
+    }
+    free(process->untold);
     strings_deinit(&process->ancestry);
     strings_deinit(&process->ruled_out);
     free(process->libc.family);

@@ -179,6 +179,12 @@ struct suspect {
     double sure;     /* confidence, where the judge that made it knows best; else 0 */
 };
 
+/* A file that a process could not have and said nothing of: perhaps it told another process, and that one says so. */
+struct untold {
+    struct suspect suspect; /* its bearer is the one who tells; the stack is that of the call */
+    struct attempt *attempt;
+};
+
 /* The runtimes that say why they end a program, in a shape of their own. */
 enum last_words {
     WORDS_NONE,
@@ -310,6 +316,8 @@ struct process {
     struct strings ruled_out; /* judge_ruled_out() */
     struct suspect *suspects;
     size_t suspect_count, suspect_cap;
+    struct untold *untold; /* judge_untold() */
+    size_t untold_count, untold_cap;
     UT_hash_handle hh;
 };
 
@@ -348,6 +356,11 @@ struct model *model_create(void);
 void model_destroy(struct model *model);
 /* A sink's callback; CTX is the model. */
 void model_event(void *ctx, const struct event *event);
+/* Frees what SUSPECT has. */
+void suspect_deinit(struct suspect *suspect);
+/* A copy of ATTEMPT; attempt_free(). */
+struct attempt *attempt_copy(const struct attempt *attempt);
+void attempt_free(struct attempt *attempt);
 /* The session is over: processes that still live are handed to at_end. */
 void model_finish(struct model *model);
 

@@ -135,3 +135,106 @@ def test_another_process_met_what_is_named(run):
     """perl failed at directories of its own before it repeats, without more, what another one said."""
     result = run("--", "perl", "-e", f"my $o = `cat {CONF} 2>&1`; die qq(worker: $o) if $?")
     assert _found(result) == MISSING
+
+
+# --- workers that hand over what they failed at ---
+
+POOLS = {
+    "python, a pool": "import multiprocessing as m\nwith m.Pool(2) as p: print(p.map(work, [1]))",
+    "python, one that is not closed": "import multiprocessing as m\np = m.Pool(2)\nprint(p.map(work, [1]))",
+    "python, an executor": "import concurrent.futures as c\nwith c.ProcessPoolExecutor(2) as p: print(list(p.map(work, [1])))",
+    "python, spawned": "import multiprocessing as m\nif __name__ == '__main__':\n"
+                       "    with m.get_context('spawn').Pool(2) as p: print(p.map(work, [1]))",
+}
+FORKED = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char words[300] = "";
+    int ends[2];
+    if (pipe(ends) < 0)
+        return 9;
+    if (fork() == 0) {
+        snprintf(words, sizeof words, "%s: %s", argv[1], open(argv[1], O_RDONLY) < 0 ? strerror(errno) : "");
+        _exit(write(ends[1], words, strlen(words)) < 0);
+    }
+    close(ends[1]);
+    if (read(ends[0], words, sizeof words - 1) > 0 && !argv[2])
+        fprintf(stderr, "the worker said: %s\n", words);
+    wait(NULL);
+    if (argv[2])
+        fputs(argv[2], stderr);
+    return 2;
+}
+"""
+WORKERS = {
+    "node, a message": "const c = require('child_process'), f = require('fs');"
+                       " if (process.argv[2]) { try { f.readFileSync('FILE') } catch (e) {"
+                       " process.send(e.message, () => process.exit(0)) } }"
+                       " else c.fork(__filename, ['worker']).on('message', m => { throw new Error(m) })",
+    "node, a thread": "const {Worker} = require('worker_threads');"
+                      " new Worker(\"require('fs').readFileSync('FILE')\", {eval: true})",
+    "perl, a pipe": "pipe(R, W); if (!fork) { open(F, 'FILE') or syswrite(W, \"FILE: $!\"); exit 0 }"
+                    " close W; my $l = <R>; wait; die qq(worker: $l\\n) if $l",
+}
+
+
+def _pool(script, how, work):
+    path = script("pool.py", f"def work(n):\n    {work}\n{POOLS[how]}\n")
+    return [PYTHON, path]
+
+
+@pytest.mark.parametrize("how", POOLS)
+def test_what_a_pool_failed_at(run, script, tmp_path, how):
+    """The worker fails, its parent says so; and one that copes in the worker has nothing to say."""
+    result = run("--", *_pool(script, how, f"return open('{CONF}').read()"))
+    assert _found(result) == MISSING
+    cause = result.first
+    assert cause["process"]["pid"] != result.report["input"]["pid"] and CONF in cause["words"]
+    assert len(cause["chain"]) == (2 if "spawned" in how else 1)
+    result = run("--", *_pool(script, how, "import ctypes; return ctypes.CDLL('libfast.so.3')"))
+    assert _found(result) == [("library-missing", "libfast.so.3", "fatal")]
+    copes = f"\n    try: return open('{CONF}').read()\n    except OSError: pass\n    return int('x' * n)"
+    assert run("--", *_pool(script, how, copes)).causes == []
+    result = run("--", *_pool(script, how, copes.replace("int('x' * n)", "1")))
+    assert (result.returncode, result.causes) == (0, [])
+
+
+@pytest.mark.parametrize("how", WORKERS)
+def test_what_a_worker_failed_at(run, script, tmp_path, how):
+    there = script("there.conf", "x = 1\n")
+    program = "node" if how.startswith("node") else "perl"
+    assert _found(run("--", program, script("w.js", WORKERS[how].replace("FILE", CONF)))) == MISSING
+    result = run("--", program, script("w.js", WORKERS[how].replace("FILE", str(there))))
+    assert result.causes == []
+
+
+def test_what_a_fork_failed_at(run, cc):
+    prog = cc(FORKED)
+    result = run("--", prog, CONF)
+    assert _found(result) == MISSING and result.first["process"]["pid"] != result.report["input"]["pid"]
+    assert run("--", prog, CONF, "prog: 3 is not 'even'\n").causes == []
+    assert run("--", prog, CONF, f"prog: {CONF}, 3 lines\n").causes == []
+    assert run("--", prog, "/etc/passwd").causes == []
+
+
+def test_permission_that_a_worker_lacks(run, script, tmp_path):
+    words = _pool(script, "python, a pool", "return open('/etc/shadow').read()")
+    tmp_path.chmod(0o755)
+    result = run("--", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", words[0], "-c", words[1].read_text())
+    assert _found(result) == [("permission-denied", "/etc/shadow", "fatal")]
+
+
+def test_a_note_of_what_a_worker_failed_at(run, script):
+    """Its parent said so, went on, and ended of something else."""
+    text = (f"import concurrent.futures as c, sys\ndef work(n): return open('{CONF}')\np = c.ProcessPoolExecutor(2)\n"
+            "try: list(p.map(work, [1]))\nexcept OSError as e: print('no data:', e, file=sys.stderr)\np.shutdown()\n{}\n")
+    assert run("--", PYTHON, "-c", text.format("raise ValueError('3 checks are wrong')")).causes == []
+    result = run("--", PYTHON, "-c", text.format(""))
+    assert (result.returncode, result.causes) == (0, [])
