@@ -11,11 +11,8 @@
 
 #include <probes/alloc.h>
 
-#include <arpa/inet.h>
 #include <elf.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/un.h>
 
 /* Bounds on what is written, far above anything real: a stub is of a few kilobytes. */
 enum { NAME_MOST = 4096, ENTRIES_MOST = 8192 };
@@ -215,8 +212,8 @@ static void put_dynamic(struct stub *stub, const uint32_t *names)
     stub_part_end(stub, &stub->dynamic);
 }
 
-static void put_phdr(struct stub *stub, uint32_t type, uint32_t flags, struct part part, uint64_t shift,
-                     uint64_t align_to)
+void stub_put_phdr(struct stub *stub, uint32_t type, uint32_t flags, struct part part, uint64_t shift,
+                   uint64_t align_to)
 {
     stub_put32(stub, type);
     if (stub->wide)
@@ -231,7 +228,7 @@ static void put_phdr(struct stub *stub, uint32_t type, uint32_t flags, struct pa
     stub_put_word(stub, align_to);
 }
 
-static void put_ehdr(struct stub *stub, unsigned headers)
+void stub_put_ehdr(struct stub *stub, unsigned type, uint64_t entry, unsigned headers)
 {
     const struct mini_object *object = stub->object;
     unsigned char ident[EI_NIDENT] = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3};
@@ -240,10 +237,10 @@ static void put_ehdr(struct stub *stub, unsigned headers)
     ident[EI_DATA] = (unsigned char)object->data;
     ident[EI_VERSION] = EV_CURRENT;
     stub_put(stub, ident, sizeof ident);
-    stub_put16(stub, ET_DYN);
+    stub_put16(stub, type);
     stub_put16(stub, object->machine);
     stub_put32(stub, EV_CURRENT);
-    stub_put_word(stub, object->program ? stub->code.at : 0);
+    stub_put_word(stub, entry);
     stub_put_word(stub, stub->wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr));
     stub_put_word(stub, 0);
     stub_put32(stub, stub->machine ? stub->machine->flags : 0);
@@ -262,18 +259,18 @@ static void put_headers(struct stub *stub, unsigned headers, uint64_t page, uint
     struct part phdrs = {ehdr, stub->headers.size - ehdr}, text = {0, split}, data = {split, whole - split};
 
     stub->size = 0;
-    put_ehdr(stub, headers);
+    stub_put_ehdr(stub, ET_DYN, stub->object->program ? stub->code.at : 0, headers);
     if (stub->interp.size) {
-        put_phdr(stub, PT_PHDR, PF_R, phdrs, 0, 8);
-        put_phdr(stub, PT_INTERP, PF_R, stub->interp, 0, 1);
+        stub_put_phdr(stub, PT_PHDR, PF_R, phdrs, 0, 8);
+        stub_put_phdr(stub, PT_INTERP, PF_R, stub->interp, 0, 1);
     }
-    put_phdr(stub, PT_LOAD, PF_R | PF_X, text, 0, page);
-    put_phdr(stub, PT_LOAD, PF_R | PF_W, data, stub->data_shift, page);
-    put_phdr(stub, PT_DYNAMIC, PF_R | PF_W, stub->dynamic, stub->data_shift, 8);
-    put_phdr(stub, PT_GNU_STACK, PF_R | PF_W | (stub->object->execstack ? PF_X : 0), (struct part){0, 0}, 0, 16);
+    stub_put_phdr(stub, PT_LOAD, PF_R | PF_X, text, 0, page);
+    stub_put_phdr(stub, PT_LOAD, PF_R | PF_W, data, stub->data_shift, page);
+    stub_put_phdr(stub, PT_DYNAMIC, PF_R | PF_W, stub->dynamic, stub->data_shift, 8);
+    stub_put_phdr(stub, PT_GNU_STACK, PF_R | PF_W | (stub->object->execstack ? PF_X : 0), (struct part){0, 0}, 0, 16);
     if (stub->property.size) {
-        put_phdr(stub, PT_NOTE, PF_R, stub->property, 0, 8);
-        put_phdr(stub, PT_GNU_PROPERTY, PF_R, stub->property, 0, 8);
+        stub_put_phdr(stub, PT_NOTE, PF_R, stub->property, 0, 8);
+        stub_put_phdr(stub, PT_GNU_PROPERTY, PF_R, stub->property, 0, 8);
     }
     if (stub->object->tls_size)
         stub_put_tls_header(stub);
@@ -412,98 +409,5 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
     free(stub.strings);
     free(stub.versions);
     *ret = (struct stub_file){stub.bytes, stub.size};
-    return 0;
-}
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_un un;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-};
-
-/* TEXT ("unix:data/x", "unix:@x", "127.0.0.1:80", "[::1]:80") as the kernel takes it; its size, 0 where it is none. */
-static size_t address_of(const char *text, union address *ret)
-{
-    const char *colon = strrchr(text, ':');
-    CLEANUP_FREE char *host = colon ? xstrndup(text, (size_t)(colon - text)) : NULL;
-    size_t size = strlen(text);
-
-    memset(ret, 0, sizeof *ret);
-    if (strncmp(text, "unix:", 5) == 0 && size - 5 < sizeof ret->un.sun_path) {
-        ret->un.sun_family = AF_UNIX;
-        memcpy(ret->un.sun_path, text + 5, size - 5);
-        if (text[5] != '@')
-            return offsetof(struct sockaddr_un, sun_path) + size - 5 + 1;
-        ret->un.sun_path[0] = '\0'; /* an abstract name: its length counts (unix(7)) */
-        return offsetof(struct sockaddr_un, sun_path) + size - 5;
-    }
-    if (host && inet_pton(AF_INET, host, &ret->in.sin_addr) == 1) {
-        ret->in.sin_family = AF_INET;
-        ret->in.sin_port = htons((uint16_t)atoi(colon + 1));
-        return sizeof ret->in;
-    }
-    if (host && host[0] == '[' && host[strlen(host) - 1] == ']') {
-        host[strlen(host) - 1] = '\0';
-        ret->in6.sin6_family = AF_INET6;
-        ret->in6.sin6_port = htons((uint16_t)atoi(colon + 1));
-        return inet_pton(AF_INET6, host + 1, &ret->in6.sin6_addr) == 1 ? sizeof ret->in6 : 0;
-    }
-    return 0;
-}
-
-/* Behind the code stand what it reads: -error, status, length of the words, where in the path argv[0] begins or the
- * size of the address (32 bits each), the words, the path or address. */
-static void put_call(struct stub *stub, const struct stub_call *call)
-{
-    size_t size = strlen(call->words);
-    union address address;
-    size_t address_size = call->connects ? address_of(call->path, &address) : 0;
-    size_t bare = call->bare ? (size_t)(path_base(call->path) - call->path) : 0;
-
-    stub_put32(stub, (uint32_t)-call->error);
-    stub_put32(stub, call->status);
-    stub_put32(stub, size);
-    stub_put32(stub, (uint32_t)(call->connects ? address_size : bare));
-    stub_put(stub, call->words, size);
-    if (call->connects) /* a path's zero byte is in it, or stands behind it */
-        stub_put(stub, &address, address_size + 1 < sizeof address ? address_size + 1 : address_size);
-    else
-        stub_put(stub, call->path, strlen(call->path) + 1);
-}
-
-int stub_caller(const struct stub_call *call, struct stub_file *ret, struct err *err)
-{
-    const struct stub_machine *machine = stub_machine_native();
-    const struct stub_code *code = call->serves     ? &machine->serve
-                                   : call->connects ? &machine->connect
-                                   : call->opens    ? &machine->open
-                                                    : &machine->exec;
-    union address unused;
-    struct mini_object object = {.class = machine->class, .data = machine->data, .machine = machine->machine};
-    struct stub stub = {.object = &object, .machine = machine, .wide = machine->class == ELFCLASS64};
-    struct part all;
-
-    *ret = (struct stub_file){0};
-    if (!code->size)
-        return err_set(err, "no reproduction: the instructions of this machine are not known");
-    if (call->connects && address_of(call->path, &unused) == 0)
-        return err_set(err, "no reproduction: %.200s is no address that a program of a few instructions can write",
-                       call->path);
-    object.program = true;
-    stub.big = machine->data == ELFDATA2MSB;
-    stub.headers.size = (stub.wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)) +
-                        2 * (stub.wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr));
-    stub_put(&stub, NULL, stub.headers.size);
-    stub_align(&stub, 8);
-    stub.code.at = stub.size;
-    stub_put(&stub, code->bytes, code->size);
-    put_call(&stub, call);
-    all = (struct part){0, stub.size};
-    stub.size = 0;
-    put_ehdr(&stub, 2);
-    put_phdr(&stub, PT_LOAD, PF_R | PF_X, all, 0, machine->page);
-    put_phdr(&stub, PT_GNU_STACK, PF_R | PF_W, (struct part){0, 0}, 0, 16);
-    *ret = (struct stub_file){stub.bytes, all.size};
     return 0;
 }

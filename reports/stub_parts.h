@@ -1,5 +1,6 @@
-/* The inside of the stub writer, for its four files: stub.c (layout), stub_bytes.c (numbers and names),
- * stub_versions.c (.gnu.version and its two tables), stub_demands.c (what else an object may want). */
+/* The inside of the stub writer, for its files: stub.c (layout), stub_bytes.c (numbers and names),
+ * stub_versions.c (.gnu.version and its two tables), stub_demands.c (what else an object may want), stub_calls.c
+ * (programs that only make system calls). */
 #ifndef GLIBCTRACE_REPORTS_STUB_PARTS_H
 #define GLIBCTRACE_REPORTS_STUB_PARTS_H
 
@@ -49,6 +50,11 @@ uint32_t stub_name_at(struct stub *stub, const char *string);
 void stub_names_begin(struct stub *stub);
 /* The hash of the System V ABI, chapter 5; version names are hashed with it too. */
 uint32_t stub_name_hash(const char *name);
+
+/* Both append a header. ENTRY: the address at which a program begins. A segment's address is PART's place + SHIFT. */
+void stub_put_ehdr(struct stub *stub, unsigned type, uint64_t entry, unsigned headers);
+void stub_put_phdr(struct stub *stub, uint32_t type, uint32_t flags, struct part part, uint64_t shift,
+                   uint64_t align_to);
 
 /* stub_demands.c: what an object wants beside libraries and symbols. */
 /* Fails where we do not know how to write what OBJECT wants. */
