@@ -2,6 +2,7 @@
 #include "judge.h"
 
 #include "crash.h"
+#include "scenario.h"
 #include "syscall.h"
 
 #include <errno.h>
@@ -59,7 +60,7 @@ static void remedies(const struct finding *finding, struct cause *cause, bool ow
     remedy->risk = xstrdup("without a policy the container can ask the kernel for anything");
 }
 
-void cause_policy_tell(const struct finding *finding, struct cause *cause)
+static void tell_policy(const struct finding *finding, struct cause *cause)
 {
     const struct failure *failure = finding->failure;
     const struct process *process = finding->process;
@@ -88,4 +89,12 @@ void cause_policy_tell(const struct finding *finding, struct cause *cause)
     if (by)
         cause_fact(cause, "policy of", "%s", by);
     remedies(finding, cause, own);
+}
+
+void cause_policy_tell(const struct finding *finding, struct cause *cause)
+{
+    tell_policy(finding, cause);
+    cause->scenario = scenario_of_state(STATE_POLICY, finding->subject);
+    cause->scenario->call = xstrdup(finding->missing);
+    cause->scenario->error = finding->failure ? finding->failure->error : 0;
 }

@@ -1,6 +1,7 @@
 /* sandbox-unavailable: a program's sandbox has no namespaces, or no helper with the rights that it needs. */
 #include "judge.h"
 
+#include "scenario.h"
 #include "syscall.h"
 
 #include <errno.h>
@@ -138,4 +139,6 @@ void cause_sandbox_tell(const struct finding *finding, struct cause *cause)
                                   errno_name(failure->error));
     else
         cause->detail = xstrdup("The program says so; the call that failed was not seen.");
+    cause->scenario = scenario_of_state(STATE_NAMESPACES, finding->subject);
+    cause->scenario->error = finding->error ? finding->error : EPERM;
 }

@@ -49,7 +49,9 @@ static const struct {
     int error;
     const char *words[10];
 } sayings[] = {
-    {EMFILE, {"too many open files", "Too many files open", "out of file descriptors", "no more file descriptors"}},
+    {EMFILE,
+     {"too many open files", "Too many files open", "out of file descriptors", "no more file descriptors",
+      "No file descriptors available"}}, /* the last one: musl's strerror(3) */
     {ENFILE, {"file table overflow"}},
     {ENOMEM,
      {"out of memory", "Out of memory", "Out of memory!", "MemoryError", "bad_alloc", "memory exhausted",

@@ -3,6 +3,7 @@
 
 #include "repro_plan.h"
 #include "repro_script.h"
+#include "repro_state.h"
 
 #include <probes/alloc.h>
 
@@ -121,31 +122,34 @@ static int write_objects(struct writer *writer)
     return 0;
 }
 
-static int write_caller(struct writer *writer)
+/* The program that makes the failing call; MENDED: the one of control.sh, where that is another. */
+static int build_caller(const struct plan *plan, bool mended, struct stub_file *ret, struct err *err)
 {
-    CLEANUP_FREE char *path = xasprintf("root/%s", writer->plan->caller);
+    struct stub_call call = plan->call;
+
+    call.serves = mended; /* the same program that listens to itself */
+    return plan->scenario->way == SCENARIO_STATE ? repro_state_program(plan->scenario, mended, ret, err)
+                                                 : stub_caller(&call, ret, err);
+}
+
+static int write_caller(struct writer *writer, bool mended)
+{
+    CLEANUP_FREE char *path = xasprintf("%s/%s", mended ? "mended" : "root", writer->plan->caller);
     CLEANUP_FREE unsigned char *bytes = NULL;
     struct stub_file stub;
 
-    if (stub_caller(&writer->plan->call, &stub, writer->err) < 0)
+    if (build_caller(writer->plan, mended, &stub, writer->err) < 0)
         return -1;
     bytes = stub.bytes;
     return write_counted(writer, path, bytes, stub.size, 0755);
 }
 
-/* The same program that listens to itself. */
-static int write_server(struct writer *writer)
+/* Where control.sh has a program of its own that makes the call. */
+static int write_mended_caller(struct writer *writer)
 {
-    CLEANUP_FREE char *path = xasprintf("mended/%s", writer->plan->caller);
-    CLEANUP_FREE unsigned char *bytes = NULL;
-    struct stub_call call = writer->plan->call;
-    struct stub_file stub;
-
-    call.serves = true;
-    if (make_directory(writer, "mended/data") < 0 || stub_caller(&call, &stub, writer->err) < 0)
+    if (writer->plan->scenario->way == SCENARIO_CONNECT && make_directory(writer, "mended/data") < 0)
         return -1;
-    bytes = stub.bytes;
-    return write_counted(writer, path, bytes, stub.size, 0755);
+    return write_caller(writer, true);
 }
 
 static int write_script_way(struct writer *writer)
@@ -196,9 +200,9 @@ int repro_write(const struct scenario *scenario, const char *directory, struct r
         make_directory(&writer, "mended") == 0)
         status = write_objects(&writer);
     if (status == 0 && plan.caller)
-        status = write_caller(&writer);
-    if (status == 0 && scenario->way == SCENARIO_CONNECT)
-        status = write_server(&writer);
+        status = write_caller(&writer, false);
+    if (status == 0 && (scenario->way == SCENARIO_CONNECT || scenario->way == SCENARIO_STATE))
+        status = write_mended_caller(&writer);
     if (status == 0 && (scenario->way == SCENARIO_SCRIPT || scenario->way == SCENARIO_COMMAND))
         status = write_script_way(&writer);
     if (status == 0)

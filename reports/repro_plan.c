@@ -1,6 +1,7 @@
 /* What a reproduction holds. */
 #include "repro_plan.h"
 
+#include "repro_state.h"
 #include "repro_trim.h"
 
 #include <probes/alloc.h>
@@ -364,6 +365,16 @@ static int plan_connect(struct plan *plan, struct err *err)
     return 0;
 }
 
+static int plan_state(struct plan *plan, struct err *err)
+{
+    const struct scenario *scenario = plan->scenario;
+
+    if (scenario->state == STATE_POLICY && !repro_state_knows(scenario->call))
+        return err_set(err, "no reproduction: how %.200s would be made is not known", scenario->call);
+    plan->caller = xstrdup(plan->program);
+    return 0;
+}
+
 static int check_script(const struct scenario *scenario, struct err *err)
 {
     const char *line = scenario->script_line, *end;
@@ -412,10 +423,12 @@ int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err
     case SCENARIO_EXECUTE:
     case SCENARIO_OPEN:
     case SCENARIO_CONNECT:
+    case SCENARIO_STATE:
         if (check_objects(scenario, err) < 0)
             return -1;
         ret->program = scenario->objects[0]->name;
         return scenario->way == SCENARIO_LOAD      ? plan_load(ret, err)
+               : scenario->way == SCENARIO_STATE   ? plan_state(ret, err)
                : scenario->way == SCENARIO_CONNECT ? plan_connect(ret, err)
                : scenario->way == SCENARIO_EXECUTE ? plan_execute(ret, err)
                                                    : plan_open(ret, err);

@@ -1,6 +1,8 @@
 /* The scripts of a reproduction. */
 #include "repro_script.h"
 
+#include "repro_state.h"
+
 #include <probes/alloc.h>
 
 #include <string.h>
@@ -70,24 +72,31 @@ void repro_script_forbidden(FILE *out, const char *file, const char *command, co
 /* A file system in memory, in a mount namespace of its own (unshare(1)), that goes when the program ends. In a chroot /
  * is no mount point, so that its propagation cannot be changed: what is mounted may be seen outside, and is taken away.
  */
+void repro_script_mounted(FILE *out, const char *mount, const char *options, const char *inside, const char *command)
+{
+    CLEANUP_FREE char *quoted = repro_quote(mount);
+
+    fprintf(out,
+            "mount=%s\n"
+            "set -- unshare -m\n"
+            "[ \"$(id -u)\" = 0 ] || set -- unshare -r -m\n"
+            "\"$@\" true 2>/dev/null || set -- \"$@\" --propagation unchanged\n"
+            "mkdir -p \"./$mount\" || exit 125\n"
+            "export mount\n"
+            "exec \"$@\" sh -c 'mount -t tmpfs -o %s none \"./$mount\" && %s\"$@\"\n"
+            "    status=$?\n"
+            "    umount \"./$mount\"\n"
+            "    exit $status' sh %s\n",
+            quoted, options, inside, command);
+}
+
 void repro_script_sealed(FILE *out, const char *mount, const char *file, const char *command, const char *mend)
 {
-    CLEANUP_FREE char *quoted = repro_quote(mount), *from = repro_quote(file);
+    CLEANUP_FREE char *quoted = repro_quote(file);
+    CLEANUP_FREE char *inside = xasprintf("cp -p \"./$file\" \"./$mount/\" && %s", mend);
 
-    fprintf(
-        out,
-        "mount=%s\n"
-        "file=%s\n"
-        "set -- unshare -m\n"
-        "[ \"$(id -u)\" = 0 ] || set -- unshare -r -m\n"
-        "\"$@\" true 2>/dev/null || set -- \"$@\" --propagation unchanged\n"
-        "mkdir -p \"./$mount\" || exit 125\n"
-        "export mount file\n"
-        "exec \"$@\" sh -c 'mount -t tmpfs -o noexec none \"./$mount\" && cp -p \"./$file\" \"./$mount/\" && %s\"$@\"\n"
-        "    status=$?\n"
-        "    umount \"./$mount\"\n"
-        "    exit $status' sh %s\n",
-        quoted, from, mend, command);
+    fprintf(out, "file=%s\nexport file\n", quoted);
+    repro_script_mounted(out, mount, "noexec", inside, command);
 }
 
 /* "No such file or directory" is said of some files that are there: so this one is shown first. */
@@ -158,7 +167,7 @@ static char *mended_command(const struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
 
-    if (scenario->way == SCENARIO_CONNECT)
+    if (scenario->way == SCENARIO_CONNECT || scenario->way == SCENARIO_STATE)
         return repro_file_command(plan, ".", plan->caller, NULL, NULL);
     if (plan->caller)
         return repro_file_command(plan, "../root", plan->caller, NULL, NULL);
@@ -188,6 +197,8 @@ char *repro_script(const struct plan *plan)
         repro_script_sealed(out, plan->scenario->mount, plan->sealed, command, "");
     else if (plan->shown)
         put_shown(out, plan->shown, command);
+    else if (plan->scenario->way == SCENARIO_STATE)
+        repro_state_put_command(out, plan->scenario, false, command);
     else
         fprintf(out, "exec %s\n", command);
     if (fclose(out) != 0)
@@ -206,7 +217,10 @@ char *repro_control_script(const struct plan *plan)
         alloc_failed();
     repro_script_start(out, "the same as repro.sh with the cause mended. It exits with 0.",
                        plan->control_in_root ? "root" : "mended");
-    fprintf(out, "exec %s\n", command);
+    if (plan->scenario->way == SCENARIO_STATE)
+        repro_state_put_command(out, plan->scenario, true, command);
+    else
+        fprintf(out, "exec %s\n", command);
     if (fclose(out) != 0)
         alloc_failed();
     return text;

@@ -22,6 +22,9 @@ void repro_script_start(FILE *out, const char *what, const char *directory);
 /* COMMAND where FILE may not be read, or where it is on a mount that forbids execution. MEND: a line that takes the ban
  * away again ("" for none), or a command for that, with "&& " behind it. */
 void repro_script_forbidden(FILE *out, const char *file, const char *command, const char *mend);
+/* COMMAND behind a file system in memory that is mounted as MOUNT with OPTIONS; INSIDE: commands before it, each with
+ * "&& " behind it. */
+void repro_script_mounted(FILE *out, const char *mount, const char *options, const char *inside, const char *command);
 void repro_script_sealed(FILE *out, const char *mount, const char *file, const char *command, const char *mend);
 
 #endif

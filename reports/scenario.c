@@ -63,6 +63,47 @@ static struct scenario *opening(const struct cause *cause)
     return scenario;
 }
 
+struct scenario *scenario_of_state(enum scenario_state state, const char *subject)
+{
+    struct scenario *scenario = scenario_create(SCENARIO_STATE);
+
+    scenario->state = state;
+    scenario_object(scenario, path_base(subject));
+    return scenario;
+}
+
+/* "ENOSPC:/var/tmp": of a file system at another place than "/", and no device such as full(4). */
+static struct scenario *full_file_system(const struct cause *cause)
+{
+    const char *mount = strchr(cause->missing, '/');
+    struct scenario *scenario;
+
+    if (!mount || !mount[1] || strncmp(mount, "/dev/", 5) == 0)
+        return NULL;
+    scenario = scenario_of_state(STATE_ROOM, cause->subject);
+    scenario->mount = xstrdup(path_base(mount));
+    return scenario;
+}
+
+static struct scenario *reaching_a_limit(const struct cause *cause)
+{
+    static const struct {
+        const char *name;
+        enum scenario_state state;
+    } states[] = {{"RLIMIT_NOFILE", STATE_DESCRIPTORS},
+                  {"RLIMIT_AS", STATE_ADDRESS_SPACE},
+                  {"RLIMIT_DATA", STATE_DATA},
+                  {"RLIMIT_FSIZE", STATE_FILE_SIZE},
+                  {"RLIMIT_NPROC", STATE_PROCESSES},
+                  {"fs.inotify.max_user_watches", STATE_WATCHES},
+                  {"fs.inotify.max_user_instances", STATE_INSTANCES}};
+
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (same(cause->missing, states[i].name))
+            return scenario_of_state(states[i].state, cause->subject);
+    return strncmp(cause->missing, "ENOSPC:", 7) == 0 ? full_file_system(cause) : NULL;
+}
+
 struct scenario *scenario_of_cause(const struct cause *cause)
 {
     struct scenario *scenario;
@@ -80,6 +121,9 @@ struct scenario *scenario_of_cause(const struct cause *cause)
         scenario->shell = xstrdup(cause->subject);
         scenario->command = xstrdup(cause->missing);
         return scenario;
+    case CAUSE_RESOURCE_LIMIT:
+    case CAUSE_WATCH_LIMIT:
+        return reaching_a_limit(cause);
     default:
         return NULL;
     }
@@ -159,6 +203,7 @@ void scenario_destroy(struct scenario *scenario)
     free(scenario->shell);
     free(scenario->command);
     free(scenario->asker);
+    free(scenario->call);
     free(scenario->mount);
     free(scenario->address);
     free(scenario->variable);

@@ -60,6 +60,20 @@ enum scenario_way {
     SCENARIO_COMMAND, /* a shell, or another program, looks for command on PATH */
     SCENARIO_CONNECT, /* run objects[0], a program that only connects to address */
     SCENARIO_OPEN,    /* run objects[0], a program that only opens objects[1], which is no ELF file */
+    SCENARIO_STATE,   /* run objects[0], a program that makes a call in a state in which it fails */
+};
+
+enum scenario_state {
+    STATE_DESCRIPTORS,
+    STATE_ADDRESS_SPACE,
+    STATE_DATA,
+    STATE_FILE_SIZE,
+    STATE_PROCESSES,
+    STATE_ROOM, /* on a file system that is mounted as .mount */
+    STATE_WATCHES,
+    STATE_INSTANCES,
+    STATE_POLICY, /* .call is answered with .error, or ends the program where that is 0 */
+    STATE_NAMESPACES,
 };
 
 struct scenario {
@@ -73,10 +87,12 @@ struct scenario {
     char *script_name, *script_line; /* SCRIPT: file name and first line with its line end as it is ("#!/bin/sh\r") */
     char *shell, *command;           /* COMMAND: absolute path of who looks, and the name looked for */
     char *asker;                     /* EXECUTE: file name of who executes it, where that is the subject; or NULL */
+    enum scenario_state state;       /* STATE */
+    char *call;                      /* STATE_POLICY: the name of the system call */
     char *mount;          /* objects[mend_object] stands on a mount of this name that forbids execution (its path's last
                              component), or NULL */
     char *address;        /* CONNECT: "unix:data/x" (relative), "unix:@x", "127.0.0.1:80", "[::1]:80" */
-    int error;            /* CONNECT: how it fails: ENOENT or ECONNREFUSED */
+    int error;            /* how it fails; CONNECT: ENOENT or ECONNREFUSED */
     char *variable;       /* OPEN: the variable through which objects[1] is named, or NULL; … */
     char *before, *after; /* … what stands around the path in its value */
     bool by_library_path; /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */
@@ -89,8 +105,10 @@ struct mini_object *scenario_object(struct scenario *scenario, const char *name)
 /* As scenario_object(), for one that was made elsewhere; takes OBJECT. */
 struct mini_object *scenario_take(struct scenario *scenario, struct mini_object *object);
 /* The scenario of a cause whose judge made none, from what the cause says alone: files that the subject opens (missing,
- * forbidden, behind a broken link) and commands that it looks for. NULL for other kinds. */
+ * forbidden, behind a broken link), commands that it looks for, limits. NULL for other kinds. */
 struct scenario *scenario_of_cause(const struct cause *cause);
+/* A STATE scenario of the program SUBJECT (a path). */
+struct scenario *scenario_of_state(enum scenario_state state, const char *subject);
 /* Replaces every string of SCENARIO by what REDACT gives for it (malloced; redactor_text() of redact.h, wrapped). Two
  * that were equal must stay equal: then the failure stays the same, under names that tell nothing. */
 void scenario_redact(struct scenario *scenario, char *(*redact)(void *ctx, const char *bytes), void *ctx);

@@ -10,13 +10,15 @@ enum how { TAKE, IGNORE, PLAIN };
 
 static void take(int signal, siginfo_t *info, void *context);
 
-/* Ours while the program runs. SIGTTOU and SIGTTIN: the tracer may be in a background group and still writes. */
+/* Ours while the program runs. SIGTTOU and SIGTTIN: the tracer may be in a background group and still writes. SIGXFSZ:
+ * it has the limits that it was started with, and a report that is longer than a file may be is an error to tell. */
 static const struct {
     int signal;
     enum how how;
 } taken[SIGNAL_SETUP_COUNT] = {
-    {SIGINT, TAKE},  {SIGQUIT, TAKE},   {SIGTERM, TAKE},   {SIGHUP, TAKE},    {SIGUSR1, TAKE},   {SIGUSR2, TAKE},
-    {SIGALRM, TAKE}, {SIGPIPE, IGNORE}, {SIGTTOU, IGNORE}, {SIGTTIN, IGNORE}, {SIGTSTP, IGNORE}, {SIGCHLD, PLAIN},
+    {SIGINT, TAKE},    {SIGQUIT, TAKE},   {SIGTERM, TAKE},   {SIGHUP, TAKE},    {SIGUSR1, TAKE},
+    {SIGUSR2, TAKE},   {SIGALRM, TAKE},   {SIGPIPE, IGNORE}, {SIGTTOU, IGNORE}, {SIGTTIN, IGNORE},
+    {SIGTSTP, IGNORE}, {SIGXFSZ, IGNORE}, {SIGCHLD, PLAIN},
 };
 
 enum { NOTE_COUNT = 64 };

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { SIGNAL_SETUP_COUNT = 12 };
+enum { SIGNAL_SETUP_COUNT = 13 };
 struct signal_setup {
     struct sigaction actions[SIGNAL_SETUP_COUNT];
     sigset_t mask;
