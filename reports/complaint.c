@@ -135,6 +135,8 @@ bool words_vague(const char *line, const char *program, int error, bool *text)
     const char *rest = behind_program(line, program);
 
     *text = error && strcasestr(rest, strerror(error));
+    if (strncmp(line, "Died at ", 8) == 0) /* perl's die() with nothing to say */
+        return true;
     if (holds_one_of(rest, elsewhere) || words_other_error(rest, error) || words_shrug(rest))
         return false;
     return *text || ((words_complain(rest, 0) || holds_one_of(rest, general)) && !names_something(rest));

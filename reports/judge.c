@@ -244,7 +244,9 @@ static bool done_without(const struct process *process, const struct output_line
 static bool shrugged_off(const struct process *process, const struct suspect *suspect, const struct output_line *line)
 {
     const char *words = suspect->cause->words ? suspect->cause->words : line->text; /* those over a list of places */
-    bool shrug = words_shrug(words), complaint = words_complain(words, suspect->cause->error), later = false;
+    const char *error = suspect->cause->error ? errno_name(suspect->cause->error) : NULL;
+    bool complaint = words_complain(words, suspect->cause->error) || (error && words_word(words, error, strlen(error)));
+    bool shrug = words_shrug(words), later = false;
 
     if (suspect->at == AT_COMMAND && done_without(process, line))
         return true;

@@ -9,6 +9,7 @@
 #include "service.h"
 #include "syscall.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +18,16 @@
 
 enum { LINES_READ = 64 };
 
+static const int refusals[] = {ENOENT,       ECONNREFUSED, EACCES,     EPERM,     ETIMEDOUT, EHOSTUNREACH,
+                               ENETUNREACH,  EHOSTDOWN,    ECONNRESET, ENETDOWN,  EAGAIN,    EADDRNOTAVAIL,
+                               ECONNABORTED, ENOTDIR,      ELOOP,      EPROTOTYPE};
+
 static bool is_refusal(const struct failure *failure)
 {
-    static const int errors[] = {ENOENT,       ECONNREFUSED, EACCES,     EPERM,     ETIMEDOUT, EHOSTUNREACH,
-                                 ENETUNREACH,  EHOSTDOWN,    ECONNRESET, ENETDOWN,  EAGAIN,    EADDRNOTAVAIL,
-                                 ECONNABORTED, ENOTDIR,      ELOOP,      EPROTOTYPE};
-
     if (strcmp(failure->desc->name, "connect") != 0 || failure->done_n || !failure->target || failure->policy)
         return false;
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-        if (errors[i] == failure->error)
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (refusals[i] == failure->error)
             return true;
     return false;
 }
@@ -35,14 +36,26 @@ static bool is_refusal(const struct failure *failure)
 
 enum saying { SAYS_NOTHING, SAYS_ERROR, SAYS_SERVICE, SAYS_ADDRESS };
 
+/* "x.js:82:9" is a line and a column. */
+static bool is_column(const char *line, const char *at)
+{
+    const char *start = at - 1;
+
+    while (start > line && isdigit((unsigned char)start[-1]))
+        start--;
+    return start < at - 1 && start > line && start[-1] == ':';
+}
+
 static bool names_port(const char *line, unsigned port)
 {
     char text[16];
     int size = snprintf(text, sizeof text, "%u", port);
     const char *at = port ? words_word(line, text, (size_t)size) : NULL;
 
+    if (!at || at == line || is_column(line, at))
+        return false;
     /* ":80", "port 80", "host 80": not "80 files". */
-    return at && at > line && (at[-1] == ':' || strcasestr(line, "port ") || strcasestr(line, "connect"));
+    return at[-1] == ':' || strcasestr(line, "port ") || strcasestr(line, "connect");
 }
 
 static bool names_address(const char *line, const char *target)
@@ -74,11 +87,21 @@ static bool names_error(const char *line, int error)
     return (name && words_word(line, name, strlen(name))) || strcasestr(line, strerror(error));
 }
 
+/* Of a connection, whichever: programs that have tried for long say "timed out" of one that was refused each time. */
+static bool names_refusal(const char *line)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (strcasestr(line, strerror(refusals[i])))
+            return true;
+    return false;
+}
+
 static enum saying line_saying(const char *line, const struct failure *failure)
 {
     const struct service_kind *kind = service_of(failure->target);
 
-    if (names_address(line, failure->target) && (words_object(line) || names_error(line, failure->error)))
+    if (names_address(line, failure->target) &&
+        (words_object(line) || names_error(line, failure->error) || names_refusal(line)))
         return SAYS_ADDRESS;
     if (kind && kind->optional)
         return SAYS_NOTHING;
@@ -239,6 +262,37 @@ static struct suspect *accuse(struct process *actor, const struct failure *failu
     return suspect;
 }
 
+/* LINE, the last one, gives a reason that is none of a server's. */
+static bool is_of_another(const struct process *image, const char *line)
+{
+    static const char *const words[] = {"server",  "connect", "reach",   "unavailable", "down",   "host",  "network",
+                                        "offline", "online",  "service", "daemon",      "health", "ready", "socket",
+                                        "running", "retr",    "timeout", "timed out",   "broker", "agent", "database",
+                                        "backend", "remote",  "display", "session",     "socket", "bus"};
+
+    static const char *const reasons[] = {"mismatch", "corrupt", "expired", "malformed", "duplicate", "not match"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(line, words[i]))
+            return false;
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (strcasestr(line, reasons[i]))
+            return true;
+    return words_own_reason(line, image->exe ? path_base(image->exe) : NULL);
+}
+
+/* The same path was only looked at before. */
+static void take_over(struct process *image, const struct suspect *suspect, const char *path)
+{
+    for (size_t i = 0; path && i < image->suspect_count; i++) {
+        struct suspect *other = &image->suspects[i];
+
+        if (other != suspect && other->at == AT_OPEN && other->cause->kind == CAUSE_FILE_MISSING &&
+            strcmp(other->cause->missing, path) == 0)
+            other->renamed = true;
+    }
+}
+
 static void judge_failure(struct process *actor, const struct failure *failure, bool others_said)
 {
     static const double sure[] = {
@@ -253,7 +307,7 @@ static void judge_failure(struct process *actor, const struct failure *failure, 
         line = &image->lines[image->line_count - 1];
     if (saying == SAYS_NOTHING && line && last_act(actor, failure) && names_error(line->text, failure->error))
         saying = SAYS_ERROR;
-    if (saying == SAYS_NOTHING && line && words_shrug(line->text))
+    if (saying == SAYS_NOTHING && line && (words_shrug(line->text) || is_of_another(image, line->text)))
         return;
     if (saying == SAYS_NOTHING && (!failed || others_said || optional(failure) || !last_act(actor, failure)))
         return;
@@ -265,6 +319,7 @@ static void judge_failure(struct process *actor, const struct failure *failure, 
     suspect = accuse(actor, failure);
     if (!suspect)
         return;
+    take_over(process_owner(actor), suspect, path_of(failure));
     suspect->last_n = failure->last_n;
     suspect->sure = failed ? sure[saying] : 0.75;
     suspect->last_act = true;

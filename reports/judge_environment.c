@@ -157,6 +157,29 @@ static bool complains_later(const struct process *process, const struct output_l
     return later;
 }
 
+/* The library that the loader was sent for by PATH, of which it says that it is not there. */
+static struct suspect *library_at(struct process *process, const char *path)
+{
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        struct suspect *suspect = &process->suspects[i];
+
+        if (suspect->at == AT_DLOPEN && suspect->cause->kind == CAUSE_LIBRARY_MISSING &&
+            suspect->cause->confidence > 0 && strcmp(suspect->cause->missing, path) == 0)
+            return suspect;
+    }
+    return NULL;
+}
+
+/* The whole value is what the loader was asked for: the variable is nearer to what is to be changed. */
+static bool take_library(const struct variable *variable, struct suspect *library)
+{
+    if (!library || strcmp(variable->value, library->cause->missing) != 0)
+        return false;
+    library->renamed = true;
+    library->cause->confidence = 0;
+    return library->cause->impact == IMPACT_FATAL;
+}
+
 static void judge_path_in(const struct reading *reading, const struct variable *variable,
                           const struct output_line *line)
 {
@@ -169,12 +192,15 @@ static void judge_path_in(const struct reading *reading, const struct variable *
         const char *at = words_path(line->text, paths.v[i]);
         struct lead lead = {*variable, NULL, LEAD_ABSENT};
         struct suspect *suspect;
+        bool taken_over;
 
         if (!at || (is_there(process, paths.v[i]) && !of_another_kind(line->text, at, paths.v[i]) &&
                     !lead_not_meant(process, variable, paths.v[i])))
             continue;
         lead.path = xstrdup(paths.v[i]);
         lead.fault = is_there(process, paths.v[i]) ? LEAD_NOT_MEANT : LEAD_ABSENT;
+        taken_over = take_library(variable, library_at(reading->process, paths.v[i]));
+        goes_on &= !taken_over;
         suspect = accuse(reading, &lead, line, line->n,
                          goes_on                                      ? 0.8
                          : complains_later(process, line, paths.v[i]) ? 0.6
@@ -268,10 +294,25 @@ static bool unspecific(const struct variable *variable)
     return variable_is(variable, "DISPLAY") && strchr(variable->value, ':');
 }
 
+/* The value is a name under which something was looked for, in vain: a terminal's description, a theme. */
+static bool sought_by_name(const struct process *process, const struct variable *variable)
+{
+    struct episode *episode, *next;
+
+    if (strlen(variable->value) < VALUE_LEAST || strchr(variable->value, '/'))
+        return false;
+    HASH_ITER(hh, process->episodes, episode, next)
+    if (!episode->found_n && episode->key[0] == 'f' && strcmp(episode->name, variable->value) == 0)
+        return true;
+    return false;
+}
+
 static void judge_value_in(const struct reading *reading, const struct variable *variable,
                            const struct output_line *line)
 {
-    bool about = topic_of(variable, line->text), named = about && names_value(line->text, variable->value);
+    bool about = topic_of(variable, line->text);
+    bool named = about && (names_value(line->text, variable->value) ||
+                           (words_complain(line->text, 0) && sought_by_name(reading->process, variable)));
     struct lead lead = {*variable, NULL, LEAD_VALUE};
 
     if (!about || unspecific(variable) || variable->name_size < 2 || (!named && !accuses(line->text, variable)))
@@ -342,17 +383,20 @@ static const struct output_line *line_with(const struct reading *reading, bool m
     return NULL;
 }
 
-/* A line that objects to the variable by its name. */
+/* A line that objects to the variable by its name. Shells say things on descriptor 1 that is made the other
+ * ("echo … >&2"). */
 static const struct output_line *line_about(const struct reading *reading, const struct variable *variable)
 {
     const struct process *process = reading->process;
 
-    for (size_t i = process->line_count; i-- > 0 && process->line_count - i <= LINES_READ;) {
-        const struct output_line *line = &process->lines[i];
+    for (size_t spoken = 0; spoken < 2; spoken++) {
+        const struct output_line *lines = spoken ? process->spoken : process->lines;
+        size_t count = spoken ? process->spoken_count : process->line_count;
 
-        if (line->n >= process->exec_n && words_object(line->text) &&
-            words_word(line->text, variable->entry, variable->name_size))
-            return line;
+        for (size_t i = count; i-- > 0 && count - i <= LINES_READ;)
+            if (lines[i].n >= process->exec_n && words_object(lines[i].text) &&
+                words_word(lines[i].text, variable->entry, variable->name_size))
+                return &lines[i];
     }
     return NULL;
 }
@@ -434,6 +478,21 @@ static void read_line(const struct reading *reading, const struct output_line *l
     }
 }
 
+/* On standard output, where a shell's "echo … >&2" goes as well: only what names a path. */
+static void read_spoken(const struct reading *reading, const struct output_line *line)
+{
+    const struct process *process = reading->process;
+
+    if (!words_object(line->text) || taken(process, line->text))
+        return;
+    for (size_t i = 0; i < process->env.n; i++) {
+        struct variable variable;
+
+        if (variable_of(process->env.v[i], &variable))
+            judge_path_in(reading, &variable, line);
+    }
+}
+
 /* One of the places where an interpreter has looked for a module, of which it names only the module. */
 static bool of_a_search(const struct suspect *suspect)
 {
@@ -458,7 +517,7 @@ void judge_environment(struct process *process)
     size_t first = process->line_count > LINES_READ ? process->line_count - LINES_READ : 0;
     size_t before;
 
-    if (process_owner(process) != process || process->line_count == 0)
+    if (process_owner(process) != process || (process->line_count == 0 && process->spoken_count == 0))
         return;
     for (size_t i = 0; i < process->env.n; i++) {
         struct variable variable;
@@ -470,6 +529,9 @@ void judge_environment(struct process *process)
     for (size_t i = first; i < process->line_count; i++)
         if (process->lines[i].n >= process->exec_n && process->lines[i].by != BY_LOADER)
             read_line(&reading, &process->lines[i]);
+    for (size_t i = 0; reading.failed && i < process->spoken_count; i++)
+        if (process->spoken[i].n >= process->exec_n)
+            read_spoken(&reading, &process->spoken[i]);
     for (size_t i = 0; i < process->env.n && reading.failed && !reading.explained && process->suspect_count == before;
          i++) {
         struct variable variable;

@@ -110,23 +110,6 @@ static bool names_user_place(const struct variable *variable)
            variable_is(variable, "XAUTHORITY") || variable_is(variable, "ICEAUTHORITY");
 }
 
-/* What is refused lies in a place of one's own that is another user's: HOME after su(1), XDG_RUNTIME_DIR after sudo. */
-static bool foreign(const struct process *image, const struct variable *variable, const char *named,
-                    const struct cred *cred)
-{
-    struct stat st;
-
-    return names_user_place(variable) && cred && cred->uid != 0 && path_stat(image->root, named, &st) == 0 &&
-           st.st_uid != cred->uid;
-}
-
-/* A file's name alone, which is looked for in the working directory. */
-static bool bare_name(const struct variable *variable, const char *string)
-{
-    return string && strlen(string) >= 4 && !strchr(string, '/') && strchr(string, '.') &&
-           strcmp(variable->value, string) == 0;
-}
-
 struct asked {
     const char *string; /* as passed */
     const struct process *image;
@@ -135,6 +118,53 @@ struct asked {
     const char *path;
     bool refused; /* EACCES, EPERM: it is there */
 };
+
+/* PATH, or the nearest directory above it that is there, belongs to another user. */
+static bool of_another_user(const struct process *image, const char *path, const struct cred *cred)
+{
+    CLEANUP_FREE char *at = xstrdup(path);
+    struct stat st;
+    char *slash;
+
+    while (path_stat(image->root, at, &st) < 0) {
+        slash = strrchr(at, '/');
+        if (!slash || slash == at)
+            return false;
+        *slash = '\0';
+    }
+    return st.st_uid != cred->uid;
+}
+
+/* PATH is an argument of IMAGE and of all that it comes from: no shell has made it of a variable. */
+static bool was_typed(const struct process *image, const char *path)
+{
+    for (const struct process *up = image; up; up = up->parent) {
+        bool typed = false;
+
+        for (size_t i = 1; i < up->argv.n && !typed; i++)
+            typed = strcmp(up->argv.v[i], path) == 0;
+        if (up->executed && !typed)
+            return false;
+    }
+    return true;
+}
+
+/* What is refused lies in a place of one's own that is another user's: HOME after su(1), XDG_RUNTIME_DIR after sudo.
+ * A path that was given as an argument came from there. */
+static bool foreign(const struct process *image, const struct variable *variable, const char *named,
+                    const struct asked *asked)
+{
+    if (!names_user_place(variable) || !asked->cred || asked->cred->uid == 0)
+        return false;
+    return !was_typed(image, asked->path) && of_another_user(image, named, asked->cred);
+}
+
+/* A file's name alone, which is looked for in the working directory. */
+static bool bare_name(const struct variable *variable, const char *string)
+{
+    return string && strlen(string) >= 4 && !strchr(string, '/') && strchr(string, '.') &&
+           strcmp(variable->value, string) == 0;
+}
 
 static int worth(const struct asked *asked, const struct variable *variable, const char *named, enum variable_fit fit)
 {
@@ -171,7 +201,7 @@ static void consider(const struct asked *asked, const struct variable *variable,
 
         if (fit == FIT_NONE || repeats_arguments(asked->image, variable, paths.v[i]))
             continue;
-        if (asked->refused ? !foreign(asked->image, variable, paths.v[i], asked->cred)
+        if (asked->refused ? !foreign(asked->image, variable, paths.v[i], asked)
                            : !at_fault(asked->image, variable, paths.v[i], fit, &fault))
             continue;
         points = worth(asked, variable, paths.v[i], fit);

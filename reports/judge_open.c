@@ -416,7 +416,8 @@ static void judge_last_act(struct process *process)
         return;
     if (!base && about_absent_path(image, line->text))
         return;
-    if (!text && !base && (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
+    if (!text && !base && !is_led(process, attempt) &&
+        (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
         return;
     suspect = absent_components(process, attempt) >= 0 && !found_with_ending(attempt)
                   ? suspect_open(process, attempt, NULL)

@@ -84,8 +84,9 @@ static bool stands_out(const char *line, const char *at, const char *base)
     for (size_t i = 0; i < size; i++)
         if (!isalpha((unsigned char)base[i]))
             return true;
-    return *end == '\0' || *end == ':' || strncmp(end, " (", 2) == 0 || (at > line && strchr("'\"`<([", at[-1])) ||
-           (at > line && (unsigned char)at[-1] >= 0x80) || (at >= line + 2 && strncmp(at - 2, ": ", 2) == 0);
+    return *end == '\0' || *end == ':' || strncmp(end, " (", 2) == 0 || (at > line && strchr("'\"`<", at[-1])) ||
+           (at > line && strchr("([", at[-1]) && strchr(")]", *end)) || (at > line && (unsigned char)at[-1] >= 0x80) ||
+           (at >= line + 2 && strncmp(at - 2, ": ", 2) == 0);
 }
 
 /* Between quotes, or between colons ("cat: q: No such file or directory"): then it is a name, however short. */
@@ -231,6 +232,52 @@ static bool means_no_file(const char *line, const struct attempt *attempt, const
     return other || judge_open_optional(attempt->path);
 }
 
+/* "make: *** [Makefile:2: x.o] Error 1", in any language: what was to be made, by a program that has spoken for itself.
+ */
+static bool is_recipe(const char *line)
+{
+    const char *end = strstr(line, "*** [") ? strrchr(line, ']') : NULL;
+    size_t size;
+
+    if (!end || end[1] != ' ')
+        return false;
+    size = strcspn(end + 2, " ");
+    return end[2 + size] == ' ' && isdigit((unsigned char)end[3 + size]);
+}
+
+/* What stands in LINE, with a directory, is a file that is there: of others whose names end so the line says nothing.
+ */
+static bool names_what_is_there(const struct process *process, const char *line, const struct attempt *attempt,
+                                const struct naming *naming)
+{
+    const char *at = line + naming->at, *base = path_base(attempt->path), *end = strstr(at, base);
+    CLEANUP_FREE char *name = end && process->cwd ? xstrndup(at, (size_t)(end - at) + strlen(base)) : NULL;
+    CLEANUP_FREE char *path = name ? path_join(process->cwd, name) : NULL;
+    struct stat st;
+
+    return naming->how == NAMED_BY_PATH && path && name[0] != '/' && strchr(name, '/') &&
+           strcmp(path, attempt->path) != 0 && path_stat(process->root, path, &st) == 0;
+}
+
+/* Which errors calls on a file's name give, all of which are seen: where a line gives another one than the call on the
+ * path that it names did, and no call did give that one, the line is wrong (words_mislead() says so then). */
+static bool misstates(const struct process *process, const char *line, const struct attempt *attempt)
+{
+    static const int errors[] = {ENOENT, EACCES, EPERM, ENOTDIR, ELOOP};
+    struct episode *episode, *next;
+    bool stated = false;
+
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        stated |= errors[i] != attempt->error && strcasestr(line, strerror(errors[i]));
+    for (size_t i = 0; i < process->failure_count; i++)
+        stated &= !strcasestr(line, strerror(process->failures[i].error));
+    HASH_ITER(hh, process->episodes, episode, next)
+    for (size_t i = 0; stated && i < episode->count; i++)
+        stated &= strcmp(episode->attempts[i]->path, attempt->path) != 0 ||
+                  !strcasestr(line, strerror(episode->attempts[i]->error));
+    return stated;
+}
+
 /* Line number I of PROCESS: false where it is not about ATTEMPT. */
 static bool read_line(const struct process *process, size_t i, const struct attempt *attempt, struct naming *ret)
 {
@@ -238,11 +285,13 @@ static bool read_line(const struct process *process, size_t i, const struct atte
     bool last = i + 1 == process->line_count;
 
     *ret = (struct naming){0};
-    if (is_quotation(process, i) || !line_names(line->text, attempt, ret) || speaks_of_itself(process, attempt, ret) ||
-        means_no_file(line->text, attempt, ret))
+    if (is_quotation(process, i) || is_recipe(line->text) || !line_names(line->text, attempt, ret) ||
+        speaks_of_itself(process, attempt, ret) || means_no_file(line->text, attempt, ret) ||
+        names_what_is_there(process, line->text, attempt, ret))
         return false;
     CLEANUP_FREE char *rest = without_name(line->text, ret);
-    if (states_another(rest, attempt->error) && !(ret->how == NAMED_BY_PATH && makes_it_absent(rest, attempt->error)))
+    if (states_another(rest, attempt->error) &&
+        !(ret->how == NAMED_BY_PATH && (makes_it_absent(rest, attempt->error) || misstates(process, rest, attempt))))
         return false;
     ret->warns = words_shrug(rest);
     ret->last = last;
@@ -254,10 +303,12 @@ static bool read_line(const struct process *process, size_t i, const struct atte
 }
 
 /* On standard output, where all sorts of names stand: only by its path. */
-static bool read_spoken(const struct output_line *line, const struct attempt *attempt, struct naming *ret)
+static bool read_spoken(const struct process *process, const struct output_line *line, const struct attempt *attempt,
+                        struct naming *ret)
 {
     *ret = (struct naming){0};
-    if (!line_names(line->text, attempt, ret) || ret->how != NAMED_BY_PATH)
+    if (is_recipe(line->text) || !line_names(line->text, attempt, ret) || ret->how != NAMED_BY_PATH ||
+        names_what_is_there(process, line->text, attempt, ret))
         return false;
     CLEANUP_FREE char *rest = without_name(line->text, ret);
     ret->line = ret->complaint = line;
@@ -273,7 +324,7 @@ bool naming_find(const struct process *process, const struct attempt *attempt, s
         if (read_line(process, i, attempt, &one) && one.how > ret->how)
             *ret = one;
     for (size_t i = process->spoken_count; i-- > 0 && process->spoken[i].n >= attempt->n;)
-        if (read_spoken(&process->spoken[i], attempt, &one) && one.how > ret->how)
+        if (read_spoken(process, &process->spoken[i], attempt, &one) && one.how > ret->how)
             *ret = one;
     return ret->how != NAMED_NOT;
 }
@@ -282,7 +333,8 @@ bool naming_mentions(const struct process *process, const char *line, const stru
 {
     struct naming naming = {0};
 
-    if (!line_names(line, attempt, &naming) || speaks_of_itself(process, attempt, &naming))
+    if (is_recipe(line) || !line_names(line, attempt, &naming) || speaks_of_itself(process, attempt, &naming) ||
+        names_what_is_there(process, line, attempt, &naming))
         return false;
     CLEANUP_FREE char *rest = without_name(line, &naming);
     return !states_another(rest, attempt->error) && !words_shrug(rest) && !strcasestr(rest, "usage");

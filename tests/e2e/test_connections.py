@@ -131,6 +131,37 @@ def test_nothing_is_said(run, port):
     assert result.first["confidence"] <= 0.75
 
 
+REASONS = {
+    "python": "import socket\ntry: socket.create_connection(('127.0.0.1', {port}))\nexcept OSError: pass\nint('x')",
+    "words": "import socket, sys\nsocket.socket().connect_ex(('127.0.0.1', {port}))\nsys.exit('checksum mismatch')",
+    "a file": "import socket, sys\nsocket.socket().connect_ex(('127.0.0.1', {port}))\nsys.exit('error: a.conf: bad value in line 3')",
+}
+SERVER = {
+    "it timed out": "import socket, sys\nsocket.socket().connect_ex(('127.0.0.1', {port}))\nsys.exit('127.0.0.1:{port}: Connection timed out.')",
+    "no address": "import socket, sys\nsocket.socket().connect_ex(('127.0.0.1', {port}))\nsys.exit('error: the server is not up')",
+    "a place": "import socket, sys\nsocket.socket().connect_ex(('127.0.0.1', {port}))\nsys.exit('error: connect ECONNREFUSED 127.0.0.1:{port}\\n  error at f (x.js:12:{port})')",
+}
+
+
+@pytest.mark.parametrize("what", REASONS)
+def test_the_end_is_about_another_thing(run, port, what):
+    assert run("--", *py(REASONS[what].format(port=port))).causes == []
+
+
+@pytest.mark.parametrize("what", SERVER)
+def test_the_end_is_about_the_server(run, port, what):
+    result = run("--", *py(SERVER[what].format(port=port)))
+    assert (result.first["kind"], result.first["missing"]) == ("connection-refused", f"127.0.0.1:{port}")
+    assert "x.js" not in result.first["words"]
+
+
+def test_a_socket_that_is_looked_at_before_is_one_cause(run, tmp_path):
+    path = str(tmp_path / "no.sock")
+    result = run("--", *py(f"import os, socket; os.path.exists({path!r}); s = socket.socket(socket.AF_UNIX)\n"
+                           f"try: s.connect({path!r})\nexcept OSError as e: raise SystemExit('dial {path}: ' + e.strerror)"))
+    assert [(c["kind"], c["missing"]) for c in result.causes] == [("connection-refused", path)]
+
+
 UNIX = {
     "c": lambda path: ["./prog", "cannot connect: %s\n", "n", path],
     "python": lambda path: py(f"import socket; socket.socket(socket.AF_UNIX).connect({path!r})"),

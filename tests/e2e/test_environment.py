@@ -13,6 +13,7 @@ def _exe(name):
 
 
 PERL_OPEN = 'open(F, "<", $ENV{MYAPP_CONFIG}) or die "cannot open $ENV{MYAPP_CONFIG}: $!\\n"'
+CHECKS = '[ -x "$JAVA_HOME/bin/java" ] || { echo "error: JAVA_HOME is set to an '
 C_OPEN = r"""
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,12 @@ FATAL = {
     "XDG_CONFIG_HOME": ("XDG_CONFIG_HOME", "{top}/no",
                         [PYTHON, "-c", "import os; os.mkdir(os.environ['XDG_CONFIG_HOME'] + '/app')"]),
     "PYTHONHOME": ("PYTHONHOME", "{top}/no", [PYTHON, "-c", "1"]),
+    "a test and its value": ("JAVA_HOME", "{top}/no", ["sh", "-c", CHECKS + "invalid directory: $JAVA_HOME" + '" >&2; exit 1; }']),
+    "a test and its name": ("SDK_ROOT", "{top}/no", ["bash", "-c", '[[ -d $SDK_ROOT ]] || { echo "SDK not found, check SDK_ROOT" >&2; exit 1; }']),
+    "a test and no name": ("MODELS", "{top}/no", [PYTHON, "-c", "import os, sys; os.path.isdir(os.environ['MODELS']) or sys.exit('models do not exist')"]),
+    "TERM, a library": ("TERM", "no-such-term", [PYTHON, "-c", "import curses; curses.setupterm()"]),
+    "die without words": ("MYAPP_CONFIG", "{top}/no/x", ["perl", "-e", 'open(F, ">", $ENV{MYAPP_CONFIG}) or die']),
+    "a library by its path": ("MYAPP_LIBRARY", "{top}/no/libx.so", [PYTHON, "-c", "import ctypes, os; ctypes.CDLL(os.environ['MYAPP_LIBRARY'])"]),
     "PYTHONHOME without Python": ("PYTHONHOME", "{top}", [PYTHON, "-c", "1"]),
     "PYTHONPATH": ("PYTHONPATH", "{top}/no", [PYTHON, "-c", "import no_such_module"]),
     "PERL5LIB": ("PERL5LIB", "{top}/no:{top}/none", ["perl", "-e", "use No::Such"]),
@@ -139,6 +146,8 @@ HEALTHY = {
     "an end of its own": ("MYAPP_CONFIG", ["sh", "-c", '[ -r "$MYAPP_CONFIG" ] || exit 3']),
     "LC_ALL, silent": ("LOCPATH", ["ls", "/"]),
     "an unrelated failure": ("TMPDIR", ["grep", "-q", "nothing-like-it", "/etc/passwd"]),
+    "a test and words about another thing": ("MYAPP_CONFIG", ["bash", "-c", '[ -r "$MYAPP_CONFIG" ]; echo "error: bad input" >&2; exit 1']),
+    "a library, if it is there": ("MYAPP_LIBRARY", [PYTHON, "-c", "import ctypes, os\ntry: ctypes.CDLL(os.environ['MYAPP_LIBRARY'])\nexcept OSError: pass"]),
     "words that name it": ("DEBUG", ["sh", "-c", 'echo "DEBUG $DEBUG: 3 tests failed" >&2; exit 1']),
 }
 
@@ -202,6 +211,24 @@ def test_library_path_that_is_not_there(run, cc, tmp_path):
     assert run("--", "./prog", env={"LD_LIBRARY_PATH": str(tmp_path)}).first["kind"] == "library-off-path"
     (tmp_path / "good" / "libdep.so.1").unlink()
     assert run("--", "./prog", env={"LD_LIBRARY_PATH": wrong}).first["kind"] == "library-missing"
+
+
+def test_what_is_refused_was_an_argument(run, tmp_path):
+    """HOME stands before it by chance; where two variables do, it is the longer one."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o700)
+    (theirs / "x.key").write_text("x")
+    for directory in [tmp_path, *tmp_path.parents]:
+        if os.geteuid() == 0 and str(directory).startswith(str(tmp_path.parents[2])):
+            directory.chmod(0o755)
+    if os.geteuid() != 0:
+        theirs.chmod(0)
+        return
+    result = run("-u", "nobody", "-E", f"HOME={theirs}", "--", "cat", theirs / "x.key")
+    assert (result.first["kind"], result.first["missing"]) == ("permission-denied", str(theirs / "x.key"))
+    script = "import os; open(os.environ['XDG_STATE_HOME'] + '/x', 'w')"
+    result = run("-u", "nobody", "-E", f"HOME={theirs}", "-E", f"XDG_STATE_HOME={theirs}/state", "--", PYTHON, "-c", script)
+    assert (result.first["kind"], result.first["missing"]) == ("environment-wrong", f"XDG_STATE_HOME={theirs}/state")
 
 
 def test_home_of_another_user(run, tmp_path):

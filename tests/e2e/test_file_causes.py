@@ -234,10 +234,15 @@ ABOUT_SOMETHING_ELSE = {
     "another file of that name": "absent('settings.conf'); sys.exit('cannot parse /etc/prog/settings.conf')",
     "part of a word": "absent('file'); sys.exit('missing: dep@file:dep, required by app')",
     "found with an ending": "open('file.js', 'w'); absent('file'); sys.exit('error: file: something is missing')",
+    "a word in brackets": "absent('bin'); sys.exit('error: could not compile x (bin \"x\")')",
+    "made by a recipe": "absent('sub/settings.conf'); sys.exit('make: *** [Makefile:2: sub/settings.conf] Error 1')",
+    "one that is there": "import os; os.mkdir('src'); open('src/a.c', 'w'); absent('/nowhere/src/a.c');"
+                         "sys.exit('error: src/a.c:1: cannot find value x')",
     "part of a longer name": "absent('settings.conf'); sys.exit('cannot find old-settings.conf')",
 }
 ABOUT_IT = {
     "path": "absent(PATH); sys.exit(f'cannot read {PATH}')",
+    "another error, which nothing gave": "absent(PATH); sys.exit(f'cannot read {PATH}: Permission denied')",
     "end of the path": "absent(PATH); sys.exit('cannot find sub/settings.conf')",
     "home": "absent(PATH); sys.exit('cannot read ~/sub/settings.conf')",
     "name": "absent(PATH); sys.exit('settings.conf not found')",
