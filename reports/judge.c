@@ -445,7 +445,7 @@ void judge_process(struct model *model, struct process *process)
     judge_sandbox(process);
     judge_workers(model, process, NULL);
     judge_open(process);
-    judge_connections(process);
+    judge_connections(model, process);
     judge_modules(process);
     settle_all(process, 0);
     before = process->suspect_count;

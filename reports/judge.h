@@ -129,7 +129,7 @@ void judge_exec(struct process *process, bool over);
 bool judge_reads_machine_code(struct process *process, uint64_t n);
 void judge_open(struct process *process);
 /* Servers that were not reached. */
-void judge_connections(struct process *process);
+void judge_connections(const struct model *model, struct process *process);
 /* model.at_failure, model.at_words, model.at_leave: what can only be seen at that moment. */
 void judge_failed_call(const struct process *process, struct failure *failure);
 void judge_spoken(struct process *process, const struct event *event);

@@ -341,15 +341,35 @@ static bool any_named(const struct process *actor, const struct process *image)
     return false;
 }
 
-void judge_connections(struct process *process)
+static bool is_said(const struct process *actor, const struct failure *failure)
 {
+    const struct output_line *line;
+
+    return said_of(actor, process_owner((struct process *)actor), failure, &line) != SAYS_NOTHING;
+}
+
+/* PROCESS ended as a child did that it has waited for: su(1), env wrappers and shells pass on how that ended. */
+static bool passes_on(const struct model *model, const struct process *process)
+{
+    const struct process *child, *next;
+
+    HASH_ITER(hh, model->processes, child, next)
+    if (child->parent == process && child->executed && child->ended && process_failed(child) &&
+        child->status == process->status)
+        return true;
+    return false;
+}
+
+void judge_connections(const struct model *model, struct process *process)
+{
+    bool passed = passes_on(model, process_owner(process));
     bool named = any_named(process, process_owner(process));
     size_t before = process_owner(process)->suspect_count;
 
     for (size_t i = process->failure_count; i-- > 0;) {
         const struct failure *failure = &process->failures[i];
 
-        if (is_refusal(failure) && stands_for_server(process, failure))
+        if (is_refusal(failure) && stands_for_server(process, failure) && !(passed && !is_said(process, failure)))
             judge_failure(process, failure, named || process_owner(process)->suspect_count > before);
     }
 }

@@ -162,6 +162,17 @@ def test_a_socket_that_is_looked_at_before_is_one_cause(run, tmp_path):
     assert [(c["kind"], c["missing"]) for c in result.causes] == [("connection-refused", path)]
 
 
+@pytest.mark.parametrize("status", [3, 0])
+def test_the_end_is_that_of_a_child(run, port, status):
+    """As su(1) asks the system's bus, without a word where there is none, and ends as the command does."""
+    result = run("--", *py(f"import os, socket; socket.socket().connect_ex(('127.0.0.1', {port}))\n"
+                           f"os._exit(os.spawnlp(os.P_WAIT, 'sh', 'sh', '-c', 'exit {status}') or 0)"))
+    assert (result.returncode, result.causes) == (status, [])
+    result = run("--", *py(f"import os, socket; socket.socket().connect_ex(('127.0.0.1', {port}))\n"
+                           f"os._exit(os.spawnlp(os.P_WAIT, 'sh', 'sh', '-c', 'exit {status}') + 1)"))
+    assert [c["kind"] for c in result.causes] == ["connection-refused"]
+
+
 UNIX = {
     "c": lambda path: ["./prog", "cannot connect: %s\n", "n", path],
     "python": lambda path: py(f"import socket; socket.socket(socket.AF_UNIX).connect({path!r})"),
