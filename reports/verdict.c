@@ -87,13 +87,20 @@ static bool coped_above(const struct model *model, const struct process *process
     return model->first && model->first->ended && !process_gave_up(model->first);
 }
 
-/* A line of UP's own, said since PROCESS has ended, repeats what failed there or names the program that it was: by its
- * name, or by what it was given, as those do who show the whole command. */
-static bool line_mentions(const char *line, const struct process *process, const struct suspect *suspect)
+static bool line_repeats(const char *line, const struct suspect *suspect)
 {
     for (size_t i = 0; i < suspect->needles.n; i++)
         if (line_finds(line, line, suspect->needles.v[i]))
             return true;
+    return false;
+}
+
+/* A line of UP's own, said since PROCESS has ended, repeats what failed there or names the program that it was: by its
+ * name, or by what it was given, as those do who show the whole command. */
+static bool line_mentions(const char *line, const struct process *process, const struct suspect *suspect)
+{
+    if (line_repeats(line, suspect))
+        return true;
     for (size_t i = 0; i < process->argv.n && i < ARGUMENTS_READ; i++) {
         const char *name = path_base(process->argv.v[i]);
 
@@ -115,6 +122,9 @@ static bool another_reason(const struct process *process, const struct suspect *
     for (size_t i = 0; up && i < up->line_count; i++) {
         const char *line = up->lines[i].text;
 
+        /* cmake(1) passes on what it reads while the other is still there. */
+        if (up->lines[i].n > suspect->n && line_repeats(line, suspect))
+            return false;
         if (up->lines[i].n <= process->end_n)
             continue;
         if (line_mentions(line, process, suspect))

@@ -313,3 +313,27 @@ def test_native_module_that_a_program_does_without(run, script, tmp_path, says):
         assert cause["missing"] == str(tmp_path / "build" / "native.node") and len(cause["places"]) == 5
     else:
         assert result.causes == []
+
+
+RELAY = """
+import subprocess, sys
+# The child waits for the end of its input before it ends.
+child = subprocess.Popen(["sh", "-c", "cat {path}; status=$?; read x; exit $status"], stdin=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+line = child.stderr.readline()
+if {relays}:
+    sys.stderr.write(line)
+    sys.stderr.flush()
+child.stdin.close()
+child.wait()
+sys.exit("error: step.txt:3: bad")
+"""
+
+
+@pytest.mark.parametrize("relays", [True, False])
+def test_words_that_are_passed_on_while_the_child_is_there(run, tmp_path, relays):
+    """As cmake(1) does, which then complains in its own way; unless nobody is told of them."""
+    path = str(tmp_path / "settings.conf")
+    result = run("--", "/usr/bin/python3", "-c", RELAY.format(path=path, relays=relays))
+    assert result.returncode == 1
+    assert [(c["kind"], c["missing"]) for c in result.causes] == ([("file-missing", path)] if relays else [])
