@@ -248,7 +248,8 @@ static bool shrugged_off(const struct process *process, const struct suspect *su
     bool complaint = words_complain(words, suspect->cause->error) || (error && words_word(words, error, strlen(error)));
     bool shrug = words_shrug(words), later = false;
 
-    if (suspect->at == AT_COMMAND && done_without(process, line))
+    if (judge_shell_got_over(process, suspect, line->text) ||
+        (suspect->at == AT_COMMAND && done_without(process, line)))
         return true;
     if (suspect->at != AT_COMMAND && suspect->at != AT_OPEN && suspect->at != AT_CALL)
         return false;
@@ -468,6 +469,8 @@ void judge_process(struct model *model, struct process *process)
             remedies_resolve(process->suspects[i].cause);
     if (process->suspect_count || process_failed(process))
         look_at_stderr(model, process);
+    process->provided_for =
+        process->suspect_count && process->executed && process_failed(process) && judge_shell_provides(process);
     judge_untold(model, process);
     for (struct process *up = process->parent; up; up = up->parent)
         if (up->judged && process->judged)

@@ -184,6 +184,10 @@ void judge_untold(const struct model *model, struct process *process);
 /* TELLER ended badly and names in its words what a process failed at that it started, directly or not, and that said
  * nothing of it itself: makes suspects of that, of TELLER's. Where WORKER is not NULL, of that one's only. */
 void judge_workers(const struct model *model, struct process *teller, struct process *worker);
+/* Whether the text of the shell that started PROCESS provides for its failure. */
+bool judge_shell_provides(const struct process *process);
+/* PROCESS is a shell that did not end badly, and its text provides for the command of SUSPECT. */
+bool judge_shell_got_over(const struct process *process, const struct suspect *suspect, const char *words);
 /* Whether PROGRAM, an absolute path, is a shell by its name. */
 bool judge_is_shell(const char *program);
 /* The stack of SUSPECT's event, of PROCESS, which stands at its end. */

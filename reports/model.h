@@ -284,6 +284,7 @@ struct process {
     size_t spoken_count, spoken_cap;
     struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
     size_t hushed_count, hushed_cap;
+    bool provided_for;  /* the shell that started it provides for its failure (judge_shell.c) */
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
     bool stderr_known;  /* the two were looked at */
     bool stderr_shared; /* at its end, else when it first wrote there, it was the same file as the session's own */

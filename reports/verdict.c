@@ -53,6 +53,19 @@ static bool other_copy_ran(const struct model *model, const struct process *proc
     return false;
 }
 
+/* A shell ran PROCESS, whose failure its text provides for, and ended well: it got over that. A program that is there
+ * and could not begin, or not load what it needs, is to be mended all the same where anybody was to read of it: its
+ * process ended of that, however well the rest went. Where its words go to null(4) and its status is tested ("if prog
+ * --version >/dev/null 2>&1; then"), it was a probe; "prog 2>/dev/null; exit 0" is none. */
+static bool shell_got_over(const struct process *process, const struct suspect *suspect)
+{
+    const struct process *shell = process->parent ? process_owner(process->parent) : NULL;
+
+    return process->provided_for && shell && shell->ended && !process_gave_up(shell) &&
+           (own_file_only(suspect) || suspect->at == AT_EXECUTION ||
+            (process->stderr_null && (suspect->at == AT_START || suspect->at == AT_DLOPEN)));
+}
+
 /* The program that was launched ended well, and what this process said of its failure nobody was to read. That a
  * program which is there could not begin at all is no probe: then somebody has to have done its work. */
 static bool hushed(const struct model *model, const struct process *process, const struct suspect *suspect)
@@ -233,6 +246,7 @@ static void collect_from(const struct model *model, struct process *process, str
         struct candidate_cause *one;
 
         if (suspect->cause->confidence <= 0 || hushed(model, process, suspect) || swallowed(model, process, suspect) ||
+            shell_got_over(process, suspect) ||
             ((suspect->quiet || (suspect->muted && !nobody_coped(process))) && !harm_reaches_end(model, process)) ||
             reached_later(model, suspect) || another_did_it(model, process, suspect)) {
             rule_out(report, process, suspect);

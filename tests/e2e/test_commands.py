@@ -161,6 +161,12 @@ HEALTHY = {
     "says what is done instead": [PYTHON, "-c", f"import subprocess, sys\ntry: subprocess.run(['{NAME}'])\n"
                                   "except OSError as e: print(e, '- falling back to the file', file=sys.stderr)"],
     "ignored by make": ["sh", "-c", f"printf 'a:\\n\\t-{NAME} x\\n\\t@echo done\\n' | make -f -"],
+    "another takes its place": ["sh", "-c", f"{NAME} x || ls /dev/null"],
+    "another, in bash": ["bash", "-c", f"set -e\n{NAME} -v |\n sort || cat /dev/null\necho 1"],
+    "no matter": ["sh", "-ec", f"{{ {NAME} a; }} || true; echo 2"],
+    "a condition": ["bash", "-ec", f"if {NAME}; then echo yes; else echo no; fi"],
+    "not so": ["sh", "-c", f"! {NAME}"],
+    "a subshell": ["dash", "-c", f"x=$(cd /; {NAME}) || x=none; echo $x"],
     "an end of its own": ["sh", "-c", f"command -v {NAME} >/dev/null; grep -q nothing-like-it /etc/passwd"],
 }
 
@@ -169,6 +175,9 @@ GOES_ON = {
     "another work": [PYTHON, "-c", f"import subprocess\ntry: subprocess.run(['{NAME}', 'build'])\nexcept OSError as e: print(e)\n"
                      "subprocess.run(['true', 'clean'])"],
     "a shell": ["sh", "-c", f"{NAME} x; true x; exit 0"],
+    "behind a fallback": ["sh", "-c", f"true || false; {NAME}; exit 0"],
+    "only said so": ["sh", "-c", f"{NAME} || echo no such thing"],
+    "the other one fails, too": ["sh", "-c", f"{NAME} || false || cat /nowhere/x 2>/dev/null || sh -c 'exit 3'"],
     "the next has no arguments either, and all ends badly": [
         PYTHON, "-c", f"import subprocess, sys\ntry: subprocess.run(['{NAME}'])\nexcept OSError as e: print(e)\n"
         "subprocess.run(['true']); sys.exit(1)"],
@@ -185,6 +194,22 @@ def test_probes(run, cc, name):
     cc(SPAWNS)
     env = {"PATH": f"/nowhere-1:/nowhere-2:{os.environ['PATH']}"} if name == "found later on PATH" else {}
     assert run("--", *HEALTHY[name], env=env).causes == []
+
+
+TEXT = "#!/bin/{shell}\n# {name}\nset -e\necho begin\n{how}\necho end\n"
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_script_is_read(run, script, tmp_path, shell):
+    """Its line says whether the command was to be done without."""
+    for how, causes in ((f"{NAME} -x || true", 0), (f"if ! {NAME}; then\n  cat /dev/null\nfi", 0),
+                        (f"{NAME} || echo none", 1), (f"true\n{NAME} &\nwait", 1)):
+        path = script("tool.sh", TEXT.format(shell=shell, name=NAME, how=how))
+        for command in ([path], [shell, "-e", path.name]):
+            result = run("--", *command)
+            assert result.returncode == 0 and NAME in result.stderr
+            assert [c["missing"] for c in result.causes] == [NAME] * causes
+            assert (f"{NAME}: " in result.stderr.split("not it")[-1]) == (causes == 0) or causes
 
 
 SPAWN_THERE = "require('child_process').spawn('ls', {cwd: process.argv[1]}).on('error', e => %s)"

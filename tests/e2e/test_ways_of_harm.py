@@ -80,6 +80,24 @@ def test_ended_by_the_loader_and_nobody_was_told(run, orphan, command):
     assert _found(run("--", *(word.format(p=orphan) for word in command))) == MISSING
 
 
+@pytest.mark.parametrize("probe", ["if {p} --version >/dev/null 2>&1; then echo has; else echo has not; fi",
+                                   "{p} -p 2>/dev/null || true", "set -e; {p} >/dev/null 2>&1 || x=no; echo $x"])
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_probe_of_a_broken_program(run, orphan, shell, probe):
+    """Nobody was to read its words, and its status is tested by who goes on and ends well. Read by somebody, or by who
+    ends badly, the program is broken."""
+    assert run("--", shell, "-c", probe.format(p=orphan)).causes == []
+    assert _found(run("--", shell, "-c", probe.replace(">/dev/null 2>&1", "").replace("2>/dev/null", "").format(p=orphan))) == MISSING
+    assert _found(run("--", shell, "-c", probe.format(p=orphan) + "; exit 3")) == MISSING
+
+
+@pytest.mark.parametrize("text, causes", [("cat /nowhere/x || echo none >/dev/null", 1), ("cat /nowhere/x || cat /dev/null", 0),
+                                          ("if cat /nowhere/x; then echo; fi", 0), ("cat /nowhere/x; exit 0", 1),
+                                          ("cat /nowhere/x || exit 2", 1)])
+def test_file_of_a_command_that_a_shell_provides_for(run, text, causes):
+    assert _found(run("--", "sh", "-c", text)) == [("file-missing", "/nowhere/x", "fatal")] * causes
+
+
 @pytest.mark.parametrize("status", [0, 4])
 def test_not_executable_and_hushed(run, script, status):
     """An execve(2) that failed is coped with, unless the one that wanted it ends badly."""
