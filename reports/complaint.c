@@ -34,6 +34,19 @@ bool words_state(const char *line, int error)
     return error && (strcasestr(line, strerror(error)) || (name && words_word(line, name, strlen(name))));
 }
 
+bool words_warn(const char *line)
+{
+    /* "warning" and "Warnung", "ignoring" and "ignored" */
+    static const char *const beginnings[] = {"warn", "ignor"};
+
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+        for (const char *at = line; (at = strcasestr(at, beginnings[i])); at++)
+            if (at == line || strchr(" \t[(<:", at[-1])) /* not in a file's name */
+                return true;
+    return strstr(line, "Warning: ") ||
+           strstr(line, "-WARNING "); /* Python's "UserWarning: ", GLib's "Gtk-WARNING **" */
+}
+
 bool words_shrug(const char *line)
 {
     static const char *const words[] = {
@@ -41,7 +54,7 @@ bool words_shrug(const char *line)
         "continuing", "carrying on", "optional", "using built",  "instead",     "no matter", "harmless", "going on",
         "proceeding", "disabl",      "retrying", "trying again", "trying with", NULL};
 
-    return holds_one_of(line, words);
+    return words_warn(line) || holds_one_of(line, words);
 }
 
 /* A word that is a name: a path, a file name or version, something in quotes, an option. */
@@ -159,24 +172,6 @@ bool words_object(const char *line)
     return words_complain(line, 0) || holds_one_of(line, words);
 }
 
-static bool of_a_name(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.' || (unsigned char)c >= 0x80;
-}
-
-/* Typographic quotes are beyond ASCII (UTF-8: U+2018 to U+201F). */
-static bool quote_before(const char *line, const char *at)
-{
-    return at - line >= 3 && (unsigned char)at[-3] == 0xe2 && (unsigned char)at[-2] == 0x80 &&
-           (unsigned char)at[-1] >= 0x98 && (unsigned char)at[-1] <= 0x9f;
-}
-
-static bool quote_at(const char *at)
-{
-    return (unsigned char)at[0] == 0xe2 && (unsigned char)at[1] == 0x80 && (unsigned char)at[2] >= 0x98 &&
-           (unsigned char)at[2] <= 0x9f;
-}
-
 const char *words_path(const char *line, const char *path)
 {
     size_t size = strlen(path);
@@ -184,8 +179,9 @@ const char *words_path(const char *line, const char *path)
     for (const char *at = line; size && (at = strstr(at, path)); at++) {
         const char *end = at + size;
         bool scheme = at - line >= 2 && at[-1] == '/' && at[-2] == '/'; /* "unix:///run/x" */
-        bool begins = at == line || (!of_a_name(at[-1]) && at[-1] != '/') || scheme || quote_before(line, at);
-        bool ends = !of_a_name(*end) || (*end == '.' && !of_a_name(end[1])) || quote_at(end);
+        bool begins =
+            at == line || (!words_name_byte(at[-1]) && at[-1] != '/') || scheme || words_quote_before(line, at);
+        bool ends = !words_name_byte(*end) || (*end == '.' && !words_name_byte(end[1])) || words_quote_at(end);
 
         if (begins && ends)
             return at;

@@ -45,7 +45,9 @@ bool words_state(const char *line, int error);
 bool words_ask(const char *line);
 /* LINE has the text of an errno value that is not ERROR (0: of any), nor part of ERROR's. */
 bool words_other_error(const char *line, int error);
-/* LINE says that the program goes on all the same. */
+/* LINE calls itself a warning, or says that something is ignored. */
+bool words_warn(const char *line);
+/* LINE says that the program goes on all the same: so, or in other words. */
 bool words_shrug(const char *line);
 /* LINE complains and names nothing that it could be about but what failed with ERROR: "cannot start", or that error's
  * text alone. PROGRAM: what lines begin with, or NULL. Sets *TEXT where the error's text is in it. */
@@ -55,6 +57,10 @@ bool words_vague(const char *line, const char *program, int error, bool *text);
 bool words_own_reason(const char *line, const char *program);
 /* Where PATH stands in LINE, by itself or with more of a path behind it; NULL: nowhere. */
 const char *words_path(const char *line, const char *path);
+/* C may be part of a file's name; a typographic quote ends before AT in LINE, or begins at AT: it is none. (words.c) */
+bool words_name_byte(char c);
+bool words_quote_before(const char *line, const char *at);
+bool words_quote_at(const char *at);
 /* WORD stands in LINE and is no part of a longer one; NAME_SIZE bytes of it. */
 const char *words_word(const char *line, const char *word, size_t size);
 

@@ -135,11 +135,6 @@ static bool is_there(const struct process *process, const char *path)
     return there;
 }
 
-static bool warns(const char *line)
-{
-    return strcasestr(line, "warn") || strcasestr(line, "ignor");
-}
-
 /* The words contradict the kind of thing that is there. */
 static bool of_another_kind(const char *line, const char *at, const char *path)
 {
@@ -184,7 +179,7 @@ static void judge_path_in(const struct reading *reading, const struct variable *
                           const struct output_line *line)
 {
     const struct process *process = reading->process;
-    bool goes_on = !reading->failed || reading->explained || warns(line->text);
+    bool goes_on = !reading->failed || reading->explained || words_warn(line->text);
     struct strings paths;
 
     variable_paths(variable->value, process->cwd, &paths);
@@ -441,7 +436,7 @@ static void judge_locale(const struct reading *reading, const struct output_line
         return;
     suspect = accuse(reading, &lead, line, line->n, 0.88);
     if (suspect)
-        suspect->lived_with = !reading->failed || !last || warns(line->text);
+        suspect->lived_with = !reading->failed || !last || words_warn(line->text);
 }
 
 /* ---- */
@@ -465,7 +460,7 @@ static void read_line(const struct reading *reading, const struct output_line *l
 
     if (objects && strcasestr(line->text, "locale"))
         judge_locale(reading, line);
-    if (!objects || (!reading->failed && !warns(line->text)))
+    if (!objects || (!reading->failed && !words_warn(line->text)))
         return;
     for (size_t i = 0; i < process->env.n; i++) {
         struct variable variable;

@@ -384,8 +384,6 @@ const struct output_line *process_says(const struct process *process, const char
 bool library_like(const char *path);
 /* The next place in LINE, at FROM or behind it, where NEEDLE so stands; or NULL. */
 const char *line_finds(const char *line, const char *from, const char *needle);
-/* Whether LINE says of itself that the program goes on all the same: "Warning: ignoring …". */
-bool words_warn(const char *line);
 /* The line of what a runtime said of the end (process.words) that begins with PREFIX, or NULL. */
 const char *process_last_words(const struct process *process, const char *prefix);
 /* Whether it named NEEDLE in words that it sent to /dev/null. */

@@ -123,13 +123,13 @@ void model_flush_output(struct process *process)
     process->partial_size = 0;
 }
 
-static bool part_of_a_name(char c)
+bool words_name_byte(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.' || c == '+' || (unsigned char)c >= 0x80;
 }
 
 /* Typographic quotes are beyond ASCII, and no part of the name that stands in them. */
-static bool quote_ends_before(const char *line, const char *at)
+bool words_quote_before(const char *line, const char *at)
 {
     static const char *const quotes[] = {"\u2018", "\u2019", "\u201c", "\u201d", "\u201e", "\u00ab", "\u00bb"};
 
@@ -142,7 +142,7 @@ static bool quote_ends_before(const char *line, const char *at)
     return false;
 }
 
-static bool quote_begins(const char *at)
+bool words_quote_at(const char *at)
 {
     return strncmp(at, "\u2018", 3) == 0 || strncmp(at, "\u2019", 3) == 0 || strncmp(at, "\u201c", 3) == 0 ||
            strncmp(at, "\u201d", 3) == 0 || strncmp(at, "\u00bb", 2) == 0 || strncmp(at, "\u00ab", 2) == 0;
@@ -154,11 +154,11 @@ static bool stands_alone(const char *line, const char *at, size_t size)
 {
     const char *end = at + size;
 
-    if (at > line && part_of_a_name(at[-1]) && at[0] != '/' && !quote_ends_before(line, at))
+    if (at > line && words_name_byte(at[-1]) && at[0] != '/' && !words_quote_before(line, at))
         return false;
-    if (*end == '.' && !part_of_a_name(end[1]))
+    if (*end == '.' && !words_name_byte(end[1]))
         return true;
-    return !part_of_a_name(*end) || quote_begins(end);
+    return !words_name_byte(*end) || words_quote_at(end);
 }
 
 const char *line_finds(const char *line, const char *from, const char *needle)
@@ -174,18 +174,6 @@ const char *line_finds(const char *line, const char *from, const char *needle)
 static bool line_says(const char *line, const char *needle)
 {
     return line_finds(line, line, needle) != NULL;
-}
-
-bool words_warn(const char *line)
-{
-    /* "warning" and "Warnung", "ignoring" and "ignored" */
-    static const char *const beginnings[] = {"warn", "ignor"};
-
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
-        for (const char *at = line; (at = strcasestr(at, beginnings[i])); at++)
-            if (at == line || strchr(" \t[(<:", at[-1])) /* not in a file's name */
-                return true;
-    return false;
 }
 
 const struct output_line *process_says(const struct process *process, const char *needle)
