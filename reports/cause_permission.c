@@ -14,7 +14,7 @@ static void tell_mode(const struct finding *finding, struct cause *cause, const 
     if (path_stat(finding_root(finding), at, &st) == 0)
         cause_fact(cause, "it gets", "%s   mode %04o, owner %u, group %u", at, (unsigned)st.st_mode & 07777,
                    (unsigned)st.st_uid, (unsigned)st.st_gid);
-    if (finding->process->has_image)
+    if (process_cred(finding->process))
         cause_fact(cause, "it runs as", "user %u, group %u", (unsigned)finding->process->cred.uid,
                    (unsigned)finding->process->cred.gid);
 }
@@ -58,6 +58,9 @@ void cause_permission_tell(const struct finding *finding, struct cause *cause)
         cause->summary = xasprintf("%s cannot be %s: the file system mounted at %s forbids execution (noexec).", file,
                                    finding->fault ? "loaded as a library" : "executed", finding->missing);
         remedy_noexec(finding, cause);
+    } else if (executing && at != file) {
+        cause->summary = xasprintf("%s cannot be executed: this user may not enter %s.", file, at);
+        remedy_permission(finding, cause, at, X_OK);
     } else if (executing) {
         cause->summary = xasprintf("%s cannot be executed: its permissions do not allow it to this user.", at);
         remedy_permission(finding, cause, at, X_OK);

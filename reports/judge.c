@@ -438,6 +438,7 @@ void judge_process(struct model *model, struct process *process)
     struct suspect *earlier;
     size_t before;
 
+    judge_cred(model, process);
     if (process->executed || process->call_count || process->by_loader)
         judge_load(process, model->live);
     judge_exec(process, false);

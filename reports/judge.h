@@ -65,6 +65,8 @@ void judge_process(struct model *model, struct process *process);
 void judge_verdict(struct model *model, struct report *report);
 
 /* Part of judge_process(): */
+/* As whom the command was to run that was never executed (-u). */
+void judge_cred(const struct model *model, struct process *process);
 /* The program of a process whose executable is a loader that was run itself, from its arguments. */
 struct direct {
     char *program;            /* absolute */

@@ -15,6 +15,7 @@
 
 #include <probes/alloc.h>
 #include <probes/execfile.h>
+#include <probes/proc.h>
 
 /* ---- one file that is there and cannot be executed ---- */
 
@@ -117,6 +118,8 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         execfile_deinit(&file);
     } else {
         known = judge_path_fault(&finding, &walk, attempt->path);
+        if (finding.kind == CAUSE_PERMISSION_DENIED)
+            finding.subject = attempt->path; /* as of a file without an x bit */
         judge_led(&finding, actor, attempt, &lead);
         known = known && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
     }
@@ -321,11 +324,20 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
 
 /* ---- */
 
+/* It may not be looked at where it was looked for, and it is not there: a directory of PATH that is closed to this user
+ * keeps nothing from it. */
+static bool closed_and_absent(const struct episode *episode, const struct attempt *attempt)
+{
+    struct stat st;
+
+    return attempt->error == EACCES && episode->count > 1 && path_stat(attempt->root, attempt->path, &st) == -ENOENT;
+}
+
 static const struct attempt *refused(const struct episode *episode)
 {
     for (size_t i = episode->count; i-- > 0;)
         if (episode->attempts[i]->execution && episode->attempts[i]->error != ENOENT &&
-            episode->attempts[i]->error != ENOTDIR)
+            episode->attempts[i]->error != ENOTDIR && !closed_and_absent(episode, episode->attempts[i]))
             return episode->attempts[i];
     for (size_t i = episode->count; i-- > 0;)
         if (episode->attempts[i]->execution) {
@@ -384,6 +396,20 @@ static void judge_directory(struct process *process)
     suspect = judge_open_blame(process, attempt);
     if (suspect)
         strings_add(&suspect->needles, xstrdup(name));
+}
+
+void judge_cred(const struct model *model, struct process *process)
+{
+    struct proc_status status;
+
+    if (process_owner(process)->executed || process->has_cred || !model->live ||
+        proc_status_read(process->pid, &status) < 0)
+        return;
+    free(process->cred.groups);
+    process->cred = status.cred;
+    status.cred.groups = NULL;
+    process->has_cred = true;
+    proc_status_deinit(&status);
 }
 
 void judge_exec(struct process *process, bool over)

@@ -473,5 +473,5 @@ bool process_gave_up(const struct process *process)
 
 const struct cred *process_cred(const struct process *process)
 {
-    return process->has_image ? &process->cred : NULL;
+    return process->has_image || process->has_cred ? &process->cred : NULL;
 }

@@ -238,6 +238,7 @@ struct process {
     struct cred cred;
     unsigned class, machine;
     bool has_image;
+    bool has_cred; /* and no image: CRED is of one that has executed nothing */
     bool musl; /* the loader is musl's: its calls cannot be told from the program's by their address */
 
     struct episode *episodes; /* hash by key */

@@ -95,7 +95,9 @@ static int exec_search(char *const *argv, char *const *env)
     bool denied = false;
     char file[PATH_MAX];
 
-    if (strchr(name, '/') || !*name) {
+    if (!*name) /* as execvp(3): it would be found to be each directory itself */
+        return ENOENT;
+    if (strchr(name, '/')) {
         exec_file(name, argv, env);
         return errno;
     }
@@ -305,8 +307,8 @@ static bool command_is_there(const struct session_options *options)
     const char *name = options->argv[0], *path = variable(options->env ? options->env : environ, "PATH");
     char file[PATH_MAX];
 
-    if (strchr(name, '/'))
-        return access(name, F_OK) == 0;
+    if (strchr(name, '/') || !*name)
+        return *name && access(name, F_OK) == 0;
     for (const char *end; path; path = *end ? end + 1 : NULL) {
         end = strchrnul(path, ':');
         snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "", name);

@@ -151,3 +151,61 @@ def test_probing_for_a_command_is_no_failure(run, shell, text):
     assert result.stdout == "other way\n"
     assert result.returncode == 0
     assert result.causes == []
+
+
+# ---- another user ----
+
+EMPTY = "glibctrace: : command not found"
+
+
+@pytest.fixture
+def closed(script, tmp_path):
+    """closed/in/tool, which only root may come to."""
+    (tmp_path / "closed" / "in").mkdir(parents=True)
+    shutil.move(script("tool", "#!/bin/sh\nexit 0\n"), tmp_path / "closed" / "in" / "tool")
+    (tmp_path / "closed").chmod(0o700)
+    for directory in [tmp_path, *tmp_path.parents]:
+        if directory.stat().st_uid == os.getuid() and directory != directory.parent:
+            directory.chmod(directory.stat().st_mode | 0o055)
+    return tmp_path / "closed"
+
+
+def _as_nobody(run, *command, **how):
+    return run("-u", "nobody", "--", *command, **how)
+
+
+AS_USER = {
+    "by its path": lambda closed: (["{}/in/tool"], {}),
+    "from within": lambda closed: (["./in/tool"], {"cwd": closed}),
+    "by PATH": lambda closed: (["tool"], {"env": {"PATH": f"{closed}/in:/usr/bin:/bin"}}),
+    "by a shell": lambda closed: (["sh", "-c", "exec {}/in/tool"], {}),
+    "by python": lambda closed: (["/usr/bin/python3", "-c", "import subprocess; subprocess.run(['{}/in/tool'])"], {}),
+    "by env": lambda closed: (["env", "A=b", "{}/in/tool"], {}),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
+@pytest.mark.parametrize("how", AS_USER)
+def test_a_directory_that_the_user_may_not_enter(run, closed, how):
+    words, options = AS_USER[how](closed)
+    words = [word.replace("{}", str(closed)) for word in words]
+    result = _as_nobody(run, *words, **options)
+    assert result.returncode == (1 if "python" in how else 126)
+    assert [(c["kind"], c["missing"], c["subject"]) for c in result.causes] == [
+        ("permission-denied", f"{closed}/in/tool", f"{closed}/in/tool")]
+    assert f"may not enter {closed}." in result.first["summary"]
+    assert any(str(closed) in command for remedy in result.first["remedies"] for command in remedy["commands"])
+    closed.chmod(0o755)
+    assert _as_nobody(run, *words, **options).causes == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
+def test_a_closed_directory_on_path_keeps_nothing_back(run, closed):
+    result = _as_nobody(run, "no-such-command", env={"PATH": f"{closed}/in:/usr/bin:/bin"})
+    assert result.returncode == 127
+    assert [(c["kind"], c["missing"]) for c in result.causes] == [("command-not-found", "no-such-command")]
+
+
+def test_no_name_at_all(run):
+    result = run("--", "")
+    assert result.returncode == 127 and EMPTY in result.stderr
