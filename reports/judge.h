@@ -200,6 +200,8 @@ bool suspect_left_behind(const struct process *process, const struct suspect *su
  * of a session, at its end: what came after such searches of which nothing was said. */
 double judge_unsaid_command(const struct process *process, struct suspect *suspect);
 void judge_unsaid(struct model *model);
+/* A suspect of a module that PROCESS says it did not find, where it is seen why. */
+bool judge_unfound(struct process *process);
 /* A crash, if it is one, that SUSPECT led to. */
 void judge_crash_after(struct process *process, struct suspect *suspect);
 /* Fills in crash->gone, while the process stands. */

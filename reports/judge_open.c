@@ -472,6 +472,8 @@ void judge_open(struct process *process)
 
     if (!process->line_count && !process->spoken_count && !image->line_count && !image->spoken_count)
         return;
+    if (judge_unfound(process))
+        return;
     if (!process_gave_up(process))
         judge_named(process, true);
     else if (!judge_named(process, false) && process->suspect_count == 0)
