@@ -4,6 +4,7 @@
 
 #include "syscall.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -59,6 +60,8 @@ void model_forget_episodes(struct process *process)
     process->act_count = 0;
     process->attempt_count = 0;
     process->last_file = process->before_words = NULL;
+    strings_deinit(&process->listed);
+    process->listed = (struct strings){0};
 }
 
 /* Attempts to execute are episodes of their own: that a file can be opened or is there does not end them well. */
@@ -238,6 +241,21 @@ static bool for_last_words(const char *path)
     return n > 3 && strcmp(name + n - 3, ".mo") == 0;
 }
 
+/* The directories in which a runtime looks for modules it lists, and asks for nothing that is not there. */
+static void list_record(struct process *process, const char *path)
+{
+    struct strings *listed = &process->listed;
+
+    for (size_t i = 0; i < listed->n; i++)
+        if (strcmp(listed->v[i], path) == 0)
+            return;
+    if (listed->n >= LISTED_KEPT) {
+        free(listed->v[0]);
+        memmove(listed->v, listed->v + 1, --listed->n * sizeof *listed->v);
+    }
+    strings_add(listed, xstrdup(path));
+}
+
 void model_file_call(struct process *process, const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
@@ -254,6 +272,9 @@ void model_file_call(struct process *process, const struct event *event)
         attempt = attempt_record(process, event);
     } else {
         struct episode *episode = episode_of(process, call->path, is_execution(call->desc), false);
+
+        if (is_open(call->desc) && (call->flags & O_DIRECTORY))
+            list_record(process, call->path);
 
         if (episode && !episode->found_n) {
             episode->found_n = event->n;

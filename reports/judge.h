@@ -200,6 +200,10 @@ bool suspect_left_behind(const struct process *process, const struct suspect *su
  * of a session, at its end: what came after such searches of which nothing was said. */
 double judge_unsaid_command(const struct process *process, struct suspect *suspect);
 void judge_unsaid(struct model *model);
+/* The dlopens of a program that has no loader, LOAD being what is known of it. */
+void judge_static(struct process *process, const struct load *load);
+/* Where PROCESS has looked for a module that it did not find, to process->looked_in. */
+void judge_looked_in(struct process *process);
 /* A suspect of a module that PROCESS says it did not find, where it is seen why. */
 bool judge_unfound(struct process *process);
 /* A crash, if it is one, that SUSPECT led to. */

@@ -449,8 +449,10 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
 
     if (by_loader && load->family == LOADER_NONE)
         judge_start(process, load);
-    if (load->family == LOADER_NONE)
+    if (load->family == LOADER_NONE) {
+        judge_static(process, load);
         return;
+    }
     if (!by_loader || !judge_start(process, load)) {
         judge_dlopens(process, maps, load);
         judge_calls(process, load);

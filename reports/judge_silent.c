@@ -187,6 +187,8 @@ static double of_words(const struct process *process, struct suspect *suspect, c
         text = true;
     else if (!may_be_about(process, line->text, &text))
         return 0;
+    else if (!suspect->tried && text && strchr(line->text, '/'))
+        return 0; /* "open /x/y: No such file or directory": of a file */
     if (!text && process->last_file_n > suspect->last_n)
         return 0;
     if (!suspect->cause->words)
@@ -276,13 +278,13 @@ static bool went_on(const struct process *other, const struct suspect *suspect)
     return false;
 }
 
-static bool explained_better(const struct process *process)
+static bool explained_better(const struct process *process, const struct suspect *than)
 {
     for (size_t i = 0; i < process->suspect_count; i++) {
         const struct suspect *suspect = &process->suspects[i];
 
-        if (!suspect->unsaid && suspect->cause && suspect->cause->impact == IMPACT_FATAL &&
-            suspect->cause->confidence >= CONFIDENCE_TO_BET)
+        if (suspect != than && !suspect->unsaid && suspect->cause && (suspect->said_n || suspect->at != AT_COMMAND) &&
+            suspect->cause->impact == IMPACT_FATAL && suspect->cause->confidence >= CONFIDENCE_TO_BET)
             return true;
     }
     return false;
@@ -293,10 +295,10 @@ static bool last_of_all(const struct model *model, const struct suspect *suspect
     const struct process *other, *next;
 
     HASH_ITER(hh, model->processes, other, next)
-    if (went_on(other, suspect) || explained_better(other))
+    if (went_on(other, suspect) || explained_better(other, suspect))
         return false;
     for (size_t i = 0; i < model->retired_count; i++)
-        if (went_on(model->retired[i], suspect) || explained_better(model->retired[i]))
+        if (went_on(model->retired[i], suspect) || explained_better(model->retired[i], suspect))
             return false;
     return true;
 }
@@ -307,6 +309,8 @@ static void weigh(const struct model *model, struct process *process)
         struct suspect *suspect = &process->suspects[i];
         bool question = process == model->first && !suspect->tried && is_question(process);
 
+        if (suspect->at == AT_COMMAND && !suspect->said_n && explained_better(process, suspect))
+            suspect->cause->confidence = 0;
         if (!suspect->unsaid || said_above(process, suspect))
             continue;
         if (question || !last_of_all(model, suspect))

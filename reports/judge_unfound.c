@@ -216,3 +216,27 @@ bool judge_unfound(struct process *process)
     }
     return false;
 }
+
+/* What is listed to know about processors and processes, by Java's machine too. */
+static bool of_the_machine(const char *path)
+{
+    return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0 || strstr(path, "/hsperfdata_");
+}
+
+void judge_looked_in(struct process *process)
+{
+    CLEANUP_FREE char *name = NULL;
+    struct episode *episode, *next;
+
+    for (size_t i = process->line_count; i-- > 0 && process->line_count - i <= LINES_READ && !name;)
+        name = name_in(process->lines[i].text);
+    if (!name)
+        return;
+    for (size_t i = 0; i < process->listed.n; i++)
+        if (!of_the_machine(process->listed.v[i]))
+            strings_add(&process->looked_in, xstrdup(process->listed.v[i]));
+    HASH_ITER(hh, process->episodes, episode, next)
+    for (size_t i = 0; i < episode->count && process->looked_in.n < LISTED_KEPT; i++)
+        if (holds_modules(episode->attempts[i]->path))
+            strings_addf(&process->looked_in, "%s, which is not there", episode->attempts[i]->path);
+}

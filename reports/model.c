@@ -58,6 +58,9 @@ static void process_free(struct model *model, struct process *process)
     free(process->untold);
     strings_deinit(&process->ancestry);
     strings_deinit(&process->ruled_out);
+    strings_deinit(&process->quoted);
+    strings_deinit(&process->looked_in);
+    strings_deinit(&process->listed);
     free(process->libc.family);
     free(process->libc.version);
     free(process->libc.path);

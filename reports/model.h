@@ -215,6 +215,7 @@ enum {
     ATTEMPTS_KEPT = 4096,
     FAILURES_KEPT = 256,
     WRITTEN_KEPT = 8,
+    LISTED_KEPT = 24,
     ACTS_KEPT = 16384,
     LINES_KEPT = 512,
     ERRORS_KEPT = 256,
@@ -239,7 +240,7 @@ struct process {
     unsigned class, machine;
     bool has_image;
     bool has_cred; /* and no image: CRED is of one that has executed nothing */
-    bool musl; /* the loader is musl's: its calls cannot be told from the program's by their address */
+    bool musl;     /* the loader is musl's: its calls cannot be told from the program's by their address */
 
     struct episode *episodes; /* hash by key */
     size_t attempt_count;
@@ -251,9 +252,10 @@ struct process {
     size_t socket_count, socket_cap;
     char *written[WRITTEN_KEPT]; /* files that it opened to write, the last ones, oldest first */
     size_t written_count;
-    char *policy_by;    /* the program that put a seccomp filter on it, or NULL: none, or not seen */
-    struct limit *said; /* a limit that it had met when it said so, or NULL … */
-    uint64_t said_n;    /* … in this event */
+    struct strings listed; /* directories that it opened to read them, the last ones, oldest first */
+    char *policy_by;       /* the program that put a seccomp filter on it, or NULL: none, or not seen */
+    struct limit *said;    /* a limit that it had met when it said so, or NULL … */
+    uint64_t said_n;       /* … in this event */
 
     struct loader_error *errors; /* in the order of the events */
     size_t error_count, error_cap;
@@ -314,8 +316,9 @@ struct process {
     const char *within;     /* as the model has it */
     const char *context;
     char *distribution;
-    struct strings ancestry;  /* what was executed before in this process and its ancestors, first first */
-    struct strings ruled_out; /* judge_ruled_out() */
+    struct strings ancestry;          /* what was executed before in this process and its ancestors, first first */
+    struct strings ruled_out;         /* judge_ruled_out(), … */
+    struct strings quoted, looked_in; /* … and with it: as struct report has them */
     struct suspect *suspects;
     size_t suspect_count, suspect_cap;
     struct untold *untold; /* judge_untold() */

@@ -97,6 +97,8 @@ void report_redact(struct report *report, struct redactor *redactor)
         redact_cause(redactor, report->causes[i]);
     redact_strings(redactor, &report->ruled_out);
     redact_strings(redactor, &report->unseen);
+    redact_strings(redactor, &report->said);
+    redact_strings(redactor, &report->looked_in);
     redact(redactor, &report->repro_command);
     redact(redactor, &report->repro_expect);
     redact(redactor, &report->repro_why);

@@ -304,6 +304,8 @@ static void render(const struct report *report, const struct render_options *opt
     put(top, "seconds", of_real(report->seconds, 1000000));
     put(top, "ruled_out", of_strings(&report->ruled_out));
     put(top, "unseen", of_strings(&report->unseen));
+    put(top, "said", of_strings(&report->said));
+    put(top, "looked_in", of_strings(&report->looked_in));
     put(top, "redacted", of_strings(&report->redacted));
     dump(top, out);
 }
@@ -557,6 +559,8 @@ static int get_report(const json_t *top, struct report *report, struct err *err)
     report->seconds = seconds > 0 ? seconds : 0;
     get_strings(top, "ruled_out", &report->ruled_out);
     get_strings(top, "unseen", &report->unseen);
+    get_strings(top, "said", &report->said);
+    get_strings(top, "looked_in", &report->looked_in);
     get_strings(top, "redacted", &report->redacted);
     return get_reproduction(json_object_get(top, "reproduction"), report, err);
 }

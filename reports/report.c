@@ -236,6 +236,8 @@ void report_destroy(struct report *report)
     free(report->causes);
     strings_deinit(&report->ruled_out);
     strings_deinit(&report->unseen);
+    strings_deinit(&report->said);
+    strings_deinit(&report->looked_in);
     strings_deinit(&report->redacted);
     free(report->repro_command);
     free(report->repro_expect);

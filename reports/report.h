@@ -188,6 +188,8 @@ struct report {
     uint64_t events, failed, processes, threads, lost;
     struct strings ruled_out; /* "not it": one phrase each */
     struct strings unseen;    /* what could not be seen, said honestly */
+    struct strings said;      /* no cause is known: the last words of what failed, verbatim … */
+    struct strings looked_in; /* … and the directories that were searched for what they miss */
     struct strings redacted;  /* what was replaced in it (redact.h), one phrase each */
     double seconds;           /* the session's length */
     bool has_repro;

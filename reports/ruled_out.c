@@ -1,6 +1,7 @@
 /* What was ruled out where no cause is known: what could have ended the program, was looked at, and did not. */
 #include "judge.h"
 
+#include "environment.h"
 #include "event.h"
 
 #include <string.h>
@@ -57,6 +58,22 @@ static bool explained(const struct process *process)
     return false;
 }
 
+enum { LINES_QUOTED = 3 };
+
+/* The newest lines that complain; where none does, the last one. */
+static void quote(struct process *process, const struct output_line *lines, size_t count)
+{
+    size_t chosen[LINES_QUOTED], n = 0;
+
+    for (size_t i = count; i-- > 0 && n < LINES_QUOTED;)
+        if (words_object(lines[i].text))
+            chosen[n++] = i;
+    if (!n && count)
+        chosen[n++] = count - 1;
+    while (n-- > 0)
+        strings_add(&process->quoted, xstrdup(lines[chosen[n]].text));
+}
+
 void judge_ruled_out(struct process *process)
 {
     const char *name = process->exe ? path_base(process->exe) : "the program";
@@ -70,4 +87,8 @@ void judge_ruled_out(struct process *process)
         strings_addf(&process->ruled_out, "a crash: %s ended itself, with status %d, and no signal did", name,
                      WEXITSTATUS(process->status));
     rule_out_files(process, name);
+    quote(process, process->lines, process->line_count);
+    if (!process->quoted.n)
+        quote(process, process->spoken, process->spoken_count);
+    judge_looked_in(process);
 }

@@ -269,6 +269,10 @@ static void rule_out_unknown(const struct model *model, struct report *report)
         found = process;
     for (size_t i = 0; found && i < found->ruled_out.n; i++)
         strings_add(&report->ruled_out, xstrdup(found->ruled_out.v[i]));
+    for (size_t i = 0; found && i < found->quoted.n; i++)
+        strings_add(&report->said, xstrdup(found->quoted.v[i]));
+    for (size_t i = 0; found && i < found->looked_in.n; i++)
+        strings_add(&report->looked_in, xstrdup(found->looked_in.v[i]));
 }
 
 static void rule_out_the_rest(const struct model *model, struct report *report)

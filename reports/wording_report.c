@@ -134,6 +134,8 @@ void wording_rest(const struct report *report, struct sheet *ret)
 
         if (much)
             add_row(ret, "seen", much);
+        add_phrases(ret, "it said", &report->said);
+        add_phrases(ret, "it looked in", &report->looked_in);
     }
     if (!wording_guess(report))
         add_phrases(ret, "not it", &report->ruled_out);

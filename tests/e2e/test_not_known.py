@@ -140,3 +140,21 @@ def test_a_healthy_end_rules_out_nothing(run, command):
     result = run("--", *command)
     assert result.causes == []
     assert result.report["ruled_out"] == []
+
+
+MODULES = {
+    "python": (["/usr/bin/python3", "-c", "import nosuch"], "ModuleNotFoundError: No module named 'nosuch'", "/usr/lib/python3"),
+    "python -m": (["/usr/bin/python3", "-m", "nosuch"], "/usr/bin/python3: No module named nosuch", "/usr/lib/python3"),
+    "node": (["node", "-e", "require('nosuch')"], "Error: Cannot find module 'nosuch'", "{}/node_modules, which is not there"),
+}
+
+
+@pytest.mark.parametrize("who", MODULES)
+def test_a_module_that_is_nowhere_is_quoted(run, tmp_path, who):
+    """No path can be named for it: then the words are told, and where was looked."""
+    command, words, place = MODULES[who]
+    result = run("--", *command)
+    assert result.causes == []
+    assert words in result.report["said"] and f"it said      {words}" in result.stderr
+    assert any(at.startswith(place.format(tmp_path)) for at in result.report["looked_in"])
+    assert "it looked in" in result.stderr
