@@ -20,10 +20,9 @@ static bool holds_one_of(const char *line, const char *const *words)
 bool words_complain(const char *line, int error)
 {
     static const char *const words[] = {
-        "cannot",     "can't",       "could not",       "couldn't", "unable",        "not found",
-        "no such",    "missing",     "failed",          "denied",   "not exist",     "not open",
-        "not read",   "not load",    "fatal",           "required", "not permitted", "needed by",
-        "not appear", "not contain", "no module named", NULL};
+        "cannot",  "can't",    "could not",     "couldn't",  "unable",     "not found",   "no such",
+        "missing", "failed",   "denied",        "not exist", "not open",   "not read",    "not load",
+        "fatal",   "required", "not permitted", "needed by", "not appear", "not contain", NULL};
 
     return words_state(line, error) || holds_one_of(line, words);
 }

@@ -221,7 +221,9 @@ double judge_unsaid_command(const struct process *process, struct suspect *suspe
         (is_shell(process) && reads_profiles(process) && !asked_for(process, name)))
         return 0;
     suspect->quiet = suspect->unsaid = suspect->last_act = true;
-    return exited(process, NOT_FOUND) ? 0.85 : suspect->tried ? 0.7 : 0.6;
+    if (exited(process, NOT_FOUND))
+        return 0.85;
+    return suspect->tried ? 0.7 : is_shell(process) ? 0.55 : 0.6; /* "[ a = b ]" of a shell leaves no trace */
 }
 
 /* ---- the whole session, at its end ---- */

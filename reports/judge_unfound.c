@@ -110,7 +110,7 @@ static bool told_to_search(const struct process *process, const struct attempt *
             CLEANUP_FREE char *word = xstrndup(p + skip, size - skip);
             CLEANUP_FREE char *path = path_join(attempt->cwd ? attempt->cwd : "/", word);
 
-            if (word[0] && word[0] != '-' && strcmp(path, attempt->path) == 0)
+            if (strpbrk(word, "/.") && word[0] != '-' && strcmp(path, attempt->path) == 0)
                 return true;
             p += size;
         }
