@@ -12,6 +12,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 
 import jsonschema
 import pytest
@@ -116,6 +117,14 @@ def environment():
         return env
 
     return build
+
+
+@pytest.fixture
+def open_to_all():
+    """A directory that another user may enter, which pytest's own may not be."""
+    with tempfile.TemporaryDirectory(prefix="glibctrace-test-") as path:
+        os.chmod(path, 0o755)
+        yield pathlib.Path(path)
 
 
 @pytest.fixture

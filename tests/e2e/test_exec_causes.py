@@ -159,15 +159,12 @@ EMPTY = "glibctrace: : command not found"
 
 
 @pytest.fixture
-def closed(script, tmp_path):
+def closed(script, open_to_all):
     """closed/in/tool, which only root may come to."""
-    (tmp_path / "closed" / "in").mkdir(parents=True)
-    shutil.move(script("tool", "#!/bin/sh\nexit 0\n"), tmp_path / "closed" / "in" / "tool")
-    (tmp_path / "closed").chmod(0o700)
-    for directory in [tmp_path, *tmp_path.parents]:
-        if directory.stat().st_uid == os.getuid() and directory != directory.parent:
-            directory.chmod(directory.stat().st_mode | 0o055)
-    return tmp_path / "closed"
+    (open_to_all / "closed" / "in").mkdir(parents=True)
+    shutil.copy(script("tool", "#!/bin/sh\nexit 0\n"), open_to_all / "closed" / "in" / "tool")
+    (open_to_all / "closed").chmod(0o700)
+    return open_to_all / "closed"
 
 
 def _as_nobody(run, *command, **how):

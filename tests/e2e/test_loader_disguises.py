@@ -1,8 +1,6 @@
 """Failures of the loader that look like something else, and things that look like them and are none."""
 
 import os
-import pathlib
-import tempfile
 
 import pytest
 
@@ -11,14 +9,6 @@ PYTHON = "/usr/bin/python3"
 
 def _found(result):
     return [(c["kind"], c["missing"], c["impact"]) for c in result.causes]
-
-
-@pytest.fixture
-def open_to_all():
-    """A directory that another user may enter, which pytest's own may not be."""
-    with tempfile.TemporaryDirectory(prefix="glibctrace-test-") as path:
-        os.chmod(path, 0o755)
-        yield pathlib.Path(path)
 
 
 def test_library_without_any_versions(run, cc, script):

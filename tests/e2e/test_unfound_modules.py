@@ -73,16 +73,13 @@ def test_got_over(run, tmp_path, how):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
 @pytest.mark.parametrize("mode", [0o711, 0o700])
-def test_a_directory_that_may_not_be_read(run, tmp_path, mode):
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "hidden.py").touch()
-    for directory in tmp_path, *tmp_path.parents[:-1]:
-        if directory.stat().st_uid == 0:
-            directory.chmod(directory.stat().st_mode | 0o055)
-    (tmp_path / "site").chmod(mode)
-    env = {"PYTHONPATH": f"{tmp_path}/site", "PYTHONDONTWRITEBYTECODE": "1"}
+def test_a_directory_that_may_not_be_read(run, open_to_all, mode):
+    (open_to_all / "site").mkdir()
+    (open_to_all / "site" / "hidden.py").touch()
+    (open_to_all / "site").chmod(mode)
+    env = {"PYTHONPATH": f"{open_to_all}/site", "PYTHONDONTWRITEBYTECODE": "1"}
     result = run("-u", "nobody", "--", PYTHON, "-c", "import hidden", env=env)
-    assert [(c["kind"], c["missing"]) for c in result.causes] == [("permission-denied", f"{tmp_path}/site")]
+    assert [(c["kind"], c["missing"]) for c in result.causes] == [("permission-denied", f"{open_to_all}/site")]
     assert run("-u", "nobody", "--", PYTHON, "-c", "import nosuch", env=env).causes == []
-    (tmp_path / "site").chmod(0o755)
+    (open_to_all / "site").chmod(0o755)
     assert run("-u", "nobody", "--", PYTHON, "-c", "import hidden", env=env).causes == []
