@@ -172,12 +172,17 @@ static size_t path_length(const struct process *image)
     return count;
 }
 
+/* "sh: 1: foo: not found", "zsh: command not found: foo". That a directory or file called so is not there is said in
+ * the words for ENOENT ("cd: foo: No such file or directory"), or by the script. */
 static bool names_command(const struct process *process, const char *name)
 {
-    for (size_t i = process->line_count; i-- > 0;) {
-        const char *line = process->lines[i].text, *at = words_word(line, name, strlen(name));
+    size_t size = strlen(name);
 
-        if (at && (at == line || at[-1] != '/') && words_complain(line, 0))
+    for (size_t i = process->line_count; i-- > 0;) {
+        const char *line = process->lines[i].text, *at = words_word(line, name, size);
+        bool apart = at && at >= line + 2 && strncmp(at - 2, ": ", 2) == 0 && (at[size] == ':' || !at[size]);
+
+        if (apart && words_complain(line, 0) && !strcasestr(line, strerror(ENOENT)))
             return true;
     }
     return false;
@@ -213,6 +218,7 @@ static bool is_path_search(const struct process *image, const struct episode *ep
         /* Who looks for a program asks for its mode or executes it; a file that is opened beside the program is the
          * program's own. */
         if (attempt->by == BY_LOADER || strncmp(attempt->desc->name, "open", 4) == 0 ||
+            strcmp(attempt->desc->name, "chdir") == 0 ||
             (attempt->error != ENOENT && attempt->error != ENOTDIR && attempt->error != EACCES))
             return false;
         if (attempt->execution && attempt->argv0 && strchr(attempt->argv0, '/') && episode->count == 1)

@@ -337,3 +337,16 @@ def test_words_that_are_passed_on_while_the_child_is_there(run, tmp_path, relays
     result = run("--", "/usr/bin/python3", "-c", RELAY.format(path=path, relays=relays))
     assert result.returncode == 1
     assert [(c["kind"], c["missing"]) for c in result.causes] == ([("file-missing", path)] if relays else [])
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+@pytest.mark.parametrize("command", ["cd nodir || exit 3", "cd nodir 2>/dev/null || cd nodir; exit 3"])
+def test_a_directory_that_a_shell_does_not_find_is_no_command(run, tmp_path, shell, command):
+    result = run("--", shell, "-c", command)
+    assert [(c["kind"], c["missing"]) for c in result.causes] == [("file-missing", str(tmp_path / "nodir"))]
+
+
+@pytest.mark.parametrize("test", ["[ -f nofile.conf ]", "[ -f /nowhere/nofile.conf ]"])
+def test_a_file_that_a_script_asks_for_is_no_command(run, test):
+    result = run("--", "sh", "-c", test + " || { echo 'nofile.conf not found' >&2; exit 3; }")
+    assert "command-not-found" not in [c["kind"] for c in result.causes]
