@@ -357,8 +357,20 @@ void judge_exec_over(struct model *model, struct process *process)
     judge_stacks_over(process);
 }
 
+/* SUSPECT is a library that did not load, under whichever name. */
+static bool about_a_library(const struct process *process, const struct suspect *suspect)
+{
+    bool library = suspect->at == AT_DLOPEN || suspect->renamed;
+
+    for (size_t i = 0; i < process->suspect_count && !library; i++)
+        library = process->suspects[i].at == AT_DLOPEN &&
+                  strcmp(process->suspects[i].cause->missing, suspect->cause->missing) == 0;
+    return library;
+}
+
 /* A program that complained of a library, went on, and failed later at something else that it named did not end because
- * of the library; and what it only warned of is not told where there is a reason for its end. */
+ * of the library (of two libraries either may be the reason: nobody can tell); and what it only warned of is not told
+ * where there is a reason for its end. */
 static void settle_survived(struct process *process)
 {
     for (size_t i = 0; i < process->suspect_count; i++)
@@ -366,7 +378,8 @@ static void settle_survived(struct process *process)
             struct suspect *first = &process->suspects[i];
             const struct suspect *later = &process->suspects[k];
 
-            if (first->at == AT_DLOPEN && first->said_n && later->said_n && later->n > first->said_n)
+            if (first->at == AT_DLOPEN && first->said_n && later->said_n && later->n > first->said_n &&
+                !about_a_library(process, later))
                 first->cause->impact = IMPACT_DEGRADED;
             if (first->warned && later->cause->impact == IMPACT_FATAL && later->cause->confidence >= 0.5)
                 first->cause->confidence = 0;

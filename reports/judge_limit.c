@@ -162,6 +162,8 @@ static int error_of_limit(const struct limit *limit)
 {
     if (strcmp(limit->name, "RLIMIT_NOFILE") == 0)
         return EMFILE;
+    if (strcmp(limit->name, "vm.max_map_count") == 0)
+        return ENOMEM;
     return strncmp(limit->name, "EDQUOT:", 7) == 0 ? EDQUOT : strncmp(limit->name, "ENOSPC:", 7) == 0 ? ENOSPC : EFBIG;
 }
 

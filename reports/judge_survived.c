@@ -79,6 +79,15 @@ static bool is_headline(const char *line)
     return *line && !isspace((unsigned char)*line) && strncmp(line, "Node.js v", 9) != 0;
 }
 
+/* LINE is about another library that did not load: either may be what the program ended of. */
+static bool of_another_library(const struct process *process, const char *line)
+{
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (process->suspects[i].at == AT_DLOPEN && names_it(line, &process->suspects[i]))
+            return true;
+    return false;
+}
+
 /* The program goes on after line FROM, and complains at last of something else. */
 static bool ends_of_another(const struct process *process, const struct suspect *suspect, size_t from)
 {
@@ -92,7 +101,7 @@ static bool ends_of_another(const struct process *process, const struct suspect 
         if (is_headline(line) && words_object(line))
             last = line;
     }
-    return last && words_own_reason(last, program);
+    return last && words_own_reason(last, program) && !of_another_library(process, last);
 }
 
 /* The first of PROCESS's lines behind LINE, perhaps of the same write. */

@@ -19,7 +19,7 @@
 #include <probes/mount.h>
 #include <probes/proc.h>
 
-enum { USERS_TOLD = 5, CAPABILITY_SYS_ADMIN = 21, CAPABILITY_SYS_RESOURCE = 24 };
+enum { USERS_TOLD = 5, CAPABILITY_IPC_LOCK = 14, CAPABILITY_SYS_ADMIN = 21, CAPABILITY_SYS_RESOURCE = 24 };
 
 void limit_destroy(struct limit *limit)
 {
@@ -156,10 +156,20 @@ static struct limit *find_bytes(const struct process *process, int resource, con
     return limit;
 }
 
+/* Small pieces of memory are mapped by a call that is not followed. */
+static struct limit *mappings_of(const struct process *process)
+{
+    uint64_t max, used = limits_mappings(process->pid);
+
+    return limits_sysctl(0, "vm/max_map_count", &max) && used + 2 >= max
+               ? limit_create("vm.max_map_count", max, used, "mappings", true)
+               : NULL;
+}
+
 static struct limit *find_memory(const struct process *process, const struct failure *failure)
 {
     bool grows = strcmp(failure->desc->name, "mprotect") != 0;
-    uint64_t wanted = failure->args[strcmp(failure->desc->name, "mremap") == 0 ? 2 : 1], max, mappings;
+    uint64_t wanted = failure->args[strcmp(failure->desc->name, "mremap") == 0 ? 2 : 1];
     struct limits_memory memory;
     struct limit *limit = NULL;
 
@@ -171,11 +181,38 @@ static struct limit *find_memory(const struct process *process, const struct fai
         limit = find_bytes(process, RLIMIT_DATA, "RLIMIT_DATA", memory.data, wanted);
     if (limit)
         return limit;
-    mappings = limits_mappings(process->pid);
-    if (limits_sysctl(0, "vm/max_map_count", &max) && mappings + 2 >= max)
-        return limit_create("vm.max_map_count", max, mappings, "mappings", true);
+    limit = mappings_of(process);
+    if (limit)
+        return limit;
     limit = limit_create("ENOMEM", 0, memory.size, "bytes", grows && wanted > 0);
     limit->wanted = wanted;
+    return limit;
+}
+
+/* mlock(2), mlockall(2): ENOMEM where it is more than the limit, EPERM where the limit is 0; mmap(2) with MAP_LOCKED:
+ * EAGAIN. A process with CAP_IPC_LOCK is bound by none (can_do_mlock(), mm/mlock.c of the kernel). */
+static struct limit *find_locked(const struct process *process, const struct failure *failure)
+{
+    bool all = strcmp(failure->desc->name, "mlockall") == 0;
+    struct limits_memory memory;
+    struct proc_status status;
+    uint64_t soft, hard, wanted;
+    struct limit *limit = NULL;
+    bool bound;
+
+    if (proc_status_read(process->pid, &status) < 0)
+        return NULL;
+    bound = !(status.capable >> CAPABILITY_IPC_LOCK & 1) || limits_other_user_namespace(process->pid);
+    proc_status_deinit(&status);
+    if (!bound || !limits_memory_read(process->pid, &memory) ||
+        !limits_get(process->pid, RLIMIT_MEMLOCK, &soft, &hard) || soft == LIMITS_INFINITE)
+        return NULL;
+    wanted = all ? memory.size - memory.locked : failure->args[1];
+    if (failure->error == EPERM ? soft == 0 : memory.locked + wanted > soft) {
+        limit = limit_create("RLIMIT_MEMLOCK", soft, memory.locked, "bytes", true);
+        limit->hard = hard;
+        limit->wanted = wanted;
+    }
     return limit;
 }
 
@@ -207,7 +244,7 @@ static struct limit *find_room(const char *root, const char *path, int error)
     }
     if (room == ROOM_LEFT && error == ENOSPC)
         return NULL;
-    mount = mount_of(root, path);
+    mount = mount_of(root, at + strlen(root)); /* of something that is there */
     name = xasprintf("%s:%s", error == EDQUOT ? "EDQUOT" : "ENOSPC", mount ? mount : "/");
     limit = limit_create(name, size, 0, room == ROOM_NO_INODES ? "inodes" : "bytes", true);
     limit->place = xstrdup(path);
@@ -254,6 +291,8 @@ struct limit *limit_find(const struct process *process, const struct failure *fa
 
     if (failure->policy)
         return NULL;
+    if (strncmp(call, "mlock", 5) == 0)
+        return find_locked(process, failure);
     switch (failure->error) {
     case EMFILE:
         limit = find_descriptors(process);
@@ -273,7 +312,9 @@ struct limit *limit_find(const struct process *process, const struct failure *fa
     case EFBIG:
         return find_size(process);
     case EAGAIN:
-        return makes_a_process(failure) ? find_processes(process) : NULL;
+        return makes_a_process(failure)                 ? find_processes(process)
+               : failure->desc->family == FAMILY_MEMORY ? find_locked(process, failure)
+                                                        : NULL;
     case ENOMEM:
         return find_memory(process, failure);
     }
@@ -325,7 +366,10 @@ int limit_error_said(const char *said, size_t size)
     } words[] = {{"o space left on device", "ENOSPC", ENOSPC},
                  {"isk quota exceeded", "EDQUOT", EDQUOT},
                  {"ile too large", "EFBIG", EFBIG},
-                 {"oo many open files", "EMFILE", EMFILE}};
+                 {"oo many open files", "EMFILE", EMFILE},
+                 {"annot allocate memory", "ENOMEM", ENOMEM},
+                 {"ut of memory", "MemoryError", ENOMEM},
+                 {"bad_alloc", "not enough memory", ENOMEM}};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (says(said, size, words[i].text, words[i].name))
@@ -340,6 +384,8 @@ struct limit *limit_find_said(const struct process *process, const char *said, s
 
     if (error == EFBIG)
         return find_size(process);
+    if (error == ENOMEM)
+        return mappings_of(process);
     if (error == EMFILE) {
         limit = find_descriptors(process);
         if (limit && limit->sure)

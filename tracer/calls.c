@@ -108,6 +108,9 @@ const struct call calls[] = {
     {"bpf", CALL_PLAIN, true, {{0}}},
     {"keyctl", CALL_PLAIN, true, {{0}}},
     {"mount", CALL_PLAIN, true, {{0}}},
+    {"mlock", CALL_PLAIN, true, {{0}}},
+    {"mlock2", CALL_PLAIN, true, {{0}}},
+    {"mlockall", CALL_PLAIN, true, {{0}}},
     {"fallocate", CALL_PLAIN, true, {{0}}},
     {"ftruncate", CALL_PLAIN, true, {{0}}},
     /* The same, and made once in a while by few. */

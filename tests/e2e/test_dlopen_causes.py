@@ -74,3 +74,39 @@ def test_builds_for_several_systems(run, cc, tmp_path, loads):
         assert (result.stdout, result.causes) == ("1\n", [])
     else:
         assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("symbol-missing", "nobody", "degraded")]
+
+
+TWO = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    int failed = 0;
+    for (int i = 1; i < argc; i++)
+        if (!dlopen(argv[i], RTLD_NOW)) {
+            fprintf(stderr, "prog: %s\n", dlerror());
+            failed++;
+        }
+    return failed ? 3 : 0;
+}
+"""
+PYTHON_TWO = """
+import ctypes, sys
+for name in sys.argv[1:]:
+    try: ctypes.CDLL(name)
+    except OSError as e: print(e, file=sys.stderr)
+sys.exit(1)
+"""
+PERL_TWO = r'for (@ARGV) { DynaLoader::dl_load_file($_, 0) or print STDERR DynaLoader::dl_error(), "\n" } exit 2'
+
+
+@pytest.mark.parametrize("order", [["/opt/absent-b.so", "bad.so"], ["bad.so", "/opt/absent-a.so"],
+                                   ["/opt/absent-b.so", "/opt/absent-a.so"]])
+@pytest.mark.parametrize("actor", ["c", "python", "perl"])
+def test_two_that_fail_are_told_in_their_order(run, cc, tmp_path, actor, order):
+    (tmp_path / "bad.so").write_text("x")
+    names = [str(tmp_path / name) for name in order]
+    command = {"c": [cc(TWO)], "python": ["/usr/bin/python3", "-c", PYTHON_TWO],
+               "perl": ["perl", "-MDynaLoader", "-e", PERL_TWO]}[actor]
+    result = run("--no-repro", "--", *command, *names)
+    assert [(c["missing"], c["impact"]) for c in result.causes] == [(name, "fatal") for name in names]

@@ -249,6 +249,64 @@ def test_memory_that_is_tried_for(run, cc, limited, status):
     assert (result.returncode, kinds(result)) == (status, [])
 
 
+MAPS = r"""
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+int main(int argc, char **argv)
+{
+    long n = 0;
+    while (mmap(NULL, 4096, n & 1 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+        n++;
+    fprintf(stderr, argc > 1 ? "prog: %ld will do\n" : "prog: cannot map: %2$s\n", n, strerror(errno));
+    return argc > 1 ? 0 : 2;
+}
+"""
+LOCKS = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+static char room[1 << 22];
+int main(int argc, char **argv)
+{
+    int r = argv[1][0] == 'a' ? mlockall(MCL_CURRENT) : argv[1][0] == '2' ? mlock2(room, sizeof room, 0) : mlock(room, sizeof room);
+    if (r < 0)
+        fprintf(stderr, "prog: cannot keep it in memory: %s\n", strerror(errno));
+    return r < 0 ? 2 : 0;
+}
+"""
+PYTHON_MAPS = "import mmap\nl = []\nwhile True: l.append(mmap.mmap(-1, 4096, prot=1 if len(l) & 1 else 3))"
+PERL_LOCKS = "$b = 'x' x (1 << 22); syscall(149, $b, 1 << 22) == 0 or die qq(mlock: $!)"
+PYTHON_LOCKS = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.mlockall(1) < 0: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+"""
+
+
+def test_mappings(run, cc):
+    """65,530 small pieces, by calls that are not followed."""
+    for command in ([cc(MAPS, "-w")], [PYTHON, "-c", PYTHON_MAPS]):
+        result = run("--", *command)
+        assert kinds(result) == [("resource-limit", "vm.max_map_count", "fatal")]
+        assert "Cannot allocate memory" in result.first["words"]
+    assert kinds(run("--", cc(MAPS, "-w"), "few")) == []
+
+
+@pytest.mark.parametrize("size", [0, 64])
+@pytest.mark.parametrize("way", ["one", "2", "all", "perl", "python"])
+def test_locked_memory(run, cc, way, size):
+    command = {"perl": ["perl", "-e", PERL_LOCKS], "python": [PYTHON, "-c", PYTHON_LOCKS]}.get(way, [cc(LOCKS), way])
+    bound = ["setpriv", "--bounding-set=-ipc_lock"] if os.getuid() == 0 else []
+    result = run("--", *bound, *ulimit("l", size, *command))
+    assert kinds(result) == [("resource-limit", "RLIMIT_MEMLOCK", "fatal")]
+    small = cc(LOCKS.replace("1 << 22", "1 << 12"), name="small")
+    assert kinds(run("--", *bound, *ulimit("l", 64, small, "one"))) == []
+
+
 def as_somebody(*command):
     """Root is bound by no number of processes. An own number of processes is wanted, so that no other counts."""
     if os.getuid() == 0:
@@ -334,6 +392,22 @@ def test_no_room(run, actor):
 ])
 def test_room_elsewhere(run, actor):
     assert kinds(run("--", *actor)) == []
+
+
+@pytest.mark.parametrize("actor", [
+    ["bash", "-c", "touch m/1 m/2 m/3 m/4 m/5 m/6"],
+    [PYTHON, "-c", "for i in range(6): open(f'm/{i}', 'w')"],
+    ["perl", "-e", "for (1 .. 6) { mkdir(qq(m/$_)) or die qq(mkdir: $!) }"],
+])
+def test_no_room_for_files(run, tmp_path, actor):
+    """Inodes are used up: told by the file system, whichever file was to be made."""
+    inside_one = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o nr_inodes=4 none m && exec "$@"', "sh"]
+    (tmp_path / "m").mkdir()
+    if subprocess.run([*inside_one, "true"], cwd=tmp_path, capture_output=True).returncode:
+        return  # no mounts in a chroot
+    result = run("--", *inside_one, *actor)
+    assert kinds(result) == [("resource-limit", f"ENOSPC:{tmp_path}/m", "fatal")]
+    assert kinds(run("--", *inside_one, "touch", "m/1")) == []
 
 
 @pytest.mark.parametrize("actor", [
