@@ -96,6 +96,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | setup-build
 	$(call say,cc,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The page's style and script, which the assembler puts into the program as they are.
+$(BUILD)/reports/page_assets.o: reports/page.css reports/page.js
+
 # Other flags, other objects: the file changes only when they do.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)

@@ -54,6 +54,12 @@ static bool restarts(int error)
     return error >= 512 && error <= 516;
 }
 
+/* dlclose answers 0 where it went well, the others a handle or an address. */
+static bool call_failed(const struct event_loader *call)
+{
+    return call->name && strcmp(call->name, "dlclose") == 0 ? call->ret != 0 : call->ret == 0;
+}
+
 static bool is_failure(const struct event *event)
 {
     switch (event->type) {
@@ -64,8 +70,8 @@ static bool is_failure(const struct event *event)
     case EVENT_PROCESS:
         return event->process.what == PROCESS_NOTE ||
                (event->process.what == PROCESS_EXIT && event->process.status != 0);
-    case EVENT_LOADER:
-        return true;
+    case EVENT_LOADER: /* an object that comes or goes is no failure */
+        return event->loader.what == LOADER_ERROR || (event->loader.what == LOADER_CALL && call_failed(&event->loader));
     case EVENT_LOOKUP:
         return !event->lookup.to;
     case EVENT_OUTPUT:

@@ -138,7 +138,7 @@ int output_write(const struct report *report, const char *file, const struct ren
 {
     const struct renderer *renderer = renderer_for(file);
     const struct bundle_parts none = {0};
-    const struct render_options plain = {0};
+    const struct render_options plain = {.trace = parts ? parts->trace : NULL};
     struct draft draft;
     int result;
 

@@ -38,26 +38,24 @@ void pack_deinit(struct pack *pack)
 /* --- what goes in --- */
 
 static void pack_rendered(struct pack *pack, const char *name, const struct report *report,
-                          void (*write)(const struct report *, FILE *))
+                          const struct bundle_parts *parts,
+                          void (*write)(const struct report *, const struct render_options *, FILE *))
 {
+    const struct render_options options = {.trace = parts->trace};
     struct member *member = pack_add(pack, xstrdup(name), 0644);
     FILE *out = open_memstream(&member->data, &member->size);
 
     if (!out)
         alloc_failed();
-    write(report, out);
+    write(report, &options, out);
     if (fclose(out) != 0)
         alloc_failed();
 }
 
-static void write_json(const struct report *report, FILE *out)
+static void write_system(const struct report *report, const struct render_options *options, FILE *out)
 {
-    renderer_json.render(report, NULL, out);
-}
-
-static void write_html(const struct report *report, FILE *out)
-{
-    renderer_html.render(report, NULL, out);
+    (void)options;
+    report_system_json(report, out);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -175,11 +173,11 @@ int pack_all(struct pack *pack, const struct report *report, const struct bundle
     struct member *page;
     FILE *out;
 
-    pack_rendered(pack, "report.json", report, write_json);
+    pack_rendered(pack, "report.json", report, parts, renderer_json.render);
     pack_add(pack, xstrdup("report.txt"), 0644);
-    pack_rendered(pack, "report.html", report, write_html);
+    pack_rendered(pack, "report.html", report, parts, renderer_html.render);
     pack_add(pack, xstrdup("trace.jsonl"), 0644)->stream = parts->trace;
-    pack_rendered(pack, "system.json", report, report_system_json);
+    pack_rendered(pack, "system.json", report, parts, write_system);
     if (parts->repro_dir && pack_directory(pack, "repro", parts->repro_dir, 0, err) < 0)
         return -1;
     page = &pack->members[1]; /* last, since it names all the others */

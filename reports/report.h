@@ -216,10 +216,13 @@ void cause_destroy(struct cause *cause);
 struct render_options {
     bool colour;
     unsigned width; /* columns, 0: 110 */
+    FILE *trace; /* trace.jsonl, redacted as the report is, for a renderer that shows events: it is read from its start,
+                    and its position is put back; NULL: there is none */
 };
 struct renderer {
     const char *name;   /* "text", "json", "markdown", "html" */
     const char *ending; /* ".txt", … */
+    bool events;        /* it shows the trace, where it gets one */
     /* Writes the whole report to OUT. Write errors are found with ferror() by the caller. */
     void (*render)(const struct report *report, const struct render_options *options, FILE *out);
 };

@@ -51,12 +51,12 @@ static void open_redactor(struct outlets *outlets)
     outlets->sinks[outlets->count++] = (struct sink){learn_environment, outlets->redactor};
 }
 
-/* It lies in an unnamed file until the bundle is packed: a million events need no memory. */
+/* It lies in an unnamed file until the report is written: a million events need no memory. */
 static int open_trace(struct outlets *outlets, struct err *err)
 {
     outlets->trace = tmpfile();
     if (!outlets->trace)
-        return err_errno(err, errno, "cannot keep the log of a bundle in %s", P_tmpdir);
+        return err_errno(err, errno, "cannot keep the events for the report in %s", P_tmpdir);
     outlets->log = log_create(outlets->trace, NULL, NULL, &outlets->sinks[outlets->count++]);
     if (outlets->redactor)
         outlets->pieces = trace_pieces_create(&outlets->sinks[outlets->count++]);
@@ -100,6 +100,18 @@ bool outlets_bundle(const struct options *options)
     return false;
 }
 
+/* Whether an output shows events: a bundle, or a form that has them in itself. */
+static bool wants_trace(const struct options *options)
+{
+    for (size_t i = 0; i < options->outputs.n; i++) {
+        const struct renderer *renderer = renderer_for(options->outputs.v[i]);
+
+        if (bundle_named(options->outputs.v[i]) || (renderer && renderer->events))
+            return true;
+    }
+    return false;
+}
+
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err)
 {
     *ret = (struct outlets){.model = judged_model(options)};
@@ -110,7 +122,7 @@ int outlets_open(const struct options *options, struct outlets *ret, struct err 
         return -1;
     if (!options->no_redact)
         open_redactor(ret);
-    return outlets_bundle(options) ? open_trace(ret, err) : 0;
+    return wants_trace(options) ? open_trace(ret, err) : 0;
 }
 
 void outlets_close(struct outlets *outlets)

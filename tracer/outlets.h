@@ -1,4 +1,4 @@
-/* Where a session's events go: the model always, the live view with -t, trace.jsonl for a bundle. */
+/* Where a session's events go: the model always, the live view with -t, trace.jsonl for a bundle or a page. */
 #ifndef GLIBCTRACE_TRACER_OUTLETS_H
 #define GLIBCTRACE_TRACER_OUTLETS_H
 
@@ -15,11 +15,11 @@ enum { OUTLETS_MOST = 5 };
 
 struct outlets {
     struct model *model;
-    struct line_view *view;    /* or NULL */
-    struct redactor *redactor; /* of the report and what goes with it; NULL: nothing is to be hidden */
-    FILE *trace;               /* trace.jsonl with nothing hidden yet, in a file without a name; NULL where no bundle is
-                                  asked for */
-    struct log *log;           /* its writer */
+    struct line_view *view;      /* or NULL */
+    struct redactor *redactor;   /* of the report and what goes with it; NULL: nothing is to be hidden */
+    FILE *trace;                 /* trace.jsonl with nothing hidden yet, in a file without a name; NULL where no output
+                                    shows events */
+    struct log *log;             /* its writer */
     struct trace_pieces *pieces; /* what redaction has to know of it */
     bool lookups;                /* somebody wants symbol lookups */
     FILE *bindings;              /* of --bindings: standard error, a file of its own, or NULL */
