@@ -12,10 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 20, TAIL = 256, SCAN_MOST = 512 << 20, NAMES_MOST = 100000 };
+enum { CHUNK = 1 << 20, TAIL = 256, GO_TAIL = 64 << 10, SCAN_MOST = 512 << 20, NAMES_MOST = 100000 };
 
-/* The first place of WORD in the file, and TAIL bytes from there: how many were read, 0 where it is not in it. */
-static size_t scan(const char *root, const char *path, const char *word, size_t word_size, unsigned char *ret)
+/* The first place of WORD in the file, and at most TAIL bytes from there: how many were read, 0 where it is not in it.
+ */
+static size_t scan_more(const char *root, const char *path, const char *word, size_t word_size, unsigned char *ret,
+                        size_t tail)
 {
     CLEANUP_CLOSE int fd = path_open(root, path);
     CLEANUP_FREE unsigned char *chunk = xmalloc(CHUNK + TAIL);
@@ -24,7 +26,7 @@ static size_t scan(const char *root, const char *path, const char *word, size_t 
     for (uint64_t at = 0; fd >= 0 && at < SCAN_MOST && (n = pread(fd, chunk, CHUNK + TAIL, (off_t)at)) > 0;
          at += CHUNK) {
         const unsigned char *found = memmem(chunk, (size_t)n, word, word_size);
-        ssize_t got = found ? pread(fd, ret, TAIL, (off_t)at + (found - chunk)) : 0;
+        ssize_t got = found ? pread(fd, ret, tail, (off_t)at + (found - chunk)) : 0;
 
         if (found)
             return got > 0 ? (size_t)got : 0;
@@ -32,6 +34,11 @@ static size_t scan(const char *root, const char *path, const char *word, size_t 
             break;
     }
     return 0;
+}
+
+static size_t scan(const char *root, const char *path, const char *word, size_t word_size, unsigned char *ret)
+{
+    return scan_more(root, path, word, word_size, ret, TAIL);
 }
 
 static const char node_name[] = "node_register_module_v";
@@ -63,18 +70,80 @@ unsigned runtime_node_wanted(const char *root, const char *path)
     return number;
 }
 
-/* debug/buildinfo: 14 bytes of magic, the size of a pointer, flags; since Go 1.18 (flag 2) strings follow at byte 32,
- * each with its length before it. What is older has pointers there, and is not read. */
+char *runtime_node_version(const char *root, const char *path)
+{
+    static const char word[] = "node.js/v";
+    unsigned char bytes[TAIL + 1] = {0};
+    size_t n = sizeof word - 1, start = n, size = scan(root, path, word, n, bytes);
+
+    while (n < size && n < start + 32 && (isalnum(bytes[n]) || bytes[n] == '.' || bytes[n] == '-' || bytes[n] == '+'))
+        n++;
+    return n > start && isdigit(bytes[start]) ? xstrndup((char *)bytes + start, n - start) : NULL;
+}
+
+static const char go_magic[] = "\xff Go buildinf:\x08"; /* debug/buildinfo */
+
+/* 14 bytes of magic, the size of a pointer, flags; since Go 1.18 (flag 2) strings follow at byte 32, each with its
+ * length before it. What is older has pointers there, and is not read. */
 char *runtime_go(const char *root, const char *path)
 {
-    static const char magic[] = "\xff Go buildinf:\x08";
     unsigned char bytes[TAIL] = {0};
-    size_t size = scan(root, path, magic, 15, bytes);
+    size_t size = scan(root, path, go_magic, 15, bytes);
     size_t length = size > 33 && bytes[15] & 2 ? bytes[32] : 0;
 
     if (length < 3 || length > 64 || 33 + length > size || strncmp((char *)bytes + 33, "go", 2) != 0)
         return NULL;
     return xstrndup((char *)bytes + 33, length);
+}
+
+/* The value of a line "KEY\tVALUE[\t…]" of TEXT, malloced, or NULL. */
+static char *go_field(const char *text, const char *key, int field)
+{
+    size_t size = strlen(key);
+
+    for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        const char *value = line + size;
+
+        if (strncmp(line, key, size) != 0 || *value++ != '\t')
+            continue;
+        for (; field > 0 && *value && *value != '\n'; value++)
+            field -= *value == '\t';
+        return field == 0 && value[strcspn(value, "\t\n")] ? xstrndup(value, strcspn(value, "\t\n")) : NULL;
+    }
+    return NULL;
+}
+
+/* The second string is the module's, between two marks of 16 bytes (cmd/go/internal/modload, ModInfoProg); its length
+ * is a varint (encoding/binary). "path\t…\nmod\t…\tv0.16.1\th1:…\n…" (runtime/debug, BuildInfo.String) */
+bool runtime_go_main(const char *root, const char *path, char **package, char **version)
+{
+    CLEANUP_FREE unsigned char *bytes = xcalloc(1, GO_TAIL + 1);
+    size_t size = scan_more(root, path, go_magic, 15, bytes, GO_TAIL), at, length = 0;
+    unsigned shift = 0;
+    const char *text;
+
+    *package = *version = NULL;
+    if (size < 34 || !(bytes[15] & 2) || bytes[32] >= 128)
+        return false;
+    at = 33 + bytes[32];
+    do {
+        if (at >= size || shift > 21)
+            return false;
+        length |= (size_t)(bytes[at] & 127) << shift;
+        shift += 7;
+    } while (bytes[at++] & 128);
+    if (length < 32 || at + 16 >= size)
+        return false;
+    length = length - 32 < size - at - 16 ? length - 32 : size - at - 16;
+    bytes[at + 16 + length] = '\0';
+    text = (const char *)bytes + at + 16;
+    *package = go_field(text, "path", 0);
+    *version = go_field(text, "mod", 1);
+    if (*version && strcmp(*version, "(devel)") == 0) {
+        free(*version);
+        *version = NULL;
+    }
+    return *package != NULL;
 }
 
 /* PERL_API_VERSION_STRING stands alone in it, as does the "v5.36.0" that XS handshakes compare. */

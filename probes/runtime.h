@@ -3,6 +3,7 @@
 #ifndef GLIBCTRACE_PROBES_RUNTIME_H
 #define GLIBCTRACE_PROBES_RUNTIME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* node: the number in "node_register_module_v115", the name of the function that this build looks for in an add-on
@@ -12,6 +13,13 @@ unsigned runtime_node(const char *root, const char *path);
 unsigned runtime_node_wanted(const char *root, const char *path);
 /* "go1.22.1": of a program or plugin, from its build information (debug/buildinfo), or NULL; malloced. */
 char *runtime_go(const char *root, const char *path);
+/* "golang.org/x/tools/gopls" and "v0.16.1", from there too: the main package's path, and its module's version, NULL
+ * where it was built from a working copy. False where there is none. malloced. */
+bool runtime_go_main(const char *root, const char *path, char **package, char **version);
+/* node: "20.19.2", from the name by which this build (the program, or libnode.so) introduces itself to debuggers
+ * ("node.js/" NODE_VERSION in src/inspector_agent.cc and inspector_socket_server.cc); NULL where it does not; malloced.
+ */
+char *runtime_node_version(const char *root, const char *path);
 /* "v5.36.0": the Perl that the program or library at PATH is, or NULL; malloced. */
 char *runtime_perl(const char *root, const char *path);
 /* "cpython-311" for ".../bin/python3.11" or "libpython3.11.so.1.0", with the ABI flags that are in the name

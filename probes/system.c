@@ -56,6 +56,34 @@ static bool in_container(const char *root)
     return false;
 }
 
+/* The first word of a mark that says its manager's name (CONTAINER_INTERFACE of systemd). */
+static char *word_in(const char *root, const char *file)
+{
+    CLEANUP_CLOSE int fd = path_open(root, file);
+    char word[64];
+    ssize_t n = fd >= 0 ? read(fd, word, sizeof word - 1) : 0;
+
+    if (n <= 0)
+        return NULL;
+    word[n] = '\0';
+    word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-_.")] = '\0';
+    return *word ? xstrdup(word) : NULL;
+}
+
+char *system_container(const char *root)
+{
+    static const struct {
+        const char *file, *name;
+    } marks[] = {{"/.dockerenv", "docker"}, {"/run/.containerenv", "podman"}, {"/.flatpak-info", "flatpak"}};
+    char *word = word_in(root, "/run/systemd/container");
+    struct stat st;
+
+    for (size_t i = 0; !word && i < sizeof marks / sizeof *marks; i++)
+        if (path_stat(root, marks[i].file, &st) == 0)
+            word = xstrdup(marks[i].name);
+    return word;
+}
+
 /* Process 1's root is another directory than ours (proc_pid_root(5); only root may look: then it stays "host"). */
 static bool in_chroot(void)
 {

@@ -13,6 +13,9 @@ struct system_facts {
 
 /* ROOT as in path.h. RET is always filled in; free with system_facts_deinit(). */
 void system_facts_read(const char *root, struct system_facts *ret);
+/* Which manager made the container that ROOT is in, by the mark that it leaves there ("docker", "podman", "lxc",
+ * "systemd-nspawn", "flatpak", …), malloced; NULL where it leaves none. */
+char *system_container(const char *root);
 /* In which kind of root PID lives, which is there: "host", "container" or "chroot". ROOT is its proc_root(). */
 const char *system_context_of(pid_t pid, const char *root);
 void system_facts_deinit(struct system_facts *facts);

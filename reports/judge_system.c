@@ -1,5 +1,6 @@
 /* The system as the failing process saw it: its C library, distribution, and what kind of root it lived in. */
 #include "judge.h"
+#include "surroundings.h"
 
 #include <string.h>
 
@@ -67,6 +68,7 @@ static void identify(struct process *process, const char *opened, const char *in
             libc->version = steal_pointer(&identity.release);
             libc->path = xstrdup(ways[i].path);
             libc->from = xstrdup(ways[i].how);
+            libc->build = steal_pointer(&identity.build);
         }
         libc_identity_deinit(&identity);
     }
@@ -96,6 +98,7 @@ static void identify_running(struct process *process, const struct load_act *act
         libc->family = xstrdup(identity.family);
         libc->version = steal_pointer(&identity.release);
         libc->path = loaders_name(process, act, path);
+        libc->build = steal_pointer(&identity.build);
         libc->from = xstrdup(replaced ? "the banner in its memory; the file has been replaced since it was loaded"
                                       : "the banner in its memory");
     }
@@ -116,8 +119,10 @@ void judge_system(struct process *process, bool live)
     process->context = live ? system_context_of(process->pid, process->root) : facts.context;
     process->distribution = steal_pointer(&facts.distribution);
     system_facts_deinit(&facts);
-    if (live)
+    if (live) {
         identify_running(process, act);
+        process->around = surroundings_read(process->pid, process->root);
+    }
     if (!libc->family)
         identify(process, act ? act->path : NULL, interp);
     if (libc->family)
@@ -133,6 +138,7 @@ static void copy_libc(const struct libc_facts *from, struct libc_facts *to)
     to->version = xstrdup_or_null(from->version);
     to->path = xstrdup_or_null(from->path);
     to->from = xstrdup_or_null(from->from);
+    to->build = xstrdup_or_null(from->build);
 }
 
 void report_fill_system(const struct model *model, struct report *report)
@@ -152,4 +158,6 @@ void report_fill_system(const struct model *model, struct report *report)
         process && process->distribution ? xstrdup(process->distribution) : steal_pointer(&facts.distribution);
     system_facts_deinit(&facts);
     copy_libc(process ? &process->libc : &(struct libc_facts){0}, &report->libc);
+    if (process && process->around)
+        report->around = surroundings_pick(process->around, report, process);
 }

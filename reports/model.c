@@ -2,6 +2,7 @@
 
 #include "crash.h"
 #include "syscall.h"
+#include "surroundings.h"
 
 #include <signal.h>
 #include <string.h>
@@ -65,6 +66,8 @@ static void process_free(struct model *model, struct process *process)
     free(process->libc.version);
     free(process->libc.path);
     free(process->libc.from);
+    free(process->libc.build);
+    surroundings_destroy(process->around);
     free(process->distribution);
     free(process->policy_by);
     free(process->exe);

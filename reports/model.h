@@ -312,8 +312,9 @@ struct process {
     struct shot *shots; /* oldest first */
     size_t shot_count, shot_cap;
 
-    struct libc_facts libc; /* filled in by judge_system() */
-    const char *within;     /* as the model has it */
+    struct libc_facts libc;      /* filled in by judge_system() */
+    struct surroundings *around; /* surroundings.h: while it stood; NULL where it was not asked */
+    const char *within;          /* as the model has it */
     const char *context;
     char *distribution;
     struct strings ancestry;          /* what was executed before in this process and its ancestors, first first */

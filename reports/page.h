@@ -18,8 +18,10 @@ void page_foot(FILE *out, bool script);
 
 /* page_cause.c: one cause, NUMBER from 1 (0: it is the only one); LINKED: the page has events. */
 void page_cause(FILE *out, const struct report *report, const struct cause *cause, size_t number, bool linked);
-/* The rest of the report: what was not it, the system, the reproduction. */
+/* The rest of the report: the reproduction, what was not it. */
 void page_rest(FILE *out, const struct report *report);
+/* page_system.c */
+void page_system(FILE *out, const struct report *report);
 
 /* page_objects.c: what each program had loaded, as a tree by who asked for what. */
 struct page_objects;

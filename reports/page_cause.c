@@ -204,22 +204,23 @@ void page_cause(FILE *out, const struct report *report, const struct cause *caus
 
 void page_rest(FILE *out, const struct report *report)
 {
-    CLEANUP_FREE char *state = wording_reproduction(report), *system = wording_system(report);
+    CLEANUP_FREE char *state = wording_reproduction(report);
     struct sheet rest;
 
-    fputs("<section id=\"rest\">\n<h2>Besides</h2>\n<table class=\"facts\">\n", out);
+    wording_rest(report, &rest);
+    if (state || rest.count)
+        fputs("<section id=\"rest\">\n<h2>Besides</h2>\n<table class=\"facts\">\n", out);
     if (state)
         put_row(out, "reproduction", state);
-    wording_rest(report, &rest);
     put_sheet(out, &rest, NULL);
-    sheet_deinit(&rest);
-    if (system)
-        put_row(out, "system", system);
-    fputs("</table>\n", out);
+    if (state || rest.count)
+        fputs("</table>\n", out);
     if (state && report->repro_command) {
         page_element(out, "<pre>$ ", report->repro_command, "\n");
         page_raw(out, report->repro_expect ? report->repro_expect : "");
         fputs("</pre>\n", out);
     }
-    fputs("</section>\n", out);
+    if (state || rest.count)
+        fputs("</section>\n", out);
+    sheet_deinit(&rest);
 }

@@ -1,5 +1,6 @@
 /* What is replaced in a report: every string of it that comes from outside. */
 #include "redact.h"
+#include "surroundings.h"
 
 #include <probes/alloc.h>
 
@@ -79,6 +80,19 @@ static void redact_cause(struct redactor *redactor, struct cause *cause)
     redact_lists(redactor, cause);
 }
 
+static void redact_around(struct redactor *redactor, struct surroundings *around)
+{
+    for (size_t i = 0; around && i < around->mount_count; i++) {
+        redact(redactor, &around->mounts[i].point);
+        redact(redactor, &around->mounts[i].options);
+    }
+    for (size_t i = 0; around && i < around->program_count; i++) {
+        redact(redactor, &around->programs[i].name);
+        redact(redactor, &around->programs[i].version);
+        redact(redactor, &around->programs[i].path);
+    }
+}
+
 /* What cannot be reached is what such a report is about: "address1 refuses" would help nobody. */
 static void keep_addresses(const struct report *report, struct redactor *redactor)
 {
@@ -93,6 +107,7 @@ void report_redact(struct report *report, struct redactor *redactor)
     redact_argv(redactor, &report->argv);
     redact(redactor, &report->libc.path);
     redact(redactor, &report->libc.from);
+    redact_around(redactor, report->around);
     for (size_t i = 0; i < report->cause_count; i++)
         redact_cause(redactor, report->causes[i]);
     redact_strings(redactor, &report->ruled_out);

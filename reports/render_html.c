@@ -123,6 +123,7 @@ static void render(const struct report *report, const struct render_options *opt
     if (trace)
         put_trace(out, &parts, report);
     page_rest(out, report);
+    page_system(out, report);
     fputs("<footer>glibctrace " GLIBCTRACE_VERSION "</footer>\n</main>\n", out);
     page_foot(out, trace != NULL);
     if (trace)

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define SCHEMA "glibctrace.report/1"
-#define SYSTEM_SCHEMA "glibctrace.system/1"
 
 enum {
     EVIDENCE_MAX = 4096 /* event numbers of one cause that are read back */
@@ -311,16 +310,6 @@ static void render(const struct report *report, const struct render_options *opt
 }
 
 const struct renderer renderer_json = {.name = "json", .ending = ".json", .render = render};
-
-void report_system_json(const struct report *report, FILE *out)
-{
-    json_t *top = checked(json_object());
-
-    put(top, "schema", json_string(SYSTEM_SCHEMA));
-    put(top, "tool", of_tool());
-    put(top, "system", of_system(report));
-    dump(top, out);
-}
 
 /* --- reading back: absent keys leave what report_create() and cause_create() set, unknown ones are passed over --- */
 

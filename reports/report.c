@@ -1,5 +1,6 @@
 #include "report.h"
 #include "scenario.h"
+#include "surroundings.h"
 
 #include <probes/alloc.h>
 
@@ -227,6 +228,8 @@ void report_destroy(struct report *report)
     free(report->libc.version);
     free(report->libc.path);
     free(report->libc.from);
+    free(report->libc.build);
+    surroundings_destroy(report->around);
     free(report->context);
     free(report->kernel);
     free(report->machine);

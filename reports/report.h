@@ -168,9 +168,12 @@ enum input_how {
 enum outcome_status { OUTCOME_EXITED, OUTCOME_SIGNALED, OUTCOME_EXEC_FAILED, OUTCOME_DETACHED, OUTCOME_UNKNOWN };
 enum repro_status { REPRO_VERIFIED, REPRO_DIFFERS, REPRO_NOT_ATTEMPTED };
 
+struct surroundings;
+
 struct libc_facts {
     char *family;                /* "glibc", "musl", "none", "unknown" */
     char *version, *path, *from; /* may be NULL */
+    char *build;                 /* "Debian GLIBC 2.36-9+deb12u14", or NULL */
 };
 
 struct report {
@@ -183,6 +186,7 @@ struct report {
     struct libc_facts libc;
     char *context; /* "host", "container", "chroot", "root" */
     char *kernel, *machine, *distribution;
+    struct surroundings *around; /* surroundings.h; NULL where the process was not seen */
     struct cause **causes;
     size_t cause_count, cause_cap; /* most likely first */
     uint64_t events, failed, processes, threads, lost;
@@ -237,7 +241,7 @@ extern const struct renderer renderer_text, renderer_json, renderer_markdown, re
  * schema, or names a kind that this version does not know. */
 int report_json_parse(const char *data, size_t size, const char *name, struct report **ret, struct err *err);
 int report_json_load(const char *file, struct report **ret, struct err *err);
-/* The bundle's system.json: the report's "system" object with the tool's version. */
+/* The bundle's system.json (system_json.c): the report's "system" object, and what was around the failing process. */
 void report_system_json(const struct report *report, FILE *out);
 
 #endif
