@@ -131,7 +131,8 @@ static const char *purpose(const char *name)
 {
     static const char *const purposes[][2] = {{"report.txt", "this page"},
                                               {"report.json", "the same for programs"},
-                                              {"report.html", "the same for a browser"},
+                                              {"report.html", "the same for a browser, with the events"},
+                                              {"report.md", "the same, to be pasted"},
                                               {"trace.jsonl", "every event, one a line"},
                                               {"system.json", "the system that it was seen on"},
                                               {"repro/repro.sh", "the reproduction: sh repro.sh"},
@@ -176,6 +177,7 @@ int pack_all(struct pack *pack, const struct report *report, const struct bundle
     pack_rendered(pack, "report.json", report, parts, renderer_json.render);
     pack_add(pack, xstrdup("report.txt"), 0644);
     pack_rendered(pack, "report.html", report, parts, renderer_html.render);
+    pack_rendered(pack, "report.md", report, parts, renderer_markdown.render);
     pack_add(pack, xstrdup("trace.jsonl"), 0644)->stream = parts->trace;
     pack_rendered(pack, "system.json", report, parts, write_system);
     if (parts->repro_dir && pack_directory(pack, "repro", parts->repro_dir, 0, err) < 0)

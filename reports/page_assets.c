@@ -3,22 +3,24 @@
 #include "page_text.h"
 #include "sha256.h"
 
-/* The two files as they are, put into the program by the assembler. */
+#include <string.h>
+
+/* The two files as they are, put into the program by the assembler, a NUL behind each. */
 __asm__(".pushsection .rodata\n"
-        ".global page_style, page_style_end, page_script, page_script_end\n"
+        ".global page_style, page_script\n"
         "page_style: .incbin \"reports/page.css\"\n"
-        "page_style_end: .byte 0\n"
+        ".byte 0\n"
         "page_script: .incbin \"reports/page.js\"\n"
-        "page_script_end: .byte 0\n"
+        ".byte 0\n"
         ".popsection\n");
-extern const char page_style[], page_style_end[], page_script[], page_script_end[];
+extern const char page_style[], page_script[];
 
 static void put_policy(FILE *out, bool script)
 {
     char style_sum[45], script_sum[45];
 
-    sha256_base64(page_style, (size_t)(page_style_end - page_style), style_sum);
-    sha256_base64(page_script, (size_t)(page_script_end - page_script), script_sum);
+    sha256_base64(page_style, strlen(page_style), style_sum);
+    sha256_base64(page_script, strlen(page_script), script_sum);
     fprintf(out,
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; "
             "script-src %s%s%s; base-uri 'none'; form-action 'none'\">\n",
@@ -35,7 +37,7 @@ void page_head(FILE *out, const char *title, bool script)
           out);
     page_escaped(out, title);
     fputs("</title>\n<style>", out);
-    fwrite(page_style, 1, (size_t)(page_style_end - page_style), out);
+    fputs(page_style, out);
     fputs("</style>\n</head>\n<body>\n", out);
 }
 
@@ -43,7 +45,7 @@ void page_foot(FILE *out, bool script)
 {
     if (script) {
         fputs("<script>", out);
-        fwrite(page_script, 1, (size_t)(page_script_end - page_script), out);
+        fputs(page_script, out);
         fputs("</script>\n", out);
     }
     fputs("</body>\n</html>\n", out);

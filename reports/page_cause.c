@@ -105,7 +105,7 @@ static void put_frame(FILE *out, const struct frame *frame)
     if (frame->file)
         page_element(out, ", ", frame->file, "");
     if (frame->file && frame->line)
-        fprintf(out, ":%d", frame->line);
+        fprintf(out, ":%u", frame->line);
     fputs("</span></li>\n", out);
 }
 

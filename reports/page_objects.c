@@ -411,15 +411,18 @@ static void put_tree(const struct program *image, const struct report *report, c
         fprintf(out, "<p class=\"note\">%zu more objects are only in trace.jsonl.</p>\n", image->left_out);
 }
 
-static void put_image(const struct page_objects *objects, const struct program *image, const struct report *report,
-                      bool open, FILE *out)
+static void put_program(const struct page_objects *objects, const struct program *image, size_t alike,
+                        const struct report *report, bool open, FILE *out)
 {
-    CLEANUP_FREE char *count = wording_number(image->count);
+    CLEANUP_FREE char *count = wording_number(image->count), *times = wording_number(alike);
 
     fprintf(out, "<details class=\"image\"%s><summary>", open ? " open" : "");
     page_element(out, "<b>", image->program ? image->program : "?", "</b>");
-    fprintf(out, " <span class=\"why\">process %d, %s object%s</span></summary>\n", (int)image->pid, count,
-            image->count == 1 ? "" : "s");
+    if (alike == 1)
+        fprintf(out, " <span class=\"why\">process %d, ", (int)image->pid);
+    else
+        fprintf(out, " <span class=\"why\">%s processes, ", times);
+    fprintf(out, "%s object%s%s</span></summary>\n", count, image->count == 1 ? "" : "s", alike == 1 ? "" : " each");
     put_tree(image, report, objects, out);
     fputs("</details>\n", out);
 }
@@ -432,9 +435,40 @@ static bool is_of_cause(const struct page_objects *objects, const struct program
     return false;
 }
 
-/* Those of the causes stand open before the others. */
+static bool same_string(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool are_alike(const struct program *a, const struct program *b)
+{
+    if (a->count != b->count || !same_string(a->exe, b->exe) || !same_string(a->program, b->program))
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->objects[i].parent != b->objects[i].parent || a->objects[i].gone != b->objects[i].gone ||
+            strcmp(a->objects[i].path, b->objects[i].path) != 0)
+            return false;
+    return true;
+}
+
+/* Program I of those that are of no cause, and how many of the later ones are like it: they are set in TOLD. */
+static size_t count_alike(const struct page_objects *objects, size_t i, bool *told)
+{
+    size_t alike = 1;
+
+    for (size_t k = i + 1; k < objects->count; k++) {
+        if (told[k] || !are_alike(&objects->images[i], &objects->images[k]))
+            continue;
+        told[k] = true;
+        alike++;
+    }
+    return alike;
+}
+
+/* Those of the causes stand open before the others; of equal ones one is shown. */
 void page_objects_put(const struct page_objects *objects, const struct report *report, FILE *out)
 {
+    CLEANUP_FREE bool *told = xcalloc(objects->count + 1, sizeof *told);
     size_t shown = 0, left_out = 0;
 
     if (!objects->total)
@@ -442,21 +476,27 @@ void page_objects_put(const struct page_objects *objects, const struct report *r
     fputs("<section id=\"loaded\">\n<h2>What was loaded</h2>\n"
           "<p class=\"note\">Each object hangs from the one that asked for it first.</p>\n",
           out);
-    for (size_t i = 0; i < objects->count; i++)
-        if (is_of_cause(objects, &objects->images[i], report))
-            put_image(objects, &objects->images[i], report, true, out);
+    for (size_t i = 0; i < objects->count; i++) {
+        told[i] = is_of_cause(objects, &objects->images[i], report);
+        if (told[i])
+            put_program(objects, &objects->images[i], 1, report, true, out);
+    }
     for (size_t i = 0; i < objects->count; i++) {
         const struct program *image = &objects->images[i];
+        size_t alike;
 
-        if (!image->count || is_of_cause(objects, image, report))
+        if (!image->count || told[i])
             continue;
+        alike = count_alike(objects, i, told);
         if (shown++ < SHOWN_MOST)
-            put_image(objects, image, report, !report->cause_count && shown == 1, out);
+            put_program(objects, image, alike, report, !report->cause_count && shown == 1, out);
         else
             left_out++;
     }
-    if (left_out || objects->full)
-        fprintf(out, "<p class=\"note\">%zu%s more programs are only in trace.jsonl.</p>\n", left_out,
-                objects->full ? " or" : "");
+    if (left_out)
+        fprintf(out, "<p class=\"note\">%zu more programs are only in trace.jsonl.</p>\n", left_out);
+    if (objects->full)
+        fprintf(out, "<p class=\"note\">What the programs after the first %d loaded is only in trace.jsonl.</p>\n",
+                PROGRAMS_MOST);
     fputs("</section>\n", out);
 }

@@ -17,7 +17,7 @@ enum {
     NAMES_MOST = 16,   /* programs that one process became, the last ones */
     SLOTS = 512,       /* of time, in which a process's failed calls are counted */
     BUCKETS = 200,     /* into which they are put on a lane */
-    SHOWN_MOST = 40,   /* lanes besides those that matter */
+    SHOWN_MOST = 24,   /* lanes besides those that matter */
     FOLDED_MOST = 400, /* and below a fold */
     MATTER_MOST = 200,
     DEPTH_MOST = 8,
@@ -216,7 +216,8 @@ void page_processes_take(struct page_processes *processes, const struct event *e
     bool starts = event->type == EVENT_PROCESS && event->process.what == PROCESS_START;
     struct run *run = starts ? NULL : run_of(processes, event->pid);
 
-    if (event->t_ns > processes->last_ns)
+    /* what comes between a process's end and its exit is our own work */
+    if (event->t_ns > processes->last_ns && !(event->type == EVENT_PROCESS && event->process.what == PROCESS_EXIT))
         processes->last_ns = event->t_ns;
     if (!run && !(run = begin(processes, event, starts ? event->process.parent : 0)))
         return;

@@ -46,7 +46,7 @@ void page_element(FILE *out, const char *open, const char *bytes, const char *cl
 
 void page_path(FILE *out, const char *path)
 {
-    const char *base = path_base(path);
+    const char *base = *path == '/' ? path_base(path) : path; /* or words, or an address */
     CLEANUP_FREE char *directory = xstrndup(path, (size_t)(base - path));
 
     if (*directory)
