@@ -23,7 +23,7 @@ static inline struct report *sample_empty(const char *program)
     report->status = OUTCOME_EXITED;
     report->pid = 4711;
     report->libc = (struct libc_facts){xstrdup("glibc"), xstrdup("2.36"), xstrdup("/lib/x86_64-linux-gnu/libc.so.6"),
-                                       xstrdup("its banner in memory")};
+                                       xstrdup("its banner in memory"), xstrdup("Debian GLIBC 2.36-9")};
     report->context = xstrdup("host");
     report->kernel = xstrdup("6.1.0");
     report->machine = xstrdup("x86_64");
