@@ -8,8 +8,8 @@
  * To be asked before the program runs, so that nothing is lost for a typing error. */
 int output_check(const char *file, struct err *err);
 /* Writes REPORT to FILE. A regular file comes into being whole or not at all: it is written beside its place and
- * renamed into it; devices, pipes and /dev/fd/N are written to as they are. OPTIONS and PARTS (bundles pack them, a page shows their events) may be
- * NULL. */
+ * renamed into it; devices, pipes and /dev/fd/N are written to as they are. OPTIONS and PARTS (bundles pack them, a
+ * page shows their events) may be NULL. */
 int output_write(const struct report *report, const char *file, const struct render_options *options,
                  const struct bundle_parts *parts, struct err *err);
 
