@@ -6,6 +6,8 @@
 
 #include <probes/alloc.h>
 
+#include <probes/alloc.h>
+
 static bool holds_one_of(const char *line, const char *const *words)
 {
     for (; *words; words++)
@@ -142,9 +144,18 @@ bool words_own_reason(const char *line, const char *program)
                                   words_other_error(rest, 0) || names_something(rest));
 }
 
-bool words_vague(const char *line, const char *program, int error, bool *text)
+/* "cannot start at x.pl line 3.": perl's alone. malloced. */
+static char *without_line(const char *line)
 {
-    static const char *const general[] = {"error", "abort", "giving up", NULL};
+    const char *at = strstr(line, " at "), *number = at ? strstr(at, " line ") : NULL;
+
+    return number && isdigit((unsigned char)number[6]) ? xstrndup(line, (size_t)(at - line)) : xstrdup(line);
+}
+
+bool words_vague(const char *said, const char *program, int error, bool *text)
+{
+    static const char *const general[] = {"error", "abort", "giving up", "died", NULL};
+    CLEANUP_FREE char *line = without_line(said);
     const char *rest = behind_program(line, program);
 
     *text = error && strcasestr(rest, strerror(error));

@@ -49,9 +49,9 @@ bool words_other_error(const char *line, int error);
 bool words_warn(const char *line);
 /* LINE says that the program goes on all the same: so, or in other words. */
 bool words_shrug(const char *line);
-/* LINE complains and names nothing that it could be about but what failed with ERROR: "cannot start", or that error's
+/* SAID complains and names nothing that it could be about but what failed with ERROR: "cannot start", or that error's
  * text alone. PROGRAM: what lines begin with, or NULL. Sets *TEXT where the error's text is in it. */
-bool words_vague(const char *line, const char *program, int error, bool *text);
+bool words_vague(const char *said, const char *program, int error, bool *text);
 /* LINE complains, and says itself of what: of something that it names, of another error, of the program's own data. Not
  * so "cannot start" and the like, which may be of whatever failed before. PROGRAM as above. */
 bool words_own_reason(const char *line, const char *program);

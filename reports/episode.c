@@ -59,7 +59,7 @@ void model_forget_episodes(struct process *process)
     }
     process->act_count = 0;
     process->attempt_count = 0;
-    process->last_file = process->before_words = NULL;
+    process->last_file = process->last_work = process->before_words = NULL;
     strings_deinit(&process->listed);
     process->listed = (struct strings){0};
 }
@@ -88,7 +88,8 @@ static bool is_execution(const struct syscall_desc *desc)
 static bool held(const struct process *process, const struct episode *episode)
 {
     for (size_t i = 0; i < episode->count; i++)
-        if (episode->attempts[i] == process->last_file || episode->attempts[i] == process->before_words)
+        if (episode->attempts[i] == process->last_file || episode->attempts[i] == process->before_words ||
+            episode->attempts[i] == process->last_work)
             return true;
     return false;
 }
@@ -225,9 +226,27 @@ static bool of_the_system(const char *path)
     return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0;
 }
 
-/* What is read to say why something failed: message catalogues, and what perl's croak() loads (Carp.pm). */
-static bool for_last_words(const char *path)
+/* A file that words go to: what is added to its end is read by people. */
+static bool is_journal(const struct event_syscall *call)
 {
+    uint64_t access = call->flags & O_ACCMODE;
+
+    if (!is_open(call->desc) || call->desc->flags_arg < 0 || access == O_RDONLY)
+        return false;
+    return (call->flags & O_APPEND) || strcasestr(path_base(call->path), "log");
+}
+
+static bool removes(const struct syscall_desc *desc)
+{
+    return strncmp(desc->name, "unlink", 6) == 0 || strcmp(desc->name, "rmdir") == 0;
+}
+
+/* What is read or written to say why something failed: message catalogues, what perl's croak() loads (Carp.pm), a log.
+ * Nor is it work to clean up. */
+static bool for_last_words(const struct event_syscall *call)
+{
+    const char *path = call->path;
+
     static const char *const names[] = {"Carp.pm", "overloading.pm", "strict.pm", "warnings.pm", "Exporter.pm"};
     const char *name = path_base(path);
     size_t n = strlen(name);
@@ -238,7 +257,7 @@ static bool for_last_words(const char *path)
         if (strncmp(name, names[i], size) == 0 && (!name[size] || strcmp(name + size, "c") == 0))
             return true;
     }
-    return n > 3 && strcmp(name + n - 3, ".mo") == 0;
+    return (n > 3 && strcmp(name + n - 3, ".mo") == 0) || is_journal(call) || removes(call->desc);
 }
 
 /* The directories in which a runtime looks for modules it lists, and asks for nothing that is not there. */
@@ -285,7 +304,12 @@ void model_file_call(struct process *process, const struct event *event)
     if (!by_loader && (attempt || !of_the_system(call->path))) {
         process->last_file_n = event->n;
         process->last_file = attempt;
-        if (!for_last_words(call->path))
-            process->last_work_n = event->n;
+        if (for_last_words(call) || of_the_system(call->path))
+            return;
+        process->last_work_n = event->n;
+        process->last_work = attempt;
+        process->stdout_before = process->stdout_count;
+        if (!attempt)
+            process->last_done_n = event->n;
     }
 }

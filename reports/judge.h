@@ -206,6 +206,8 @@ void judge_static(struct process *process, const struct load *load);
 void judge_looked_in(struct process *process);
 /* A suspect of a module that PROCESS says it did not find, where it is seen why. */
 bool judge_unfound(struct process *process);
+/* A suspect of the file that PROCESS, at its end, was refused last, where it ended badly then without a word. */
+void judge_unsaid_file(struct process *process);
 /* A crash, if it is one, that SUSPECT led to. */
 void judge_crash_after(struct process *process, struct suspect *suspect);
 /* Fills in crash->gone, while the process stands. */

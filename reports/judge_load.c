@@ -207,11 +207,14 @@ static const struct object *batch_head(const struct load *load, size_t batch)
     return NULL;
 }
 
-/* Nothing that we see came between event N and the end: no other object, no file of the program's own. */
-static bool nothing_after(const struct process *process, uint64_t n)
+/* Nothing that we see came between event N, which was about FILE, and the end: no other object, no file of the
+ * program's own. */
+static bool nothing_after(const struct process *process, const char *file, uint64_t n)
 {
-    return (process->act_count == 0 || process->acts[process->act_count - 1].n <= n) && process->last_work_n < n &&
-           (process_failed(process) || process->last_output_n > n);
+    for (size_t i = process->act_count; i-- > 0 && process->acts[i].n > n;)
+        if (strcmp(process->acts[i].path, file) != 0)
+            return false;
+    return process->last_work_n < n && (process_failed(process) || process->last_output_n > n);
 }
 
 /* The event by which the dlopen that ACT belongs to was over: what it opened after ACT is part of it. */
@@ -235,7 +238,7 @@ static bool ended_otherwise(const struct process *process, uint64_t n)
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n)
 {
     suspect->coped = tried_by_libc(file);
-    suspect->last_act = nothing_after(process, n) && !ended_otherwise(process, n);
+    suspect->last_act = nothing_after(process, file, n) && !ended_otherwise(process, n);
 }
 
 static void judge_batch(struct process *process, const struct maps *maps, struct load *load, size_t act, size_t batch)
@@ -437,7 +440,7 @@ static void judge_wanted_symbol(struct process *process, const struct maps *maps
 
     if (!last || last->outcome != LOADER_CAUGHT || strncmp(last->format, "undefined symbol", 16) != 0 ||
         call_of(process, last->tid, last->n) || !opened_itself(load, last->object) ||
-        !(jumped || (spoke && nothing_after(process, last->last_n))))
+        !(jumped || (spoke && nothing_after(process, "", last->last_n))))
         return;
     if (judge_told(process, maps, load, last))
         process->suspects[process->suspect_count - 1].last_act = true;

@@ -21,9 +21,10 @@ static bool about_the_file(int error)
 
 bool judge_open_optional(const char *path)
 {
-    static const char *const parts[] = {
-        "/locale/",       "/locale-archive", "/gconv/",    "/nscd/", "/etc/ld.so.", "/terminfo/", "/etc/localtime",
-        "/etc/nsswitch.", "/zoneinfo/",      "/.terminfo", "/proc/", "/sys/",       "/dev/tty",   "/charset.alias"};
+    static const char *const parts[] = {"/locale/",    "/locale-archive", "/gconv/",        "/nscd/",
+                                        "/etc/ld.so.", "/terminfo/",      "/etc/localtime", "/etc/nsswitch.",
+                                        "/zoneinfo/",  "/.terminfo",      "/proc/",         "/sys/",
+                                        "/dev/tty",    "/charset.alias",  "/userdb"};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strstr(path, parts[i]))
@@ -466,16 +467,31 @@ struct suspect *judge_open_worker(struct process *actor, const struct attempt *a
     return suspect;
 }
 
-void judge_open(struct process *process)
+static void judge_said_open(struct process *process)
 {
-    const struct process *image = process_owner(process);
-
-    if (!process->line_count && !process->spoken_count && !image->line_count && !image->spoken_count)
-        return;
     if (judge_unfound(process))
         return;
     if (!process_gave_up(process))
         judge_named(process, true);
     else if (!judge_named(process, false) && process->suspect_count == 0)
         judge_last_act(process);
+}
+
+/* Nothing else is suspected, and it says nothing of it. */
+static void judge_unsaid_open(struct process *process)
+{
+    const struct attempt *attempt = process->last_work;
+
+    if (attempt && may_be_blamed(attempt) && !judge_open_optional(attempt->path) && !personal(attempt->path) &&
+        absent_components(process, attempt) >= 0 && !found_with_ending(attempt))
+        judge_unsaid_file(process);
+}
+
+void judge_open(struct process *process)
+{
+    if (process->line_count || process->spoken_count || process_owner(process)->line_count ||
+        process_owner(process)->spoken_count)
+        judge_said_open(process);
+    if (process->suspect_count == 0)
+        judge_unsaid_open(process);
 }

@@ -1,4 +1,5 @@
-/* Searches on PATH that found nothing, and of which nothing is said; or not by who searched.
+/* Searches on PATH that found nothing, and files that could not be opened, of which nothing is said; or not by who
+ * searched.
  *
  * exec.LookPath, shutil.which(), system(3) whose words go to /dev/null, which(1): the program knows what it lacks, and
  * ends with a status only, or with "no compiler". What is left is the order of things: the search was the last that was
@@ -8,6 +9,8 @@
 
 #include "environment.h"
 
+#include "syscall.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
@@ -16,7 +19,7 @@
 
 #include <probes/alloc.h>
 
-enum { NOT_FOUND = 127, PARENTS_MOST = 64 };
+enum { NOT_FOUND = 127, PARENTS_MOST = 64, TRIES_MOST = 3 };
 
 /* ---- words that name the command in other letters ---- */
 
@@ -224,6 +227,82 @@ double judge_unsaid_command(const struct process *process, struct suspect *suspe
     if (exited(process, NOT_FOUND))
         return 0.85;
     return suspect->tried ? 0.7 : is_shell(process) ? 0.55 : 0.6; /* "[ a = b ]" of a shell leaves no trace */
+}
+
+/* ---- files ---- */
+
+/* How many files it was refused since the last call on one that succeeded: who tries many does without most. */
+static size_t refused_in_turn(const struct process *process)
+{
+    struct episode *episode, *next;
+    size_t count = 0;
+
+    HASH_ITER(hh, process->episodes, episode, next)
+    for (size_t i = 0; i < episode->count; i++)
+        if (episode->attempts[i]->by != BY_LOADER && episode->attempts[i]->n > process->last_done_n) {
+            count++;
+            break;
+        }
+    return count;
+}
+
+/* To ask whether a file is there is no more than that ("test -e x"); to open it or to go there is to need it. */
+static bool is_wanted(const struct attempt *attempt)
+{
+    const char *name = attempt->desc->name;
+
+    return strncmp(name, "open", 4) == 0 || strcmp(name, "creat") == 0 || strcmp(name, "chdir") == 0;
+}
+
+/* All that it has said since was one thing on standard output, and that may be about it ("cannot start"). What else is
+ * printed is what the program is there for, and so may its status be. */
+static bool said_nothing_else(const struct process *process, const struct attempt *attempt)
+{
+    const struct output_line *line = first_words(process, attempt->n);
+    uint64_t writes = process->stdout_count - process->stdout_before;
+    bool text;
+
+    if (writes == 0)
+        return !line;
+    return writes == 1 && line && line->n == process->stdout_n &&
+           words_vague(line->text, process->exe ? path_base(process->exe) : NULL, attempt->error, &text);
+}
+
+static bool was_given(const struct process *process, const struct attempt *attempt)
+{
+    for (size_t i = 1; attempt->string && i < process->argv.n; i++)
+        if (strcmp(process->argv.v[i], attempt->string) == 0)
+            return true;
+    return false;
+}
+
+/* A file that is simply not there may be one that the program does without, and its status its own matter: that alone
+ * is not enough to bet on. That somebody asked for it by its name, that it is there and may not be had, or that there
+ * are words that may be about it, is. */
+static double of_silence(const struct process *process, const struct suspect *suspect, const struct attempt *attempt)
+{
+    if (was_given(process, attempt))
+        return 0.75;
+    if (suspect->cause->kind != CAUSE_FILE_MISSING || first_words(process, attempt->n))
+        return 0.6;
+    return 0.45;
+}
+
+void judge_unsaid_file(struct process *process)
+{
+    const struct attempt *attempt = process->last_work;
+    struct suspect *suspect;
+
+    if (!attempt || !is_wanted(attempt) || !process->executed || !process_gave_up(process) ||
+        !WIFEXITED(process->status) || !said_nothing_else(process, attempt) || refused_in_turn(process) > TRIES_MOST ||
+        (is_shell(process) && reads_profiles(process)))
+        return;
+    suspect = judge_open_blame(process, attempt);
+    if (!suspect)
+        return;
+    suspect->last_n = attempt->last_n;
+    suspect->quiet = suspect->unsaid = suspect->last_act = true;
+    suspect->sure = of_silence(process, suspect, attempt);
 }
 
 /* ---- the whole session, at its end ---- */

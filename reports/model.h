@@ -292,13 +292,17 @@ struct process {
     bool stderr_known;  /* the two were looked at */
     bool stderr_shared; /* at its end, else when it first wrote there, it was the same file as the session's own */
 
-    uint64_t last_file_n;         /* newest file call of the program itself, failing or not … */
-    uint64_t last_work_n;         /* … that was on no device, nor on a file that is read for its last words */
-    struct attempt *last_file;    /* if that one failed; else NULL */
-    struct attempt *before_words; /* what last_file was at the first output */
-    uint64_t leave_n;             /* of its exit_group(2) */
-    bool by_loader;               /* the end came from ld.so's code */
-    bool heard;                   /* all that its loader had to say is among the errors */
+    uint64_t stdout_n, stdout_count; /* the last write to standard output, and how many there were … */
+    uint64_t stdout_before;          /* … before the call at last_work_n */
+    uint64_t last_file_n;            /* newest file call of the program itself, failing or not … */
+    uint64_t last_work_n;            /* … that was on no device, nor on a file that is read for its last words */
+    struct attempt *last_work;       /* if that one failed; else NULL */
+    uint64_t last_done_n;            /* the newest of these that succeeded */
+    struct attempt *last_file;       /* if the one at last_file_n failed; else NULL */
+    struct attempt *before_words;    /* what last_file was at the first output */
+    uint64_t leave_n;                /* of its exit_group(2) */
+    bool by_loader;                  /* the end came from ld.so's code */
+    bool heard;                      /* all that its loader had to say is among the errors */
     bool ended;
     int status;
     struct crash *crash;     /* crash.h, or NULL */

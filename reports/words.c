@@ -83,8 +83,11 @@ void model_output(struct process *process, const struct event *event, bool nowhe
     const struct event_output *output = &event->output;
     const char *p = output->data, *end = p + output->size, *newline;
 
-    if (output->fd == 1 && !nowhere)
+    if (output->fd == 1 && !nowhere) {
         spoken(process, event);
+        process->stdout_n = event->n;
+        process->stdout_count++;
+    }
     if (output->fd != 2)
         return;
     if (nowhere) {

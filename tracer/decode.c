@@ -57,6 +57,7 @@ static void emit(struct session *session, struct task *task, bool returned, int6
         .by = decode_by(task, pending->ip_addr),
         .ip_addr = pending->ip_addr,
     };
+    task->group->refused |= returned && failed;
     memcpy(event.syscall.args, pending->args, sizeof event.syscall.args);
     memcpy(event.syscall.text, pending->text, sizeof event.syscall.text);
     session_emit(session, task, &event);
@@ -72,8 +73,13 @@ static void emit_output(struct session *session, struct task *task, const struct
 
     if (!data)
         return; /* the kernel will say EFAULT: nothing is written */
-    if (call->kind == CALL_SPOKEN && !output_complains(data, size))
-        return; /* what it is there to print is nobody's business */
+    if (call->kind == CALL_SPOKEN && !output_complains(data, size)) {
+        /* What it is there to print is nobody's business; that it went on to print, after what it was refused, is. */
+        if (!task->group->refused)
+            return;
+        task->group->refused = false;
+        size = 0;
+    }
     event.output = (struct event_output){
         .fd = call->kind == CALL_SPOKEN ? 1 : 2,
         .data = data,

@@ -104,6 +104,7 @@ struct group {
     bool told_start;   /* PROCESS_START has been emitted */
     bool told_exiting; /* PROCESS_EXITING has been emitted */
     bool exit_by_loader;
+    bool refused;         /* a call has failed since it was last told of that something was printed */
     bool leader_left;     /* its first thread is past its exit stop: /proc/PID/root is gone */
     int exit_status;      /* of the exit stop seen last */
     struct crash *caught; /* of the last signal like SIGSEGV that a handler got, or NULL */

@@ -19,7 +19,7 @@ OF_TYPE = {
     "lookup": {"symbol": NAME, "from": TEXT, "to": TEXT},
     "process": {"what": NAME},
     "signal": {"name": {"type": "string", "pattern": "^SIG"}},
-    "output": {"fd": {"const": 2}, "data": {"type": "string"}, "size": {"type": "integer"}},
+    "output": {"fd": {"enum": [1, 2]}, "data": {"type": "string"}, "size": {"type": "integer"}},
     "loader": {"what": {"enum": ["error", "loaded", "unloaded", "call"]}},
 }
 OBJECT = {"object": NAME, "base": NAME, "namespace": {"type": "integer", "minimum": 0}}

@@ -298,9 +298,10 @@ START_TEST(what_is_of_no_interest_is_no_event)
             ck_assert_str_ne(seen[i].string, "");
         if (seen[i].type == EVENT_SYSCALL)
             ck_assert_str_ne(seen[i].name, "write");
-        words += seen[i].type == EVENT_OUTPUT;
-        if (seen[i].type == EVENT_OUTPUT)
-            ck_assert_str_eq(seen[i].data, "a word\n");
+        if (seen[i].type != EVENT_OUTPUT || !*seen[i].data) /* that something was printed, not what */
+            continue;
+        words++;
+        ck_assert_str_eq(seen[i].data, "a word\n");
     }
     ck_assert_uint_eq(words, 1);
 }
