@@ -51,9 +51,15 @@ const char *path_reason_text(enum path_reason reason)
         [PATH_DENIED] = "permission denied",
         [PATH_TOO_LONG] = "name too long",
         [PATH_FAILED] = "cannot be looked at",
+        [PATH_UNKNOWN] = "not known",
     };
 
     return (size_t)reason < sizeof texts / sizeof *texts ? texts[reason] : "unknown";
+}
+
+bool path_nowhere(const char *root)
+{
+    return root && strcmp(root, PATH_NOWHERE) == 0;
 }
 
 static char *in_root(const char *root, const char *path)
@@ -308,6 +314,8 @@ void path_walk(const char *root, const char *cwd, const char *path, const struct
     *ret = (struct path_walk){0};
     if (!*path) {
         finish(&w, PATH_ABSENT, ENOENT, "");
+    } else if (path_nowhere(root)) {
+        finish(&w, PATH_UNKNOWN, ENODATA, path);
     } else if (strlen(path) >= PATH_MAX) {
         finish(&w, PATH_TOO_LONG, ENAMETOOLONG, path);
     } else if (stat(top, &w.st) != 0) {
@@ -382,6 +390,8 @@ static int open_beneath(const char *root, const char *path, int flags)
 
 int path_stat(const char *root, const char *path, struct stat *ret)
 {
+    if (path_nowhere(root))
+        return -ENODATA;
     if (own_root(root))
         return stat(path, ret) ? -errno : 0;
 
@@ -441,6 +451,8 @@ char *path_tidy(const char *root, const char *path)
         }
     }
     *end = '\0';
+    if (path_nowhere(root) && !strstr(path, "..") && path[0] == '/' && end > tidy)
+        return tidy; /* no link can be between the same components */
     if (path[0] != '/' || end == tidy || strcmp(path, tidy) == 0 || path_stat(root, path, &before) < 0 ||
         path_stat(root, tidy, &after) < 0 || before.st_ino != after.st_ino || before.st_dev != after.st_dev) {
         free(tidy);

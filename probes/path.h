@@ -21,7 +21,13 @@ enum path_reason {
     PATH_DENIED,        /* EACCES: a directory on the way may not be searched (by us, or by CRED) */
     PATH_TOO_LONG,      /* ENAMETOOLONG */
     PATH_FAILED,        /* any other error: see path_walk.error */
+    PATH_UNKNOWN,       /* the root is PATH_NOWHERE: nobody can look */
 };
+
+/* The root of a file system that is not at hand, that of the machine that a log was made on: whatever is asked of it,
+ * nothing is known. No file can have a path in it (ENOTDIR), so that none of this machine's is ever taken for one. */
+#define PATH_NOWHERE "/dev/null/nowhere"
+bool path_nowhere(const char *root);
 
 /* Whose permission bits count. NULL in the calls below: those of this process, as the kernel answers. */
 struct cred {
@@ -55,9 +61,9 @@ void path_walk(const char *root, const char *cwd, const char *path, const struct
 void path_walk_deinit(struct path_walk *walk);
 
 /* Opens PATH inside ROOT, read-only, close-on-exec, never blocking on a FIFO and never taking a device: a descriptor,
- * or -errno. Uses openat2(RESOLVE_IN_ROOT) where the kernel has it, else the walk above. */
+ * or -errno (ENODATA in PATH_NOWHERE). Uses openat2(RESOLVE_IN_ROOT) where the kernel has it, else the walk above. */
 int path_open(const char *root, const char *path);
-/* As stat(2) inside ROOT: 0, or -errno. */
+/* As stat(2) inside ROOT: 0, or -errno (as above). */
 int path_stat(const char *root, const char *path, struct stat *ret);
 /* Joins and cleans lexically ("//", "." — never ".." since a link may stand before it). malloced. */
 char *path_join(const char *directory, const char *name);

@@ -2,6 +2,7 @@
 #include "environment.h"
 #include "remedy.h"
 #include "scenario.h"
+#include "sight.h"
 
 #include <string.h>
 
@@ -26,7 +27,7 @@ static void tell_places(const struct finding *finding, struct cause *cause)
         const struct attempt *attempt = finding->episode->attempts[i];
         struct path_walk walk;
 
-        path_walk(attempt->root, attempt->cwd, attempt->path, NULL, &walk);
+        sight_walk(attempt, NULL, &walk);
         cause_place(cause, attempt->path, "PATH", path_reason_text(walk.reason), false);
         path_walk_deinit(&walk);
     }

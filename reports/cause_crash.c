@@ -44,13 +44,15 @@ static void tell_address(const struct crash *crash, struct cause *cause)
                crash->computed ? " (worked out from the instruction)" : "", crash->address);
 }
 
-static void tell_feature(const struct crash *crash, struct cause *cause)
+static void tell_feature(const struct process *process, const struct crash *crash, struct cause *cause)
 {
     unsigned level = cpu_level_of(crash->feature ? crash->feature : "");
 
     if (!crash->feature)
         return;
-    if (level)
+    if (path_nowhere(process->root)) /* it ran on another machine's processor */
+        cause_fact(cause, "processor", "the instruction is one of %s", crash->feature);
+    else if (level)
         cause_fact(cause, "processor", "%s is part of x86-64-v%u; this processor is x86-64-v%u%s", crash->feature,
                    level, cpu_level(), cpu_has(crash->feature) ? " and has it" : "");
     else
@@ -191,7 +193,10 @@ static void tell_remedy(const struct finding *finding, struct cause *cause)
 {
     const char *name = path_base(finding->subject);
 
-    if (finding->kind == CAUSE_CPU_LEVEL_TOO_LOW)
+    if (finding->kind == CAUSE_CPU_LEVEL_TOO_LOW && path_nowhere(finding->process->root))
+        cause_remedy(cause, PROOF_KNOWN, "use a build of %s for that processor, or one with %s", name,
+                     finding->crash->feature);
+    else if (finding->kind == CAUSE_CPU_LEVEL_TOO_LOW)
         cause_remedy(cause, PROOF_KNOWN, "use a build of %s for x86-64-v%u, or a processor with %s", name, cpu_level(),
                      finding->crash->feature);
     else if (finding->process->words_kind == WORDS_NODE && cause->words && strstr(cause->words, "heap out of memory"))
@@ -231,7 +236,7 @@ void cause_crash_tell(const struct finding *finding, struct cause *cause)
     if (crash) {
         tell_signal(crash, signal, cause);
         tell_address(crash, cause);
-        tell_feature(crash, cause);
+        tell_feature(process, crash, cause);
     }
     tell_words(process, crash, cause);
     tell_sections(crash, cause);

@@ -1,6 +1,7 @@
 /* file-missing: a file that the program itself needs is not there. */
 #include "judge.h"
 #include "remedy.h"
+#include "sight.h"
 
 #include <string.h>
 
@@ -43,7 +44,7 @@ static void tell_tried(const struct finding *finding, struct cause *cause)
 
         if (attempt->execution || tried_before(episode, i))
             continue;
-        path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(finding->process), &walk);
+        sight_walk(attempt, process_cred(finding->process), &walk);
         CLEANUP_FREE char *why = walk.at && strcmp(walk.at, attempt->path) != 0
                                      ? xasprintf("not there: %s does not exist", walk.at)
                                      : xstrdup("not there");

@@ -70,6 +70,8 @@ static const char *tell_why(const struct finding *finding, struct cause *cause)
                      failure->desc->name);
         return "a seccomp policy refuses them";
     }
+    if (path_nowhere(finding->process->root)) /* the settings of that machine are in no log */
+        return "the kernel refuses them, for a reason that the log does not have";
     if (limits_sysctl(pid, "user/max_user_namespaces", &most) &&
         (most == 0 || finding->error == ENOSPC || finding->error == EUSERS)) {
         set(cause, most ? "user.max_user_namespaces=10000" : "user.max_user_namespaces=1000");

@@ -52,6 +52,7 @@ void crash_put(struct crash *crash)
     free(crash->object);
     free(crash->message);
     free(crash->call);
+    free(crash->feature_read);
     free(crash);
 }
 

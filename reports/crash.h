@@ -81,7 +81,8 @@ struct crash {
     int64_t file_size; /* as it is now, -1: not known */
     uint64_t file_offset;
     enum crash_trap trap;
-    const char *feature; /* static: what the instruction needs of the processor, or NULL */
+    const char *feature; /* static, or FEATURE_READ: what the instruction needs of the processor, or NULL */
+    char *feature_read;  /* from a log, or NULL */
     struct crash_line *lines;
     size_t line_count;
     struct crash_thread *threads; /* the crashed one first */

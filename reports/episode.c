@@ -1,5 +1,6 @@
 /* Attempts and episodes: the file calls of a process, grouped by what was looked for (part of model.h). */
 #include "model_parts.h"
+#include "sight.h"
 #include "text.h"
 
 #include "syscall.h"
@@ -17,6 +18,7 @@ void attempt_free(struct attempt *attempt)
     free(attempt->root);
     free(attempt->argv0);
     free(attempt->argv_rest);
+    sight_free(attempt->sight);
     free(attempt);
 }
 
@@ -56,6 +58,8 @@ void model_forget_episodes(struct process *process)
     for (size_t i = 0; i < process->act_count; i++) {
         free(process->acts[i].name);
         free(process->acts[i].path);
+        sight_free(process->acts[i].sight);
+        strings_deinit(&process->acts[i].needed);
     }
     process->act_count = 0;
     process->attempt_count = 0;
@@ -170,6 +174,7 @@ static struct attempt *attempt_record(struct process *process, const struct even
             attempt->argv0 = xstrdup_or_null(call->argv[0]);
         if (attempt->argv0)
             attempt->argv_rest = words_of(call->argv + 1);
+        attempt->sight = sight_copy(event->sight);
     }
     attempt->last_n = event->n;
     attempt->tid = event->tid;
@@ -197,6 +202,11 @@ static void act_record(struct process *process, const struct event *event)
     }
     free(last->path);
     last->path = xstrdup(call->path);
+    sight_free(last->sight);
+    last->sight = sight_copy(event->sight);
+    strings_deinit(&last->needed);
+    for (size_t i = 0; event->sight && event->sight->needed && event->sight->needed[i]; i++)
+        strings_add(&last->needed, xstrdup(event->sight->needed[i]));
     last->error = call->error;
     last->tries++;
 }

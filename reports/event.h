@@ -175,6 +175,26 @@ struct event_lookup {
     const char *instead;          /* TO is NULL: "libm.so.6 defines fmod@GLIBC_2.2.5", or NULL */
 };
 
+/* What stood where something happened, for those who cannot look any more: the readers of a log. The tracer makes none,
+ * whoever is told of an event then can look (sight.h); the writer of a log does. NULL or 0: it is as the event itself
+ * lets one expect, or nobody has looked. */
+struct sight {
+    const char *walk, *at, *target; /* a failed call's path: path_walk.reason by name, where, and what the link says */
+    const char *verdict, *fault, *needs; /* a file that could not be executed: execfile.verdict by name, the file at
+                                            fault, and what it wants: an interpreter, a machine, or its mount */
+    const char *elf;                     /* a library that the loader opened and cannot take: "empty", "aarch64", … */
+    const char *soname;                  /* of a loaded object, … */
+    const char *const *needed, *const *versions; /* … its DT_NEEDED, and the newest version of each series it defines */
+    const char *level;                           /* … the processor level that it asks for, above the first */
+    const char *mount;              /* the loader could not map the object, and it lies on this noexec mount */
+    const char *limit, *limit_unit; /* that a failed call, or one that is complained of, has met, … */
+    uint64_t limit_value, limit_used, limit_wanted, limit_hard; /* … as struct limit has it */
+    bool limit_sure;
+    /* At a process's end: where else a library that it lacked stands, which would do; variables that led it astray. */
+    const char *const *copies, *const *variables;
+    bool hushed; /* what was written went to /dev/null */
+};
+
 struct event {
     uint64_t n;    /* from 1 */
     uint64_t t_ns; /* nanoseconds since the session began (CLOCK_MONOTONIC) */
@@ -187,6 +207,7 @@ struct event {
     struct stack_snapshot *snapshot; /* of the stack, for whom it may matter later, or NULL; a sink that keeps it takes
                                         a reference */
     const struct mem *memory;        /* of the process while the event is told, or NULL */
+    const struct sight *sight;       /* of a log, or NULL: nothing was noted */
     enum event_type type;
     union {
         struct event_syscall syscall;

@@ -192,4 +192,6 @@ void model_call(const struct model *model, struct process *process, const struct
     failure->next = NULL;
     if (anew && model->live && model->at_failure)
         model->at_failure(process, failure);
+    if (anew && !failure->limit)
+        failure->limit = limit_noted(event->sight);
 }

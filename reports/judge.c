@@ -138,6 +138,7 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
     cause->subject = steal_pointer(&subject);
     cause->missing = steal_pointer(&missing);
     cause->provider = steal_pointer(&provider);
+    cause->elsewhere = xstrdup_or_null(finding->elsewhere);
     cause->pid = process->pid;
     cause->error = finding->error;
     cause->exe = xstrdup_or_null(process->exe);
@@ -147,7 +148,8 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
     if (n)
         cause_evidence(cause, n);
     cause->seconds = n ? (double)t_ns / 1e9 : -1;
-    desc->tell(finding, cause);
+    if (!judge_logged_tells(finding, cause))
+        desc->tell(finding, cause);
     return suspect;
 }
 

@@ -105,13 +105,22 @@ const struct output_line *suspect_called(const struct process *process, const st
 bool suspect_survived(const struct process *process, const struct suspect *suspect, const struct output_line *line);
 /* SUSPECT is about a dlopen of FILE that event N told of: whether anything came after it. */
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n);
+/* The same by a log whose files are not at hand (PATH_NOWHERE). */
+void judge_logged(struct process *process);
+/* Tells of FINDING without looking at files, where there are none and its kind's own sentences would; false: they may
+ * be used. */
+bool judge_logged_tells(const struct finding *finding, struct cause *cause);
+/* The two names are of one library: other versions, other builds. */
+bool judge_same_library(const char *a, const char *b);
 /* What the program says in the loader's words, where nothing else was found; LOAD has all that was loaded. */
 void judge_said(struct process *process, const struct maps *maps, const struct load *load);
 /* A suspect of what the loader said, where the files agree; false where there is none. */
 bool judge_told(struct process *process, const struct maps *maps, const struct load *load,
                 const struct loader_error *error);
-/* Gives the loader's errors to the suspects that they belong to, and makes suspects of those that harm but belong to
- * none. */
+/* Nobody was harmed by ERROR by itself. */
+bool judge_words_harmless(const struct process *process, const struct loader_error *error);
+/* Gives the loader's errors to the suspects that they belong to, and, where LOAD is not NULL, makes suspects of those
+ * that harm but belong to none. */
 void judge_words(struct process *process, const struct maps *maps, const struct load *load);
 /* A suspect of what the loader TOLD of a library whose file was replaced after it had been loaded; NULL where it was
  * not.

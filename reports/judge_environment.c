@@ -4,6 +4,8 @@
  * traced, the value is no path, or the words name something that was looked for where the variable says. */
 #include "environment.h"
 
+#include "sight.h"
+
 #include "syscall.h"
 
 #include <errno.h>
@@ -126,13 +128,9 @@ static void judge_ignored(const struct reading *reading, const struct variable *
 
 static bool is_there(const struct process *process, const char *path)
 {
-    struct path_walk walk;
-    bool there;
+    enum path_reason reason = sight_reason(process, path, NULL);
 
-    path_walk(process->root, "/", path, NULL, &walk);
-    there = walk.reason != PATH_ABSENT && walk.reason != PATH_NOT_DIRECTORY;
-    path_walk_deinit(&walk);
-    return there;
+    return reason != PATH_ABSENT && reason != PATH_NOT_DIRECTORY;
 }
 
 /* The words contradict the kind of thing that is there. */

@@ -4,6 +4,7 @@
  * linux: fs/exec.c, fs/binfmt_elf.c, fs/binfmt_script.c; execve(2). */
 #include "environment.h"
 
+#include "sight.h"
 #include "syscall.h"
 
 #include <elf.h>
@@ -109,11 +110,11 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
     struct lead lead = {0};
     bool known;
 
-    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
+    sight_walk(attempt, process_cred(actor), &walk);
     if (walk.reason == PATH_OK) {
         struct execfile file;
 
-        execfile_inspect(attempt->root, attempt->path, process_cred(actor), attempt->error, &file);
+        sight_inspect(attempt, process_cred(actor), &file);
         known = file_fault(&finding, &file) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
         execfile_deinit(&file);
     } else {
@@ -334,9 +335,19 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
  * keeps nothing from it. */
 static bool closed_and_absent(const struct episode *episode, const struct attempt *attempt)
 {
-    struct stat st;
+    return attempt->error == EACCES && episode->count > 1 && sight_absent(attempt);
+}
 
-    return attempt->error == EACCES && episode->count > 1 && path_stat(attempt->root, attempt->path, &st) == -ENOENT;
+/* Whatever was missing, it is not the file itself. */
+static bool is_there(const struct attempt *attempt)
+{
+    struct path_walk walk;
+    bool there;
+
+    sight_walk(attempt, NULL, &walk);
+    there = walk.reason != PATH_ABSENT && walk.reason != PATH_DANGLING;
+    path_walk_deinit(&walk);
+    return there;
 }
 
 static const struct attempt *refused(const struct episode *episode)
@@ -346,12 +357,8 @@ static const struct attempt *refused(const struct episode *episode)
             episode->attempts[i]->error != ENOTDIR && !closed_and_absent(episode, episode->attempts[i]))
             return episode->attempts[i];
     for (size_t i = episode->count; i-- > 0;)
-        if (episode->attempts[i]->execution) {
-            struct stat st;
-
-            if (path_stat(episode->attempts[i]->root, episode->attempts[i]->path, &st) != -ENOENT)
-                return episode->attempts[i];
-        }
+        if (episode->attempts[i]->execution && is_there(episode->attempts[i]))
+            return episode->attempts[i];
     return NULL;
 }
 

@@ -5,6 +5,7 @@
  * there is missing. */
 #include "environment.h"
 
+#include "sight.h"
 #include "syscall.h"
 
 #include <errno.h>
@@ -28,17 +29,6 @@ static const struct tree {
     {"MAVEN_HOME", "bin/mvn"}, {"ANT_HOME", "bin/ant"},  {"GRADLE_HOME", "bin/gradle"}, {"CONDA_PREFIX", "bin"},
     {"CUDA_HOME", "bin/nvcc"}, {"JDK_HOME", "bin/javac"}};
 
-static enum path_reason reason_of(const struct process *image, const char *path, const struct cred *cred)
-{
-    struct path_walk walk;
-    enum path_reason reason;
-
-    path_walk(image->root, "/", path, cred, &walk);
-    reason = walk.reason;
-    path_walk_deinit(&walk);
-    return reason;
-}
-
 static const struct tree *tree_of(const struct variable *variable)
 {
     for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
@@ -57,7 +47,7 @@ bool lead_not_meant(const struct process *image, const struct variable *variable
     const struct tree *tree = tree_of(variable);
     CLEANUP_FREE char *inside = tree && tree->has ? path_join(path, tree->has) : NULL;
 
-    return tree && (!inside || reason_of(image, inside, NULL) == PATH_ABSENT);
+    return tree && (!inside || sight_reason(image, inside, NULL) == PATH_ABSENT);
 }
 
 /* The program says itself that the variable is at fault. */
@@ -92,7 +82,7 @@ static bool at_fault(const struct process *image, const struct variable *variabl
         return true;
     if (fit == FIT_ABOVE)
         return named_in_words(image, named);
-    reason = reason_of(image, named, NULL);
+    reason = sight_reason(image, named, NULL);
     if (reason == PATH_ABSENT || reason == PATH_NOT_DIRECTORY || reason == PATH_DANGLING)
         return true;
     *fault = LEAD_NOT_MEANT;
@@ -268,7 +258,7 @@ bool judge_led_library(struct finding *finding, struct lead *ret)
             continue;
         variable_paths(variable.value, image->cwd, &paths);
         for (size_t k = 0; k < paths.n; k++)
-            any |= reason_of(image, paths.v[k], NULL) != PATH_ABSENT;
+            any |= sight_reason(image, paths.v[k], NULL) != PATH_ABSENT;
         if (paths.n && !any)
             *ret = (struct lead){variable, xstrdup(paths.v[0]), LEAD_ABSENT};
         strings_deinit(&paths);

@@ -164,6 +164,11 @@ static bool variants(const char *a, const char *b)
     return same >= 4 && same * 3 >= shorter * 2;
 }
 
+bool judge_same_library(const char *a, const char *b)
+{
+    return same_stem(a, b) || variants(a, b);
+}
+
 /* Another copy or version of it was loaded later: the program searched, and found. */
 static bool found_later(const struct process *process, const struct maps *maps, const struct load *load, size_t act)
 {
@@ -485,6 +490,10 @@ void judge_load(struct process *process, bool live)
 
     if (!process->exe || (!process_failed(process) && nothing_said(process)))
         return;
+    if (path_nowhere(process->root)) {
+        judge_logged(process);
+        return;
+    }
     if (live)
         maps_read(process->pid, &maps);
     if (process_failed(process) || !all_well(process, &maps)) {

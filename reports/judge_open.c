@@ -6,6 +6,7 @@
 #include "environment.h"
 
 #include "naming.h"
+#include "sight.h"
 #include "syscall.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ static void find_attempt(const struct process *actor, const struct attempt *atte
                             .missing = attempt->path,
                             .subject = image->exe ? image->exe : attempt->path,
                             .walk = walk};
-    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), walk);
+    sight_walk(attempt, process_cred(actor), walk);
     ret->kind = kind_of(attempt, walk);
     if (ret->kind == CAUSE_SYMLINK_DANGLING && walk->target)
         ret->missing = walk->target;
@@ -125,7 +126,7 @@ static int absent_components(const struct process *actor, const struct attempt *
     struct path_walk walk;
     int count = 0;
 
-    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(actor), &walk);
+    sight_walk(attempt, process_cred(actor), &walk);
     if (walk.reason == PATH_OK)
         count = attempt->error == ENOENT || attempt->error == ENOTDIR || attempt->error == ELOOP ? -1 : 0;
     else if (walk.at)
@@ -198,7 +199,7 @@ static bool about_the_other_path(const struct process *actor, const struct attem
 
     if (strchr(attempt->desc->args, 'P') == strrchr(attempt->desc->args, 'P'))
         return false;
-    path_walk(attempt->root, attempt->cwd, attempt->path, &image->cred, &walk);
+    sight_walk(attempt, &image->cred, &walk);
     there = walk.reason == PATH_OK;
     path_walk_deinit(&walk);
     return there;

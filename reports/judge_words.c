@@ -217,7 +217,7 @@ static void attach(struct suspect *suspect, const struct loader_error *error)
 
 /* A dlsym(3) for a symbol that may be absent is no failure, nor is one that came before a dlopen(3) that failed of
  * something else. */
-static bool harmless(const struct process *process, const struct loader_error *error)
+bool judge_words_harmless(const struct process *process, const struct loader_error *error)
 {
     const struct loader_call *call = call_of(process, error->tid, error->n);
 
@@ -244,10 +244,11 @@ void judge_words(struct process *process, const struct maps *maps, const struct 
         const struct loader_error *error = &process->errors[i];
         struct told told;
 
-        if (harmless(process, error))
+        if (judge_words_harmless(process, error))
             continue;
         told_by_loader(error, &told);
-        if (told.what != TOLD_NOTHING && !has_suspect(process, &told, error) && judge_told(process, maps, load, error))
+        if (told.what != TOLD_NOTHING && !has_suspect(process, &told, error) && load &&
+            judge_told(process, maps, load, error))
             has_suspect(process, &told, error);
         told_deinit(&told);
     }
@@ -258,7 +259,7 @@ void judge_words_said(struct process *process)
     for (size_t i = 0; process->suspect_count && i < process->error_count; i++) {
         struct told told;
 
-        if (!harmless(process, &process->errors[i]))
+        if (!judge_words_harmless(process, &process->errors[i]))
             continue;
         told_by_loader(&process->errors[i], &told);
         if (told.what != TOLD_NOTHING)

@@ -43,6 +43,41 @@ static struct limit *limit_create(const char *name, uint64_t value, uint64_t use
     return limit;
 }
 
+/* The units that there are, since a limit's is static. */
+static const char *unit_of(const char *word)
+{
+    static const char *const units[] = {"descriptors",
+                                        "open files",
+                                        "bytes",
+                                        "bytes of one file",
+                                        "inodes",
+                                        "mappings",
+                                        "watches",
+                                        "instances",
+                                        "threads",
+                                        "processes and threads",
+                                        "processes and threads of the user",
+                                        "seconds of processor time"};
+
+    for (size_t i = 0; word && i < sizeof units / sizeof *units; i++)
+        if (strcmp(units[i], word) == 0)
+            return units[i];
+    return "";
+}
+
+struct limit *limit_noted(const struct sight *sight)
+{
+    struct limit *limit;
+
+    if (!sight || !sight->limit)
+        return NULL;
+    limit = limit_create(sight->limit, sight->limit_value, sight->limit_used, unit_of(sight->limit_unit),
+                         sight->limit_sure);
+    limit->wanted = sight->limit_wanted;
+    limit->hard = sight->limit_hard;
+    return limit;
+}
+
 /* ---- descriptors ---- */
 
 static struct limit *find_descriptors(const struct process *process)

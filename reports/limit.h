@@ -28,6 +28,8 @@ struct limit *limit_find_kill(const struct process *process);
 /* Whether PROCESS, which stands at its end, has room again in the limit that FAILURE met: limits of which that can be
  * told. */
 bool limit_has_eased(const struct process *process, const struct failure *failure);
+/* As it was noted in a log: NULL where SIGHT has none. */
+struct limit *limit_noted(const struct sight *sight);
 void limit_destroy(struct limit *limit);
 
 #endif

@@ -1,8 +1,10 @@
 #include "log.h"
 
+#include "crash.h"
 #include "json_text.h"
 #include "line_signal.h"
 #include "log_names.h"
+#include "sight.h"
 #include "syscall.h"
 
 #include <probes/alloc.h>
@@ -23,6 +25,7 @@ struct log {
     char *(*redact)(void *ctx, const char *string);
     void *ctx;
     struct place_told *places;
+    const struct model *model; /* of log_sight(), or NULL */
     struct text line;
 };
 
@@ -152,6 +155,30 @@ static void put_syscall(struct log *log, const struct event_syscall *call)
     put_addr(log, "ip", call->ip_addr);
 }
 
+/* Of a crash record what is no memory: that is the program's, and big. */
+static void put_crash(struct log *log, const struct crash *crash)
+{
+    if (!crash)
+        return;
+    put_signal_name(log, "crash", crash->signal);
+    put_int(log, "crash_code", crash->code);
+    put_addr(log, "crash_ip", crash->ip_addr);
+    if (crash->has_addr)
+        text_addf(&log->line, ",\"crash_addr\":\"%#llx\"", (unsigned long long)crash->addr);
+    put(log, "crash_object", crash->object);
+    put(log, "crash_file", crash->file);
+    put(log, "crash_address", crash->address);
+    put(log, "crash_message", crash->message);
+    put(log, "crash_call", crash->call);
+    put(log, "crash_feature", crash->feature);
+    put_true(log, "crash_by_itself", crash->by_itself);
+    put_true(log, "crash_caught", crash->caught);
+    put_true(log, "crash_in_handler", crash->in_handler);
+    if (crash->sender)
+        put_int(log, "crash_sender", crash->sender);
+    put(log, "crash_sender_name", crash->sender_name);
+}
+
 static void put_signal(struct log *log, const struct event_signal *signal)
 {
     const char *code = line_signal_code(signal->signal, signal->code);
@@ -185,6 +212,7 @@ static void put_signal(struct log *log, const struct event_signal *signal)
     }
     put_true(log, "fatal", signal->fatal);
     put_addr(log, "ip", signal->ip_addr);
+    put_crash(log, signal->crash);
 }
 
 /* Only what a loader, a search or a language's own search reads: the rest of an environment is nobody's business. */
@@ -254,7 +282,9 @@ static void put_process(struct log *log, const struct event_process *process)
     if (process->what == PROCESS_EXITING || process->what == PROCESS_EXIT || process->what == PROCESS_THREAD_EXIT)
         put_status(log, process->status);
     put_true(log, "by_loader", process->by_loader);
+    put_true(log, "heard", process->heard);
     put(log, "text", process->text);
+    put_crash(log, process->crash);
     if (process->image)
         put_image(log, process->image);
 }
@@ -411,6 +441,35 @@ static void put_stack(struct log *log, const struct event *event)
     text_addc(&log->line, ']');
 }
 
+/* What was looked at, beyond what happened (struct sight). */
+static void put_sight(struct log *log, const struct sight *sight)
+{
+    put(log, "walk", sight->walk);
+    put(log, "at", sight->at);
+    put(log, "target", sight->target);
+    put(log, "verdict", sight->verdict);
+    put(log, "fault", sight->fault);
+    put(log, "needs", sight->needs);
+    put(log, "elf", sight->elf);
+    put(log, "soname", sight->soname);
+    put_array(log, "needed", sight->needed);
+    put_array(log, "versions", sight->versions);
+    put(log, "level", sight->level);
+    put(log, "mount", sight->mount);
+    put_array(log, "copies", sight->copies);
+    put_array(log, "variables", sight->variables);
+    put_true(log, "hushed", sight->hushed);
+    if (!sight->limit)
+        return;
+    put(log, "limit", sight->limit);
+    put(log, "limit_unit", sight->limit_unit);
+    put_int(log, "limit_value", (int64_t)sight->limit_value);
+    put_int(log, "limit_used", (int64_t)sight->limit_used);
+    put_int(log, "limit_wanted", (int64_t)sight->limit_wanted);
+    put_int(log, "limit_hard", (int64_t)sight->limit_hard);
+    put_true(log, "limit_sure", sight->limit_sure);
+}
+
 static void put_body(struct log *log, const struct event *event)
 {
     switch (event->type) {
@@ -438,6 +497,7 @@ static void put_body(struct log *log, const struct event *event)
 static void log_event(void *ctx, const struct event *event)
 {
     struct log *log = ctx;
+    struct sighting sighting;
 
     text_clear(&log->line);
     text_addf(&log->line, "{\"n\":%llu,\"t\":%llu.%06llu,\"pid\":%d,\"tid\":%d,\"type\":\"%s\"",
@@ -445,12 +505,24 @@ static void log_event(void *ctx, const struct event *event)
               (unsigned long long)event->t_ns % 1000000000 / 1000, event->pid, event->tid, log_type_name(event->type));
     put_place(log, event);
     put_body(log, event);
+    if (event->sight) { /* read from a log */
+        put_sight(log, event->sight);
+    } else if (log->model) {
+        sight_look(log->model, event, &sighting);
+        put_sight(log, &sighting.sight);
+        sighting_deinit(&sighting);
+    }
     put_stack(log, event);
     text_add(&log->line, "}\n");
     fwrite(log->line.v, 1, log->line.n, log->out);
     if (event->type == EVENT_PROCESS &&
         (event->process.what == PROCESS_EXIT || event->process.what == PROCESS_DETACHED))
         forget_place(log, event->pid);
+}
+
+void log_sight(struct log *log, const struct model *model)
+{
+    log->model = model;
 }
 
 struct log *log_create(FILE *out, char *(*redact)(void *ctx, const char *string), void *ctx, struct sink *ret)

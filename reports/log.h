@@ -13,11 +13,15 @@
 #include <stdio.h>
 
 struct log;
+struct model;
 
 /* A writer to OUT, which is not closed; write errors are left for ferror(3). REDACT, which may be NULL, is asked for
  * each string from the program and gives the text to write instead (malloced, or NULL to keep it). */
 struct log *log_create(FILE *out, char *(*redact)(void *ctx, const char *string), void *ctx, struct sink *ret);
 void log_destroy(struct log *log);
+/* What events do not say by themselves is looked at as well, and noted with them (sight.h): the processes stand and
+ * their files are there. MODEL is told of each event before LOG is. */
+void log_sight(struct log *log, const struct model *model);
 
 /* Reads such a file and hands its events to SINK, in order, each valid during the call only. Lines are bounded (16 MB),
  * as are the strings of an array; unknown keys are passed over, unknown types and system calls are an event less, which

@@ -1,6 +1,7 @@
 /* trace.jsonl back into events: the inverse of log.c, function for function. */
 #include "log.h"
 
+#include "crash.h"
 #include "json_line.h"
 #include "log_names.h"
 #include "syscall.h"
@@ -34,6 +35,8 @@ struct reader {
     const char **vectors[2]; /* argv, env */
     size_t vector_caps[2];
     struct image image;
+    struct sight sight;
+    struct crash *crash; /* or NULL */
     gid_t *groups;
     size_t group_cap;
 };
@@ -178,6 +181,38 @@ static bool make_syscall(struct reader *reader, struct event_syscall *call)
     return true;
 }
 
+/* A crash record, or NULL; the reader's. */
+static struct crash *make_crash(struct reader *reader, pid_t pid, pid_t tid)
+{
+    int signal = signal_of(reader, "crash");
+    struct crash *crash;
+
+    crash_put(reader->crash);
+    reader->crash = NULL;
+    if (!signal)
+        return NULL;
+    crash = reader->crash = crash_create();
+    crash->pid = pid;
+    crash->tid = tid;
+    crash->signal = signal;
+    crash->code = number_int(reader, "crash_code");
+    crash->ip_addr = addr(reader, "crash_ip");
+    crash->has_addr = json_line_get(&reader->line, "crash_addr") != NULL;
+    crash->addr = crash->info_addr = addr(reader, "crash_addr");
+    crash->object = xstrdup_or_null(string(reader, "crash_object"));
+    crash->file = xstrdup_or_null(string(reader, "crash_file"));
+    crash->address = xstrdup_or_null(string(reader, "crash_address"));
+    crash->message = xstrdup_or_null(string(reader, "crash_message"));
+    crash->call = xstrdup_or_null(string(reader, "crash_call"));
+    crash->feature = crash->feature_read = xstrdup_or_null(string(reader, "crash_feature"));
+    crash->by_itself = json_line_true(&reader->line, "crash_by_itself");
+    crash->caught = json_line_true(&reader->line, "crash_caught");
+    crash->in_handler = json_line_true(&reader->line, "crash_in_handler");
+    crash->sender = number_int(reader, "crash_sender");
+    crash->sender_name = xstrdup_or_null(string(reader, "crash_sender_name"));
+    return crash;
+}
+
 static bool make_signal(struct reader *reader, struct event_signal *signal)
 {
     *signal = (struct event_signal){
@@ -267,6 +302,7 @@ static bool make_process(struct reader *reader, struct event_process *process, c
         .parent = number_int(reader, "parent"),
         .status = wait_status(reader),
         .by_loader = json_line_true(&reader->line, "by_loader"),
+        .heard = json_line_true(&reader->line, "heard"),
         .image = make_image(reader, cwd),
         .text = string(reader, "text"),
     };
@@ -370,9 +406,15 @@ static bool make_body(struct reader *reader, struct event *event)
     case EVENT_SYSCALL:
         return make_syscall(reader, &event->syscall);
     case EVENT_SIGNAL:
-        return make_signal(reader, &event->signal);
+        if (!make_signal(reader, &event->signal))
+            return false;
+        event->signal.crash = make_crash(reader, event->pid, event->tid);
+        return true;
     case EVENT_PROCESS:
-        return make_process(reader, &event->process, event->cwd);
+        if (!make_process(reader, &event->process, event->cwd))
+            return false;
+        event->process.crash = make_crash(reader, event->pid, event->tid);
+        return true;
     case EVENT_OUTPUT:
         return make_output(reader, &event->output);
     case EVENT_LOADER:
@@ -381,6 +423,40 @@ static bool make_body(struct reader *reader, struct event *event)
         return make_lookup(reader, &event->lookup);
     }
     return false;
+}
+
+/* What the writer has looked at, or NULL. The arrays share the vectors of argv and env, which these events have not. */
+static const struct sight *make_sight(struct reader *reader, const struct event *event)
+{
+    struct sight *sight = &reader->sight;
+    bool loaded = event->type == EVENT_LOADER || (event->type == EVENT_SYSCALL && !event->syscall.argv),
+         ends = event->type == EVENT_PROCESS && !event->process.image;
+
+    *sight = (struct sight){
+        .walk = string(reader, "walk"),
+        .at = string(reader, "at"),
+        .target = string(reader, "target"),
+        .verdict = string(reader, "verdict"),
+        .fault = string(reader, "fault"),
+        .needs = string(reader, "needs"),
+        .elf = string(reader, "elf"),
+        .soname = string(reader, "soname"),
+        .needed = loaded ? vector(reader, "needed", 0) : NULL,
+        .versions = loaded ? vector(reader, "versions", 1) : NULL,
+        .level = string(reader, "level"),
+        .mount = string(reader, "mount"),
+        .copies = ends ? vector(reader, "copies", 0) : NULL,
+        .variables = ends ? vector(reader, "variables", 1) : NULL,
+        .hushed = json_line_true(&reader->line, "hushed"),
+        .limit = string(reader, "limit"),
+        .limit_unit = string(reader, "limit_unit"),
+        .limit_value = (uint64_t)number(reader, "limit_value"),
+        .limit_used = (uint64_t)number(reader, "limit_used"),
+        .limit_wanted = (uint64_t)number(reader, "limit_wanted"),
+        .limit_hard = (uint64_t)number(reader, "limit_hard"),
+        .limit_sure = json_line_true(&reader->line, "limit_sure"),
+    };
+    return sight;
 }
 
 static void replace(char **known, const char *told)
@@ -442,7 +518,10 @@ static int make_event(struct reader *reader, struct event *event, struct err *er
     if (t && t->type == JSON_NUMBER && t->number > 0 && t->number < 1e9)
         event->t_ns = (uint64_t)(t->number * 1e9 + 0.5);
     set_place(reader, event);
-    return make_body(reader, event);
+    if (!make_body(reader, event))
+        return 0;
+    event->sight = make_sight(reader, event);
+    return 1;
 }
 
 static int read_events(struct reader *reader, const struct sink *sink, uint64_t *skipped, struct err *err)
@@ -484,6 +563,7 @@ int log_read(FILE *in, const struct sink *sink, uint64_t *skipped, struct err *e
     free(reader.vectors[0]);
     free(reader.vectors[1]);
     free(reader.groups);
+    crash_put(reader.crash);
     json_line_deinit(&reader.line);
     if (skipped)
         *skipped = unwanted;

@@ -1,6 +1,7 @@
 #include "model_parts.h"
 
 #include "crash.h"
+#include "limit.h"
 #include "syscall.h"
 #include "surroundings.h"
 
@@ -62,6 +63,7 @@ static void process_free(struct model *model, struct process *process)
     strings_deinit(&process->quoted);
     strings_deinit(&process->looked_in);
     strings_deinit(&process->listed);
+    strings_deinit(&process->copies);
     free(process->libc.family);
     free(process->libc.version);
     free(process->libc.path);
@@ -259,7 +261,11 @@ static void on_output(struct model *model, struct process *process, const struct
     if (moved(model, process, event))
         said.output.fd = STDERR_FILENO;
     /* A program that redirects its words to null(4) does not want them read. One look per write to descriptor 2. */
-    model_output(process, &said, model->live && proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO));
+    model_output(process, &said,
+                 model->live ? proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO)
+                             : event->sight && event->sight->hushed);
+    if (!model->live && !process->said && (process->said = limit_noted(event->sight)))
+        process->said_n = event->n;
     if (model->live && model->at_words)
         model->at_words(process, event);
 }
@@ -355,6 +361,21 @@ static void on_exec(struct model *model, struct process *process, const struct e
     }
 }
 
+/* What a log tells at the end of a process's environment and surroundings: of the former it has not all. */
+static void take_noted(struct process *process, const struct sight *sight)
+{
+    take_strings(&process->copies, sight->copies);
+    for (size_t i = 0; sight->variables && sight->variables[i]; i++) {
+        CLEANUP_FREE char *name = xstrndup(sight->variables[i], strcspn(sight->variables[i], "="));
+
+        if (process_env(process, name))
+            continue;
+        if (process->env_by.n == process->env.n)
+            strings_add(&process->env_by, xstrdup(""));
+        strings_add(&process->env, xstrdup(sight->variables[i]));
+    }
+}
+
 static void on_process(struct model *model, const struct event *event)
 {
     const struct event_process *what = &event->process;
@@ -377,6 +398,8 @@ static void on_process(struct model *model, const struct event *event)
         break;
     case PROCESS_EXITING:
         model_shot(model, process, event);
+        if (event->sight)
+            take_noted(process, event->sight);
         process->status = what->status;
         process->by_loader = what->by_loader;
         process->heard = what->heard;

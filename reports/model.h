@@ -25,9 +25,10 @@ struct attempt {
     char *root;   /* as in struct event */
     int error;
     enum event_by by;
-    bool execution;  /* execve, execveat */
-    char *argv0;     /* of executions: what was to be run, as it was called */
-    char *argv_rest; /* the arguments behind it, a line each; NULL where they are not known */
+    bool execution;      /* execve, execveat */
+    char *argv0;         /* of executions: what was to be run, as it was called */
+    char *argv_rest;     /* the arguments behind it, a line each; NULL where they are not known */
+    struct sight *sight; /* what a log notes of it, or NULL */
 };
 
 /* All attempts of one process at one file name, wherever it was looked for. */
@@ -84,8 +85,10 @@ struct load_act {
     char *name; /* the last component */
     char *path; /* that was opened, or of the last failure */
     unsigned tries;
-    int error;   /* 0: opened */
-    bool single; /* the only place tried: a path was asked for */
+    int error;             /* 0: opened */
+    bool single;           /* the only place tried: a path was asked for */
+    struct sight *sight;   /* what a log notes of the file at PATH, or NULL; … */
+    struct strings needed; /* … and which libraries it needs */
 };
 
 /* One error in the dynamic loader's own words (LOADER_ERROR), or equal ones. All strings but OBJECT, BY and OCCASION
@@ -98,6 +101,7 @@ struct loader_error {
     char *format;      /* never NULL */
     char *args[6];
     char *occasion, *message; /* or NULL */
+    char *level, *mount;      /* of a log: what is noted of the object; or NULL */
     int error;
     enum loader_outcome outcome;
 };
@@ -109,8 +113,10 @@ struct loaded {
     uint64_t base_addr;
     unsigned space; /* number of its namespace */
     enum object_reason reason;
-    char *by;       /* who needs it or has opened it, or NULL */
-    uint64_t flags; /* of the dlopen that brought it, 0 at the start */
+    char *by;                        /* who needs it or has opened it, or NULL */
+    uint64_t flags;                  /* of the dlopen that brought it, 0 at the start */
+    char *soname, *level;            /* of a log, as struct sight has them; or NULL */
+    struct strings needed, versions; /* of a log */
 };
 
 /* An object that has left the link map. */
@@ -324,6 +330,7 @@ struct process {
     struct strings ancestry;          /* what was executed before in this process and its ancestors, first first */
     struct strings ruled_out;         /* judge_ruled_out(), … */
     struct strings quoted, looked_in; /* … and with it: as struct report has them */
+    struct strings copies;            /* of a log: where libraries stand that would have done */
     struct suspect *suspects;
     size_t suspect_count, suspect_cap;
     struct untold *untold; /* judge_untold() */

@@ -33,6 +33,8 @@ static void error_deinit(struct loader_error *error)
         free(error->args[i]);
     free(error->occasion);
     free(error->message);
+    free(error->level);
+    free(error->mount);
 }
 
 /* How soon it may be forgotten: 2 first. */
@@ -83,6 +85,8 @@ static void error_record(struct process *process, const struct event *event)
                                    .format = xstrdup(said->format ? said->format : ""),
                                    .occasion = xstrdup_or_null(said->occasion),
                                    .message = xstrdup_or_null(said->message),
+                                   .level = xstrdup_or_null(event->sight ? event->sight->level : NULL),
+                                   .mount = xstrdup_or_null(event->sight ? event->sight->mount : NULL),
                                    .error = said->error,
                                    .outcome = said->outcome};
     for (size_t i = 0; i < sizeof error->args / sizeof *error->args; i++)

@@ -10,6 +10,16 @@ static void loaded_deinit(struct loaded *loaded)
 {
     free(loaded->path);
     free(loaded->by);
+    free(loaded->soname);
+    free(loaded->level);
+    strings_deinit(&loaded->needed);
+    strings_deinit(&loaded->versions);
+}
+
+static void take(struct strings *list, const char *const *from)
+{
+    for (size_t i = 0; from && from[i]; i++)
+        strings_add(list, xstrdup(from[i]));
 }
 
 static void add(struct process *process, const struct event *event)
@@ -27,6 +37,12 @@ static void add(struct process *process, const struct event *event)
                               .reason = said->reason,
                               .by = xstrdup_or_null(said->by),
                               .flags = said->flags};
+    if (!event->sight)
+        return;
+    loaded->soname = xstrdup_or_null(event->sight->soname);
+    loaded->level = xstrdup_or_null(event->sight->level);
+    take(&loaded->needed, event->sight->needed);
+    take(&loaded->versions, event->sight->versions);
 }
 
 static void drop(struct process *process, const struct event_loader *said)

@@ -137,6 +137,7 @@ void cause_destroy(struct cause *cause)
     free(cause->subject);
     free(cause->missing);
     free(cause->provider);
+    free(cause->elsewhere);
     free(cause->exe);
     strings_deinit(&cause->argv);
     strings_deinit(&cause->chain);

@@ -122,6 +122,7 @@ struct cause {
     double confidence;
     int error; /* errno of the failing call, 0 where there was none or it is not known; not told */
     char *subject, *missing, *provider; /* provider may be NULL */
+    char *elsewhere;                    /* a library that would do and is not taken, or NULL; not told */
     pid_t pid;
     char *exe;
     struct strings argv;
@@ -147,6 +148,9 @@ struct cause {
 const char *cause_kind_name(enum cause_kind kind);
 /* -1 for an unknown name. */
 int cause_kind_value(const char *name);
+/* kind_words.c: what is wrong, and what "missing" names there, as phrases. */
+const char *cause_kind_wrong(enum cause_kind kind);
+const char *cause_kind_missing(enum cause_kind kind);
 void cause_fact(struct cause *cause, const char *label, const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct remedy *cause_remedy(struct cause *cause, enum proof proof, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -58,6 +58,7 @@ static int open_trace(struct outlets *outlets, struct err *err)
     if (!outlets->trace)
         return err_errno(err, errno, "cannot keep the events for the report in %s", P_tmpdir);
     outlets->log = log_create(outlets->trace, NULL, NULL, &outlets->sinks[outlets->count++]);
+    log_sight(outlets->log, outlets->model);
     if (outlets->redactor)
         outlets->pieces = trace_pieces_create(&outlets->sinks[outlets->count++]);
     outlets->texts = true;

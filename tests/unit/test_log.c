@@ -1,5 +1,6 @@
 /* trace.jsonl: every line is JSON that jansson takes, what was written is read back, and what others wrote is not
  * trusted. */
+#include <reports/crash.h>
 #include <reports/json_text.h>
 #include <reports/log.h>
 #include <reports/syscall.h>
@@ -209,6 +210,72 @@ START_TEST(there_and_back)
     struct written first = write_log(events, EVENTS, NULL), second = copy_log(&first);
 
     ck_assert_str_eq(second.text, first.text);
+    free(first.text);
+    free(second.text);
+}
+END_TEST
+
+static void look_at_sight(void *ctx, const struct event *event)
+{
+    const struct sight *sight = event->sight;
+
+    ++*(size_t *)ctx;
+    ck_assert_ptr_nonnull(sight);
+    if (event->type == EVENT_SYSCALL) {
+        ck_assert_str_eq(sight->walk, "dangling");
+        ck_assert_str_eq(sight->target, "/gone \"x\"");
+        ck_assert_str_eq(sight->limit, "RLIMIT_NOFILE");
+        ck_assert_uint_eq(sight->limit_value, 40);
+        ck_assert(sight->limit_sure && !sight->hushed);
+        ck_assert_ptr_null(sight->copies);
+    } else if (event->type == EVENT_LOADER) {
+        ck_assert_str_eq(sight->needed[1], "libc.so.6");
+        ck_assert_ptr_null(sight->needed[2]);
+        ck_assert_str_eq(sight->versions[0], "V_2");
+        ck_assert_str_eq(sight->soname, "libx.so.1");
+    } else {
+        ck_assert_str_eq(sight->copies[0], "/opt/libx.so");
+        ck_assert_str_eq(sight->variables[0], "APP=/x");
+        ck_assert_ptr_null(sight->variables[1]);
+        ck_assert(event->process.heard);
+        ck_assert_int_eq(event->process.crash->signal, SIGSYS);
+        ck_assert_str_eq(event->process.crash->call, "statx");
+        ck_assert(event->process.crash->by_itself);
+    }
+}
+
+/* What was looked at when an event was told (struct sight), and what a crash record says. */
+START_TEST(sights)
+{
+    static const char *const needed[] = {"liby.so", "libc.so.6", NULL}, *const versions[] = {"V_2", NULL};
+    static const char *const copies[] = {"/opt/libx.so", NULL}, *const variables[] = {"APP=/x", NULL};
+    struct crash crash = {.references = 1, .signal = SIGSYS, .by_itself = true, .call = (char *)"statx"};
+    const struct sight seen[] = {{.walk = "dangling",
+                                  .at = "/link",
+                                  .target = "/gone \"x\"",
+                                  .limit = "RLIMIT_NOFILE",
+                                  .limit_value = 40,
+                                  .limit_sure = true},
+                                 {.soname = "libx.so.1", .needed = needed, .versions = versions},
+                                 {.copies = copies, .variables = variables}};
+    struct event events[3] = {
+        {.type = EVENT_SYSCALL, .syscall = {.desc = syscall_by_name("openat"), .returned = true, .error = ENOENT}},
+        {.type = EVENT_LOADER, .loader = {.what = LOADER_LOADED, .object = "/lib/libx.so.1"}},
+        {.type = EVENT_PROCESS, .process = {.what = PROCESS_EXITING, .heard = true, .crash = &crash}}};
+    const struct sink sink = {look_at_sight, &(size_t){0}};
+    struct err err = {""};
+
+    for (size_t i = 0; i < 3; i++) {
+        events[i].n = i + 1;
+        events[i].pid = events[i].tid = 7;
+        events[i].root = "";
+        events[i].sight = &seen[i];
+    }
+    struct written first = write_log(events, 3, NULL), second = copy_log(&first);
+
+    ck_assert_str_eq(second.text, first.text);
+    ck_assert_msg(read_log(first.text, first.size, &sink, NULL, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(*(size_t *)sink.ctx, 3);
     free(first.text);
     free(second.text);
 }
@@ -485,6 +552,7 @@ int main(void)
     tcase_add_test(all, keys_of_the_contract);
     tcase_add_test(all, there_and_back);
     tcase_add_test(all, fields);
+    tcase_add_test(all, sights);
     tcase_add_test(all, redaction);
     tcase_add_test(all, without_texts);
     tcase_add_test(all, strange_lines);

@@ -233,6 +233,24 @@ START_TEST(text)
 }
 END_TEST
 
+START_TEST(nowhere)
+{
+    struct path_walk walk;
+    struct stat st;
+
+    path_walk(PATH_NOWHERE, "/", "/etc/passwd", NULL, &walk);
+    ck_assert_int_eq(walk.reason, PATH_UNKNOWN);
+    path_walk_deinit(&walk);
+    ck_assert_int_eq(path_stat(PATH_NOWHERE, "/", &st), -ENODATA);
+    ck_assert_int_eq(path_open(PATH_NOWHERE, "/etc/passwd"), -ENODATA);
+    ck_assert_int_eq(access(PATH_NOWHERE "/etc/passwd", F_OK), -1); /* nor by any other way */
+    CLEANUP_FREE char *tidy = path_tidy(PATH_NOWHERE, "/etc//./passwd"), *up = path_tidy(PATH_NOWHERE, "/a/../b");
+
+    ck_assert_str_eq(tidy, "/etc/passwd");
+    ck_assert_str_eq(up, "/a/../b"); /* a may be a link */
+}
+END_TEST
+
 START_TEST(nearby)
 {
     CLEANUP_FREE char *wanted = xasprintf("%s/N/libfoo.so.2", bed);
@@ -269,6 +287,7 @@ int main(void)
     tcase_add_test(tcase, credentials);
     tcase_add_test(tcase, text);
     tcase_add_test(tcase, nearby);
+    tcase_add_test(tcase, nowhere);
     suite_add_tcase(suite, tcase);
     return bed_run(suite);
 }

@@ -1,0 +1,41 @@
+/* What stands where an event happens, looked at while the process stands: for the log, whose readers cannot look.
+ *
+ * Noted is only what the event does not say by itself: that a path which is "not there" is a link which points at
+ * nothing, whose interpreter a file that could not be executed wants, which libraries a loaded object needs. Nothing is
+ * judged here. The way back: what a judge asks of a path it asks here, and is answered from the files where there are
+ * any, else from what was noted. */
+#ifndef GLIBCTRACE_REPORTS_SIGHT_H
+#define GLIBCTRACE_REPORTS_SIGHT_H
+
+#include "model.h"
+
+#include <probes/execfile.h>
+
+/* What is noted of one event. */
+struct sighting {
+    struct sight sight;
+    struct path_walk walk;
+    struct execfile file;
+    const struct elffile *elf;
+    char *owned;
+    const char **lists[2];
+};
+
+/* Looks at what EVENT is about, which MODEL has been told of. Free RET with sighting_deinit(). */
+void sight_look(const struct model *model, const struct event *event, struct sighting *ret);
+void sighting_deinit(struct sighting *sighting);
+
+/* A copy that stays, or NULL; sight_free(). */
+struct sight *sight_copy(const struct sight *sight);
+void sight_free(struct sight *sight);
+
+/* path_walk() and execfile_inspect() of ATTEMPT's path, as CRED sees it. */
+void sight_walk(const struct attempt *attempt, const struct cred *cred, struct path_walk *ret);
+/* Whether nothing stands at ATTEMPT's path, whoever may look. */
+bool sight_absent(const struct attempt *attempt);
+/* The reason that a walk to PATH, of PROCESS's root, ends with: from the files, or, where there are none, as far as the
+ * calls that PROCESS's program made tell (PATH_UNKNOWN otherwise). */
+enum path_reason sight_reason(const struct process *process, const char *path, const struct cred *cred);
+void sight_inspect(const struct attempt *attempt, const struct cred *cred, struct execfile *ret);
+
+#endif
