@@ -155,3 +155,19 @@ int output_write(const struct report *report, const char *file, const struct ren
         result = bundle_write(report, parts ? parts : &none, file, draft.out, err);
     return draft_close(&draft, result, err);
 }
+
+int output_write_with(const char *file, void (*render)(const void *ctx, const char *file, FILE *out), const void *ctx,
+                      struct err *err)
+{
+    struct draft draft;
+    int result;
+
+    if (strcmp(file, "-") == 0) {
+        render(ctx, file, stdout);
+        return fflush(stdout) == 0 && !ferror(stdout) ? 0 : err_errno(err, errno, "standard output cannot be written");
+    }
+    result = draft_open(&draft, file, err);
+    if (result >= 0)
+        render(ctx, file, draft.out);
+    return draft_close(&draft, result, err);
+}

@@ -12,5 +12,8 @@ int output_check(const char *file, struct err *err);
  * page shows their events) may be NULL. */
 int output_write(const struct report *report, const char *file, const struct render_options *options,
                  const struct bundle_parts *parts, struct err *err);
+/* The same for a text of another kind: RENDER writes what CTX is, as FILE's ending asks ("-" is standard output). */
+int output_write_with(const char *file, void (*render)(const void *ctx, const char *file, FILE *out), const void *ctx,
+                      struct err *err);
 
 #endif

@@ -1,0 +1,37 @@
+/* Evidence: what was recorded elsewhere and is read here, whatever it comes in: a bundle, the folder that one was
+ * unpacked into, its trace.jsonl or report.json alone, standard input.
+ *
+ * All of it is hostile. Only plain files are read, nothing is unpacked. What the log in it says is not read here: one
+ * reader a format does that, one row in evidence_readers[]; it makes events of it for the model, as if they were seen
+ * now. */
+#ifndef GLIBCTRACE_REPORTS_EVIDENCE_H
+#define GLIBCTRACE_REPORTS_EVIDENCE_H
+
+#include "event.h"
+#include "report.h"
+
+#include <probes/err.h>
+
+struct evidence_reader {
+    const char *name; /* "trace.jsonl", as messages call it */
+    enum input_how how;
+    /* Whether a file that begins with HEAD (SIZE bytes, a NUL behind them) is one. */
+    bool (*knows)(const char *head, size_t size);
+    /* Hands its events to SINK, in order; as log_read(). */
+    int (*read)(FILE *in, const struct sink *sink, uint64_t *skipped, struct err *err);
+};
+
+struct evidence {
+    char *name;                           /* as it was given */
+    FILE *log;                            /* at its start, or NULL: a report.json alone */
+    const struct evidence_reader *reader; /* of the log */
+    struct report *report;                /* what was said of it then, or NULL: a log alone */
+};
+
+/* NAME: a file, a folder, or "-". On an error RET needs no evidence_close(). */
+int evidence_open(const char *name, struct evidence *ret, struct err *err);
+void evidence_close(struct evidence *evidence);
+/* What can be read, for messages: "a bundle (.tar.zst), …". */
+const char *evidence_known(void);
+
+#endif

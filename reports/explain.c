@@ -1,0 +1,131 @@
+#include "explain.h"
+
+#include "homes.h"
+#include "judge.h"
+
+#include <probes/alloc.h>
+
+#include <string.h>
+#include <sys/wait.h>
+
+/* Stands between the log's reader and the model. */
+struct reading {
+    struct model *model;
+    const struct sink *sink;
+    uint64_t last_ns;
+};
+
+static void on_event(void *ctx, const struct event *event)
+{
+    struct reading *reading = ctx;
+    struct event there = *event;
+
+    there.root = PATH_NOWHERE;
+    reading->last_ns = event->t_ns > reading->last_ns ? event->t_ns : reading->last_ns;
+    model_event(reading->model, &there);
+    if (reading->sink)
+        reading->sink->event(reading->sink->ctx, event);
+}
+
+static void take(char **to, const char *from)
+{
+    free(*to);
+    *to = xstrdup_or_null(from);
+}
+
+/* What the machine was no event says: it is in the report that came with the log, if there is one. */
+static void fill_system(const struct report *then, struct report *report)
+{
+    if (!then) {
+        take(&report->libc.family, "unknown");
+        take(&report->libc.from, "the log does not say");
+        take(&report->context, "root");
+        return;
+    }
+    take(&report->libc.family, then->libc.family);
+    take(&report->libc.version, then->libc.version);
+    take(&report->libc.path, then->libc.path);
+    take(&report->libc.from, then->libc.from);
+    take(&report->context, then->context);
+    take(&report->kernel, then->kernel);
+    take(&report->machine, then->machine);
+    take(&report->distribution, then->distribution);
+}
+
+/* A command that never ran: how the call that should have executed it failed is its outcome, as a shell has it. */
+static void fill_outcome(const struct model *model, const struct report *then, struct report *report)
+{
+    const struct process *first = model->first;
+
+    report->status = OUTCOME_UNKNOWN;
+    if (then && then->status == OUTCOME_EXEC_FAILED) {
+        report->status = then->status;
+        report->code = then->code;
+    } else if (first && first->ended && WIFSIGNALED(first->status)) {
+        report->status = OUTCOME_SIGNALED;
+        report->signal = WTERMSIG(first->status);
+    } else if (first && first->ended) {
+        report->status = OUTCOME_EXITED;
+        report->code = WEXITSTATUS(first->status);
+    } else if (then && then->status == OUTCOME_DETACHED) {
+        report->status = then->status;
+    }
+}
+
+static void fill_input(const struct evidence *evidence, const struct model *model, struct report *report)
+{
+    const struct strings *argv = evidence->report ? &evidence->report->argv : model->first ? &model->first->argv : NULL;
+
+    report->how = evidence->reader->how;
+    for (size_t i = 0; argv && i < argv->n; i++)
+        strings_add(&report->argv, homes_put_back(argv->v[i]));
+    report->pid = model->first ? model->first->pid : 0;
+}
+
+static void fill_rest(const struct reading *reading, uint64_t skipped, struct report *report)
+{
+    report->seconds = (double)reading->last_ns / 1e9;
+    report->events = reading->model->events;
+    report->processes = reading->model->process_count;
+    report->threads = reading->model->process_count + reading->model->thread_count;
+    report->lost = skipped;
+    strings_add(&report->unseen, xstrdup("the files themselves: this was read from a log, so that where else a library "
+                                         "stands or which package has it is known only as far as the log notes it"));
+    if (skipped)
+        strings_addf(&report->unseen, "%llu lines of the log that this version does not know",
+                     (unsigned long long)skipped);
+}
+
+int explain_log(struct evidence *evidence, const struct sink *sink, struct report **ret, struct err *err)
+{
+    struct reading reading = {.model = model_create(), .sink = sink};
+    const struct sink into = {on_event, &reading};
+    struct model *model = reading.model;
+    FILE *log = NULL; /* or the evidence's as it is */
+    uint64_t skipped = 0;
+    struct err why;
+    int status = homes_in_log(evidence->log, &log, &why);
+
+    model->at_end = judge_process;
+    model->at_exec = judge_exec_over;
+    if (status >= 0)
+        status = evidence->reader->read(log ? log : evidence->log, &into, &skipped, &why);
+    rewind(evidence->log);
+    if (log)
+        fclose(log);
+    if (status < 0)
+        err_set(err, "%s: %s", evidence->name, why.text);
+    if (status >= 0) {
+        struct report *report = *ret = report_create();
+
+        model_finish(model);
+        judge_verdict(model, report);
+        homes_in_report(report, true);
+        fill_system(evidence->report, report);
+        fill_input(evidence, model, report);
+        fill_outcome(model, evidence->report, report);
+        fill_rest(&reading, skipped, report);
+    }
+    model_destroy(model);
+    return status;
+}

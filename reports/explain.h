@@ -1,0 +1,15 @@
+/* A report from evidence that was gathered elsewhere: the log is read into the model as if its events happened now, and
+ * judged.
+ *
+ * The files that it tells of are those of the machine that it was made on: none of this machine's is looked at
+ * (PATH_NOWHERE), and what only a file could tell is said to be not known. */
+#ifndef GLIBCTRACE_REPORTS_EXPLAIN_H
+#define GLIBCTRACE_REPORTS_EXPLAIN_H
+
+#include "evidence.h"
+
+/* Fills in RET, report_destroy(). SINK, which may be NULL, is told of the events as well (homes.h: with paths in it
+ * that begin with "/$HOME"). The log is at its start again afterwards. */
+int explain_log(struct evidence *evidence, const struct sink *sink, struct report **ret, struct err *err);
+
+#endif

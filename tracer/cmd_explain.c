@@ -1,0 +1,92 @@
+/* glibctrace explain FILE|-: the report again, from the log alone. */
+#include "commands.h"
+
+#include "outlets.h"
+
+#include <reports/explain.h>
+#include <reports/output.h>
+
+#include <probes/alloc.h>
+#include <probes/elffile.h>
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static unsigned terminal_width(void)
+{
+    struct winsize size;
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* The report goes where that of a run goes. */
+static int put(const struct options *options, const struct report *report, FILE *log, struct err *err)
+{
+    const struct bundle_parts parts = {.trace = log};
+    const struct render_options plain = {0};
+    bool told = options->quiet;
+
+    for (size_t i = 0; i < options->outputs.n; i++) {
+        const char *file = options->outputs.v[i];
+
+        if (output_write(report, file, &plain, &parts, err) < 0)
+            return -1;
+        told |= strcmp(file, "-") == 0 || renderer_for(file) == &renderer_text;
+    }
+    if (!told) {
+        const struct render_options text = {.colour = outlets_colour(options), .width = terminal_width()};
+
+        renderer_text.render(report, &text, stderr);
+    }
+    return 0;
+}
+
+static int explain(struct evidence *evidence, const struct options *options, struct err *err)
+{
+    struct report *report;
+    int status;
+
+    if (!evidence->log)
+        return err_set(err, "%s is a report already: what is explained is a log, %s", evidence->name, evidence_known());
+    if (explain_log(evidence, NULL, &report, err) < 0)
+        return -1;
+    if (evidence->report) /* the log was redacted when it was written */
+        for (size_t i = 0; i < evidence->report->redacted.n; i++)
+            strings_add(&report->redacted, xstrdup(evidence->report->redacted.v[i]));
+    status = put(options, report, evidence->log, err) < 0 ? -1 : report->cause_count ? STATUS_FOUND : 0;
+    report_destroy(report);
+    return status;
+}
+
+static int cmd_explain(const struct options *options, struct err *err)
+{
+    struct evidence evidence;
+    int status;
+
+    for (size_t i = 0; i < options->outputs.n; i++)
+        if (output_check(options->outputs.v[i], err) < 0)
+            return -1;
+    if (evidence_open(options->rest[0], &evidence, err) < 0)
+        return -1;
+    status = explain(&evidence, options, err);
+    evidence_close(&evidence);
+    elffile_forget_all();
+    return status;
+}
+
+static const char *const takes[] = {"output", "quiet", "color", "no-redact", NULL};
+static const struct usage usage = {
+    .name = "explain",
+    .arguments = "FILE|-",
+    .purpose = "the report again, from the log of a bundle alone",
+    .about =
+        "Reads the log of a bundle (.tar.zst), of the folder that one was unpacked into, or a trace.jsonl alone, and "
+        "says why the program failed. Nothing is run, and no file of this machine is looked at: what only the "
+        "files could tell is not known then, and the report says so."
+        "\vThe exit status is 0 where no cause is found, 1 where one is, and 2 where FILE cannot be read.",
+    .takes = takes,
+    .least = 1,
+    .most = 1,
+};
+const struct command command_explain = {"explain", &usage, cmd_explain};
