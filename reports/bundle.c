@@ -257,7 +257,7 @@ static int reader_data(const struct reader *reader, size_t limit, char **data, s
 }
 
 /* NAME without its top folder. */
-static const char *below_top(const char *name)
+const char *bundle_below_top(const char *name)
 {
     const char *slash;
 
@@ -276,7 +276,7 @@ int bundle_read(const char *file, const char *member, char **data, size_t *size,
     if (reader_open(&reader, file, err) < 0)
         return -1;
     while ((result = reader_next(&reader, &item, err)) > 0)
-        if (item.kind == UNPACK_FILE && strcmp(below_top(item.name), member) == 0)
+        if (item.kind == UNPACK_FILE && strcmp(bundle_below_top(item.name), member) == 0)
             break;
     if (result > 0)
         result = reader_data(&reader, MEMBER_MAX, data, size, err);
@@ -286,57 +286,44 @@ int bundle_read(const char *file, const char *member, char **data, size_t *size,
     return result;
 }
 
-static void list_item(const struct unpack_item *item, FILE *out)
+/* All of an entry's bytes to VISIT; what comes counts, whatever the archive says of its size. */
+static int walk_bytes(const struct reader *reader, const struct bundle_visitor *visitor, uint64_t *left,
+                      struct err *err)
 {
-    CLEANUP_FREE char *name = utf8_plain(item->name), *link = item->link ? utf8_plain(item->link) : NULL;
-    CLEANUP_FREE char *size = wording_size(item->size);
+    CLEANUP_FREE char *buffer = xmalloc(1 << 16);
+    la_ssize_t got;
 
-    if (item->kind == UNPACK_FILE)
-        fprintf(out, "%12s  %s\n", size, name);
-    else if (item->kind == UNPACK_LINK)
-        fprintf(out, "%12s  %s -> %s\n", "link", name, link ? link : "");
-    else if (item->kind == UNPACK_OTHER)
-        fprintf(out, "%12s  %s\n", "refused", name);
-}
-
-static int list_redacted(const char *file, FILE *out, struct err *err)
-{
-    CLEANUP_FREE char *data = NULL;
-    struct report *report;
-    size_t size;
-
-    if (bundle_read(file, "report.json", &data, &size, err) < 0 ||
-        report_json_parse(data, size, file, &report, err) < 0)
-        return -1;
-    fputs("\nReplaced in it:\n", out);
-    for (size_t i = 0; i < report->redacted.n; i++) {
-        CLEANUP_FREE char *phrase = utf8_plain(report->redacted.v[i]);
-
-        fprintf(out, "  %s\n", phrase);
+    while ((got = archive_read_data(reader->archive, buffer, 1 << 16)) > 0) {
+        if ((uint64_t)got > *left)
+            return err_set(err, "%s: it is too large unpacked", reader->file);
+        *left -= (uint64_t)got;
+        visitor->bytes(visitor->ctx, buffer, (size_t)got);
     }
-    if (!report->redacted.n)
-        fputs("  nothing\n", out);
-    report_destroy(report);
-    return 0;
+    return got < 0 ? read_failed(reader, err) : 0;
 }
 
-int bundle_list(const char *file, FILE *out, struct err *err)
+int bundle_walk(const char *file, const struct bundle_visitor *visitor, struct err *err)
 {
     struct reader reader;
+    struct unpack unpack;
     struct unpack_item item;
+    uint64_t left = UINT64_C(4) << 30;
     int result;
 
     if (reader_open(&reader, file, err) < 0)
         return -1;
-    for (size_t count = 0; (result = reader_next(&reader, &item, err)) > 0;) {
-        if (++count > UNPACK_FILES)
-            result = err_set(err, "%s: more than %d entries", file, UNPACK_FILES);
-        if (result < 0)
-            break;
-        list_item(&item, out);
+    result = unpack_init(&unpack, file, "/", NULL, err); /* which is only asked, nothing is unpacked */
+    while (result >= 0 && (result = reader_next(&reader, &item, err)) > 0) {
+        if (unpack_check(&unpack, &item, err) < 0)
+            result = -1;
+        else
+            visitor->entry(visitor->ctx, &item);
+        if (result >= 0 && item.kind == UNPACK_FILE)
+            result = walk_bytes(&reader, visitor, &left, err);
     }
+    unpack_deinit(&unpack);
     archive_read_free(reader.archive);
-    return result < 0 ? -1 : list_redacted(file, out, err);
+    return result;
 }
 
 static int extract_file(const struct reader *reader, struct unpack *unpack, const struct unpack_item *item,

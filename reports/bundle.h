@@ -22,10 +22,23 @@ bool bundle_named(const char *file); /* FILE ends in .tar.zst */
 /* Writes REPORT, redacted already, and PARTS to OUT as the bundle FILE (whose name the top folder takes). */
 int bundle_write(const struct report *report, const struct bundle_parts *parts, const char *file, FILE *out,
                  struct err *err);
-/* Prints what FILE holds, a line each, and what was replaced in it. */
+/* bundle_list.c: prints what FILE holds, a line each, and what was replaced in it, by which word and where. Nothing is
+ * printed of one that is refused. */
 int bundle_list(const char *file, FILE *out, struct err *err);
 /* The bytes of MEMBER ("report.json", without the top folder) in *DATA, malloced and followed by a NUL. */
 int bundle_read(const char *file, const char *member, char **data, size_t *size, struct err *err);
+
+/* Reading one from its start to its end, nothing being unpacked: ENTRY for each entry that may come out of it (the
+ * first that may not ends the reading, as bundle_extract() would refuse it), then, of a file, BYTES piece by piece. */
+struct unpack_item; /* unpack.h */
+struct bundle_visitor {
+    void (*entry)(void *ctx, const struct unpack_item *item);
+    void (*bytes)(void *ctx, const char *data, size_t size);
+    void *ctx;
+};
+int bundle_walk(const char *file, const struct bundle_visitor *visitor, struct err *err);
+/* NAME, an entry's, without the top folder. */
+const char *bundle_below_top(const char *name);
 
 struct bundle_limits {
     size_t files;   /* entries; 0: 10,000 */
@@ -36,5 +49,7 @@ struct bundle_limits {
  * what was unpacked so far stays, for the caller to remove with the directory. LIMITS may be NULL. */
 int bundle_extract(const char *file, const char *directory, const struct bundle_limits *limits, char **top,
                    struct err *err);
+/* The same for FOLDER, which a bundle was unpacked into: a copy of it in DIRECTORY, as TOP (bundle_copy.c). */
+int bundle_copy(const char *folder, const char *directory, const char *top, struct err *err);
 
 #endif

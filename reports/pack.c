@@ -127,7 +127,7 @@ static int pack_directory(struct pack *pack, const char *name, const char *path,
 
 /* --- report.txt: what is in here, what was replaced, then the report --- */
 
-static const char *purpose(const char *name)
+const char *pack_purpose(const char *name)
 {
     static const char *const purposes[][2] = {{"report.txt", "this page"},
                                               {"report.json", "the same for programs"},
@@ -153,7 +153,7 @@ static void write_contents(const struct pack *pack, const struct report *report,
     fputs("In this bundle:\n", out);
     for (size_t i = 0; i < pack->count; i++) {
         CLEANUP_FREE char *name = utf8_plain(pack->members[i].name);
-        const char *what = purpose(pack->members[i].name);
+        const char *what = pack_purpose(pack->members[i].name);
 
         if (!pack->members[i].mode)
             continue;

@@ -22,6 +22,8 @@ struct pack {
 
 /* Renders REPORT and lists PARTS. PACK starts as {0}, and is to be deinitialised in either case. */
 int pack_all(struct pack *pack, const struct report *report, const struct bundle_parts *parts, struct err *err);
+/* What the file NAME ("report.json") is for, "" for one of which no more is known. */
+const char *pack_purpose(const char *name);
 void pack_deinit(struct pack *pack);
 
 #endif

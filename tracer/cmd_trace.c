@@ -61,7 +61,7 @@ static void report_apart(struct front *front, const struct finish *finish, const
     session_stay(result->rest, result->end == SESSION_GOES_ON ? on_end : NULL, front);
 }
 
-int cmd_launch(const struct options *options, struct err *err)
+static int cmd_launch(const struct options *options, struct err *err)
 {
     struct session_result result;
     struct outlets outlets;
@@ -101,7 +101,7 @@ int cmd_launch(const struct options *options, struct err *err)
     return status;
 }
 
-int cmd_attach(const struct options *options, struct err *err)
+static int cmd_attach(const struct options *options, struct err *err)
 {
     struct session_result result;
     struct signal_setup before;
@@ -131,3 +131,6 @@ int cmd_attach(const struct options *options, struct err *err)
     outlets_close(&outlets);
     return status;
 }
+
+const struct command command_launch = {"--", NULL, cmd_launch};
+const struct command command_attach = {"-p", NULL, cmd_attach};

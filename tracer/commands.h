@@ -4,10 +4,24 @@
 
 #include "options.h"
 
-enum { STATUS_OURS = 125 }; /* glibctrace itself failed (contract.md section 1) */
+enum {
+    STATUS_OURS = 125, /* glibctrace itself failed (contract.md section 1) */
+    STATUS_FOUND = 1,  /* of a subcommand: a cause was found, they differ, it no longer fails */
+    STATUS_USAGE = 2,  /* … bad usage or unreadable input */
+};
 
-/* Each gives the exit status; below zero: ERR says what failed in glibctrace itself. */
-int cmd_launch(const struct options *options, struct err *err);
-int cmd_attach(const struct options *options, struct err *err);
+struct command {
+    const char *name;          /* the word that picks it */
+    const struct usage *usage; /* its own command line; NULL: what options_parse() has read is all */
+    /* Gives the exit status; below zero: ERR says what failed in glibctrace itself, or that a subcommand's arguments
+     * are no good. */
+    int (*run)(const struct options *options, struct err *err);
+};
+
+/* main.c: all of them, in the order in which help lists them; ends with NULL. */
+extern const struct command *const commands[];
+
+extern const struct command command_launch, command_attach;
+extern const struct command command_explain, command_repro, command_diff, command_bundle, command_help;
 
 #endif

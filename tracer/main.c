@@ -4,21 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-struct command {
-    const char *name;
-    int (*run)(const struct options *options, struct err *err);
-};
-
-static const struct command commands[] = {
-    {"--", cmd_launch},
-    {"-p", cmd_attach},
+const struct command *const commands[] = {
+    &command_launch, &command_attach, &command_explain, &command_repro,
+    &command_diff,   &command_bundle, &command_help,    NULL,
 };
 
 static const struct command *find(const char *name)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (!strcmp(commands[i].name, name))
-            return &commands[i];
+    for (size_t i = 0; commands[i]; i++)
+        if (!strcmp(commands[i]->name, name))
+            return commands[i];
     return NULL;
 }
 
@@ -26,8 +21,7 @@ static const struct command *find(const char *name)
  * commands. */
 static bool planned(const char *word)
 {
-    static const char *const words[] = {"explain", "repro",    "diff",   "check",  "libc",   "matrix",
-                                        "sandbox", "rollback", "verify", "doctor", "bundle", "help"};
+    static const char *const words[] = {"check", "libc", "matrix", "sandbox", "rollback", "verify", "doctor"};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (!strcmp(words[i], word))
@@ -40,9 +34,9 @@ static const struct command *choose(const struct options *options, struct err *e
     if (options->pid_count && options->rest_count)
         err_set(err, "-p PID and a command exclude each other");
     else if (options->pid_count)
-        return find("-p");
+        return &command_attach;
     else if (options->command && options->rest_count)
-        return find("--");
+        return &command_launch;
     else if (!options->rest_count)
         err_set(err, "nothing to do: glibctrace [OPTION]... -- COMMAND [ARG]... (see glibctrace --help)");
     else if (find(options->rest[0]))
@@ -56,21 +50,28 @@ static const struct command *choose(const struct options *options, struct err *e
     return NULL;
 }
 
+static int run(struct options *options, const struct command *command, struct err *err)
+{
+    if (command->usage && options_parse_rest(options, command->usage, err) < 0)
+        return -1;
+    return command->run(options, err);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     struct err err = {{0}};
-    int status = options_parse(argc, argv, &options, &err);
+    int status = options_parse(argc, argv, &options, &err), failure = STATUS_OURS;
 
     if (status >= 0) {
         const struct command *command = choose(&options, &err);
 
-        status = command ? command->run(&options, &err) : -1;
+        /* A subcommand that fails says so with 2 (contract.md section 1). */
+        if (command ? command->usage != NULL : !options.command && options.rest_count && planned(options.rest[0]))
+            failure = STATUS_USAGE;
+        status = command ? run(&options, command, &err) : -1;
     }
-    /* A subcommand that fails says so with 2 (contract.md section 1). */
-    int failure = !options.command && options.rest_count && planned(options.rest[0]) ? 2 : STATUS_OURS;
-
-    if (status < 0)
+    if (status < 0 && err.text[0])
         fprintf(stderr, "glibctrace: %s\n", err.text);
     options_deinit(&options);
     return status < 0 ? failure : status;

@@ -22,7 +22,8 @@ enum key {
     KEY_COLOUR,
     KEY_SECCOMP,
     KEY_BINDINGS,
-    KEY_CONFINED
+    KEY_CONFINED,
+    KEY_LIST
 };
 
 static const struct argp_option rows[] = {
@@ -46,6 +47,12 @@ static const struct argp_option rows[] = {
     {"color", KEY_COLOUR, "WHEN", 0, "auto, always, never", 0},
     {"seccomp", KEY_SECCOMP, "auto|no", 0,
      "no: stop at every system call instead of putting a filter on COMMAND (slower, changes nothing)", 0},
+    {0},
+};
+
+/* Of subcommands only. */
+static const struct argp_option more_rows[] = {
+    {"list", KEY_LIST, NULL, 0, "print what it holds and what was replaced in it", 0},
     {0},
 };
 
@@ -183,6 +190,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_NO_REDACT:
         options->no_redact = true;
         return 0;
+    case KEY_LIST:
+        options->list = true;
+        return 0;
     case ARGP_KEY_ARGS:
         options->rest = state->argv + state->next;
         options->rest_count = (size_t)(state->argc - state->next);
@@ -204,6 +214,7 @@ static const char doc[] =
     "  glibctrace -o case.tar.zst -- code       a bundle to attach to an issue\n"
     "  glibctrace -t -- ./prog                  failing calls live, as strace prints them\n"
     "  glibctrace -p $(pidof gopls)             attach; Ctrl-C lets go and reports\n"
+    "  glibctrace help                          subcommands and topics\n"
     "\n"
     "SET is failed (the default), files, loader, lookups, process or all, joined by commas.\n"
     "The exit status is COMMAND's own (128+N where signal N ended it); 125: glibctrace itself failed, 126: COMMAND "
@@ -223,8 +234,84 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *err)
     return argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse) || parse.failed ? -1 : 0;
 }
 
+/* ---- subcommands ---- */
+
+static error_t parse_rest_option(int key, char *arg, struct argp_state *state)
+{
+    if (key == ARGP_KEY_INIT)
+        state->err_stream = NULL; /* getopt's own line is enough; and argp does not end the program then */
+    return parse_option(key, arg, state);
+}
+
+static bool is_taken(const struct usage *usage, const struct argp_option *row)
+{
+    for (const char *const *name = usage->takes; *name; name++)
+        if (!strcmp(*name, row->name))
+            return true;
+    return false;
+}
+
+/* The rows that USAGE takes; room is enough for all that there are. */
+static void take_rows(const struct usage *usage, struct argp_option *ret)
+{
+    static const struct argp_option *const tables[] = {rows, more_rows};
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        for (const struct argp_option *row = tables[i]; row->name; row++)
+            if (is_taken(usage, row))
+                ret[n++] = *row;
+    ret[n] = (struct argp_option){0};
+}
+
+enum { ROWS_MOST = (sizeof rows + sizeof more_rows) / sizeof(struct argp_option) };
+
+static int check_count(const struct options *options, const struct usage *usage, struct err *err)
+{
+    if (options->rest_count < usage->least)
+        return err_set(err, "%s: %s is wanted (see glibctrace %s --help)", usage->name, usage->arguments, usage->name);
+    if (options->rest_count > usage->most)
+        return err_set(err, "%s: %s is one too many, %s is wanted (see glibctrace %s --help)", usage->name,
+                       options->rest[usage->most], *usage->arguments ? usage->arguments : "nothing", usage->name);
+    return 0;
+}
+
+int options_parse_rest(struct options *options, const struct usage *usage, struct err *err)
+{
+    struct argp_option taken[ROWS_MOST];
+    const struct argp argp = {taken, parse_rest_option, usage->arguments, usage->about, NULL, NULL, NULL};
+    struct parse parse = {.options = options, .err = err};
+    char **argv = options->rest;
+    int argc = (int)options->rest_count;
+
+    err_set(err, "%s", "");
+    take_rows(usage, taken);
+    free(options->called);
+    argv[0] = options->called = xasprintf("glibctrace %s", usage->name);
+    options->rest_count = 0;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &parse) || parse.failed)
+        return -1;
+    options->command = false; /* a "--" only ended the options */
+    return check_count(options, usage, err);
+}
+
+void options_help(const struct usage *usage)
+{
+    struct argp_option taken[ROWS_MOST];
+    const struct argp argp = {taken, parse_rest_option, usage->arguments, usage->about, NULL, NULL, NULL};
+    char name[64], help[] = "--help";
+    char *argv[] = {name, help, NULL};
+    struct options unused = {0};
+    struct parse parse = {.options = &unused};
+
+    take_rows(usage, taken);
+    snprintf(name, sizeof name, "glibctrace %s", usage->name);
+    argp_parse(&argp, 2, argv, 0, NULL, &parse);
+}
+
 void options_deinit(struct options *options)
 {
+    free(options->called);
     strings_deinit(&options->outputs);
     strings_deinit(&options->env);
     free(options->live_set);

@@ -22,16 +22,34 @@ struct options {
     char *root;
     bool confined; /* a reproduction is run, which is a system of its own */
     bool minimize, no_repro, no_redact, quiet, no_filter;
+    bool list; /* bundle --list */
     enum colour colour;
     pid_t *pids;
     size_t pid_count, pid_cap;
     char **rest; /* what is left: the command or the subcommand's arguments, NULL-terminated; of argv */
     size_t rest_count;
     bool command; /* "--" was there */
+    char *called; /* a subcommand, as its messages call it */
+};
+
+/* The command line of a subcommand. */
+struct usage {
+    const char *name;         /* "repro" */
+    const char *arguments;    /* "BUNDLE|DIR", for --help */
+    const char *purpose;      /* one line, for the list of them */
+    const char *about;        /* what it does, for --help */
+    const char *const *takes; /* the long names of its options, NULL-terminated */
+    unsigned least, most;     /* how many arguments it wants */
 };
 
 /* Reads ARGV (from its second word on). 0, or below zero with ERR. --help and --version print and exit. */
 int options_parse(int argc, char **argv, struct options *ret, struct err *err);
+/* Reads what is left in OPTIONS, whose first word is the subcommand's name, as USAGE says: afterwards it is the
+ * arguments alone. Options may stand among them, up to a "--". As options_parse(); ERR is empty where the fault has
+ * been told already. */
+int options_parse_rest(struct options *options, const struct usage *usage, struct err *err);
+/* What its --help says, to standard output; as that does, it ends the program. */
+void options_help(const struct usage *usage);
 void options_deinit(struct options *options);
 /* The environment for the command, -E applied: malloced vector, its strings owned as well. */
 char **options_environment(const struct options *options);

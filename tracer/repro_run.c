@@ -208,6 +208,15 @@ static int try_control(const char *directory, const struct cause *wanted, struct
 
 /* ---- the scratch directory ---- */
 
+/* What is run may be somebody else's: it is not to stand among the user's files. */
+static bool in_home(const char *place)
+{
+    CLEANUP_FREE char *home = getenv("HOME") ? realpath(getenv("HOME"), NULL) : NULL, *path = realpath(place, NULL);
+    size_t n = home ? strlen(home) : 0;
+
+    return n > 1 && path && strncmp(path, home, n) == 0 && (!path[n] || path[n] == '/');
+}
+
 char *repro_scratch_make(struct err *err)
 {
     const char *const places[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
@@ -217,7 +226,7 @@ char *repro_scratch_make(struct err *err)
         struct statvfs fs;
         char *path;
 
-        if (!places[i] || places[i][0] != '/' || statvfs(places[i], &fs) < 0)
+        if (!places[i] || places[i][0] != '/' || in_home(places[i]) || statvfs(places[i], &fs) < 0)
             continue;
         if (fs.f_flag & (ST_NOEXEC | ST_RDONLY)) {
             error = EACCES;

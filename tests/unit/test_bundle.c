@@ -156,9 +156,10 @@ START_TEST(its_list)
     ck_assert_int_eq(pack("c.tar.zst", "in", &err), 0);
     ck_assert_msg(bundle_list("c.tar.zst", out, &err) == 0, "%s", err.text);
     fclose(out);
-    ck_assert_ptr_nonnull(strstr(text, "     1 byte  c/repro/lib/libx.so.1\n"));
-    ck_assert_ptr_nonnull(strstr(text, "c/repro/lib/libx.so -> libx.so.1\n"));
+    ck_assert_ptr_nonnull(strstr(text, "    1 byte  c/repro/lib/libx.so.1  of the reproduction\n"));
+    ck_assert_ptr_nonnull(strstr(text, "      link  c/repro/lib/libx.so    -> libx.so.1\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nReplaced in it:\n  user name, as user1: 3 times\n"));
+    ck_assert_ptr_nonnull(strstr(text, "      user1 in report.json (1), report.txt (1)")); /* of that phrase itself */
     free(text);
 }
 END_TEST

@@ -42,7 +42,31 @@ _glibctrace() {
         return
         ;;
     --for) return ;;
+    --list)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
     esac
+    case ${COMP_WORDS[1]} in
+    explain | repro | diff | bundle)
+        if [[ $cur == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W '-o --output -q --quiet --color --list --help' -- "$cur")
+        else
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        return
+        ;;
+    help)
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff bundle kinds redaction exit-status' -- "$cur")
+        return
+        ;;
+    esac
+    if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff bundle help' -- "$cur")
+        return
+    fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader
         --trace=lookups --trace=process --trace=all -k --stack-trace --bindings --bindings= --for -p --attach -u --user -E --env
         --seccomp --no-repro --no-redact

@@ -12,6 +12,7 @@ _arguments -S -s \
     '--no-repro[do not build and run the reproduction]' \
     '--no-redact[keep home directories, names and secrets]' \
     {-q,--quiet}'[no report on standard error]' \
+    '--list[bundle: print what it holds]' \
     '--color[use colours]:when:(auto always never)' \
     '(- *)'{-?,--help}'[print the options]' \
     '(- *)--usage[print a line of the options]' \
