@@ -5,6 +5,7 @@
  * nowhere, of which it says "No module named". The words name the module, not the file: "a.b" is a/b.py. */
 #include "environment.h"
 
+#include "sight.h"
 #include "syscall.h"
 
 #include <errno.h>
@@ -77,7 +78,7 @@ static enum path_reason reason_at(const struct process *process, const struct at
     struct path_walk walk;
     enum path_reason reason;
 
-    path_walk(attempt->root, attempt->cwd, attempt->path, process_cred(process), &walk);
+    sight_walk(attempt, process_cred(process), &walk);
     reason = walk.reason;
     path_walk_deinit(&walk);
     return reason;
