@@ -2,6 +2,7 @@
 #include "repro.h"
 
 #include "repro_plan.h"
+#include "repro_reduce.h"
 #include "repro_script.h"
 #include "repro_state.h"
 
@@ -108,10 +109,12 @@ static int write_object(struct writer *writer, const struct plan_file *file, con
     return write_counted(writer, path, bytes, stub.size, mode);
 }
 
-static int write_objects(struct writer *writer)
+static int write_objects(void *ctx)
 {
+    struct writer *writer = ctx;
     const struct plan *plan = writer->plan;
 
+    *writer->ret = (struct repro){0};
     for (size_t i = 0; i < plan->file_count; i++) {
         const struct plan_file *file = &plan->files[i];
         CLEANUP_FREE char *directory = path_dir(file->path);
@@ -186,7 +189,14 @@ static int write_scripts(struct writer *writer)
     return write_file(writer, "control.sh", control, strlen(control), 0755);
 }
 
-int repro_write(const struct scenario *scenario, const char *directory, struct repro *ret, struct err *err)
+static int reduce(struct plan *plan, const char *directory, struct writer *writer)
+{
+    CLEANUP_FREE char *real = realpath(directory, NULL);
+
+    return real ? repro_reduce(plan, real, write_objects, writer) : 0;
+}
+
+int repro_write(const struct scenario *scenario, const char *directory, bool whole, struct repro *ret, struct err *err)
 {
     CLEANUP_CLOSE int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct plan plan;
@@ -199,6 +209,8 @@ int repro_write(const struct scenario *scenario, const char *directory, struct r
     if (plan_make(scenario, &plan, err) == 0 && make_directory(&writer, "root") == 0 &&
         make_directory(&writer, "mended") == 0)
         status = write_objects(&writer);
+    if (status == 0 && !whole && scenario->way == SCENARIO_LOAD)
+        status = reduce(&plan, directory, &writer);
     if (status == 0 && plan.caller)
         status = write_caller(&writer, false);
     if (status == 0 && (scenario->way == SCENARIO_CONNECT || scenario->way == SCENARIO_STATE))

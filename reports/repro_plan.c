@@ -408,7 +408,6 @@ static int plan_command(struct plan *plan, struct err *err)
         return err_set(err, "no reproduction: what was looked for on PATH cannot be the name of a file");
     if (!scenario->shell)
         return err_set(err, "no reproduction: it is not known who looked for %.200s", scenario->command);
-    plan->by_path = true;
     if (is_shell(scenario->shell))
         return 0;
     plan->call.bare = true;
@@ -443,13 +442,20 @@ int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err
     return err_set(err, "no reproduction: its way %d is not known", (int)scenario->way);
 }
 
-void plan_deinit(struct plan *plan)
+void plan_drop_files(struct plan *plan)
 {
     for (size_t i = 0; i < plan->file_count; i++) {
         free(plan->files[i].path);
         mini_object_destroy(plan->files[i].object);
     }
     free(plan->files);
+    plan->files = NULL;
+    plan->file_count = plan->file_cap = 0;
+}
+
+void plan_deinit(struct plan *plan)
+{
+    plan_drop_files(plan);
     free(plan->forbidden);
     free(plan->sealed);
     free(plan->shown);

@@ -21,8 +21,7 @@ struct plan {
     size_t file_count, file_cap;
     char *caller;          /* file name in root/ of the program that makes the call and tells of its failure, or NULL */
     struct stub_call call; /* what it does; path and words are the plan's */
-    bool by_path;          /* PATH is bin/ of root/ or mended/: both scripts */
-    const char *more_path; /* BY_PATH: ":DIRECTORY" behind it, as sh reads it; or NULL */
+    const char *more_path; /* COMMAND: ":DIRECTORY" behind PATH=bin, as sh reads it; or NULL */
     bool mended_program;   /* control.sh runs mended/PROGRAM, else root/PROGRAM */
     char *forbidden;       /* the library, as root/ has it, that must not be readable while the program runs, or NULL */
     char *sealed;          /* the file, as root/ has it, that is put on a mount of the scenario's name first, or NULL */
@@ -41,5 +40,6 @@ bool repro_name_fits(const char *name);
  * SCENARIO must outlive RET. */
 int plan_make(const struct scenario *scenario, struct plan *ret, struct err *err);
 void plan_deinit(struct plan *plan);
+void plan_drop_files(struct plan *plan);
 
 #endif

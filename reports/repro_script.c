@@ -41,6 +41,25 @@ void repro_script_start(FILE *out, const char *what, const char *directory)
             what, directory);
 }
 
+/* Lines that go on in a copy, if CONDITION (a command) fails: files that are another's, a directory that nobody may
+ * write to. put_back() takes the copy away again and ends with the status in $code ($status is zsh's own). */
+static void put_copy(FILE *out, const char *condition)
+{
+    fprintf(out,
+            "copy=\n"
+            "%s 2>/dev/null || {\n"
+            "    copy=$(mktemp -d) && cp -R . \"$copy\" && chmod -R u+w \"$copy\" && cd \"$copy\" || exit 125\n"
+            "}\n",
+            condition);
+}
+
+static void put_back(FILE *out)
+{
+    fputs("[ -z \"$copy\" ] || rm -rf \"$copy\"\n"
+          "exit $code\n",
+          out);
+}
+
 /* As an ordinary user the mode alone does it. Root is bound by it only without CAP_DAC_OVERRIDE (capabilities(7)): the
  * capabilities are given up, or are those of another user namespace. The bits are taken here and not in the file, since
  * nobody could pack that. */
@@ -58,15 +77,18 @@ void repro_script_forbidden(FILE *out, const char *file, const char *command, co
             "        echo 'modes do not bind root: run this as another user, or install setpriv' >&2\n"
             "        exit 125\n"
             "    }\n"
-            "fi\n"
+            "fi\n",
+            quoted);
+    put_copy(out, "chmod 000 \"$file\"");
+    fprintf(out,
             "chmod 000 \"$file\" || exit 125\n"
             "%s"
             "ls -ld \"./$file\"\n"
             "\"$@\" %s\n"
-            "status=$?\n"
-            "chmod 644 \"$file\"\n"
-            "exit $status\n",
-            quoted, mend, command);
+            "code=$?\n"
+            "chmod 644 \"$file\"\n",
+            mend, command);
+    put_back(out);
 }
 
 /* A file system in memory, in a mount namespace of its own (unshare(1)), that goes when the program ends. In a chroot /
@@ -78,22 +100,30 @@ void repro_script_mounted(FILE *out, const char *mount, const char *options, con
 
     fprintf(out,
             "mount=%s\n"
+            "command -v unshare >/dev/null || {\n"
+            "    echo 'a mount is needed: install unshare (of util-linux)' >&2\n"
+            "    exit 125\n"
+            "}\n"
             "set -- unshare -m\n"
             "[ \"$(id -u)\" = 0 ] || set -- unshare -r -m\n"
-            "\"$@\" true 2>/dev/null || set -- \"$@\" --propagation unchanged\n"
-            "mkdir -p \"./$mount\" || exit 125\n"
+            "\"$@\" true 2>/dev/null || set -- \"$@\" --propagation unchanged\n",
+            quoted);
+    put_copy(out, "mkdir -p \"./$mount\"");
+    fprintf(out,
             "export mount\n"
-            "exec \"$@\" sh -c 'mount -t tmpfs -o %s none \"./$mount\" && %s\"$@\"\n"
-            "    status=$?\n"
+            "\"$@\" sh -c 'mount -t tmpfs -o %s none \"./$mount\" && %s\"$@\"\n"
+            "    code=$?\n"
             "    umount \"./$mount\"\n"
-            "    exit $status' sh %s\n",
-            quoted, options, inside, command);
+            "    exit $code' sh %s\n"
+            "code=$?\n",
+            options, inside, command);
+    put_back(out);
 }
 
 void repro_script_sealed(FILE *out, const char *mount, const char *file, const char *command, const char *mend)
 {
     CLEANUP_FREE char *quoted = repro_quote(file);
-    CLEANUP_FREE char *inside = xasprintf("cp -p \"./$file\" \"./$mount/\" && %s", mend);
+    CLEANUP_FREE char *inside = xasprintf("cp \"./$file\" \"./$mount/\" && %s", mend);
 
     fprintf(out, "file=%s\nexport file\n", quoted);
     repro_script_mounted(out, mount, "noexec", inside, command);
@@ -108,17 +138,51 @@ static void put_shown(FILE *out, const char *file, const char *command)
     fprintf(out, "ls -ld %s || exit 125\nexec %s\n", quoted, command);
 }
 
-/* A shell is asked for the command; see plan.by_path. */
+/* The program that the kernel looks for, malloced: PT_INTERP, or what is behind "#!"; NULL where that is not the
+ * matter.
+ */
+static char *wanted_program(const struct scenario *scenario)
+{
+    const char *line = scenario->script_line;
+
+    if (scenario->way == SCENARIO_SCRIPT) {
+        line += strlen("#!");
+        line += strspn(line, " \t");
+        return xstrndup(line, strcspn(line, " \t\n"));
+    }
+    if (scenario->way == SCENARIO_EXECUTE && scenario->objects[0]->interp && scenario->objects[0]->defect == MINI_SOUND)
+        return xstrdup(scenario->objects[0]->interp);
+    return NULL;
+}
+
+/* A path that is written in the file is asked of whatever system this is run on. Where it is there, it is hidden by an
+ * empty directory in a mount namespace; the shell, which is loaded, executes the file itself then. */
+static void put_hidden(FILE *out, const char *wanted, const char *name)
+{
+    CLEANUP_FREE char *directory = path_dir(wanted), *file = xasprintf("./%s", name);
+    CLEANUP_FREE char *quoted = repro_quote(wanted), *from = repro_quote(directory), *program = repro_quote(file);
+
+    fprintf(out,
+            "if [ -e %s ]; then\n"
+            "    exec unshare -r -m sh -c 'mount -t tmpfs none \"$1\" || exit 125; exec \"$2\"' sh %s %s\n"
+            "fi\n",
+            quoted, from, program);
+}
+
+/* A shell is asked for the command. PATH is there so that no other machine's default one counts. */
 static char *shell_command(const struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
     CLEANUP_FREE char *shell = repro_quote(scenario->shell);
+    CLEANUP_FREE char *name = repro_quote(path_base(scenario->shell));
     CLEANUP_FREE char *word = repro_quote(scenario->command);
     CLEANUP_FREE char *text = repro_quote(word);
     const char *applet = strcmp(path_base(scenario->shell), "busybox") == 0 ? " sh" : "";
 
-    return xasprintf("env -i PATH=\"$PWD/bin%s\" %s%s -c %s", plan->more_path ? plan->more_path : "", shell, applet,
-                     text);
+    /* The shell may stand elsewhere there (/bin or /usr/bin). Relative: a colon in the name of the directory would part
+     * it. */
+    return xasprintf("env -i PATH=bin%s \"$(command -v %s || command -v %s)\"%s -c %s",
+                     plan->more_path ? plan->more_path : "", shell, name, applet, text);
 }
 
 /* The variable that names the file which is opened, in the environment that env(1) makes. */
@@ -141,10 +205,9 @@ char *repro_file_command(const struct plan *plan, const char *directory, const c
     CLEANUP_FREE char *list = libraries ? repro_quote(libraries) : NULL;
     CLEANUP_FREE char *set = plan->scenario->variable ? set_variable(plan) : NULL;
 
-    return xasprintf("env -i %s%s%s%s%s%s%s%s%s%s%s", set ? set : "", plan->by_path ? "PATH=\"$PWD/bin" : "",
-                     plan->by_path && plan->more_path ? plan->more_path : "", plan->by_path ? "\" " : "",
-                     list ? "LD_LIBRARY_PATH=" : "", list ? list : "", list ? " " : "", preloaded ? "LD_PRELOAD=" : "",
-                     preloaded ? preloaded : "", preloaded ? " " : "", file);
+    return xasprintf("env -i %s%s%s%s%s%s%s%s", set ? set : "", list ? "LD_LIBRARY_PATH=" : "", list ? list : "",
+                     list ? " " : "", preloaded ? "LD_PRELOAD=" : "", preloaded ? preloaded : "", preloaded ? " " : "",
+                     file);
 }
 
 char *repro_failing_command(const struct plan *plan)
@@ -183,6 +246,8 @@ static char *mended_command(const struct plan *plan)
 
 char *repro_script(const struct plan *plan)
 {
+    const struct scenario *scenario = plan->scenario;
+    CLEANUP_FREE char *wanted = wanted_program(scenario);
     CLEANUP_FREE char *command = repro_failing_command(plan);
     char *text = NULL;
     size_t size = 0;
@@ -191,14 +256,16 @@ char *repro_script(const struct plan *plan)
     if (!out)
         alloc_failed();
     repro_script_start(out, "a failure in miniature. The exit status is that of the failing program.", "root");
+    if (wanted && wanted[0] == '/' && !plan->caller && !plan->sealed)
+        put_hidden(out, wanted, scenario->way == SCENARIO_SCRIPT ? scenario->script_name : plan->program);
     if (plan->forbidden)
         repro_script_forbidden(out, plan->forbidden, command, "");
     else if (plan->sealed)
-        repro_script_sealed(out, plan->scenario->mount, plan->sealed, command, "");
+        repro_script_sealed(out, scenario->mount, plan->sealed, command, "");
     else if (plan->shown)
         put_shown(out, plan->shown, command);
-    else if (plan->scenario->way == SCENARIO_STATE)
-        repro_state_put_command(out, plan->scenario, false, command);
+    else if (scenario->way == SCENARIO_STATE)
+        repro_state_put_command(out, scenario, false, command);
     else
         fprintf(out, "exec %s\n", command);
     if (fclose(out) != 0)
@@ -208,6 +275,7 @@ char *repro_script(const struct plan *plan)
 
 char *repro_control_script(const struct plan *plan)
 {
+    const struct scenario *scenario = plan->scenario;
     CLEANUP_FREE char *command = plan->control_in_root ? repro_failing_command(plan) : mended_command(plan);
     char *text = NULL;
     size_t size = 0;
@@ -217,10 +285,15 @@ char *repro_control_script(const struct plan *plan)
         alloc_failed();
     repro_script_start(out, "the same as repro.sh with the cause mended. It exits with 0.",
                        plan->control_in_root ? "root" : "mended");
-    if (plan->scenario->way == SCENARIO_STATE)
-        repro_state_put_command(out, plan->scenario, true, command);
-    else
+    if (scenario->way == SCENARIO_STATE) {
+        repro_state_put_command(out, scenario, true, command);
+    } else if (scenario->way == SCENARIO_CONNECT && strncmp(plan->call.path, "unix:", 5) == 0) {
+        put_copy(out, "[ -w data ]"); /* where it puts its socket */
+        fprintf(out, "%s\ncode=$?\n", command);
+        put_back(out);
+    } else {
         fprintf(out, "exec %s\n", command);
+    }
     if (fclose(out) != 0)
         alloc_failed();
     return text;

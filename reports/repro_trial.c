@@ -178,7 +178,7 @@ static bool add_path(struct making *making)
         return false;
     add_words(making, "file", place);
     text_add(&making->change, "mkdir -p elsewhere && cp -p \"../mended/$file\" elsewhere/ || exit 125\n");
-    making->plan->more_path = ":$PWD/elsewhere";
+    making->plan->more_path = ":elsewhere";
     return true;
 }
 
@@ -273,7 +273,7 @@ int repro_trial_write(const struct scenario *scenario, const struct remedy *reme
     if (status == 0 && !make_change(&making))
         status = err_set(err, "the remedy cannot be shown in this reproduction");
     if (status == 0)
-        status = repro_write(scenario, directory, &repro, err);
+        status = repro_write(scenario, directory, true, &repro, err);
     if (status == 0) {
         CLEANUP_FREE char *text = script_text(&making);
 

@@ -140,41 +140,6 @@ static bool symbol_fails(const struct scenario *scenario, const struct mini_obje
     return true;
 }
 
-/* Whether a failing demand asks OBJECT for VERSION (NULL: for any). */
-static bool version_wanted(const struct scenario *scenario, const struct mini_object *object, const char *version)
-{
-    for (size_t i = 0; i < scenario->object_count; i++) {
-        const struct mini_object *asker = scenario->objects[i];
-
-        for (size_t j = 0; j < asker->need_count; j++)
-            if (asker->needs[j].file && trim_answers_to(object, asker->needs[j].file) &&
-                (!version || same(asker->needs[j].name, version)) &&
-                version_fails(scenario, asker->needs[j].file, asker->needs[j].name))
-                return true;
-        for (size_t j = 0; j < asker->undefined_count; j++) {
-            const struct mini_symbol *symbol = &asker->undefined[j];
-            const char *file = asked_of(asker, symbol);
-
-            if (file && symbol->version && trim_answers_to(object, file) &&
-                (!version || same(symbol->version, version)) && symbol_fails(scenario, asker, symbol))
-                return true;
-        }
-    }
-    return false;
-}
-
-static bool symbol_wanted(const struct scenario *scenario, const struct mini_symbol *definition)
-{
-    for (size_t i = 0; i < scenario->object_count; i++) {
-        const struct mini_object *asker = scenario->objects[i];
-
-        for (size_t j = 0; j < asker->undefined_count; j++)
-            if (same(asker->undefined[j].name, definition->name) && symbol_fails(scenario, asker, &asker->undefined[j]))
-                return true;
-    }
-    return false;
-}
-
 /* The name by which the stub asks for what the file at hand asked for as ASKED: a path becomes one in the reproduction
  * (the scripts' working directory is root/ or mended/). */
 static char *asked_as(const struct scenario *scenario, const struct mini_object *target, const char *asked)
@@ -210,40 +175,18 @@ static void trim_needs(const struct scenario *scenario, const struct mini_object
     }
 }
 
-static void trim_definitions(const struct scenario *scenario, const struct mini_object *object, struct mini_object *ret)
-{
-    for (size_t i = 0; i < object->def_count; i++)
-        if (version_wanted(scenario, object, object->defs[i].name))
-            mini_object_define_version(ret, object->defs[i].name);
-    /* A library without any version is only warned about (elf/dl-version.c): the newest one stays. */
-    if (!ret->def_count && object->def_count && version_wanted(scenario, object, NULL))
-        mini_object_define_version(ret, object->defs[object->def_count - 1].name);
-    for (size_t i = 0; i < object->defined_count; i++)
-        if (symbol_wanted(scenario, &object->defined[i]))
-            mini_object_define(ret, object->defined[i].name, object->defined[i].version);
-}
-
 struct mini_object *trim_object(const struct scenario *scenario, const struct mini_object *object)
 {
-    struct mini_object *ret = mini_object_create(trim_file_name(scenario, object));
+    struct mini_object *ret = mini_object_copy_bare(object);
 
-    ret->soname = xstrdup_or_null(object->soname);
-    ret->interp = xstrdup_or_null(object->interp);
-    ret->link_text = xstrdup_or_null(object->link_text);
-    ret->program = object->program;
-    ret->class = object->class;
-    ret->data = object->data;
-    ret->machine = object->machine;
-    ret->defect = object->defect;
-    ret->directory = object->directory;
-    ret->bare = object->bare;
-    ret->opens = xstrdup_or_null(object->opens);
-    ret->loader_version = xstrdup_or_null(object->loader_version);
-    ret->loader_symbol = xstrdup_or_null(object->loader_symbol);
-    ret->isa_needed = object->isa_needed;
-    ret->tls_size = object->tls_size;
-    ret->execstack = object->execstack;
+    free(ret->name);
+    ret->name = xstrdup(trim_file_name(scenario, object));
+    ret->absent = false;
+    ret->versioned = object->versioned || object->def_count;
     trim_needs(scenario, object, ret);
-    trim_definitions(scenario, object, ret);
+    for (size_t i = 0; i < object->def_count; i++)
+        mini_object_define_version(ret, object->defs[i].name);
+    for (size_t i = 0; i < object->defined_count; i++)
+        mini_object_define(ret, object->defined[i].name, object->defined[i].version);
     return ret;
 }

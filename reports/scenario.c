@@ -248,7 +248,7 @@ struct mini_object *mini_object_of(const struct elffile *elf, const char *name)
     return object;
 }
 
-struct mini_object *mini_object_copy(const struct mini_object *object)
+struct mini_object *mini_object_copy_bare(const struct mini_object *object)
 {
     struct mini_object *copy = mini_object_create(object->name);
 
@@ -258,6 +258,7 @@ struct mini_object *mini_object_copy(const struct mini_object *object)
     copy->class = object->class;
     copy->data = object->data;
     copy->machine = object->machine;
+    copy->versioned = object->versioned;
     copy->bare = object->bare;
     copy->opens = xstrdup_or_null(object->opens);
     copy->loader_version = xstrdup_or_null(object->loader_version);
@@ -269,6 +270,13 @@ struct mini_object *mini_object_copy(const struct mini_object *object)
     copy->directory = object->directory;
     copy->defect = object->defect;
     copy->link_text = xstrdup_or_null(object->link_text);
+    return copy;
+}
+
+struct mini_object *mini_object_copy(const struct mini_object *object)
+{
+    struct mini_object *copy = mini_object_copy_bare(object);
+
     for (size_t i = 0; i < object->needed.n; i++)
         mini_object_need(copy, object->needed.v[i]);
     for (size_t i = 0; i < object->need_count; i++)

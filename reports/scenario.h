@@ -29,8 +29,9 @@ struct mini_object {
     uint64_t tls_size;   /* of thread-local storage at a fixed place (initial-exec), or 0 */
     char *loader_version, *loader_symbol; /* asks the loader itself for this version (and symbol of it), or NULL */
     bool execstack;                       /* asks for an executable stack */
-    bool bare;   /* a libc.so.6 that has not got what glibc's loader wants of it; else the writer adds that */
-    bool absent; /* it must not be there: the stub exists in the mended directory only */
+    bool versioned; /* has a table of versions, even where it defines none: without one the loader only warns */
+    bool bare;      /* a libc.so.6 that has not got what glibc's loader wants of it; else the writer adds that */
+    bool absent;    /* it must not be there: the stub exists in the mended directory only */
     struct strings needed;
     struct mini_version *needs;
     size_t need_count, need_cap;
@@ -121,6 +122,8 @@ struct mini_object *mini_object_create(const char *name);
 /* Makes OBJECT one of ELF's class, byte order and machine. */
 void mini_object_fit(struct mini_object *object, const struct elffile *elf);
 struct mini_object *mini_object_copy(const struct mini_object *object);
+/* The same without its lists (needed, needs, defs, defined, undefined). */
+struct mini_object *mini_object_copy_bare(const struct mini_object *object);
 /* Each adds one entry, unless it is there already. Strings are copied; VERSION and FILE may be NULL. */
 void mini_object_need(struct mini_object *object, const char *soname);
 void mini_object_need_version(struct mini_object *object, const char *file, const char *version);

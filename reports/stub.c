@@ -40,7 +40,7 @@ bool stub_runs(unsigned class, unsigned data, unsigned machine)
     return row && row->leave.size;
 }
 
-static bool is_libc(const struct mini_object *object)
+bool stub_is_libc(const struct mini_object *object)
 {
     return object->soname && strcmp(object->soname, "libc.so.6") == 0 && !object->bare;
 }
@@ -157,7 +157,7 @@ static void put_dyn_versions(struct stub *stub)
 {
     size_t needs = stub_version_files(stub);
 
-    if (!stub->version_count)
+    if (!stub->versym.size)
         return;
     put_dyn(stub, DT_VERSYM, stub->versym.at);
     if (stub->verdef.size) {
@@ -399,9 +399,9 @@ int stub_build(const struct mini_object *object, const char *rpath, const char *
         return -1;
     if (stub_check_demands(object, err) < 0)
         return -1;
-    changed = is_libc(object) ? libc_for_loader(object, stub.machine)
-              : object->opens ? stub_opener(object)
-                              : mini_object_copy(object);
+    changed = stub_is_libc(object) ? libc_for_loader(object, stub.machine)
+              : object->opens      ? stub_opener(object)
+                                   : mini_object_copy(object);
     stub_ask_loader(changed, stub.machine);
     stub.object = changed;
     lay_out(&stub);

@@ -17,6 +17,9 @@ const char *stub_loader(unsigned class, unsigned data, unsigned machine);
 /* Whether a stub program of that machine can be run at all: we know how to say exit(0) there. */
 bool stub_runs(unsigned class, unsigned data, unsigned machine);
 
+/* Whether it is a libc.so.6 to which is added what glibc's loader wants of it. */
+bool stub_is_libc(const struct mini_object *object);
+
 struct stub_file {
     unsigned char *bytes; /* malloced */
     size_t size;

@@ -20,6 +20,7 @@ enum {
     STEP = 56, /* number of the call (32 bits), how (8), which arguments are the kept result (8), 16 bits, six words */
     STEPS_MOST = 64,
     BYTES_MOST = 4096, /* of one argument */
+    ROOM = 128,
 };
 
 /* ---- the program ---- */
@@ -70,6 +71,31 @@ static void put_header(struct stub *stub, const struct stub_calls *calls)
     stub_put32(stub, 0);
 }
 
+static bool wants_room(const struct stub_calls *calls)
+{
+    for (size_t i = 0; i < calls->count; i++)
+        for (unsigned j = 0; j < 6; j++)
+            if (calls->steps[i].args[j].is == WORD_ROOM)
+                return true;
+    return false;
+}
+
+/* Writes the place that may be written to, where a step wants it; the end of the file. */
+static size_t put_room(struct stub *stub, const struct stub_calls *calls, uint64_t (*items)[6])
+{
+    size_t at = stub->size;
+
+    if (!wants_room(calls))
+        return at;
+    for (size_t i = 0; i < calls->count; i++)
+        for (unsigned j = 0; j < 6; j++)
+            if (calls->steps[i].args[j].is == WORD_ROOM)
+                items[i][j] = at + calls->steps[i].args[j].value;
+    stub_put_number(stub, ROOM - 8, 8);
+    stub_put(stub, NULL, ROOM - 8);
+    return stub->size;
+}
+
 /* Header and steps, over the room that was left for them, once it is known where their bytes are. */
 static void put_calls(struct stub *stub, const struct stub_calls *calls)
 {
@@ -83,7 +109,7 @@ static void put_calls(struct stub *stub, const struct stub_calls *calls)
         for (unsigned j = 0; j < 6; j++)
             if (calls->steps[i].args[j].bytes)
                 items[i][j] = put_item(stub, &calls->steps[i].args[j]);
-    end = stub->size;
+    end = put_room(stub, calls, items);
     stub->size = start;
     put_header(stub, calls);
     for (size_t i = 0; i < calls->count; i++)
@@ -127,7 +153,7 @@ int stub_calls_build(const struct stub_calls *calls, struct stub_file *ret, stru
     all = (struct part){0, stub.size};
     stub.size = 0;
     stub_put_ehdr(&stub, ET_EXEC, BASE + stub.code.at, 2);
-    stub_put_phdr(&stub, PT_LOAD, PF_R | PF_X, all, BASE, machine->page);
+    stub_put_phdr(&stub, PT_LOAD, PF_R | PF_X | (wants_room(calls) ? PF_W : 0), all, BASE, machine->page);
     stub_put_phdr(&stub, PT_GNU_STACK, PF_R | PF_W, (struct part){0, 0}, 0, 16);
     *ret = (struct stub_file){stub.bytes, all.size};
     return 0;
@@ -184,14 +210,26 @@ static struct stub_word string(const char *text)
 
 static const struct stub_word kept = {.is = WORD_KEPT};
 
-/* The socket twice where the program is its own server: one listens, the other is connected. */
-static size_t connect_steps(const struct stub_call *call, const union address *to, size_t size, struct stub_step *ret)
+/* An ordinary user may not listen on ports below 1024 (ip(7)): then it is whichever is free. */
+static bool reserved(union address *to)
 {
+    in_port_t *port = to->any.sa_family == AF_INET ? &to->in.sin_port : &to->in6.sin6_port;
+
+    if (to->any.sa_family == AF_UNIX || ntohs(*port) >= 1024)
+        return false;
+    *port = 0;
+    return true;
+}
+
+/* The socket twice where the program is its own server: one listens, the other is connected. */
+static size_t connect_steps(const struct stub_call *call, union address *to, size_t size, struct stub_step *ret)
+{
+    const struct stub_word name = {WORD_ROOM, 8, NULL}, name_size = {WORD_ROOM, 0, NULL};
     const struct stub_word where = {WORD_BYTES, size, to};
     const struct stub_step socket = {
         SYS_socket, STEP_KEEP, {number(to->any.sa_family), number(SOCK_STREAM | SOCK_CLOEXEC)}};
     const struct stub_step unlink = {SYS_unlinkat, STEP_ANY, {number((uint64_t)AT_FDCWD), string(to->un.sun_path)}};
-    bool file = to->any.sa_family == AF_UNIX && to->un.sun_path[0];
+    bool file = to->any.sa_family == AF_UNIX && to->un.sun_path[0], free_port;
     size_t n = 0;
 
     if (!call->serves) {
@@ -199,13 +237,16 @@ static size_t connect_steps(const struct stub_call *call, const union address *t
         ret[n++] = (struct stub_step){SYS_connect, STEP_WATCHED, {kept, where, number(size)}};
         return n;
     }
+    free_port = reserved(to);
     if (file)
         ret[n++] = unlink;
     ret[n++] = socket;
     ret[n++] = (struct stub_step){SYS_bind, 0, {kept, where, number(size)}};
     ret[n++] = (struct stub_step){SYS_listen, 0, {kept, number(1)}};
+    if (free_port)
+        ret[n++] = (struct stub_step){SYS_getsockname, 0, {kept, name, name_size}};
     ret[n++] = socket;
-    ret[n++] = (struct stub_step){SYS_connect, 0, {kept, where, number(size)}};
+    ret[n++] = (struct stub_step){SYS_connect, 0, {kept, free_port ? name : where, number(size)}};
     if (file)
         ret[n++] = unlink;
     return n;

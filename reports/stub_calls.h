@@ -13,6 +13,8 @@ struct stub_word {
         WORD_BYTES,  /* the address of .bytes (.value of them), which the program holds */
         WORD_VECTOR, /* the address of a vector of two: .bytes, a string, and NULL */
         WORD_FILTER, /* the address of a struct sock_fprog of .bytes (.value of them) */
+        WORD_ROOM,   /* the address of .value in the one place that may be written to: 128 bytes, 0 but for the first 8,
+                        which hold the number 120, the size of the rest */
         WORD_KEPT,   /* the result that was kept last; of the first three arguments only */
     } is;
     uint64_t value;

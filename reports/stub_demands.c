@@ -68,12 +68,12 @@ void stub_put_tls_header(struct stub *stub)
     stub_put_word(stub, 8);
 }
 
-/* dlopen() is in libc.so.6 since 2.34, in libdl.so.2 before; musl takes both names for itself. */
+/* dlopen() is in libc.so.6 since 2.34, in libdl.so.2 before, which needs libc.so.6 always; musl takes both names for
+ * itself. */
 struct mini_object *stub_opener(const struct mini_object *object)
 {
     struct mini_object *opener = mini_object_copy(object);
 
-    mini_object_need(opener, "libc.so.6");
     mini_object_need(opener, "libdl.so.2");
     mini_object_undefined(opener, "dlopen", NULL, NULL);
     mini_object_undefined(opener, "dlerror", NULL, NULL);

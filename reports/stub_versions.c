@@ -77,11 +77,11 @@ void stub_put_verdefs(struct stub *stub)
     size_t count = stub_version_definitions(stub);
     uint32_t own_at;
 
-    if (!count)
+    if (!count && !stub->object->versioned)
         return;
     own_at = stub->soname_at ? stub->soname_at : stub_name_at(stub, own);
     stub->verdef = stub_part_begin(stub, 4);
-    put_verdef(stub, NULL, own, own_at, false);
+    put_verdef(stub, NULL, own, own_at, !count);
     for (size_t i = 0; i < count; i++)
         put_verdef(stub, &stub->versions[i], stub->versions[i].name, stub->versions[i].at, i + 1 == count);
     stub_part_end(stub, &stub->verdef);
@@ -164,7 +164,7 @@ void stub_put_versym(struct stub *stub)
 {
     const struct mini_object *object = stub->object;
 
-    if (!stub->version_count)
+    if (!stub->version_count && !object->versioned)
         return;
     stub->versym = stub_part_begin(stub, 2);
     stub_put16(stub, VER_NDX_LOCAL);

@@ -12,7 +12,6 @@
 
 #include <probes/alloc.h>
 
-#include <ftw.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -154,41 +153,16 @@ static int put(const struct finish *finish, const struct report *report, const s
     return status;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-/* A directory of our own that the reproduction stays in until the bundle is packed. */
-static char *scratch_create(void)
-{
-    const char *base = getenv("TMPDIR");
-    char *path = xasprintf("%s/glibctrace-XXXXXX", base && *base == '/' ? base : "/tmp");
-
-    if (mkdtemp(path))
-        return path;
-    free(path);
-    return NULL;
-}
-
-static void scratch_destroy(char *path)
-{
-    if (path)
-        nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(path);
-}
-
 int finish_report(const struct finish *finish, const struct session_result *result)
 {
     const struct outlets *outlets = finish->outlets;
     struct report *report = report_create();
-    char *scratch = outlets_bundle(finish->options) ? scratch_create() : NULL;
+    CLEANUP_FREE char *scratch = NULL; /* in which the reproduction stays until the bundle is packed */
     FILE *hidden = NULL;
     int status;
 
+    if (outlets_bundle(finish->options))
+        scratch = repro_scratch_make(NULL);
     model_finish(outlets->model);
     judge_verdict(outlets->model, report);
     report_fill_system(outlets->model, report);
@@ -208,7 +182,8 @@ int finish_report(const struct finish *finish, const struct session_result *resu
     status = put(finish, report, &parts);
     if (hidden)
         fclose(hidden);
-    scratch_destroy(scratch);
+    if (scratch)
+        repro_scratch_remove(scratch);
     report_destroy(report);
     return status;
 }

@@ -254,12 +254,16 @@ void repro_scratch_remove(const char *path)
     nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-static int make_and_try(const struct scenario *scenario, const struct cause *wanted, const char *directory,
-                        struct report *fill, struct err *err)
+static int make_and_try_one(const struct scenario *scenario, const struct cause *wanted, const char *directory,
+                            bool whole, struct report *fill, struct err *err)
 {
     struct repro repro;
 
-    if (repro_write(scenario, directory, &repro, err) < 0)
+    free(fill->repro_command);
+    free(fill->repro_expect);
+    fill->repro_command = fill->repro_expect = NULL;
+    conclude(fill, REPRO_NOT_ATTEMPTED, NULL);
+    if (repro_write(scenario, directory, whole, &repro, err) < 0)
         return -1;
     fill->repro_files = repro.files;
     fill->repro_bytes = repro.bytes;
@@ -271,6 +275,20 @@ static int make_and_try(const struct scenario *scenario, const struct cause *wan
     if (try_repro(directory, wanted, fill, err) < 0)
         return -1;
     return fill->repro_status == REPRO_DIFFERS ? 0 : try_control(directory, wanted, fill, err);
+}
+
+/* The reduced one; where the real run shows that too much went, the whole one. */
+static int make_and_try(const struct scenario *scenario, const struct cause *wanted, const char *directory,
+                        struct report *fill, struct err *err)
+{
+    int status = make_and_try_one(scenario, wanted, directory, false, fill, err);
+
+    if (fill->repro_status != REPRO_DIFFERS || scenario->way != SCENARIO_LOAD)
+        return status;
+    repro_scratch_remove(directory);
+    if (mkdir(directory, 0700) < 0)
+        return err_errno(err, errno, "cannot make %s", directory);
+    return make_and_try_one(scenario, wanted, directory, true, fill, err);
 }
 
 int repro_run(const struct scenario *scenario, const struct cause *wanted, const char *directory, struct report *fill,

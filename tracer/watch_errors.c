@@ -11,6 +11,7 @@
 #include <probes/alloc.h>
 #include <probes/instruction.h>
 
+#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -89,16 +90,29 @@ static bool about(const struct loader_words *words, const char *object, const ch
 /* --- telling --------------------------------------------------------------------------------------------------------
  */
 
+/* What the loader itself prints of an error: it has the texts of a few only (elf/dl-minimal.c; dlerror(3) has the C
+ * library's). Malloced. */
+static char *error_text(int error, enum loader_outcome outcome)
+{
+    static const int known[] = {ENOMEM, EINVAL, ENOENT, EPERM, EIO, EACCES};
+
+    for (size_t i = 0; outcome == LOADER_FATAL && i < sizeof known / sizeof *known; i++)
+        if (known[i] == error)
+            return xstrdup(strerror(error));
+    return outcome == LOADER_FATAL ? xasprintf("Error %d", error) : xstrdup(strerror(error));
+}
+
 /* As the loader prints it, or as dlerror(3) gives it back. */
 static char *message_of(const struct loader_words *words, enum loader_outcome outcome)
 {
     const char *occasion = outcome == LOADER_FATAL && words->occasion ? words->occasion : "";
     const char *object = words->object ? words->object : "";
+    CLEANUP_FREE char *error = words->error ? error_text(words->error, outcome) : NULL;
 
     if (words->whole)
         return xstrdup(words->text);
     return xasprintf("%s%s%s%s%s%s%s", occasion, *occasion ? ": " : "", object, *object ? ": " : "", words->text,
-                     words->error ? ": " : "", words->error ? strerror(words->error) : "");
+                     error ? ": " : "", error ? error : "");
 }
 
 static void tell(struct session *session, struct task *task, const struct held *held, enum loader_outcome outcome)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The scoreboard: every case of cases.py on every libc, against what a right report says; and the reliability table, how
-often the causes that are told with a confidence are right. `run.py [--only WORD] [--libc L]`.
+often the causes that are told with a confidence are right; and what the reproductions are worth (proof.py).
+`run.py [--only WORD] [--libc L] [--reproductions] [--minimal]`.
 
 Each cell is three runs in that root: the failing case without a tracer (whose status is the judge of ours), the failing
 case traced, and its healthy twin traced. Ends with 1 where a cell is wrong.
@@ -13,11 +14,13 @@ import json
 import os
 import pathlib
 import shlex
+import statistics
 import subprocess
 import sys
 import tempfile
 
 import build
+import proof
 from cases import ALL, CASES, ROOT_OF
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -104,7 +107,8 @@ def lines(cell, root, program, folder):
             ("good", "good", case.twin or case.command, "good")):
         variables = {name: fill(value, cell, state) for name, value in case.env.items()}
         out = f"{folder}/{cell.name}.{what}"
-        trace = f"{shlex.quote(str(program))} -q -o {out}.json --no-redact -- " if tracer else ""
+        bundle = f"-o {out}.tar.zst " if tracer == "bad" else ""
+        trace = f"{shlex.quote(str(program))} -q -o {out}.json {bundle}--no-redact -- " if tracer else ""
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
         yield (f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ {words} timeout {ENDS_AFTER} {trace}"
                f"chroot {user}{shlex.quote(root or '/')} {fill(command, cell, state)} </dev/null >{out}.out 2>{out}.err; "
@@ -207,6 +211,76 @@ def summary(folder, cells):
     print(f"  {'healthy':13} {sum(bool(r and r['causes']) for r in healthy)} of {len(healthy)} with a false cause")
 
 
+@dataclasses.dataclass
+class Proof:
+    """Of one cell: what report.json says of its reproduction, and what was found by running it."""
+
+    kind: str
+    status: str
+    files: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    wrong: list = dataclasses.field(default_factory=list)
+
+
+def measured(folder, cell, minimal, program, known):
+    """The reproduction of CELL, unpacked and run. KNOWN: what equal ones were found to be."""
+    report = told(folder, cell, "bad")
+    if not report or not report["causes"]:
+        return None
+    said = report["reproduction"] or {"status": "not-attempted"}
+    found = Proof(expected(cell)["kind"], said["status"], said.get("files") or 0, said.get("bytes") or 0)
+    if found.status == "verified":
+        repro = proof.unpack(folder / f"{cell.name}.bad.tar.zst", folder / f"{cell.name}.repro")
+        # Where nothing was said there is no line to look for, but a sentence of ours.
+        line = said["expect"] if any(cause["words"] for cause in report["causes"]) else None
+        same = proof.same_as(repro), line
+        if same not in known:
+            wrong, seconds = proof.alone(repro, line)
+            wrong += [f"{text} can be taken away" for text in (proof.excess(repro, program) if minimal else ())]
+            known[same] = wrong, seconds
+        found.wrong, found.seconds = known[same]
+    return found
+
+
+def reproductions(folder, cells, options):
+    """Runs them all, prints what they are worth kind by kind, and returns the number of those that are wrong."""
+    program, known = options.program.resolve(), {}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda cell: measured(folder, cell, options.minimal, program, known), cells))
+    proofs = {cell.name: one for cell, one in zip(cells, found) if one}
+    if options.reproductions:
+        print(f"\n{'reproduction of':40} {'libc':>5} {'status':>13} {'files':>5} {'bytes':>6} {'seconds':>7}")
+        for cell in cells:
+            one = proofs.get(cell.name)
+            if one:
+                print(f"{cell.case.name:40} {cell.libc:>5} {one.status:>13} {one.files:5} {one.size:6} {one.seconds:7.3f}")
+    print(f"\n{'reproductions':27} {'cases':>5} {'verified':>8} {'differs':>7} {'not made':>8}   files      bytes         seconds"
+          "\n" + 60 * " " + "median max  median    max   median   max")
+    kinds = list(dict.fromkeys(one.kind for one in proofs.values()))
+    for kind in [*kinds, "all"]:
+        worth(kind, [one for one in proofs.values() if kind in ("all", one.kind)])
+    for cell in cells:
+        for wrong in proofs[cell.name].wrong if cell.name in proofs else ():
+            print(f"  {cell.libc} {cell.case.name}: {wrong}")
+    bad = sum(bool(one.wrong) for one in proofs.values())
+    shown = sum(one.status == "verified" for one in proofs.values())
+    print(f"{shown - bad} of {shown} fail alike as nobody and without glibctrace, pass when mended, and have no file to spare"
+          + (", nor anything else" if options.minimal else ""))
+    return bad
+
+
+def worth(kind, proofs):
+    def both(values, form):
+        values = list(values) or [0]
+        return f"{format(statistics.median(values), form)} {format(max(values), form)}"
+
+    made = [one for one in proofs if one.status == "verified"]
+    count = [sum(one.status == status for one in proofs) for status in ("verified", "differs", "not-attempted")]
+    print(f"{kind:27} {len(proofs):5} {count[0]:8} {count[1]:7} {count[2]:8}   {both((o.files for o in made), '3.0f')}  "
+          f"{both((o.size for o in made), '6.0f')}   {both((o.seconds for o in made), '6.3f')}")
+
+
 def reliability(folder, cells):
     """Of the causes that were told with a confidence, how many are right: twins count, where every cause is wrong."""
     points = []
@@ -229,6 +303,9 @@ def main():
     parser.add_argument("--libc", action="append", choices=ALL)
     parser.add_argument("--only", default="", help="cases whose kind or name has this in it")
     parser.add_argument("--keep", action="store_true", help="leave the reports there and say where")
+    parser.add_argument("--reproductions", action="store_true", help="a line for the reproduction of every case")
+    parser.add_argument("--minimal", action="store_true",
+                        help="take everything out of the reproductions, one thing at a time (minutes)")
     options = parser.parse_args()
     made = roots(options.libc or ALL)
     oldest = pathlib.Path(made.get("2.31") or roots(["2.31"])["2.31"])
@@ -246,6 +323,7 @@ def main():
         print(f"score: {complaint}")
     bad = board(folder, cells, list(made))
     summary(folder, cells)
+    bad += reproductions(folder, cells, options)
     reliability(folder, cells)
     build.remove(built if options.keep else folder)
     if options.keep:
