@@ -469,7 +469,7 @@ void judge_process(struct model *model, struct process *process)
     judge_environment(process);
     settle_all(process, before);
     if (process == model->first || process->suspect_count)
-        judge_system(process, model->live);
+        judge_system(model, process);
     settle_survived(process);
     settle_sent(process);
     judge_before_crash(model, process);

@@ -167,7 +167,7 @@ void judge_stacks_over(struct process *process);
 /* The loader's errors that nobody was harmed by by themselves, as evidence for what the program itself says. */
 void judge_words_said(struct process *process);
 /* Which C library PROCESS runs on, in which kind of root: read while it is there (LIVE), else from its files. */
-void judge_system(struct process *process, bool live);
+void judge_system(const struct model *model, struct process *process);
 /* The report's "system": of the process that failed first, else of the first one. */
 void report_fill_system(const struct model *model, struct report *report);
 /* The signal that a program's own crash is told by, 0 where it has not crashed; *RET its record, or NULL. */

@@ -105,8 +105,9 @@ static void identify_running(struct process *process, const struct load_act *act
     libc_identity_deinit(&identity);
 }
 
-void judge_system(struct process *process, bool live)
+void judge_system(const struct model *model, struct process *process)
 {
+    bool live = model->live;
     const struct load_act *act = libc_act(process);
     struct libc_facts *libc = &process->libc;
     struct system_facts facts;
@@ -121,7 +122,7 @@ void judge_system(struct process *process, bool live)
     system_facts_deinit(&facts);
     if (live) {
         identify_running(process, act);
-        process->around = surroundings_read(process->pid, process->root);
+        process->around = surroundings_read(process, model->programs);
     }
     if (!libc->family)
         identify(process, act ? act->path : NULL, interp);
@@ -159,5 +160,5 @@ void report_fill_system(const struct model *model, struct report *report)
     system_facts_deinit(&facts);
     copy_libc(process ? &process->libc : &(struct libc_facts){0}, &report->libc);
     if (process && process->around)
-        report->around = surroundings_pick(process->around, report, process);
+        report->around = surroundings_pick(process->around, report, model);
 }

@@ -84,7 +84,10 @@ static void process_free(struct model *model, struct process *process)
 
 struct model *model_create(void)
 {
-    return xcalloc(1, sizeof(struct model));
+    struct model *model = xcalloc(1, sizeof *model);
+
+    model->programs = programs_create();
+    return model;
 }
 
 void model_destroy(struct model *model)
@@ -106,6 +109,7 @@ void model_destroy(struct model *model)
     for (size_t i = 0; i < model->service_count; i++)
         free(model->services[i].target);
     free(model->services);
+    programs_destroy(model->programs);
     free(model);
 }
 

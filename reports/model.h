@@ -359,8 +359,9 @@ struct model {
     void (*at_words)(struct process *process, const struct event *event);
     /* Called when a process calls exit_group(2), with all its threads and descriptors still there: judge.c's. */
     void (*at_leave)(struct process *process);
-    uint64_t memory_kills; /* in its control groups, before the first program ran (probes/limits.h) */
-    bool live;             /* the processes are there and stand still during an event: /proc may be asked about them */
+    struct programs *programs; /* programs.h */
+    uint64_t memory_kills;     /* in its control groups, before the first program ran (probes/limits.h) */
+    bool live; /* the processes are there and stand still during an event: /proc may be asked about them */
     const struct event *told; /* what is being told now, or NULL */
     size_t shots;             /* of all processes */
     /* What descriptor 2 of the first process was when it began. */

@@ -17,11 +17,11 @@ static void put_row(FILE *out, const char *label, const char *open)
 
 static void put_programs(FILE *out, const struct surroundings *around)
 {
-    if (!around->program_count)
+    if (!around->programs.n)
         return;
     put_row(out, "programs", "");
-    for (size_t i = 0; i < around->program_count; i++) {
-        const struct program_seen *program = &around->programs[i];
+    for (size_t i = 0; i < around->programs.n; i++) {
+        const struct program_seen *program = &around->programs.v[i];
 
         page_element(out, i ? "\n" : "", program->name, "");
         if (program->version)

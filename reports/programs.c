@@ -1,9 +1,8 @@
-/* Which releases the programs are that a report is about, from the files that say so: nothing is run. Of a program file
- * what it carries itself (node, Go's build information); of VS Code and of an extension the description beside it. */
+#include "programs.h"
+
 #include "json_line.h"
 #include "model.h"
 #include "report.h"
-#include "surroundings.h"
 
 #include <probes/alloc.h>
 #include <probes/path.h>
@@ -13,84 +12,149 @@
 #include <unistd.h>
 
 enum {
-    PROGRAMS_MOST = 16,
+    PROGRAMS_MOST = 16,         /* of one report */
+    FILES_MOST = 256,           /* that are remembered */
     UP_MOST = 12,               /* directories above a path */
+    WORDS_MOST = 8,             /* of a command */
     DESCRIPTION_MOST = 1 << 20, /* bytes of a JSON file */
     WORD_MOST = 120,            /* of a name or version that it gives */
     SIZE_MOST = 512 << 20,      /* of a program that is searched through */
 };
 
-struct finder {
-    struct surroundings *to;
-    const char *root;
-    const struct process *process;
+/* A file that was searched through; said.name is NULL where it is none of these programs. */
+struct searched {
+    dev_t dev;
+    ino_t ino;
+    struct timespec changed;
+    struct program_seen said; /* without a path */
 };
 
-static bool known(const struct finder *finder, const char *path)
+struct programs {
+    struct searched *files;
+    size_t count, cap;
+};
+
+struct finder {
+    struct programs *programs;
+    const struct process *process;
+    const char *root;
+    struct program_list *to;
+};
+
+static void seen_deinit(struct program_seen *seen)
 {
-    for (size_t i = 0; i < finder->to->program_count; i++)
-        if (strcmp(finder->to->programs[i].path, path) == 0)
-            return true;
-    return finder->to->program_count >= PROGRAMS_MOST;
+    free(seen->name);
+    free(seen->version);
+    free(seen->built);
+    free(seen->commit);
+    free(seen->path);
 }
 
-static struct program_seen *add(const struct finder *finder, char *name_taken, char *version_taken, const char *path)
+void program_list_deinit(struct program_list *list)
 {
-    struct program_seen *program =
-        array_add(&finder->to->programs, &finder->to->program_count, &finder->to->program_cap, sizeof *program);
+    for (size_t i = 0; i < list->n; i++)
+        seen_deinit(&list->v[i]);
+    free(list->v);
+    *list = (struct program_list){0};
+}
 
-    *program = (struct program_seen){.name = name_taken, .version = version_taken, .path = xstrdup(path)};
-    return program;
+static bool has(const struct program_list *list, const char *path)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->v[i].path, path) == 0)
+            return true;
+    return list->n >= PROGRAMS_MOST;
+}
+
+/* A copy of SEEN, found at PATH. */
+static void add(struct program_list *list, const struct program_seen *seen, const char *path)
+{
+    if (has(list, path))
+        return;
+    *(struct program_seen *)array_add(&list->v, &list->n, &list->cap, sizeof *list->v) =
+        (struct program_seen){.name = xstrdup(seen->name),
+                              .version = xstrdup_or_null(seen->version),
+                              .built = xstrdup_or_null(seen->built),
+                              .commit = xstrdup_or_null(seen->commit),
+                              .path = xstrdup(path)};
+}
+
+void program_list_join(struct program_list *to, const struct program_list *from)
+{
+    for (size_t i = 0; i < from->n; i++)
+        add(to, &from->v[i], from->v[i].path);
+}
+
+struct programs *programs_create(void)
+{
+    return xcalloc(1, sizeof(struct programs));
+}
+
+void programs_destroy(struct programs *programs)
+{
+    for (size_t i = 0; i < programs->count; i++)
+        seen_deinit(&programs->files[i].said);
+    free(programs->files);
+    free(programs);
 }
 
 /* --- what a file says of itself --- */
 
-/* Debian's node is a small program before a library; the loader said which one it took. */
-static const char *node_library(const struct process *process)
-{
-    for (size_t i = 0; i < process->act_count; i++)
-        if (process->acts[i].error == 0 && strncmp(process->acts[i].name, "libnode.so", 10) == 0)
-            return process->acts[i].path;
-    return NULL;
-}
-
-static void find_node(const struct finder *finder, const char *path)
-{
-    const char *library = node_library(finder->process);
-    char *version = runtime_node_version(finder->root, path);
-
-    if (!version && library)
-        version = runtime_node_version(finder->root, path = library);
-    if (version && !known(finder, path))
-        add(finder, xstrdup("node"), version, path);
-    else
-        free(version);
-}
-
 /* cmd/go and its like have no version of their own: they are of the release that built them. */
-static bool find_go(const struct finder *finder, const char *path)
+static void search_through(const char *root, const char *path, struct program_seen *ret)
 {
-    char *built = runtime_go(finder->root, path), *package = NULL, *version = NULL;
-
-    if (!built)
-        return false;
-    runtime_go_main(finder->root, path, &package, &version);
-    if (package && strncmp(package, "cmd/", 4) == 0 && !version)
-        version = xstrdup(built);
-    if (!package)
-        package = xstrdup(path_base(path));
-    add(finder, package, version, path)->built = built;
-    return true;
+    *ret = (struct program_seen){.built = runtime_go(root, path)};
+    if (ret->built) {
+        runtime_go_main(root, path, &ret->name, &ret->version);
+        if (ret->name && strncmp(ret->name, "cmd/", 4) == 0 && !ret->version)
+            ret->version = xstrdup(ret->built);
+        if (!ret->name)
+            ret->name = xstrdup(path_base(path));
+        return;
+    }
+    ret->version = runtime_node_version(root, path);
+    ret->name = ret->version ? xstrdup("node") : NULL;
 }
 
-static void find_in_program(const struct finder *finder, const char *path)
+static bool same_file(const struct searched *file, const struct stat *st)
 {
+    return file->dev == st->st_dev && file->ino == st->st_ino && file->changed.tv_sec == st->st_mtim.tv_sec &&
+           file->changed.tv_nsec == st->st_mtim.tv_nsec;
+}
+
+/* Whether the program at PATH is one of those; the first time it is searched through. */
+static bool find_in_program(const struct finder *finder, const char *path)
+{
+    struct programs *programs = finder->programs;
+    struct searched *file = NULL;
     struct stat st;
 
-    if (known(finder, path) || path_stat(finder->root, path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SIZE_MOST)
-        return;
-    if (!find_go(finder, path))
-        find_node(finder, path);
+    if (path_stat(finder->root, path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SIZE_MOST)
+        return false;
+    for (size_t i = 0; i < programs->count && !file; i++)
+        if (same_file(&programs->files[i], &st))
+            file = &programs->files[i];
+    if (!file && programs->count >= FILES_MOST)
+        return false;
+    if (!file) {
+        file = array_add(&programs->files, &programs->count, &programs->cap, sizeof *file);
+        *file = (struct searched){.dev = st.st_dev, .ino = st.st_ino, .changed = st.st_mtim};
+        search_through(finder->root, path, &file->said);
+    }
+    if (file->said.name)
+        add(finder->to, &file->said, path);
+    return file->said.name != NULL;
+}
+
+/* Debian's node is a small program before a library; the loader said which one it took. */
+static void find_in_library(const struct finder *finder)
+{
+    const struct process *process = finder->process;
+
+    for (size_t i = 0; i < process->act_count; i++)
+        if (process->acts[i].error == 0 && strncmp(process->acts[i].name, "libnode.so", 10) == 0 &&
+            find_in_program(finder, process->acts[i].path))
+            return;
 }
 
 /* --- what is written beside it --- */
@@ -127,6 +191,15 @@ static const char *word_of(const struct json_line *line, const char *key)
     return word;
 }
 
+/* Adds what the description at PATH, parsed as LINE, says: NAME, and its version. */
+static void add_described(const struct finder *finder, const struct json_line *line, const char *name, const char *path)
+{
+    const struct program_seen seen = {
+        .name = (char *)name, .version = (char *)word_of(line, "version"), .commit = (char *)word_of(line, "commit")};
+
+    add(finder->to, &seen, path);
+}
+
 /* product.json of VS Code and what is made of it: Electron's resources/app, or the folder of a server. */
 static bool find_product(const struct finder *finder, const char *directory)
 {
@@ -143,10 +216,7 @@ static bool find_product(const struct finder *finder, const char *directory)
             const char *name = word_of(&line, "nameLong");
 
             found = true;
-            if (!known(finder, path))
-                add(finder, xstrdup(name ? name : word_of(&line, "applicationName")),
-                    xstrdup(word_of(&line, "version")), path)
-                    ->commit = xstrdup_or_null(word_of(&line, "commit"));
+            add_described(finder, &line, name ? name : word_of(&line, "applicationName"), path);
         }
         json_line_deinit(&line);
     }
@@ -161,11 +231,12 @@ static void find_extension(const struct finder *finder, const char *directory)
     CLEANUP_FREE char *text = NULL;
     struct json_line line = {0};
 
-    if (strcmp(path_base(above), "extensions") == 0 && !known(finder, path) &&
-        read_description(finder, path, &text, &line) && word_of(&line, "publisher") && word_of(&line, "name") &&
-        word_of(&line, "version"))
-        add(finder, xasprintf("%s.%s", word_of(&line, "publisher"), word_of(&line, "name")),
-            xstrdup(word_of(&line, "version")), path);
+    if (strcmp(path_base(above), "extensions") == 0 && read_description(finder, path, &text, &line) &&
+        word_of(&line, "publisher") && word_of(&line, "name") && word_of(&line, "version")) {
+        CLEANUP_FREE char *name = xasprintf("%s.%s", word_of(&line, "publisher"), word_of(&line, "name"));
+
+        add_described(finder, &line, name, path);
+    }
     json_line_deinit(&line);
 }
 
@@ -186,7 +257,7 @@ static void find_beside(const struct finder *finder, const char *path)
     free(at);
 }
 
-/* Paths that a cause names; system directories hold no product's description. */
+/* System directories hold no product's description. */
 static void find_at(const struct finder *finder, const char *path, bool program)
 {
     static const char *const systems[] = {"/lib/", "/lib64/", "/usr/lib/x86_64-linux-gnu/", "/bin/", "/usr/bin/"};
@@ -202,20 +273,23 @@ static void find_at(const struct finder *finder, const char *path, bool program)
         find_beside(finder, path);
 }
 
-/* The process, that of each cause, and what led to it; a script that a runtime runs is an argument. */
-void programs_find(struct surroundings *surroundings, const struct report *report, const struct process *process)
+/* What was executed on the way to the process, it itself, what it was told to do (a script that a runtime runs is an
+ * argument), and what it lacked something for. */
+void programs_find(struct programs *programs, const struct process *process, struct program_list *ret)
 {
-    struct finder finder = {surroundings, process->root ? process->root : "", process};
+    const struct finder finder = {programs, process, process->root ? process->root : "", ret};
 
     find_at(&finder, process->exe, true);
-    for (size_t i = 0; i < report->cause_count && i < PROGRAMS_MOST; i++) {
-        const struct cause *cause = report->causes[i];
+    find_in_library(&finder);
+    for (size_t i = 0; i < process->ancestry.n; i++)
+        find_at(&finder, process->ancestry.v[i], true);
+    for (size_t i = 1; i < process->argv.n && i < WORDS_MOST; i++)
+        find_at(&finder, process->argv.v[i], false);
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        const struct cause *cause = process->suspects[i].cause;
 
-        find_at(&finder, cause->exe, true);
+        find_at(&finder, cause->subject, true);
         for (size_t k = 0; k < cause->chain.n; k++)
-            find_at(&finder, cause->chain.v[k], true);
-        find_at(&finder, cause->subject, false);
-        for (size_t k = 1; k < cause->argv.n && k < 8; k++)
-            find_at(&finder, cause->argv.v[k], false);
+            find_at(&finder, cause->chain.v[k], false);
     }
 }

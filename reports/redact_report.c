@@ -86,10 +86,10 @@ static void redact_around(struct redactor *redactor, struct surroundings *around
         redact(redactor, &around->mounts[i].point);
         redact(redactor, &around->mounts[i].options);
     }
-    for (size_t i = 0; around && i < around->program_count; i++) {
-        redact(redactor, &around->programs[i].name);
-        redact(redactor, &around->programs[i].version);
-        redact(redactor, &around->programs[i].path);
+    for (size_t i = 0; around && i < around->programs.n; i++) {
+        redact(redactor, &around->programs.v[i].name);
+        redact(redactor, &around->programs.v[i].version);
+        redact(redactor, &around->programs.v[i].path);
     }
 }
 

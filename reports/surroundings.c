@@ -1,5 +1,6 @@
 #include "surroundings.h"
 
+#include "model.h"
 #include "report.h"
 
 #include <probes/alloc.h>
@@ -52,15 +53,18 @@ static void read_sysctls(struct surroundings *seen, pid_t pid)
     }
 }
 
-struct surroundings *surroundings_read(pid_t pid, const char *root)
+struct surroundings *surroundings_read(const struct process *process, struct programs *programs)
 {
     struct surroundings *seen = xcalloc(1, sizeof *seen);
+    pid_t pid = process->pid;
 
     seen->cpu_level = cpu_level();
-    seen->container = system_container(root);
+    seen->container = system_container(process->root);
     read_limits(seen, pid);
     read_sysctls(seen, pid);
     seen->mounts = mount_list(pid, &seen->mount_count);
+    if (process->suspect_count || process_failed(process)) /* a search through files that nobody will ask for */
+        programs_find(programs, process, &seen->programs);
     return seen;
 }
 
@@ -68,16 +72,7 @@ void surroundings_destroy(struct surroundings *surroundings)
 {
     if (!surroundings)
         return;
-    for (size_t i = 0; i < surroundings->program_count; i++) {
-        struct program_seen *program = &surroundings->programs[i];
-
-        free(program->name);
-        free(program->version);
-        free(program->built);
-        free(program->commit);
-        free(program->path);
-    }
-    free(surroundings->programs);
+    program_list_deinit(&surroundings->programs);
     free(surroundings->container);
     mount_list_free(surroundings->mounts, surroundings->mount_count);
     free(surroundings);
@@ -124,7 +119,7 @@ static void pick_mounts(struct surroundings *picked, const struct surroundings *
 }
 
 struct surroundings *surroundings_pick(const struct surroundings *seen, const struct report *report,
-                                       const struct process *process)
+                                       const struct model *model)
 {
     struct surroundings *picked = xcalloc(1, sizeof *picked);
 
@@ -133,6 +128,13 @@ struct surroundings *surroundings_pick(const struct surroundings *seen, const st
     picked->mounts = NULL;
     picked->mount_count = 0;
     pick_mounts(picked, seen, report);
-    programs_find(picked, report, process);
+    picked->programs = (struct program_list){0};
+    program_list_join(&picked->programs, &seen->programs);
+    for (size_t i = 0; i < report->cause_count; i++) {
+        const struct process *process = model_process(model, report->causes[i]->pid);
+
+        if (process && process->around)
+            program_list_join(&picked->programs, &process->around->programs);
+    }
     return picked;
 }

@@ -3,13 +3,15 @@
 #ifndef GLIBCTRACE_REPORTS_SURROUNDINGS_H
 #define GLIBCTRACE_REPORTS_SURROUNDINGS_H
 
+#include "programs.h"
+
 #include <probes/mount.h>
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
-struct process;
+struct model;
 struct report;
 
 struct limit_seen {
@@ -20,14 +22,6 @@ struct sysctl_seen {
     const char *name; /* "fs.inotify.max_user_watches" */
     uint64_t value;
 };
-struct program_seen {
-    char *name;    /* "node", "Visual Studio Code", "golang.org/x/tools/gopls", "golang.go" (an extension) */
-    char *version; /* or NULL */
-    char *built;   /* Go's release that built it, or NULL */
-    char *commit;  /* VS Code's, or NULL */
-    char *path;    /* the file that says so */
-};
-
 enum { SYSCTLS_MOST = 8 };
 struct surroundings {
     unsigned cpu_level; /* x86-64-vN; 0: not known */
@@ -38,19 +32,15 @@ struct surroundings {
     size_t sysctl_count;
     struct mount_seen *mounts;
     size_t mount_count;
-    struct program_seen *programs;
-    size_t program_count, program_cap;
+    struct program_list programs;
 };
 
-/* Of PID, which stands still, in the root ROOT (path.h); all mounts, no programs. */
-struct surroundings *surroundings_read(pid_t pid, const char *root);
-/* What of SEEN matters to REPORT: the mounts that its causes' paths lie on, and the programs that they name, read from
- * files in the root of PROCESS, whose surroundings SEEN are. */
+/* Of PROCESS, which stands still: all its mounts, and the programs that it and its suspects' causes name. */
+struct surroundings *surroundings_read(const struct process *process, struct programs *programs);
+/* What matters to REPORT, whose first cause is of the process that has SEEN: of the mounts those that its causes' paths
+ * lie on, and the programs of all processes of MODEL that have a cause. */
 struct surroundings *surroundings_pick(const struct surroundings *seen, const struct report *report,
-                                       const struct process *process);
+                                       const struct model *model);
 void surroundings_destroy(struct surroundings *surroundings);
-
-/* programs.c: those of REPORT's causes into SURROUNDINGS. */
-void programs_find(struct surroundings *surroundings, const struct report *report, const struct process *process);
 
 #endif

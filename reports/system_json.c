@@ -115,11 +115,11 @@ static void put_mounts(struct writer *writer, const struct surroundings *around)
 
 static void put_programs(struct writer *writer, const struct surroundings *around)
 {
-    if (!around->program_count)
+    if (!around->programs.n)
         return;
     open_with(writer, "programs", '[');
-    for (size_t i = 0; i < around->program_count; i++) {
-        const struct program_seen *program = &around->programs[i];
+    for (size_t i = 0; i < around->programs.n; i++) {
+        const struct program_seen *program = &around->programs.v[i];
 
         open_with(writer, NULL, '{');
         put(writer, "name", program->name, true);
