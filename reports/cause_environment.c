@@ -27,7 +27,10 @@ static void tell_summary(const struct lead *lead, const char *subject, struct ca
 {
     const struct variable *variable = &lead->variable;
 
-    if (!lead->path)
+    if (lead->fault == LEAD_UNSET)
+        cause->summary = xasprintf("%s needs to be told by the variable %.*s, which is not set or empty.", subject,
+                                   (int)variable->name_size, variable->entry);
+    else if (!lead->path)
         cause->summary = xasprintf("%s does not take what the variable %.*s is set to: %s.", subject,
                                    (int)variable->name_size, variable->entry, variable->value);
     else if (strcmp(lead->path, variable->value) == 0)
@@ -54,6 +57,20 @@ static void tell_origin(const struct finding *finding, struct cause *cause)
     }
 }
 
+/* Mending one of them may not do. */
+static void tell_namesakes(const struct finding *finding, struct cause *cause)
+{
+    const struct lead *lead = finding->lead;
+
+    for (size_t i = 0; lead->path && i < finding->process->env.n; i++) {
+        struct variable other;
+
+        if (finding->process->env.v[i] != lead->variable.entry && variable_of(finding->process->env.v[i], &other) &&
+            lead_has_path(finding->process, &other, lead->path))
+            cause_fact(cause, "also set to it", "%.*s", (int)other.name_size, other.entry);
+    }
+}
+
 static void tell_nearby(const struct finding *finding, struct cause *cause)
 {
     const char *path = finding->lead->path;
@@ -70,8 +87,15 @@ static void tell_nearby(const struct finding *finding, struct cause *cause)
 static void tell_remedies(const struct finding *finding, struct cause *cause)
 {
     const struct variable *variable = &finding->lead->variable;
-    struct remedy *remedy = cause_remedy(cause, PROOF_KNOWN, "do without %.*s: let %s use what it uses then",
-                                         (int)variable->name_size, variable->entry, path_base(finding->subject));
+    struct remedy *remedy;
+
+    if (finding->lead->fault == LEAD_UNSET) {
+        cause_remedy(cause, PROOF_KNOWN, "run it where there is a display, and set %.*s to its name, such as :0",
+                     (int)variable->name_size, variable->entry);
+        return;
+    }
+    remedy = cause_remedy(cause, PROOF_KNOWN, "do without %.*s: let %s use what it uses then", (int)variable->name_size,
+                          variable->entry, path_base(finding->subject));
 
     strings_addf(&remedy->commands, "unset %.*s", (int)variable->name_size, variable->entry);
     if (!finding->lead->path)
@@ -108,8 +132,10 @@ void cause_environment_tell(const struct finding *finding, struct cause *cause)
     const char *subject = path_base(finding->subject);
 
     tell_summary(lead, subject, cause);
-    cause_fact(cause, "it is set", "%s", lead->variable.entry);
+    if (lead->fault != LEAD_UNSET)
+        cause_fact(cause, "it is set", "%s", lead->variable.entry);
     tell_origin(finding, cause);
+    tell_namesakes(finding, cause);
     if (finding->path && lead->path && strcmp(finding->path, lead->path) != 0)
         cause_fact(cause, "it needs", "%s", finding->path);
     if (finding->fault) {
@@ -123,6 +149,9 @@ void cause_environment_tell(const struct finding *finding, struct cause *cause)
     if (finding->call)
         cause->detail = xasprintf("%s(\"%s\") failed; the path comes from %s in the environment of %s.", finding->call,
                                   finding->path, lead->variable.entry, finding->subject);
+    else if (lead->fault == LEAD_UNSET)
+        cause->detail = xasprintf("%s says what it lacks, and has no %.*s in its environment, or an empty one.",
+                                  finding->subject, (int)lead->variable.name_size, lead->variable.entry);
     else
         cause->detail = xasprintf("%s has %s in its environment, and did not get on with it.", finding->subject,
                                   lead->variable.entry);

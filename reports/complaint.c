@@ -166,6 +166,19 @@ bool words_vague(const char *said, const char *program, int error, bool *text)
     return *text || ((words_complain(rest, 0) || holds_one_of(rest, general)) && !names_something(rest));
 }
 
+bool words_usage(const char *line)
+{
+    static const char *const words[] = {
+        "unknown flag",        "unknown shorthand flag", "unknown option",
+        "unrecognized option", "unrecognised option",    "unrecognized argument",
+        "invalid option",      "illegal option",         "flag provided but not defined",
+        "unknown command",     "unknown subcommand",     "unknown argument",
+        "unexpected argument", "too many arguments",     "requires an argument",
+        "missing operand",     "ambiguous option",       NULL};
+
+    return holds_one_of(line, words);
+}
+
 bool words_ask(const char *line)
 {
     static const char *const words[] = {"please ", "install ", "installed", "need", "require", NULL};

@@ -15,6 +15,7 @@ struct lead {
         LEAD_ABSENT,
         LEAD_NOT_MEANT, /* something is there, but not what is meant */
         LEAD_FOREIGN,   /* it is another user's */
+        LEAD_UNSET,     /* it is not set, or empty, and the program cannot do without */
         LEAD_VALUE,     /* the program, or the C library, does not take the value */
     } fault;
 };
@@ -28,6 +29,15 @@ void lead_deinit(struct lead *lead);
 /* Suspects of PROCESS, which stands at its end and whose other suspects are settled, from its words and the loader's.
  */
 void judge_environment(struct process *process);
+/* Part of it: graphical programs that no variable tells which display is theirs. */
+void judge_display(struct process *process);
+/* PATH stands in the value of VARIABLE, of IMAGE's environment. */
+bool lead_has_path(const struct process *image, const struct variable *variable, const char *path);
+/* The program rather reads ONE: its words have that name, it begins with the program's own, or the executable has it in
+ * it. */
+bool lead_is_nearer(const struct process *image, const struct variable *one, const struct variable *than);
+/* PATH stands in another variable's value, too, which is rather the one that was read. */
+bool lead_is_outdone(const struct process *image, const struct variable *variable, const char *path);
 /* PATH, to which VARIABLE leads, is there but has not in it what such a variable means (JAVA_HOME without bin/java). */
 bool lead_not_meant(const struct process *image, const struct variable *variable, const char *path);
 /* VARIABLE is one of those that name the tree of a program (GOROOT, PYTHONHOME). */
@@ -41,6 +51,8 @@ bool words_object(const char *line);
 /* LINE has the text of errno value ERROR (0: none), or its name, as node has both ("ELOOP: too many symbolic links").
  */
 bool words_state(const char *line, int error);
+/* LINE is about how the program was called: "unknown flag: --x". */
+bool words_usage(const char *line);
 /* LINE asks for something that is not there: "please install xz". */
 bool words_ask(const char *line);
 /* LINE has the text of an errno value that is not ERROR (0: of any), nor part of ERROR's. */

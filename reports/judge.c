@@ -344,6 +344,9 @@ static void look_at_stderr(struct model *model, struct process *process)
 
     if (!model->live || stat(path, &st) < 0)
         return;
+    /* A shell's fork restores what "tool 2>&1" redirected before it ends. */
+    if (process->stderr_known && !process->stderr_shared && !process->executed)
+        return;
     process->stderr_known = true;
     process->stderr_null = proc_fd_hushed(process->pid, STDERR_FILENO, STDERR_FILENO);
     process->stderr_shared = model->has_stderr && st.st_ino == model->stderr_ino && st.st_dev == model->stderr_dev;

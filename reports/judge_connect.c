@@ -272,6 +272,8 @@ static bool is_of_another(const struct process *image, const char *line)
 
     static const char *const reasons[] = {"mismatch", "corrupt", "expired", "malformed", "duplicate", "not match"};
 
+    if (words_usage(line))
+        return true;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasestr(line, words[i]))
             return false;
@@ -279,6 +281,23 @@ static bool is_of_another(const struct process *image, const char *line)
         if (strcasestr(line, reasons[i]))
             return true;
     return words_own_reason(line, image->exe ? path_base(image->exe) : NULL);
+}
+
+/* The last lines of IMAGE since FAILURE shrug, or give a reason that is none of a server's; "See 'x --help'" behind it
+ * is none. */
+static bool ends_of_another(const struct process *image, const struct failure *failure)
+{
+    const struct output_line *last = NULL;
+
+    for (size_t i = image->line_count; i-- > 0 && image->lines[i].n > failure->n;) {
+        const char *line = image->lines[i].text;
+
+        if (words_usage(line) || (!last && words_shrug(line)))
+            return true;
+        if (!last || (strstr(last->text, "--help") && words_object(line)))
+            last = &image->lines[i];
+    }
+    return last && is_of_another(image, last->text);
 }
 
 /* The same path was only looked at before. */
@@ -307,7 +326,7 @@ static void judge_failure(struct process *actor, const struct failure *failure, 
         line = &image->lines[image->line_count - 1];
     if (saying == SAYS_NOTHING && line && last_act(actor, failure) && names_error(line->text, failure->error))
         saying = SAYS_ERROR;
-    if (saying == SAYS_NOTHING && line && (words_shrug(line->text) || is_of_another(image, line->text)))
+    if (saying == SAYS_NOTHING && line && ends_of_another(image, failure))
         return;
     if (saying == SAYS_NOTHING && (!failed || others_said || optional(failure) || !last_act(actor, failure)))
         return;

@@ -187,8 +187,10 @@ static void judge_path_in(const struct reading *reading, const struct variable *
         struct suspect *suspect;
         bool taken_over;
 
-        if (!at || (is_there(process, paths.v[i]) && !of_another_kind(line->text, at, paths.v[i]) &&
-                    !lead_not_meant(process, variable, paths.v[i])))
+        if (!at ||
+            (is_there(process, paths.v[i]) && !of_another_kind(line->text, at, paths.v[i]) &&
+             !lead_not_meant(process, variable, paths.v[i])) ||
+            lead_is_outdone(process, variable, paths.v[i]))
             continue;
         lead.path = xstrdup(paths.v[i]);
         lead.fault = is_there(process, paths.v[i]) ? LEAD_NOT_MEANT : LEAD_ABSENT;
@@ -424,6 +426,16 @@ static void judge_tried(const struct reading *reading, const struct variable *va
 
 /* ---- locales ---- */
 
+/* "locale" as a word, or one of the C library's functions; not a part of "--enable-clocale=gnu" or of a path. */
+static bool is_of_locales(const char *line)
+{
+    for (const char *at = line; (at = strcasestr(at, "locale")); at++)
+        if (at == line || (!words_name_byte(at[-1]) && at[-1] != '/') ||
+            (at - line >= 3 && strncmp(at - 3, "set", 3) == 0) || (at - line >= 3 && strncmp(at - 3, "new", 3) == 0))
+            return true;
+    return false;
+}
+
 static void judge_locale(const struct reading *reading, const struct output_line *line)
 {
     struct lead lead = {.fault = LEAD_VALUE};
@@ -456,7 +468,7 @@ static void read_line(const struct reading *reading, const struct output_line *l
     const struct process *process = reading->process;
     bool objects = words_object(line->text) && !taken(process, line->text);
 
-    if (objects && strcasestr(line->text, "locale"))
+    if (objects && is_of_locales(line->text))
         judge_locale(reading, line);
     if (!objects || (!reading->failed && !words_warn(line->text)))
         return;
@@ -535,5 +547,7 @@ void judge_environment(struct process *process)
     for (size_t i = 0; i < before && process->suspect_count > before; i++)
         if (of_a_search(&process->suspects[i])) /* the place that a variable names goes before it */
             process->suspects[i].cause->confidence = 0;
+    if (reading.failed && !reading.explained && process->suspect_count == before)
+        judge_display(process);
     settle_doubted(&reading);
 }

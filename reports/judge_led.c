@@ -179,6 +179,14 @@ static bool repeats_arguments(const struct process *image, const struct variable
     return false;
 }
 
+/* Of two that fit as well. */
+static bool goes_before(const struct process *image, const struct variable *variable, const char *path,
+                        const struct lead *than)
+{
+    return strcmp(path, than->path) == 0 ? lead_is_nearer(image, variable, &than->variable)
+                                         : strlen(path) > strlen(than->path);
+}
+
 static void consider(const struct asked *asked, const struct variable *variable, int *best, struct lead *ret)
 {
     struct strings paths;
@@ -195,7 +203,7 @@ static void consider(const struct asked *asked, const struct variable *variable,
                            : !at_fault(asked->image, variable, paths.v[i], fit, &fault))
             continue;
         points = worth(asked, variable, paths.v[i], fit);
-        if (points < *best || (points == *best && strlen(paths.v[i]) <= strlen(ret->path)))
+        if (points < *best || (points == *best && !goes_before(asked->image, variable, paths.v[i], ret)))
             continue;
         *best = points;
         lead_deinit(ret);

@@ -315,6 +315,26 @@ static bool counts(struct process *process, const struct named *named, bool live
     return !naming->warns || naming->last || is_led(process, named->attempt);
 }
 
+static bool is_above(const char *path, const char *other)
+{
+    CLEANUP_FREE char *directory = path_dir(path), *above = path_dir(directory), *place = path_dir(other);
+
+    return strcmp(directory, above) != 0 && strcmp(place, above) == 0;
+}
+
+/* It was looked for in a directory and in the one above: where it should be is not known ("or any of the parent
+ * directories"). */
+static bool is_climb(const struct process *process, const struct attempt *attempt)
+{
+    struct episode *episode, *next;
+
+    HASH_ITER(hh, process->episodes, episode, next)
+    for (size_t i = 0; i < episode->count && strcmp(episode->name, path_base(attempt->path)) == 0; i++)
+        if (is_above(attempt->path, episode->attempts[i]->path) || is_above(episode->attempts[i]->path, attempt->path))
+            return true;
+    return false;
+}
+
 static bool judge_named(struct process *process, bool lived_with)
 {
     CLEANUP_FREE struct named *list = NULL;
@@ -333,6 +353,9 @@ static bool judge_named(struct process *process, bool lived_with)
 
         if (suspect)
             add_needle_of(suspect, &list[i]);
+        if (suspect && is_climb(process, list[i].attempt) &&
+            !words_path(list[i].naming.line->text, list[i].attempt->path))
+            suspect->sure = 0.7;
         if (suspect && lived_with) {
             suspect->lived_with = true;
             suspect->sure = 0.85;
@@ -428,7 +451,7 @@ static void judge_last_act(struct process *process)
         return;
     suspect->last_act = true;
     if (process_failed(image))
-        suspect->sure = text || base ? 0.85 : 0.7;
+        suspect->sure = (text || base) && !is_climb(process, attempt) ? 0.85 : 0.7;
     add_needles(suspect, attempt);
     if (!suspect->cause->words)
         suspect->cause->words = xstrdup(line->text);
@@ -468,13 +491,24 @@ struct suspect *judge_open_worker(struct process *actor, const struct attempt *a
     return suspect;
 }
 
+/* A fork's suspects are those of the process whose image it runs. */
+static bool suspected_of_any(const struct process *process)
+{
+    const struct process *image = process_owner((struct process *)process);
+
+    for (size_t i = 0; i < image->suspect_count; i++)
+        if (image->suspects[i].actor == process)
+            return true;
+    return process->suspect_count > 0;
+}
+
 static void judge_said_open(struct process *process)
 {
     if (judge_unfound(process))
         return;
     if (!process_gave_up(process))
         judge_named(process, true);
-    else if (!judge_named(process, false) && process->suspect_count == 0)
+    else if (!judge_named(process, false) && !suspected_of_any(process))
         judge_last_act(process);
 }
 
@@ -493,6 +527,6 @@ void judge_open(struct process *process)
     if (process->line_count || process->spoken_count || process_owner(process)->line_count ||
         process_owner(process)->spoken_count)
         judge_said_open(process);
-    if (process->suspect_count == 0)
+    if (!suspected_of_any(process))
         judge_unsaid_open(process);
 }

@@ -78,12 +78,33 @@ static bool hushed(const struct model *model, const struct process *process, con
     return suspect->at == AT_START ? other_copy_ran(model, process) : !nobody_coped(process);
 }
 
-/* What a subshell says goes where its own descriptor leads: "(eval $CC --version) >log 2>&1" is a probe. */
-static const struct process *speaker_of(const struct process *process, const struct suspect *suspect)
+static bool line_repeats(const char *line, const struct suspect *suspect)
 {
-    const struct process *actor = suspect->actor;
+    for (size_t i = 0; i < suspect->needles.n; i++)
+        if (line_finds(line, line, suspect->needles.v[i]))
+            return true;
+    return false;
+}
 
-    return actor && actor->ended && actor->line_count && actor->stderr_known ? actor : process;
+static bool has_spoken(const struct process *fork)
+{
+    return fork->ended && fork->line_count && fork->stderr_known;
+}
+
+/* What a subshell says goes where its own descriptor leads: "(eval $CC --version) >log 2>&1" is a probe. Bash searches
+ * in one fork and says so in another one. */
+static const struct process *speaker_of(const struct model *model, const struct process *process,
+                                        const struct suspect *suspect)
+{
+    const struct process *actor = suspect->actor, *fork, *next;
+
+    if (!actor || actor == process || has_spoken(actor))
+        return actor && has_spoken(actor) ? actor : process;
+    HASH_ITER(hh, model->processes, fork, next)
+    if (fork->parent == actor && !fork->executed && has_spoken(fork) &&
+        line_repeats(fork->lines[fork->line_count - 1].text, suspect))
+        return fork;
+    return process;
 }
 
 /* Somebody who started PROCESS, and outlived it, ended well. */
@@ -98,14 +119,6 @@ static bool coped_above(const struct model *model, const struct process *process
             break;
     }
     return model->first && model->first->ended && !process_gave_up(model->first);
-}
-
-static bool line_repeats(const char *line, const struct suspect *suspect)
-{
-    for (size_t i = 0; i < suspect->needles.n; i++)
-        if (line_finds(line, line, suspect->needles.v[i]))
-            return true;
-    return false;
 }
 
 /* A line of UP's own, said since PROCESS has ended, repeats what failed there or names the program that it was: by its
@@ -147,15 +160,78 @@ static bool another_reason(const struct process *process, const struct suspect *
     return last && words_own_reason(last, up->exe ? path_base(up->exe) : NULL);
 }
 
+/* A program that UP started after N ended badly and said why. */
+static bool child_has_reason(const struct model *model, const struct process *up, uint64_t n)
+{
+    const struct process *other, *next;
+
+    HASH_ITER(hh, model->processes, other, next)
+    if (other->executed && other->exec_n > n && other->parent && process_owner(other->parent) == up &&
+        process_gave_up(other) && other->status == up->status && other->line_count && other->stderr_shared &&
+        words_own_reason(other->lines[other->line_count - 1].text, other->exe ? path_base(other->exe) : NULL))
+        return true;
+    return false;
+}
+
+/* The same of a shell that captured what SPEAKER, a fork of its own, said ("$(tool 2>&1)"). It has that one's words as
+ * its own, and says what it says itself on standard output (">&2"). */
+static bool shell_has_reason(const struct model *model, const struct process *shell, const struct process *speaker,
+                             const struct suspect *suspect)
+{
+    const struct output_line *last = NULL;
+
+    for (size_t spoken = 0; spoken < 2; spoken++) {
+        const struct output_line *lines = spoken ? shell->spoken : shell->lines;
+        size_t count = spoken ? shell->spoken_count : shell->line_count;
+
+        for (size_t i = 0; i < count; i++) {
+            if (lines[i].n <= speaker->end_n)
+                continue;
+            if (line_repeats(lines[i].text, suspect))
+                return false;
+            if (words_object(lines[i].text) && (!last || lines[i].n > last->n))
+                last = &lines[i];
+        }
+    }
+    if (last)
+        return words_own_reason(last->text, shell->exe ? path_base(shell->exe) : NULL);
+    return child_has_reason(model, shell, speaker->end_n);
+}
+
+/* "ld -o /dev/null -lx": what was asked is whether it could be done. */
+static bool only_asks(const struct process *process)
+{
+    for (size_t i = 1; i + 1 < process->argv.n; i++)
+        if (strcmp(process->argv.v[i], "-o") == 0 && strcmp(process->argv.v[i + 1], "/dev/null") == 0)
+            return true;
+    return false;
+}
+
+/* And so was it later, of the same thing, by another program (ctypes.util: gcc, then ld). */
+static bool asked_again(const struct model *model, const struct process *process, const struct suspect *suspect)
+{
+    const struct process *other, *next;
+
+    HASH_ITER(hh, model->processes, other, next)
+    if (other->executed && other->exec_n > process->end_n && only_asks(other))
+        for (size_t i = 1; i < other->argv.n; i++)
+            if (strcmp(other->argv.v[i], path_base(suspect->cause->missing)) == 0)
+                return true;
+    return false;
+}
+
 /* A child's failure over its own files is its parent's business where the parent captured what it said, and ended well,
  * or of something else. A parent that quotes it later, as the output that it has got, coped all the same. */
 static bool swallowed(const struct model *model, const struct process *process, const struct suspect *suspect)
 {
-    const struct process *speaker = speaker_of(process, suspect);
+    const struct process *speaker = speaker_of(model, process, suspect);
 
     return model->first && model->first != speaker && own_file_only(suspect) && !speaker->stderr_shared &&
            (coped_above(model, process) ||
-            (speaker->stderr_known && speaker->parent && another_reason(process, suspect)));
+            (speaker->stderr_known && speaker->parent &&
+             (only_asks(speaker) || asked_again(model, speaker, suspect) ||
+              (speaker == process ? another_reason(process, suspect)
+                                  : shell_has_reason(model, process, speaker, suspect)))));
 }
 
 /* OTHER was executed with the arguments that REST holds, a line each. */

@@ -259,7 +259,7 @@ ABOUT_IT = {
 
 @pytest.mark.parametrize("words", ABOUT_SOMETHING_ELSE)
 def test_words_about_something_else(run, words):
-    result = run("--", "/usr/bin/python3", "-c", SAYS + ABOUT_SOMETHING_ELSE[words])
+    result = run("--", "/usr/bin/python3", "-c", SAYS + ABOUT_SOMETHING_ELSE[words], env={"DISPLAY": ":7"})
     assert result.returncode == 1
     assert [(c["kind"], c["missing"], c["words"]) for c in result.causes] == []
 
