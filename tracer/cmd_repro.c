@@ -1,6 +1,7 @@
 /* glibctrace repro BUNDLE|DIR: shows a reproduction, runs it here under the tracer, and says whether it fails alike. */
 #include "commands.h"
 
+#include "alone.h"
 #include "repro_run.h"
 
 #include <reports/bundle.h>
@@ -226,6 +227,8 @@ static int run(struct guest *guest, const struct options *options, struct err *e
     if (show(guest, options->rest[0], options->quiet, err) < 0)
         return -1;
     remove_leftover(guest);
+    if (!alone_without_network() && !options->quiet)
+        fputs("glibctrace: the kernel lets it not be cut off from the network\n", stderr);
     if (repro_run_script(guest->directory, "repro.sh", &got, &code, err) < 0)
         return -1;
     status = conclude(guest, got, code);
@@ -253,13 +256,15 @@ static const struct usage usage = {
     .name = "repro",
     .arguments = "BUNDLE|DIR",
     .purpose = "run a bundle's reproduction here: does it still fail alike?",
-    .about = "Unpacks the reproduction of a bundle (or copies that of a folder which one was unpacked into) into a "
-             "directory for temporary files, prints its repro.sh on standard error, runs it under the tracer, and says "
-             "whether it fails as the bundle's report says: the same kind, subject and missing thing. Where it does "
-             "not, what is known to be different here is listed. -o writes the report of this run."
-             "\vThe exit status is 0 where it still fails alike, 1 where it fails differently or does not fail, and 2 "
-             "where there is nothing that could be run.\n\nrepro.sh is a program that somebody else may have written: "
-             "-q hides it, and should be given only for bundles that you know.",
+    .about =
+        "Unpacks the reproduction of a bundle (or copies that of a folder which one was unpacked into) into a "
+        "directory for temporary files, prints its repro.sh on standard error, runs it under the tracer, without a "
+        "network where the kernel allows that, and says "
+        "whether it fails as the bundle's report says: the same kind, subject and missing thing. Where it does "
+        "not, what is known to be different here is listed. -o writes the report of this run."
+        "\vThe exit status is 0 where it still fails alike, 1 where it fails differently or does not fail, and 2 "
+        "where there is nothing that could be run.\n\nrepro.sh is a program that somebody else may have written: "
+        "-q hides it, and should be given only for bundles that you know.",
     .takes = takes,
     .least = 1,
     .most = 1,

@@ -149,6 +149,22 @@ def test_what_is_shown_is_plain(repro, folder):
     assert "\x1b" not in result.stderr and "\\x1b" in result.stderr
 
 
+def test_it_has_no_network(repro, folder):
+    """But a loopback interface, on which nobody listens."""
+    (folder / "repro" / "repro.sh").write_text("#!/bin/sh\nset -- $(tail -n +3 /proc/net/dev | cut -d: -f1)\nexit $#\n")
+    result = repro(folder)
+    assert "it ends with status 1, and no cause was found" in result.stdout
+
+
+def test_nobody_listens_there(run, repro, tmp_path):
+    bundle = tmp_path / "port.tar.zst"
+    code = "import socket; socket.create_connection(('127.0.0.1', 1))"
+    made = run("-o", bundle, "--", "/usr/bin/python3", "-c", code)
+    assert (made.first["kind"], made.report["reproduction"]["status"]) == ("connection-refused", "verified")
+    result = repro(bundle)
+    assert result.returncode == 0, result.stdout
+
+
 def test_it_runs_outside_the_home_directory(repro, bundle, tmp_path):
     result = repro(bundle, HOME=tmp_path)  # where TMPDIR lies as well
     assert result.returncode == 0
