@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The scoreboard: every case of cases.py on every libc, against what a right report says; and the reliability table, how
 often the causes that are told with a confidence are right; and what the reproductions are worth (proof.py).
-`run.py [--only WORD] [--libc L] [--reproductions] [--minimal]`.
+`run.py [--only WORD] [--libc L] [--reproductions] [--minimal] [--explain]`.
 
 Each cell is three runs in that root: the failing case without a tracer (whose status is the judge of ours), the failing
 case traced, and its healthy twin traced. Ends with 1 where a cell is wrong.
@@ -98,8 +98,8 @@ def fill(text, cell, state):
     return text
 
 
-def lines(cell, root, program, folder):
-    """The three runs of CELL, for the shell that is inside the mounts."""
+def lines(cell, root, program, folder, bundles):
+    """The three runs of CELL, for the shell that is inside the mounts; BUNDLES: with a bundle of its twin, too."""
     case = cell.case
     user = "--userspec=65534:65534 " if case.nobody else ""
     for what, state, command, tracer in (
@@ -107,7 +107,7 @@ def lines(cell, root, program, folder):
             ("good", "good", case.twin or case.command, "good")):
         variables = {name: fill(value, cell, state) for name, value in case.env.items()}
         out = f"{folder}/{cell.name}.{what}"
-        bundle = f"-o {out}.tar.zst " if tracer == "bad" else ""
+        bundle = f"-o {out}.tar.zst " if tracer == "bad" or (bundles and tracer) else ""
         trace = f"{shlex.quote(str(program))} -q -o {out}.json {bundle}--no-redact -- " if tracer else ""
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
         yield (f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ {words} timeout {ENDS_AFTER} {trace}"
@@ -115,9 +115,9 @@ def lines(cell, root, program, folder):
                f"echo $? >{out}.status\n")
 
 
-def run_libc(libc, root, cells, program, built, folder):
+def run_libc(libc, root, cells, program, built, folder, bundles):
     script = folder / f"{libc}.sh"
-    script.write_text("".join(line for cell in cells for line in lines(cell, root, program, folder)))
+    script.write_text("".join(line for cell in cells for line in lines(cell, root, program, folder, bundles)))
     ended = subprocess.run([*ENTER, "sh", "-c", MOUNTS, "enter", built, root or "", script], stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
     return f"{libc}: {ended.stdout}" if ended.returncode else None
@@ -281,6 +281,26 @@ def worth(kind, proofs):
           f"{both((o.size for o in made), '6.0f')}   {both((o.seconds for o in made), '6.3f')}")
 
 
+def identities(report):
+    return [tuple(cause[name] for name in ("kind", "subject", "missing", "impact")) for cause in report["causes"]]
+
+
+def explained(folder, cells, program):
+    """What the log of each bundle says alone, when the files are not to be had, against what was said of the run."""
+    alike, twins = 0, 0
+    for cell in cells:
+        for what in ("bad", "good"):
+            out = folder / f"{cell.name}.{what}.again.json"
+            subprocess.run([program, "explain", "-q", "-o", out, folder / f"{cell.name}.{what}.tar.zst"], check=False)
+            report, again = told(folder, cell, what), told(folder, cell, f"{what}.again")
+            same = bool(report and again) and identities(report) == identities(again)
+            alike += same and what == "bad"
+            twins += same and what == "good"
+            if not same:
+                print(f"  {cell.libc} {cell.case.name}, {what}: the log alone says {identities(again) if again else None}")
+    print(f"\n  explain       {alike} of {len(cells)} causes, {twins} of {len(cells)} healthy runs: the log alone says the same")
+
+
 def reliability(folder, cells):
     """Of the causes that were told with a confidence, how many are right: twins count, where every cause is wrong."""
     points = []
@@ -302,6 +322,7 @@ def main():
     parser.add_argument("--program", type=pathlib.Path, default=TOP / "build" / "glibctrace")
     parser.add_argument("--libc", action="append", choices=ALL)
     parser.add_argument("--only", default="", help="cases whose kind or name has this in it")
+    parser.add_argument("--explain", action="store_true", help="what the logs of their bundles say alone, too")
     parser.add_argument("--keep", action="store_true", help="leave the reports there and say where")
     parser.add_argument("--reproductions", action="store_true", help="a line for the reproduction of every case")
     parser.add_argument("--minimal", action="store_true",
@@ -318,12 +339,15 @@ def main():
     build.build_all(CASES, built, oldest)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         complaints = pool.map(lambda libc: run_libc(libc, made[libc], [c for c in cells if c.libc == libc],
-                                                    options.program.resolve(), built, folder), made)
+                                                    options.program.resolve(), built, folder,
+                                                    options.explain), made)
     for complaint in filter(None, complaints):
         print(f"score: {complaint}")
     bad = board(folder, cells, list(made))
     summary(folder, cells)
     bad += reproductions(folder, cells, options)
+    if options.explain:
+        explained(folder, cells, options.program.resolve())
     reliability(folder, cells)
     build.remove(built if options.keep else folder)
     if options.keep:
