@@ -401,10 +401,12 @@ static void compare_outcomes(struct diff *diff)
 static void compare_runs(struct diff *diff, const struct cause *cause)
 {
     const struct run *good = &diff->good.run, *bad = &diff->bad.run;
+    CLEANUP_FREE size_t *of_good = NULL, *of_bad = NULL;
     size_t files = 0;
 
+    diff_align(diff, &of_good, &of_bad);
     for (size_t i = 0; i < good->count; i++) {
-        const struct run_program *other = run_match(bad, good->programs[i]);
+        const struct run_program *other = of_good[i] == DIFF_ALONE ? NULL : bad->programs[of_good[i]];
 
         if (!other) {
             program_alone(diff, good->programs[i], true);
@@ -416,7 +418,7 @@ static void compare_runs(struct diff *diff, const struct cause *cause)
         compare_files(diff, cause, good->programs[i], other, &files);
     }
     for (size_t i = 0; i < bad->count; i++)
-        if (!run_match(good, bad->programs[i]))
+        if (of_bad[i] == DIFF_ALONE)
             program_alone(diff, bad->programs[i], false);
 }
 

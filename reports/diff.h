@@ -56,6 +56,10 @@ void diff_json(const struct diff *diff, FILE *out);
 /* Between diff.c and diff_cause.c: an entry, whose strings are taken. */
 struct difference *diff_add(struct diff *diff, enum difference_rank rank, const char *kind, char *what, char *good,
                             char *bad);
+/* diff_align.c: for each program of GOOD the index of its match in BAD, and the other way round, DIFF_ALONE where there
+ * is none. Both are malloced. */
+#define DIFF_ALONE ((size_t)-1)
+void diff_align(const struct diff *diff, size_t **of_good, size_t **of_bad);
 /* Causes that one side has and the other has not; returns the first of BAD's, or NULL. */
 const struct cause *diff_causes(struct diff *diff);
 /* Whether a variable's value, or a library, has to do with CAUSE. */

@@ -83,10 +83,9 @@ static char *library_on(const struct side *side, const char *name, const struct 
 
 static char *program_on(const struct side *side, const char *name)
 {
-    for (size_t i = 0; name && i < side->run.count; i++)
-        if (strcmp(side->run.programs[i]->name, name) == 0)
-            return xasprintf("%s was executed", side->run.programs[i]->called);
-    return NULL;
+    const struct run_program *program = name ? run_program(&side->run, name) : NULL;
+
+    return program ? xasprintf("%s was executed", program->called) : NULL;
 }
 
 static char *file_on(const struct side *side, const char *path)
@@ -209,9 +208,8 @@ static const char *there_of(const struct side *good, const struct cause *cause)
 
     if (object)
         return object->path;
-    for (size_t i = 0; cause->kind == CAUSE_COMMAND_NOT_FOUND && i < good->run.count; i++)
-        if (same(good->run.programs[i]->name, cause->missing))
-            return good->run.programs[i]->called;
+    if (cause->kind == CAUSE_COMMAND_NOT_FOUND && cause->missing && run_program(&good->run, cause->missing))
+        return run_program(&good->run, cause->missing)->called;
     /* a module that GOOD found elsewhere */
     for (size_t i = 0; cause->kind == CAUSE_FILE_MISSING && i < good->run.count; i++) {
         const struct run_file *file, *next;
@@ -233,7 +231,7 @@ static bool found_by(const struct diff *diff, const char *value)
         const struct run_file *file, *next, *other;
         const struct run_object *object, *next_object;
 
-        if (leads_to(value, program->called) && !run_match(bad, program))
+        if (leads_to(value, program->called) && !run_program(bad, program->name))
             return true;
         HASH_ITER(hh, program->files, file, next)
         if (file->found && leads_to(value, file->path) && (!(other = run_file(bad, file->path)) || !other->found))

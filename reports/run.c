@@ -187,8 +187,6 @@ static void on_image(struct run *run, struct run_process *process, const struct 
     program->name = xstrdup(name);
     program->called = xstrdup(called);
     program->exe = xstrdup(image->exe);
-    for (size_t i = 0; i + 1 < run->count; i++)
-        program->ordinal += strcmp(run->programs[i]->name, name) == 0;
     take(&program->argv, image->argv);
     for (size_t i = 0; image->env && image->env[i]; i++)
         if (strchr(image->env[i], '='))
@@ -335,10 +333,10 @@ const struct run_object *run_program_object(const struct run_program *program, c
     return object;
 }
 
-const struct run_program *run_match(const struct run *run, const struct run_program *program)
+const struct run_program *run_program(const struct run *run, const char *name)
 {
     for (size_t i = 0; i < run->count; i++)
-        if (run->programs[i]->ordinal == program->ordinal && strcmp(run->programs[i]->name, program->name) == 0)
+        if (strcmp(run->programs[i]->name, name) == 0)
             return run->programs[i];
     return NULL;
 }

@@ -27,10 +27,9 @@ struct run_file {
 
 /* One execve that succeeded: the program, until it ended or executed another. */
 struct run_program {
-    char *name;       /* what it was called as, its last component: a script's name, not its interpreter's */
-    char *called;     /* the path that was executed, */
-    char *exe;        /* and what ran: the program itself, or a script's interpreter */
-    unsigned ordinal; /* of those of that name, from 0 */
+    char *name;   /* what it was called as, its last component: a script's name, not its interpreter's */
+    char *called; /* the path that was executed, */
+    char *exe;    /* and what ran: the program itself, or a script's interpreter */
     struct strings argv, env;
     struct run_object *objects; /* hashes */
     struct run_file *files;
@@ -47,8 +46,8 @@ struct run {
 /* RET starts as {0}. */
 void run_event(void *ctx, const struct event *event);
 void run_deinit(struct run *run);
-/* The program that RUN has for PROGRAM of another run, or NULL: the same name, as often executed before. */
-const struct run_program *run_match(const struct run *run, const struct run_program *program);
+/* The first program of RUN that is called NAME, or NULL. */
+const struct run_program *run_program(const struct run *run, const char *name);
 /* In that program alone. */
 const struct run_file *run_program_file(const struct run_program *program, const char *path);
 const struct run_object *run_program_object(const struct run_program *program, const char *name);

@@ -126,10 +126,10 @@ static void note_needed(struct sighting *ret)
 {
     const struct elffile *elf = ret->elf;
 
-    ret->lists[1] = xcalloc(elf->needed_count + 1, sizeof *ret->lists[1]);
+    if (!elf->needed_count)
+        return;
+    ret->sight.needed = ret->lists[1] = xcalloc(elf->needed_count + 1, sizeof *ret->lists[1]);
     memcpy(ret->lists[1], elf->needed, elf->needed_count * sizeof *ret->lists[1]);
-    if (elf->needed_count)
-        ret->sight.needed = ret->lists[1];
 }
 
 /* A library that the loader has opened: what it needs, and whether the loader can take it. */

@@ -279,7 +279,8 @@ static int check_count(const struct options *options, const struct usage *usage,
 int options_parse_rest(struct options *options, const struct usage *usage, struct err *err)
 {
     struct argp_option taken[ROWS_MOST];
-    const struct argp argp = {taken, parse_rest_option, usage->arguments, usage->about, NULL, NULL, NULL};
+    const struct argp argp = {
+        *usage->takes ? taken : NULL, parse_rest_option, usage->arguments, usage->about, NULL, NULL, NULL};
     struct parse parse = {.options = options, .err = err};
     char **argv = options->rest;
     int argc = (int)options->rest_count;
@@ -298,7 +299,8 @@ int options_parse_rest(struct options *options, const struct usage *usage, struc
 void options_help(const struct usage *usage)
 {
     struct argp_option taken[ROWS_MOST];
-    const struct argp argp = {taken, parse_rest_option, usage->arguments, usage->about, NULL, NULL, NULL};
+    const struct argp argp = {
+        *usage->takes ? taken : NULL, parse_rest_option, usage->arguments, usage->about, NULL, NULL, NULL};
     char name[64], help[] = "--help";
     char *argv[] = {name, help, NULL};
     struct options unused = {0};
