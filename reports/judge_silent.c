@@ -276,16 +276,16 @@ static bool was_given(const struct process *process, const struct attempt *attem
     return false;
 }
 
-/* A file that is simply not there may be one that the program does without, and its status its own matter: that alone
- * is not enough to bet on. That somebody asked for it by its name, that it is there and may not be had, or that there
- * are words that may be about it, is. */
+/* A file that is simply not there may be one that the program does without, and its status its own matter: nobody can
+ * tell, so that it is no cause, and named under "not it". That somebody asked for it by its name, that it is there and
+ * may not be had, or that there are words that may be about it, is enough to bet on. */
 static double of_silence(const struct process *process, const struct suspect *suspect, const struct attempt *attempt)
 {
     if (was_given(process, attempt))
         return 0.75;
     if (suspect->cause->kind != CAUSE_FILE_MISSING || first_words(process, attempt->n))
         return 0.6;
-    return 0.45;
+    return 0;
 }
 
 void judge_unsaid_file(struct process *process)
@@ -303,6 +303,7 @@ void judge_unsaid_file(struct process *process)
     suspect->last_n = attempt->last_n;
     suspect->quiet = suspect->unsaid = suspect->last_act = true;
     suspect->sure = of_silence(process, suspect, attempt);
+    suspect->coped = suspect->sure <= 0;
 }
 
 /* ---- the whole session, at its end ---- */

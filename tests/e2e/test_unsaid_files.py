@@ -70,12 +70,14 @@ def prog(cc):
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_needs_it(run, tmp_path, name):
-    cause = run("--", *NEEDS[name]).first
+    """Where it was given by its name, or words may be about it; else nobody can tell it from a file that is optional."""
+    result = run("--", *NEEDS[name])
+    if "need.bin" not in NEEDS[name] and not any(word in name for word in ("shell", "vague", "died")):
+        assert result.causes == []
+        return
+    cause = result.first
     assert (cause["kind"], cause["missing"], cause["impact"]) == ("file-missing", str(tmp_path / "need.bin"), "fatal")
-    given = "need.bin" in NEEDS[name]
-    given |= "shell" in name
-    vague = "vague" in name or "died" in name
-    assert (cause["confidence"] >= 0.5) == (given or vague)
+    assert cause["confidence"] >= 0.5
 
 
 @pytest.mark.parametrize("name", NEEDS)
