@@ -38,12 +38,14 @@ static const struct {
     {"RLIMIT_FSIZE", "f", 512}, {"RLIMIT_MEMLOCK", "l", 1024}, {"RLIMIT_CPU", "t", 1},   {"RLIMIT_STACK", "s", 1024},
 };
 
-enum { ROOM = 256 }; /* less is never worth setting a limit to */
+enum { ROOM = 256, STACK_ROOM = 2 << 20 }; /* less is never worth setting a limit to */
 
 static uint64_t enough(const struct limit *limit)
 {
     uint64_t least = limit->used + limit->wanted > limit->value ? limit->used + limit->wanted : limit->value;
 
+    if (strcmp(limit->name, "RLIMIT_STACK") == 0 && least < STACK_ROOM)
+        least = STACK_ROOM;
     return least < ROOM ? ROOM * 4 : least * 4;
 }
 

@@ -213,6 +213,9 @@ void judge_unsaid(struct model *model);
 void judge_static(struct process *process, const struct load *load);
 /* Where PROCESS has looked for a module that it did not find, to process->looked_in. */
 void judge_looked_in(struct process *process);
+/* ATTEMPT is at a file that has the name of a module, without an ending, that PROCESS says it did not find: what would
+ * be there is none, or was only one of many places. */
+bool judge_is_module(const struct process *process, const struct attempt *attempt);
 /* A suspect of a module that PROCESS says it did not find, where it is seen why. */
 bool judge_unfound(struct process *process);
 /* A suspect of the file that PROCESS, at its end, was refused last, where it ended badly then without a word. */

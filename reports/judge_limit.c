@@ -47,7 +47,7 @@ void judge_leaving(struct process *process)
 /* Besides the C library's and the kernel's own name for the error: what runtimes make of it. */
 static const struct {
     int error;
-    const char *words[10];
+    const char *words[14];
 } sayings[] = {
     {EMFILE,
      {"too many open files", "Too many files open", "out of file descriptors", "no more file descriptors",
@@ -55,7 +55,9 @@ static const struct {
     {ENFILE, {"file table overflow"}},
     {ENOMEM,
      {"out of memory", "Out of memory", "Out of memory!", "MemoryError", "bad_alloc", "memory exhausted",
-      "memory allocation", "not enough memory", "insufficient memory", "Array buffer allocation failed"}},
+      "memory allocation", "not enough memory", "insufficient memory", "Array buffer allocation failed",
+      /* Go's mpagealloc_64bit.go and mheap.go, Java's virtualspace.cpp and universe.cpp */
+      "failed to reserve", "cannot reserve", "Could not reserve", "cannot map pages"}},
     {EAGAIN,
      {"Cannot fork", "cannot fork", "can't fork", "fork failed", "can't start new thread",
       "failed to create new OS thread", "unable to create", "pthread_create"}},
@@ -74,7 +76,7 @@ void suspect_needles(struct suspect *suspect, int error)
     if (name)
         strings_add(&suspect->needles, xstrdup(name));
     for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
-        for (size_t k = 0; sayings[i].error == error && k < 10 && sayings[i].words[k]; k++)
+        for (size_t k = 0; sayings[i].error == error && k < 14 && sayings[i].words[k]; k++)
             strings_add(&suspect->needles, xstrdup(sayings[i].words[k]));
 }
 
@@ -190,8 +192,12 @@ static void judge_killed(const struct model *model, struct process *process)
         return;
     suspect =
         suspect_limit(process, limit, NULL, process->signal_n ? process->signal_n : process->end_n, process->end_ns);
-    if (suspect)
+    if (suspect && strcmp(limit->name, "RLIMIT_STACK") != 0)
         suspect->certain = true;
+    else if (suspect) {
+        suspect->sure = 0.8; /* a recursion without an end needs more than any limit */
+        suspect->last_act = true;
+    }
     limit_destroy(limit);
 }
 

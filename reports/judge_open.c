@@ -246,8 +246,25 @@ static bool line_is_about(const struct named *one, const struct named *other)
            strncmp(one->attempt->path, other->attempt->path, strlen(other->attempt->path)) == 0;
 }
 
+/* Both stand in one list of places below one complaint. */
+static bool one_list(const struct naming *one, const struct naming *other)
+{
+    return one->complaint == other->complaint && one->complaint != one->line && other->complaint != other->line;
+}
+
+/* Lua lists a module's places by several names: that is one thing that was not found. */
+static bool list_begins_with_another(const struct named *list, size_t count, size_t i)
+{
+    for (size_t k = 0; k < count; k++)
+        if (k != i && one_list(&list[k].naming, &list[i].naming) && list[k].naming.line < list[i].naming.line)
+            return true;
+    return false;
+}
+
 static bool line_is_about_another(const struct named *list, size_t count, size_t i)
 {
+    if (list_begins_with_another(list, count, i))
+        return true;
     for (size_t k = 0; k < count; k++)
         if (k != i && list[k].naming.line == list[i].naming.line && line_is_about(&list[k], &list[i]))
             return true;
@@ -310,6 +327,8 @@ static bool counts(struct process *process, const struct named *named, bool live
 {
     const struct naming *naming = &named->naming;
 
+    if (judge_is_module(process_owner(process), named->attempt) && !is_led(process, named->attempt))
+        return false;
     if (lived_with)
         return library_like(named->episode->name) && !named->episode->found_n && !naming->warns;
     return !naming->warns || naming->last || is_led(process, named->attempt);

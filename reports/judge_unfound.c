@@ -53,6 +53,20 @@ static char *name_in(const char *line)
     return NULL;
 }
 
+bool judge_is_module(const struct process *process, const struct attempt *attempt)
+{
+    for (size_t i = process->line_count; i-- > 0 && process->line_count - i <= LINES_READ;) {
+        const char *line = process->lines[i].text;
+        CLEANUP_FREE char *name = process->lines[i].n >= attempt->n ? name_in(line) : NULL;
+        size_t n = name ? strlen(name) : 0, size = strlen(attempt->path);
+
+        if (n && size > n && attempt->path[size - n - 1] == '/' && strcmp(attempt->path + size - n, name) == 0 &&
+            !words_path(line, attempt->path))
+            return true;
+    }
+    return false;
+}
+
 /* PATH is where a module NAME would be: …/NAME, NAME.ending, or what makes a directory of that name one. */
 static bool is_place_of(const char *path, const char *name)
 {

@@ -16,9 +16,11 @@
 #include <probes/alloc.h>
 #include <probes/inotify.h>
 #include <probes/limits.h>
+#include <probes/maps.h>
 #include <probes/mount.h>
 #include <probes/proc.h>
 
+enum { USUAL_STACK = 8 << 20 }; /* _STK_LIM, linux/resource.h */
 enum { USERS_TOLD = 5, CAPABILITY_IPC_LOCK = 14, CAPABILITY_SYS_ADMIN = 21, CAPABILITY_SYS_RESOURCE = 24 };
 
 void limit_destroy(struct limit *limit)
@@ -457,6 +459,36 @@ static struct limit *find_time(const struct process *process)
     return limit;
 }
 
+/* What ADDR is above: the main thread's stack. */
+static bool below_main_stack(pid_t pid, uint64_t addr)
+{
+    size_t count = 0, i = 0;
+    struct mapping *maps = mappings_read(pid, &count);
+    bool below;
+
+    while (i < count && strcmp(maps[i].name, "[stack]") != 0)
+        i++;
+    below =
+        i < count && addr < maps[i].start && maps[i].end - addr <= USUAL_STACK && (i == 0 || addr >= maps[i - 1].end);
+    mappings_free(maps, count);
+    return below;
+}
+
+/* With the usual limit there would have been a stack at the address (setrlimit(2), expand_downwards() of the kernel).
+ */
+static struct limit *find_stack(const struct process *process)
+{
+    uint64_t soft, hard;
+    struct limit *limit;
+
+    if (!limits_get(process->pid, RLIMIT_STACK, &soft, &hard) || soft >= USUAL_STACK ||
+        !below_main_stack(process->pid, process->signal_addr))
+        return NULL;
+    limit = limit_create("RLIMIT_STACK", soft, 0, "bytes", false);
+    limit->hard = hard;
+    return limit;
+}
+
 bool limit_ends_by(int signal)
 {
     return signal == SIGXFSZ || signal == SIGXCPU || signal == SIGKILL;
@@ -472,6 +504,8 @@ struct limit *limit_find_kill(const struct process *process)
         return find_size(process);
     case SIGXCPU:
         return find_time(process);
+    case SIGSEGV:
+        return find_stack(process);
     case SIGKILL: {
         struct limit *limit = find_time(process);
         const char *name = NULL;

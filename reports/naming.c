@@ -278,6 +278,15 @@ static bool misstates(const struct process *process, const char *line, const str
     return stated;
 }
 
+/* Perl lists behind each complaint all directories that it searches. */
+static bool is_search_path(const char *line, const struct naming *naming)
+{
+    const char *list = strstr(line, "(@INC contains:");
+
+    list = list ? list : strstr(line, "(@INC entries checked:");
+    return list && line + naming->at > list;
+}
+
 /* Line number I of PROCESS: false where it is not about ATTEMPT. */
 static bool read_line(const struct process *process, size_t i, const struct attempt *attempt, struct naming *ret)
 {
@@ -287,7 +296,7 @@ static bool read_line(const struct process *process, size_t i, const struct atte
     *ret = (struct naming){0};
     if (is_quotation(process, i) || is_recipe(line->text) || !line_names(line->text, attempt, ret) ||
         speaks_of_itself(process, attempt, ret) || means_no_file(line->text, attempt, ret) ||
-        names_what_is_there(process, line->text, attempt, ret))
+        names_what_is_there(process, line->text, attempt, ret) || is_search_path(line->text, ret))
         return false;
     CLEANUP_FREE char *rest = without_name(line->text, ret);
     if (states_another(rest, attempt->error) &&

@@ -8,6 +8,8 @@
 
 #include <probes/alloc.h>
 
+static const double CONFIDENCE_SAID = 0.9;
+
 enum { CAUSES_TOLD = 32, RULED_OUT_TOLD = 12, ARGUMENTS_READ = 64 };
 
 struct candidate_cause {
@@ -269,6 +271,12 @@ static bool reached_later(const struct model *model, const struct suspect *suspe
     return suspect->server && model_reached(model, suspect->server, suspect->last_n);
 }
 
+/* What is said in so many words, or known, is equally so: what happened first is told first. */
+static double rank_of(const struct cause *cause)
+{
+    return cause->confidence > CONFIDENCE_SAID ? CONFIDENCE_SAID : cause->confidence;
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct candidate_cause *x = a, *y = b;
@@ -278,20 +286,43 @@ static int compare(const void *a, const void *b)
         return cx->impact == IMPACT_FATAL ? -1 : 1;
     if (x->reaches_end != y->reaches_end)
         return x->reaches_end ? -1 : 1;
-    if (cx->confidence != cy->confidence)
-        return cx->confidence > cy->confidence ? -1 : 1;
+    if (rank_of(cx) != rank_of(cy))
+        return rank_of(cx) > rank_of(cy) ? -1 : 1;
     return (x->suspect->n > y->suspect->n) - (x->suspect->n < y->suspect->n);
+}
+
+/* One thing to change, however many programs met it: a variable is inherited, a file, a server or a full file system is
+ * the same for all. */
+static bool is_shared(const struct cause *cause)
+{
+    switch (cause->kind) {
+    case CAUSE_ENVIRONMENT_WRONG:
+    case CAUSE_FILE_MISSING:
+    case CAUSE_SYMLINK_DANGLING:
+    case CAUSE_SYMLINK_LOOP:
+    case CAUSE_COMMAND_NOT_FOUND:
+    case CAUSE_CONNECTION_REFUSED:
+        return true;
+    case CAUSE_RESOURCE_LIMIT:
+        return strncmp(cause->missing, "ENOSPC:", 7) == 0 || strncmp(cause->missing, "EDQUOT:", 7) == 0;
+    default:
+        return false;
+    }
 }
 
 static bool told_already(const struct report *report, const struct cause *cause)
 {
     for (size_t i = 0; i < report->cause_count; i++) {
-        const struct cause *told = report->causes[i];
+        struct cause *told = report->causes[i];
 
-        /* A variable is inherited: one wrong value, however many programs met it. */
-        if (told->kind == cause->kind && strcmp(told->missing, cause->missing) == 0 &&
-            (told->kind == CAUSE_ENVIRONMENT_WRONG || strcmp(told->subject, cause->subject) == 0))
+        if (told->kind != cause->kind || strcmp(told->missing, cause->missing) != 0)
+            continue;
+        if (strcmp(told->subject, cause->subject) == 0)
             return true;
+        if (is_shared(cause)) {
+            cause_fact(told, "met by", "%s, too", cause->subject);
+            return true;
+        }
     }
     return false;
 }

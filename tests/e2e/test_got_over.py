@@ -211,3 +211,105 @@ def test_no_word_of_a_display_that_was_to_be_opened(run, cc, who):
 def test_a_display_that_was_given(run, cc):
     words = "unable to open display \"junk\"."
     assert run("--", *DISPLAY["C"](cc, words), "-display", "junk", env={"DISPLAY": None}).causes == []
+
+
+# --- a module that is nowhere: no file of its name is missing from one place ---
+
+MODULES = {
+    "python": lambda top: [PYTHON, "-m", "unittest", "nosuch"],
+    "ruby": lambda top: ["ruby", "-e", "require 'nosuch/thing'"],
+    "perl": lambda top: ["perl", f"-I{top}", "-e", "require Loadable;"],
+}
+
+
+@pytest.mark.parametrize("who", MODULES)
+def test_a_module_that_is_nowhere(run, tmp_path, who):
+    (tmp_path / "Loadable.pm").write_text("package Loadable; require XSLoader; XSLoader::load('Loadable'); 1;\n")
+    result = run("--", *MODULES[who](tmp_path))
+    assert result.returncode and "osuch" in result.stderr or "Loadable" in result.stderr
+    assert result.causes == []
+
+
+FILES = {
+    "python": lambda file: [PYTHON, "-c", f"open('{file}')"],
+    "ruby": lambda file: ["ruby", "-e", f"File.open('{file}')"],
+    "perl": lambda file: ["perl", "-e", f"open(F, '{file}') or die \"cannot open {file}: $!\""],
+}
+
+
+@pytest.mark.parametrize("who", FILES)
+def test_a_file_without_an_ending(run, tmp_path, who):
+    result = run("--", *FILES[who]("nosuch"))
+    assert _found(result) == [("file-missing", str(tmp_path / "nosuch"), "fatal")]
+
+
+# --- two failures of one script; one file that several programs miss ---
+
+
+def test_what_failed_first_is_told_first(run):
+    file, command = ("file-missing", "/nowhere/one", "fatal"), ("command-not-found", "frobnicate", "fatal")
+    assert _found(run("--", "sh", "-c", "cat /nowhere/one; frobnicate; exit 1")) == [file, command]
+    assert _found(run("--", "sh", "-c", "frobnicate; cat /nowhere/one; exit 1")) == [command, file]
+
+
+def test_one_file_that_three_programs_miss(run):
+    code = "cat /nowhere/one; head /nowhere/one; perl -e 'open(F, q(/nowhere/one)) or die qq(/nowhere/one: $!)'; exit 1"
+    result = run("--", "sh", "-c", code)
+    assert _found(result) == [("file-missing", "/nowhere/one", "fatal")]
+    assert "head" in result.stderr.partition("ended with status")[2] and "perl" in result.stderr
+
+
+def test_two_files_are_two_causes(run):
+    result = run("--", "sh", "-c", "cat /nowhere/one; head /nowhere/two; exit 1")
+    assert [c["missing"] for c in result.causes] == ["/nowhere/one", "/nowhere/two"]
+
+
+# --- limits that look like crashes ---
+
+FRAME = "#include <string.h>\nint main(int argc, char **argv)\n{\n    char room[400000];\n    memset(room, argc, sizeof room);\n" \
+        "    return room[argc * 1000] - 1;\n}\n"
+FRAME_CXX = FRAME.replace("400000", "900000")
+DEEP = "static int deep(volatile char *p, int n)\n{\n    volatile char room[1000];\n    room[0] = *p;\n" \
+       "    return n ? deep(room, n - 1) + room[0] : 0;\n}\nint main(void) { char c = 0; return deep(&c, 900); }\n"
+STACKS = {"a frame": FRAME, "a larger frame": FRAME_CXX, "calls": DEEP}
+
+
+@pytest.mark.parametrize("what", STACKS)
+def test_a_stack_that_may_not_grow_as_usual(run, cc, what):
+    prog = cc(STACKS[what], "-O0", name="deep")
+    result = run("--", "sh", "-c", f"ulimit -s 128; exec {prog}")
+    assert _found(result) == [("resource-limit", "RLIMIT_STACK", "fatal")]
+    assert result.first["subject"] == str(prog) and result.first["confidence"] < 0.9
+    assert run("--", prog).causes == []
+
+
+def test_a_null_pointer_where_the_stack_is_small(run, cc):
+    prog = cc("int main(void) { return *(volatile int *)8; }\n", name="null")
+    assert _found(run("--", "sh", "-c", f"ulimit -s 512; exec {prog}")) == [("crash", "SIGSEGV", "fatal")]
+
+
+RESERVES = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+int main(int argc, char **argv)
+{
+    if (mmap(0, 1L << 32, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED)
+        return 0;
+    fprintf(stderr, "%s\n", argv[1]);
+    if (argc > 2)
+        abort();
+    return 1;
+}
+"""
+RESERVE_WORDS = ["fatal error: failed to reserve page summary memory", "runtime: cannot reserve arena virtual address space",
+                 "Could not reserve enough space for 4194304KB object heap"]
+
+
+@pytest.mark.parametrize("words", RESERVE_WORDS)
+@pytest.mark.parametrize("more", [[], ["abort"]])
+def test_memory_that_could_not_be_reserved(run, cc, words, more):
+    prog = cc(RESERVES, name="reserves")
+    result = run("--", "sh", "-c", f"ulimit -v 500000; exec {prog} \"$@\"", "sh", words, *more)
+    assert _found(result) == [("resource-limit", "RLIMIT_AS", "fatal")]
+    assert run("--", prog, words, *more).causes == []
