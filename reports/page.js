@@ -21,6 +21,7 @@
 
   let shown = [], at = -1, open = -1, height = 28;
   const canvas = document.createElement("div");
+  canvas.setAttribute("role", "presentation");
   list.append(canvas);
 
   const seconds = (i) => (times[i] / 1e6).toFixed(6);

@@ -120,6 +120,13 @@ static void note_program(struct page_events *events, const struct event *event)
         program->index = events->program_count++;
         HASH_ADD_INT(events->programs, pid, program);
     }
+    if (event->type == EVENT_PROCESS && event->process.what == PROCESS_START && !program->name) {
+        pid_t parent = event->process.parent;
+        const struct program *above;
+
+        HASH_FIND_INT(events->programs, &parent, above);
+        program->name = above ? xstrdup_or_null(above->name) : NULL;
+    }
     if (event->type != EVENT_PROCESS || !event->process.image)
         return;
     free(program->name);

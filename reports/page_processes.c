@@ -395,15 +395,34 @@ static int depth_of(const struct page_processes *processes, size_t at)
     return depth;
 }
 
+/* What RUN was last; a fork that has executed nothing is what its parent was then (*FORKED). NULL where that is not
+ * known. */
+static const struct became *what_was(const struct page_processes *processes, const struct run *run, bool *forked)
+{
+    uint64_t start_ns = run->start_ns;
+
+    *forked = false;
+    while (!run->name_count && run->parent < (size_t)(run - processes->runs)) {
+        start_ns = run->start_ns;
+        run = &processes->runs[run->parent];
+        *forked = true;
+    }
+    for (size_t i = run->name_count; i-- > 0;)
+        if (!*forked || run->names[i].t_ns <= start_ns)
+            return &run->names[i];
+    return NULL;
+}
+
 static void put_who(const struct chart *chart, const struct run *run)
 {
-    const struct became *last = run->name_count ? &run->names[run->name_count - 1] : NULL;
+    bool forked;
+    const struct became *last = what_was(chart->processes, run, &forked);
 
-    fprintf(chart->out, "<span class=\"who\">");
+    fputs("<span class=\"who\">", chart->out);
     page_element(chart->out, last && last->words ? "<span class=\"name\" title=\"" : "<span class=\"name\">",
                  last && last->words ? last->words : "", last && last->words ? "\">" : "");
-    page_raw(chart->out, last ? last->program : "fork");
-    fprintf(chart->out, "</span> <span class=\"pid\">%d</span> ", (int)run->pid);
+    page_raw(chart->out, last ? last->program : "?");
+    fprintf(chart->out, "</span> <span class=\"pid\">%d%s</span> ", (int)run->pid, forked ? " fork" : "");
     put_end(chart->out, run);
     fputs("</span>", chart->out);
 }
@@ -466,17 +485,24 @@ static void put_lanes(const struct chart *chart, const bool *shown)
     fputs("</ol>\n", chart->out);
 }
 
-static void put_legend(FILE *out)
+static void put_legend(const struct page_processes *processes, FILE *out)
 {
+    bool proofs = false;
+
+    for (size_t i = 0; i < processes->count; i++)
+        proofs |= processes->runs[i].mark_count > 0;
     fputs("<p class=\"legend\"><svg width=\"22\" height=\"12\" aria-hidden=\"true\"><rect class=\"life\" width=\"22\" "
           "height=\"10\" y=\"1\"/></svg> running "
           "<svg width=\"22\" height=\"12\" aria-hidden=\"true\"><rect class=\"life\" width=\"22\" height=\"10\" "
           "y=\"1\"/><rect class=\"f1\" x=\"3\" width=\"3\" height=\"10\" y=\"1\"/><rect class=\"f2\" x=\"8\" "
           "width=\"3\" height=\"10\" y=\"1\"/><rect class=\"f3\" x=\"13\" width=\"3\" height=\"10\" y=\"1\"/></svg> "
-          "failed calls, most of them harmless "
-          "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><circle class=\"evidence\" cx=\"6\" cy=\"6\" "
-          "r=\"5\"/></svg> evidence of a cause</p>\n",
+          "failed calls, most of them harmless",
           out);
+    if (proofs)
+        fputs(" <svg width=\"12\" height=\"12\" aria-hidden=\"true\"><circle class=\"evidence\" cx=\"6\" cy=\"6\" "
+              "r=\"5\"/></svg> evidence of a cause",
+              out);
+    fputs("</p>\n", out);
 }
 
 void page_processes_put(struct page_processes *processes, FILE *out)
@@ -495,7 +521,7 @@ void page_processes_put(struct page_processes *processes, FILE *out)
         shown[i] = processes->runs[i].matters;
     drawn += choose(processes, NULL, SHOWN_MOST, shown);
     fputs("<section id=\"processes\">\n<h2>Processes</h2>\n", out);
-    put_legend(out);
+    put_legend(processes, out);
     put_lanes(&chart, shown);
     below = choose(processes, shown, FOLDED_MOST, folded);
     if (below) {

@@ -3,6 +3,8 @@ of it is tested by `make real`."""
 
 import json
 import os
+import subprocess
+import threading
 
 import page
 import pytest
@@ -120,6 +122,27 @@ def test_100_000_events(shown, cc):
     assert len(shows.source) < 12 << 20
     assert 500 < len(shows.rows) < 1500
     assert "The first 300 and the last 300 of them" in shows.plain_text
+
+
+def test_attached(shown, cc):
+    """A process that was there before, and what it starts while it is watched; a fork is what its parent was."""
+    program = cc("#include <fcntl.h>\n#include <stdio.h>\n#include <sys/wait.h>\n#include <unistd.h>\n"
+                 "int main(void) { char c; puts(\"up\"); fflush(stdout); while (read(0, &c, 1) == 1) ;"
+                 " if (!fork()) { open(\"/nowhere-2\", O_RDONLY); _exit(0); } wait(0); return 4; }")
+    process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "up\n"
+    command = f"while [ \"$(sed -n 's/^TracerPid:[[:space:]]*//p' /proc/{process.pid}/status)\" = 0 ]; do sleep 0.05; done"
+    waiter = subprocess.Popen(["sh", "-c", command])
+    ender = threading.Thread(target=lambda: (waiter.wait(), process.stdin.close()))
+    ender.start()
+    _, shows = shown("-p", process.pid)
+    ender.join()
+    assert process.wait() == 4
+    assert [text.split()[:2] for _, text in shows.lanes][0] == ["prog", str(process.pid)]
+    assert len(shows.lanes) == 2 and shows.lanes[1][1].startswith("prog ") and " fork" in shows.lanes[1][1]
+    assert "libc.so.6" in shows.plain_text and "process {process.pid}".format(process=process) in shows.plain_text
+    missing, = [event for event in shows.events if "/nowhere-2" in event["text"]]
+    assert missing["failed"] and missing["program"] == "prog" and missing["pid"] != process.pid
 
 
 def test_a_secret_is_on_no_page(run, cc, tmp_path):

@@ -189,6 +189,30 @@ START_TEST(too_many)
 }
 END_TEST
 
+/* What can be read of a broken trace is shown, and that it is broken is said. */
+START_TEST(broken_trace)
+{
+    static const char lines[] =
+        "{\"n\":1,\"t\":0.1,\"pid\":5,\"tid\":5,\"type\":\"output\",\"fd\":2,\"data\":\"read\"}\n"
+        "{\"n\":2,\"t\":<script>\n";
+    struct report *report = sample_empty("/bin/x");
+    FILE *trace = fmemopen((void *)lines, sizeof lines - 1, "r"), *out;
+    struct render_options options = {.trace = trace};
+    char *page = NULL;
+    size_t size = 0;
+
+    out = open_memstream(&page, &size);
+    renderer_html.render(report, &options, out);
+    fclose(out);
+    fclose(trace);
+    ck_assert_ptr_nonnull(strstr(page, "The trace is broken after these: line 2"));
+    ck_assert_ptr_nonnull(strstr(page, "write(2, \\\"read\\\", 4)"));
+    ck_assert_uint_eq(count_of(page, "<script"), 2);
+    free(page);
+    report_destroy(report);
+}
+END_TEST
+
 static void write_nothing(const struct sink *sink)
 {
     (void)sink;
@@ -232,6 +256,7 @@ int main(void)
     tcase_add_test(tcase, hostile_trace);
     tcase_add_test(tcase, broken_edge);
     tcase_add_test(tcase, too_many);
+    tcase_add_test(tcase, broken_trace);
     tcase_add_test(tcase, empty_trace);
     tcase_add_test(tcase, sha256);
     tcase_set_timeout(tcase, 60);
