@@ -125,7 +125,8 @@ def test_a_vs_code_tree(system, cc, addon, tmp_path, where):
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[" * 100000, b'{"version": "' + b"1" * 5000 + b'", "applicationName": "code"}',
-                                  b'{"version": {"a": 1}, "applicationName": 7}', b"\xff\x00{}"])
+                                  b'{"version": {"a": 1}, "applicationName": 7}', b"\xff\x00{}"],
+                         ids=["empty", "cut off", "deep", "long", "of other types", "no JSON"])
 def test_hostile_descriptions(system, broken, text):
     (broken.parent / "product.json").write_bytes(text)
     assert not [program for program in system("--", broken).get("programs", []) if program["path"].endswith(".json")]
