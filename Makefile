@@ -158,7 +158,8 @@ conformance: $(COMPARE) $(PROGRAM) | setup-test
 	$(PYTHON) tests/conformance/slots.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; echo; \
 	$(PYTHON) tests/conformance/live.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; exit $$bad
 
-# SCORE_ARGS="--libc 2.36 --only shadowed --keep" does less, and keeps the reports.
+# SCORE_ARGS="--libc 2.36 --only shadowed --keep" does less, and keeps the reports; --reproductions has a line for each of
+# those, and --minimal takes everything out of them, one thing at a time (minutes).
 score: $(PROGRAM) | setup-test
 	@$(PYTHON) tests/score/run.py --program $(PROGRAM) $(SCORE_ARGS)
 

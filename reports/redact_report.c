@@ -114,6 +114,7 @@ void report_redact(struct report *report, struct redactor *redactor)
     redact_strings(redactor, &report->unseen);
     redact_strings(redactor, &report->said);
     redact_strings(redactor, &report->looked_in);
+    redact_argv(redactor, &report->minimal);
     redact(redactor, &report->repro_command);
     redact(redactor, &report->repro_expect);
     redact(redactor, &report->repro_why);

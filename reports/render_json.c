@@ -270,6 +270,16 @@ static json_t *of_reproduction(const struct report *report)
     return object;
 }
 
+static json_t *of_minimal(const struct report *report)
+{
+    json_t *object = checked(json_object());
+
+    put(object, "words", of_strings(&report->minimal));
+    put(object, "variables", json_integer((json_int_t)report->minimal_variables));
+    put(object, "runs", json_integer((json_int_t)report->minimal_runs));
+    return object;
+}
+
 static json_t *of_tool(void)
 {
     json_t *object = checked(json_object());
@@ -305,6 +315,8 @@ static void render(const struct report *report, const struct render_options *opt
     put(top, "unseen", of_strings(&report->unseen));
     put(top, "said", of_strings(&report->said));
     put(top, "looked_in", of_strings(&report->looked_in));
+    if (report->minimal.n)
+        put(top, "minimal", of_minimal(report));
     put(top, "redacted", of_strings(&report->redacted));
     dump(top, out);
 }
@@ -530,6 +542,7 @@ static int get_report(const json_t *top, struct report *report, struct err *err)
 {
     const char *schema = json_string_value(json_object_get(top, "schema"));
     const json_t *counts = json_object_get(top, "counts"), *causes = json_object_get(top, "causes");
+    const json_t *minimal = json_object_get(top, "minimal");
     double seconds = json_number_value(json_object_get(top, "seconds"));
 
     if (!schema || strcmp(schema, SCHEMA) != 0)
@@ -551,6 +564,9 @@ static int get_report(const json_t *top, struct report *report, struct err *err)
     get_strings(top, "said", &report->said);
     get_strings(top, "looked_in", &report->looked_in);
     get_strings(top, "redacted", &report->redacted);
+    get_strings(minimal, "words", &report->minimal);
+    report->minimal_variables = get_count(minimal, "variables");
+    report->minimal_runs = get_count(minimal, "runs");
     return get_reproduction(json_object_get(top, "reproduction"), report, err);
 }
 

@@ -243,6 +243,7 @@ void report_destroy(struct report *report)
     strings_deinit(&report->said);
     strings_deinit(&report->looked_in);
     strings_deinit(&report->redacted);
+    strings_deinit(&report->minimal);
     free(report->repro_command);
     free(report->repro_expect);
     free(report->repro_why);

@@ -204,6 +204,8 @@ struct report {
     enum repro_status repro_status;
     char *repro_command, *repro_expect, *repro_why; /* why not verified, in words; or NULL */
     size_t repro_files;
+    struct strings minimal; /* the smallest command that fails alike (--minimize): variables, then words; or none */
+    size_t minimal_variables, minimal_runs;
     uint64_t repro_bytes;
 };
 

@@ -62,4 +62,7 @@ char *wording_time(double seconds);
 /* "Debian 12, glibc 2.36, x86_64, Linux 6.1, in a container"; NULL where nothing is known. */
 char *wording_system(const struct report *report);
 
+/* WORDS as they would be typed to a shell; malloced. */
+char *wording_command(char *const *words, size_t count);
+
 #endif

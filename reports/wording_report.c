@@ -1,6 +1,7 @@
 /* The wording of what belongs to the report as a whole rather than to one cause. */
 #include "wording.h"
 
+#include "repro_script.h"
 #include "text.h"
 #include "utf8.h"
 
@@ -126,6 +127,35 @@ void wording_not_it(const struct report *report, struct sheet *ret)
     add_phrases(ret, "not it", &report->ruled_out);
 }
 
+static bool is_plain(const char *word)
+{
+    return *word &&
+           strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-") == strlen(word);
+}
+
+char *wording_command(char *const *words, size_t count)
+{
+    struct text text = {0};
+
+    text_add(&text, "");
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP_FREE char *plain = utf8_plain(words[i]);
+        CLEANUP_FREE char *quoted = is_plain(plain) ? xstrdup(plain) : repro_quote(plain);
+
+        text_addf(&text, "%s%s", i ? " " : "", quoted);
+    }
+    return text.v ? text.v : xstrdup("");
+}
+
+static void add_minimal(struct sheet *ret, const struct report *report)
+{
+    CLEANUP_FREE char *command = wording_command(report->minimal.v, report->minimal.n);
+
+    if (report->minimal.n)
+        add_row(ret, "the same with",
+                xasprintf("env -i %s   (found by running it %zu times)", command, report->minimal_runs));
+}
+
 void wording_rest(const struct report *report, struct sheet *ret)
 {
     *ret = (struct sheet){0};
@@ -140,6 +170,7 @@ void wording_rest(const struct report *report, struct sheet *ret)
     if (!wording_guess(report))
         add_phrases(ret, "not it", &report->ruled_out);
     add_phrases(ret, "not seen", &report->unseen);
+    add_minimal(ret, report);
     if (report->lost) {
         CLEANUP_FREE char *number = wording_number(report->lost);
 

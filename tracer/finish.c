@@ -1,5 +1,6 @@
 #include "finish.h"
 
+#include "minimize.h"
 #include "outlets.h"
 #include "remedy_try.h"
 #include "repro_run.h"
@@ -159,6 +160,7 @@ int finish_report(const struct finish *finish, const struct session_result *resu
     struct report *report = report_create();
     CLEANUP_FREE char *scratch = NULL; /* in which the reproduction stays until the bundle is packed */
     FILE *hidden = NULL;
+    struct err err;
     int status;
 
     if (outlets_bundle(finish->options))
@@ -169,6 +171,8 @@ int finish_report(const struct finish *finish, const struct session_result *resu
     fill_input(finish, report);
     fill_outcome(report, result);
     report_name_stacks(report);
+    if (finish->options->minimize && finish->how == INPUT_LAUNCH)
+        minimize(finish->options, report);
     if (outlets->redactor)
         hide(report, outlets->redactor);
     try_it(finish, report, scratch, outlets->redactor);
@@ -176,6 +180,8 @@ int finish_report(const struct finish *finish, const struct session_result *resu
         hidden = hidden_trace(outlets);
         redactor_tell(outlets->redactor, &report->redacted);
     }
+    if (scratch && report->minimal.n && minimize_write(report, scratch, &err) < 0)
+        fprintf(stderr, "glibctrace: %s\n", err.text);
     const struct bundle_parts parts = {.trace = outlets->redactor ? hidden : outlets->trace,
                                        .repro_dir = scratch && report->has_repro ? scratch : NULL};
 

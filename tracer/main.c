@@ -33,6 +33,8 @@ static const struct command *choose(const struct options *options, struct err *e
 {
     if (options->pid_count && options->rest_count)
         err_set(err, "-p PID and a command exclude each other");
+    else if (options->pid_count && options->minimize)
+        err_set(err, "--minimize needs a command: what is attached to cannot be run again");
     else if (options->pid_count)
         return &command_attach;
     else if (options->command && options->rest_count)

@@ -40,7 +40,8 @@ static const struct argp_option rows[] = {
     {"env", 'E', "VAR=VAL", 0, "set (or, without =VAL, drop) a variable for COMMAND", 0},
     {"root", KEY_ROOT, "DIR", OPTION_HIDDEN, "read every path inside that root", 0},
     {"confined", KEY_CONFINED, NULL, OPTION_HIDDEN, "what lies outside the working directory is not on this system", 0},
-    {"minimize", KEY_MINIMIZE, NULL, OPTION_HIDDEN, "allow COMMAND itself to be run again", 0},
+    {"minimize", KEY_MINIMIZE, NULL, 0,
+     "run COMMAND itself again, with a scratch home, to find which variables and arguments matter", 0},
     {"no-repro", KEY_NO_REPRO, NULL, 0, "do not build and run the reproduction", 0},
     {"no-redact", KEY_NO_REDACT, NULL, 0, "keep names and secret-looking values as they are", 0},
     {"quiet", 'q', NULL, 0, "no report on standard error", 0},
@@ -183,7 +184,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->confined = true;
         return 0;
     case KEY_MINIMIZE:
-        return not_yet(parse, "--minimize");
+        options->minimize = true;
+        return 0;
     case KEY_NO_REPRO:
         options->no_repro = true;
         return 0;

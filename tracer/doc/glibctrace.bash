@@ -69,7 +69,7 @@ _glibctrace() {
     fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader
         --trace=lookups --trace=process --trace=all -k --stack-trace --bindings --bindings= --for -p --attach -u --user -E --env
-        --seccomp --no-repro --no-redact
+        --seccomp --minimize --no-repro --no-redact
         -q --quiet --color --help --usage --version --' -- "$cur")
 }
 complete -F _glibctrace glibctrace

@@ -9,6 +9,7 @@ complete -c glibctrace -s p -l attach -x -a '(__fish_complete_pids)' -d 'Attach 
 complete -c glibctrace -s u -l user -x -a '(__fish_complete_users)' -d 'Run the command as that user'
 complete -c glibctrace -s E -l env -x -d 'Set or drop a variable'
 complete -c glibctrace -l seccomp -x -a 'auto no' -d 'Put a filter on the command'
+complete -c glibctrace -l minimize -d 'Run COMMAND again to find which variables and arguments matter'
 complete -c glibctrace -l no-repro -d 'Do not build and run the reproduction'
 complete -c glibctrace -l no-redact -d 'Keep home directories, names and secrets'
 complete -c glibctrace -s q -l quiet -d 'No report on standard error'

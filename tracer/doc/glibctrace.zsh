@@ -9,6 +9,7 @@ _arguments -S -s \
     {-u,--user}'[run the command as that user]:user:_users' \
     '*'{-E,--env}'[set or drop a variable]:variable:_parameters -g "*export*"' \
     '--seccomp[put a filter on the command]:when:(auto no)' \
+    '--minimize[run COMMAND again to find which variables and arguments matter]' \
     '--no-repro[do not build and run the reproduction]' \
     '--no-redact[keep home directories, names and secrets]' \
     {-q,--quiet}'[no report on standard error]' \
