@@ -215,24 +215,37 @@ def test_a_display_that_was_given(run, cc):
 
 # --- a module that is nowhere: no file of its name is missing from one place ---
 
+# As ruby looks in its gems, and what it says then.
+GEMS = r"""
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+    access("/usr/lib/probe/gems/debug-1.4.0/lib/nosuch/thing", R_OK);
+    access("/usr/lib/probe/gems/rake-13/lib/nosuch/thing", R_OK);
+    fputs("<internal:kernel_require.rb>:85:in `require': cannot load such file -- nosuch/thing (LoadError)\n"
+          "\tfrom -e:1:in `<main>'\n", stderr);
+    return 1;
+}
+"""
 MODULES = {
-    "python": lambda top: [PYTHON, "-m", "unittest", "nosuch"],
-    "ruby": lambda top: ["ruby", "-e", "require 'nosuch/thing'"],
-    "perl": lambda top: ["perl", f"-I{top}", "-e", "require Loadable;"],
+    "python": lambda top, cc: [PYTHON, "-m", "unittest", "nosuch"],
+    "C": lambda top, cc: [cc(GEMS, name="gems")],
+    "perl": lambda top, cc: ["perl", f"-I{top}", "-e", "require Loadable;"],
 }
 
 
 @pytest.mark.parametrize("who", MODULES)
-def test_a_module_that_is_nowhere(run, tmp_path, who):
+def test_a_module_that_is_nowhere(run, cc, tmp_path, who):
     (tmp_path / "Loadable.pm").write_text("package Loadable; require XSLoader; XSLoader::load('Loadable'); 1;\n")
-    result = run("--", *MODULES[who](tmp_path))
-    assert result.returncode and "osuch" in result.stderr or "Loadable" in result.stderr
+    result = run("--", *MODULES[who](tmp_path, cc))
+    assert result.returncode and ("nosuch" in result.stderr or "Loadable" in result.stderr)
     assert result.causes == []
 
 
 FILES = {
     "python": lambda file: [PYTHON, "-c", f"open('{file}')"],
-    "ruby": lambda file: ["ruby", "-e", f"File.open('{file}')"],
+    "sh": lambda file: ["sh", "-c", f"exec cat {file}"],
     "perl": lambda file: ["perl", "-e", f"open(F, '{file}') or die \"cannot open {file}: $!\""],
 }
 
