@@ -3,6 +3,7 @@
 #include "bundle.h"
 #include "json_line.h"
 #include "log.h"
+#include "read_text.h"
 #include "unpack.h"
 
 #include <probes/alloc.h>
@@ -35,13 +36,28 @@ static bool knows_trace(const char *head, size_t size)
     return known;
 }
 
+static int read_trace(FILE *in, const struct sink *sink, struct evidence_read *ret, struct err *err)
+{
+    *ret = (struct evidence_read){.how = INPUT_BUNDLE};
+    return log_read(in, sink, &ret->skipped, err);
+}
+
+static int read_text(FILE *in, const struct sink *sink, struct evidence_read *ret, struct err *err)
+{
+    *ret = (struct evidence_read){.how = INPUT_TEXT};
+    return text_read(in, sink, &ret->how, err);
+}
+
+/* Asked in this order. */
 static const struct evidence_reader readers[] = {
-    {"trace.jsonl", INPUT_BUNDLE, knows_trace, log_read},
+    {"trace.jsonl", true, knows_trace, read_trace},
+    {"text", false, text_knows, read_text},
 };
 
 const char *evidence_known(void)
 {
-    return "a bundle (.tar.zst), the folder that one was unpacked into, or its trace.jsonl";
+    return "a bundle (.tar.zst), the folder that one was unpacked into, its trace.jsonl, or text: a log, what a "
+           "terminal showed";
 }
 
 static const struct evidence_reader *reader_for(const char *head, size_t size)
@@ -230,13 +246,18 @@ static int open_stream(struct evidence *evidence, FILE *in, struct err *err)
         fclose(in);
         return result;
     }
+    if (n && head[strspn(head, " \t\r\n")] == '{' && strstr(head, "glibctrace.report/")) {
+        result = load_report(evidence, in, err);
+        fclose(in);
+        return result;
+    }
     evidence->reader = reader_for(head, n);
     if (evidence->reader) {
         evidence->log = in;
         return 0;
     }
-    if (n && head[strspn(head, " \t\r\n")] == '{' && strstr(head, "glibctrace.report/"))
-        result = load_report(evidence, in, err);
+    if (!n)
+        result = err_set(err, "%s is empty", evidence->name);
     else
         result = err_set(err, "%s is nothing that can be read: it wants %s", evidence->name, evidence_known());
     fclose(in);

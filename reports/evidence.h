@@ -12,13 +12,19 @@
 
 #include <probes/err.h>
 
+/* What a log turned out to be. */
+struct evidence_read {
+    enum input_how how;
+    uint64_t skipped; /* lines that this version does not know */
+};
+
 struct evidence_reader {
     const char *name; /* "trace.jsonl", as messages call it */
-    enum input_how how;
+    bool redacted;    /* words stand in the place of home directories (homes.h) */
     /* Whether a file that begins with HEAD (SIZE bytes, a NUL behind them) is one. */
     bool (*knows)(const char *head, size_t size);
-    /* Hands its events to SINK, in order; as log_read(). */
-    int (*read)(FILE *in, const struct sink *sink, uint64_t *skipped, struct err *err);
+    /* Hands its events to SINK, in order. Fills in RET. */
+    int (*read)(FILE *in, const struct sink *sink, struct evidence_read *ret, struct err *err);
 };
 
 struct evidence {

@@ -72,11 +72,12 @@ static void fill_outcome(const struct model *model, const struct report *then, s
     }
 }
 
-static void fill_input(const struct evidence *evidence, const struct model *model, struct report *report)
+static void fill_input(const struct evidence *evidence, const struct model *model, enum input_how how,
+                       struct report *report)
 {
     const struct strings *argv = evidence->report ? &evidence->report->argv : model->first ? &model->first->argv : NULL;
 
-    report->how = evidence->reader->how;
+    report->how = how;
     for (size_t i = 0; argv && i < argv->n; i++)
         strings_add(&report->argv, homes_put_back(argv->v[i]));
     report->pid = model->first ? model->first->pid : 0;
@@ -102,14 +103,14 @@ int explain_log(struct evidence *evidence, const struct sink *sink, struct repor
     const struct sink into = {on_event, &reading};
     struct model *model = reading.model;
     FILE *log = NULL; /* or the evidence's as it is */
-    uint64_t skipped = 0;
+    struct evidence_read read = {0};
     struct err why;
-    int status = homes_in_log(evidence->log, &log, &why);
+    int status = evidence->reader->redacted ? homes_in_log(evidence->log, &log, &why) : 0;
 
     model->at_end = judge_process;
     model->at_exec = judge_exec_over;
     if (status >= 0)
-        status = evidence->reader->read(log ? log : evidence->log, &into, &skipped, &why);
+        status = evidence->reader->read(log ? log : evidence->log, &into, &read, &why);
     rewind(evidence->log);
     if (log)
         fclose(log);
@@ -122,9 +123,9 @@ int explain_log(struct evidence *evidence, const struct sink *sink, struct repor
         judge_verdict(model, report);
         homes_in_report(report, true);
         fill_system(evidence->report, report);
-        fill_input(evidence, model, report);
+        fill_input(evidence, model, read.how, report);
         fill_outcome(model, evidence->report, report);
-        fill_rest(&reading, skipped, report);
+        fill_rest(&reading, read.skipped, report);
     }
     model_destroy(model);
     return status;

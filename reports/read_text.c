@@ -1,0 +1,206 @@
+#include "read_text.h"
+
+#include "read_clean.h"
+
+#include <probes/alloc.h>
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    LINE_MOST = 1 << 20,    /* bytes: what is behind them is left out */
+    CHUNK = 256 * 1024,     /* bytes that are read at once */
+    WAITING_MOST = 1 << 16, /* bytes of words before the first process */
+};
+
+static const struct text_reader *const readers[] = {
+    &text_reader_strace,
+};
+enum { READER_COUNT = sizeof readers / sizeof *readers };
+
+/* ---- for the readers ---- */
+
+void text_event(struct text_reading *reading, struct event *event)
+{
+    event->n = ++reading->n;
+    if (!event->t_ns)
+        event->t_ns = reading->t_ns;
+    if (!event->tid)
+        event->tid = event->pid;
+    if (!event->root)
+        event->root = "";
+    reading->sink->event(reading->sink->ctx, event);
+}
+
+static void say(struct text_reading *reading, const char *data, size_t size)
+{
+    struct event event = {
+        .pid = reading->about,
+        .type = EVENT_OUTPUT,
+        .output = {.fd = 2, .data = data, .size = size, .whole = size, .by = BY_UNKNOWN},
+    };
+
+    text_event(reading, &event);
+}
+
+void text_words(struct text_reading *reading, const char *data, size_t size)
+{
+    struct text *waiting = &reading->waiting;
+
+    if (reading->about) {
+        say(reading, data, size);
+        return;
+    }
+    text_addn(waiting, data, size);
+    if (waiting->n > 2 * WAITING_MOST) { /* the newest matter most */
+        memmove(waiting->v, waiting->v + waiting->n - WAITING_MOST, WAITING_MOST);
+        waiting->n = WAITING_MOST;
+    }
+}
+
+void text_about(struct text_reading *reading, pid_t pid)
+{
+    reading->about = pid;
+    if (reading->waiting.n)
+        say(reading, reading->waiting.v, reading->waiting.n);
+    text_clear(&reading->waiting);
+}
+
+/* ---- the process of a text that tells of none ---- */
+
+static void make_up(struct text_reading *reading)
+{
+    enum { MADE_UP = 1 };
+    const struct image image = {
+        .exe = reading->argv.n && reading->argv.v[0][0] == '/' ? reading->argv.v[0] : NULL,
+        .argv = (const char *const *)reading->argv.v,
+        .loader_base = 1, /* some loader: whose calls are its own is known where it is told */
+        .loader_end = 2,
+        .class = 2,    /* ELFCLASS64 */
+        .machine = 62, /* EM_X86_64 */
+    };
+    struct event started = {.pid = MADE_UP, .type = EVENT_PROCESS, .process = {.what = PROCESS_START, .image = &image}};
+
+    strings_add(&reading->argv, NULL); /* a vector's end */
+    reading->argv.n--;
+    reading->made_up = true;
+    text_event(reading, &started);
+    text_about(reading, MADE_UP);
+}
+
+static void end_made_up(struct text_reading *reading)
+{
+    struct event ended = {
+        .pid = reading->about,
+        .type = EVENT_PROCESS,
+        .process = {.what = PROCESS_EXITING, .status = reading->status_known ? reading->status : 1 << 8},
+    };
+
+    text_event(reading, &ended);
+}
+
+/* ---- lines ---- */
+
+static void offer(struct text_reading *reading, char *line, size_t size)
+{
+    for (size_t i = 0; i < READER_COUNT; i++) {
+        if (!readers[i]->take(reading->states[i], line, size))
+            continue;
+        if (!reading->taker)
+            reading->taker = readers[i];
+        reading->taken++;
+        return;
+    }
+    line[size] = '\n';
+    text_words(reading, line, size + 1);
+    line[size] = '\0';
+}
+
+static void on_line(struct text_reading *reading, struct clean *clean, char *line, size_t size)
+{
+    reading->number++;
+    if (clean_line(clean, &line, &size))
+        offer(reading, line, size);
+}
+
+/* A window over the file: a line in the making and what was read behind it. */
+struct window {
+    char *v;
+    size_t from, to; /* what is not handed out yet */
+    bool cut;        /* the rest of a line too long is passed over */
+};
+
+static void hand_out(struct text_reading *reading, struct clean *clean, struct window *window, bool last)
+{
+    char *newline;
+
+    while ((newline = memchr(window->v + window->from, '\n', window->to - window->from))) {
+        char *line = window->v + window->from;
+
+        *newline = '\0';
+        window->from = (size_t)(newline - window->v) + 1;
+        if (!window->cut)
+            on_line(reading, clean, line, (size_t)(newline - line));
+        window->cut = false;
+    }
+    if (window->to - window->from >= LINE_MOST || (last && window->to > window->from)) {
+        window->v[window->to] = '\0';
+        if (!window->cut)
+            on_line(reading, clean, window->v + window->from, window->to - window->from);
+        window->cut = !last;
+        window->from = window->to;
+    }
+    memmove(window->v, window->v + window->from, window->to - window->from);
+    window->to -= window->from;
+    window->from = 0;
+}
+
+static int read_lines(FILE *in, struct text_reading *reading, struct err *err)
+{
+    CLEANUP_FREE char *memory = xmalloc(LINE_MOST + CHUNK + 2); /* the NUL, and a newline in its place */
+    struct window window = {.v = memory};
+    struct clean clean = {0};
+    size_t got;
+
+    while ((got = fread(window.v + window.to, 1, CHUNK, in)) > 0) {
+        window.to += got;
+        hand_out(reading, &clean, &window, false);
+    }
+    if (ferror(in))
+        return err_errno(err, errno, "line %llu cannot be read", (unsigned long long)reading->number + 1);
+    hand_out(reading, &clean, &window, true);
+    return 0;
+}
+
+int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err *err)
+{
+    void *states[READER_COUNT];
+    struct text_reading reading = {.sink = sink, .states = states};
+    int status;
+
+    for (size_t i = 0; i < READER_COUNT; i++)
+        states[i] = readers[i]->begin(&reading);
+    status = read_lines(in, &reading, err);
+    if (!reading.about)
+        make_up(&reading);
+    for (size_t i = 0; i < READER_COUNT; i++)
+        readers[i]->end(states[i]);
+    if (reading.made_up)
+        end_made_up(&reading);
+    *how = reading.taker ? reading.taker->how : INPUT_TEXT;
+    strings_deinit(&reading.argv);
+    text_deinit(&reading.waiting);
+    return status;
+}
+
+bool text_knows(const char *head, size_t size)
+{
+    size_t strange = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)head[i];
+
+        strange += c == 0x7f || (c < ' ' && !strchr("\t\n\v\f\r\b\a\033", c)) || c == 0;
+    }
+    return size > 0 && strange <= size / 64; /* a keyboard's ^C here and there */
+}
