@@ -458,7 +458,8 @@ static void judge_last_act(struct process *process)
     base = naming_mentions(image, line->text, attempt);
     if (!thrown && !words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
         return;
-    if (!base && about_absent_path(image, line->text))
+    if ((!base && about_absent_path(image, line->text)) ||
+        (judge_is_module(image, attempt) && !is_led(process, attempt)))
         return;
     if (!text && !base && !is_led(process, attempt) &&
         (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
