@@ -61,6 +61,8 @@ static void fill_outcome(const struct model *model, const struct report *then, s
     if (then && then->status == OUTCOME_EXEC_FAILED) {
         report->status = then->status;
         report->code = then->code;
+    } else if (first && first->by_words) {
+        return; /* how it ended words seldom say */
     } else if (first && first->ended && WIFSIGNALED(first->status)) {
         report->status = OUTCOME_SIGNALED;
         report->signal = WTERMSIG(first->status);

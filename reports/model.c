@@ -318,6 +318,7 @@ static void on_start(struct model *model, const struct event *event)
     struct process *parent = event->process.parent ? model_process(model, event->process.parent) : NULL;
 
     process->parent = parent;
+    process->by_words = event->process.by_words;
     if (event->process.image) {
         take_image(process, event->process.image);
         process->executed = true;

@@ -317,6 +317,7 @@ struct process {
     uint64_t signal_n, signal_addr, signal_ip;
     bool signal_by_loader;
     bool judged;
+    bool by_words; /* as in struct event_process */
     uint64_t loader_base, loader_end;
 
     struct shot *shots; /* oldest first */

@@ -18,4 +18,5 @@ static void end(void *state)
     (void)state;
 }
 
-const struct text_reader text_reader_strace = {"strace", INPUT_STRACE_LOG, begin, take, end};
+const struct text_reader text_reader_strace = {
+    .name = "strace", .how = INPUT_STRACE_LOG, .begin = begin, .take = take, .end = end};

@@ -15,6 +15,8 @@ enum {
 
 static const struct text_reader *const readers[] = {
     &text_reader_strace,
+    &text_reader_lddebug,
+    &text_reader_words,
 };
 enum { READER_COUNT = sizeof readers / sizeof *readers };
 
@@ -72,30 +74,35 @@ static void make_up(struct text_reading *reading)
 {
     enum { MADE_UP = 1 };
     const struct image image = {
-        .exe = reading->argv.n && reading->argv.v[0][0] == '/' ? reading->argv.v[0] : NULL,
+        .exe = reading->argv.n ? reading->argv.v[0] : "the program",
         .argv = (const char *const *)reading->argv.v,
         .loader_base = 1, /* some loader: whose calls are its own is known where it is told */
         .loader_end = 2,
         .class = 2,    /* ELFCLASS64 */
         .machine = 62, /* EM_X86_64 */
     };
-    struct event started = {.pid = MADE_UP, .type = EVENT_PROCESS, .process = {.what = PROCESS_START, .image = &image}};
+    struct event started = {
+        .pid = MADE_UP, .type = EVENT_PROCESS, .process = {.what = PROCESS_START, .image = &image, .by_words = true}};
 
     strings_add(&reading->argv, NULL); /* a vector's end */
     reading->argv.n--;
-    reading->made_up = true;
+    reading->made_up = reading->by_words = true;
     text_event(reading, &started);
     text_about(reading, MADE_UP);
 }
 
 static void end_made_up(struct text_reading *reading)
 {
+    struct sight sight = {0};
     struct event ended = {
         .pid = reading->about,
+        .sight = &sight,
         .type = EVENT_PROCESS,
         .process = {.what = PROCESS_EXITING, .status = reading->status_known ? reading->status : 1 << 8},
     };
 
+    strings_add(&reading->copies, NULL);
+    sight.copies = (const char *const *)reading->copies.v;
     text_event(reading, &ended);
 }
 
@@ -181,15 +188,20 @@ int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err
     for (size_t i = 0; i < READER_COUNT; i++)
         states[i] = readers[i]->begin(&reading);
     status = read_lines(in, &reading, err);
+    for (size_t i = READER_COUNT; i-- > 0;)
+        if (readers[i]->close)
+            readers[i]->close(states[i]);
     if (!reading.about)
         make_up(&reading);
-    for (size_t i = 0; i < READER_COUNT; i++)
+    for (size_t i = READER_COUNT; i-- > 0;) /* words belong to processes that end with their own readers */
         readers[i]->end(states[i]);
     if (reading.made_up)
         end_made_up(&reading);
     *how = reading.taker ? reading.taker->how : INPUT_TEXT;
     strings_deinit(&reading.argv);
     text_deinit(&reading.waiting);
+    strings_deinit(&reading.told);
+    strings_deinit(&reading.copies);
     return status;
 }
 

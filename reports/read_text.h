@@ -25,6 +25,11 @@ struct text_reading {
     int status;                      /* how a made-up one ended, as waitpid(2) packs it … */
     bool status_known;               /* … and whether the text says so; else it is taken to have failed */
     struct strings argv;             /* what a made-up one runs, by a prompt that shows it; may be empty */
+    bool argv_sure;                  /* the loader's own words have its name */
+    bool by_words;                   /* of the process nothing but its words, or its loader's, is known */
+    bool failed;                     /* they tell of a failure */
+    struct strings told;             /* what a reader has told of that others may find in the words, by its name */
+    struct strings copies;           /* libraries that are seen to stand somewhere */
     struct text waiting;             /* words that came before any process was known */
     const struct text_reader *taker; /* of most lines: says what the text is */
     uint64_t taken;
@@ -39,7 +44,9 @@ struct text_reader {
     /* Whether LINE (SIZE bytes and a NUL, no newline), which may be changed where it is, is of the format: its events
      * are made then. */
     bool (*take)(void *state, char *line, size_t size);
-    /* The text is over: makes the events that were held back, frees STATE. */
+    /* The text is over: processes that words may be of are told of here; or NULL. */
+    void (*close)(void *state);
+    /* All have done so: makes the events that were held back, frees STATE. */
     void (*end)(void *state);
 };
 
@@ -57,5 +64,7 @@ int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err
 
 /* The rows of the table: one file each (read_NAME.c). */
 extern const struct text_reader text_reader_strace;
+extern const struct text_reader text_reader_words;
+extern const struct text_reader text_reader_lddebug;
 
 #endif

@@ -1,0 +1,379 @@
+/* What glibc's loader says of its work (LD_DEBUG, ld.so(8)): in a file of its own or within a program's words.
+ *
+ * Of a million lines those matter that an end follows: a search that is the last thing a process did, an error behind
+ * which nothing comes. elf/dl-load.c, dl-lookup.c, dl-version.c, dl-init.c and dl-fini.c; _dl_signal_cexception() of
+ * dl-catch.c says "(fatal)" of whatever nobody waits for, be it only a dlsym(3) that finds nothing. */
+#include "read_text.h"
+
+#include "read_said.h"
+#include "syscall.h"
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <uthash.h>
+
+enum {
+    PROCESSES_KEPT = 4096,
+    PLACES_KEPT = 64,
+    ERRORS_KEPT = 16,
+    LINE_READ = 8192,
+};
+
+struct debugged {
+    pid_t pid;
+    char *exe;             /* as far as it is known, or NULL */
+    bool passed;           /* the program was given control */
+    char *search;          /* the library that is looked for at last, or NULL: it was found */
+    char *asker;           /* who needs it, or NULL … */
+    char *asked;           /* … and the name that was told with it */
+    struct strings places; /* where it was looked for */
+    struct said errors[ERRORS_KEPT];
+    size_t error_count; /* of those behind which nothing came */
+    bool started;
+    UT_hash_handle hh;
+};
+
+struct lddebug {
+    struct text_reading *reading;
+    struct debugged *processes; /* hash by pid, in the order in which they came */
+    struct debugged *last;
+};
+
+static void *begin(struct text_reading *reading)
+{
+    struct lddebug *log = xcalloc(1, sizeof *log);
+
+    log->reading = reading;
+    return log;
+}
+
+static void forget_errors(struct debugged *process)
+{
+    for (size_t i = 0; i < process->error_count; i++)
+        said_deinit(&process->errors[i]);
+    process->error_count = 0;
+}
+
+static void forget_search(struct debugged *process)
+{
+    free(steal_pointer(&process->search));
+    strings_deinit(&process->places);
+    process->places = (struct strings){0};
+}
+
+static struct debugged *process_of(struct lddebug *log, pid_t pid)
+{
+    struct debugged *process;
+
+    HASH_FIND_INT(log->processes, &pid, process);
+    if (process || HASH_COUNT(log->processes) >= PROCESSES_KEPT)
+        return process;
+    process = xcalloc(1, sizeof *process);
+    process->pid = pid;
+    HASH_ADD_INT(log->processes, pid, process);
+    return process;
+}
+
+/* ---- lines ---- */
+
+/* What stands behind "     12345:\t", or NULL. */
+static const char *behind_pid(const char *line, pid_t *ret)
+{
+    const char *p = line + strspn(line, " ");
+    long pid = 0;
+    size_t digits = 0;
+
+    while (isdigit((unsigned char)*p) && ++digits < 9)
+        pid = pid * 10 + (*p++ - '0');
+    *ret = (pid_t)pid;
+    if (!digits || !pid || p[0] != ':')
+        return NULL;
+    if (p[1] == '\t' || !p[1])
+        return p + 1 + (p[1] == '\t');
+    if (p - line != 10 || p[1] != ' ') /* "%10d:\t", whose tab may have become blanks */
+        return NULL;
+    p++;
+    while (*p == ' ' && p[1] == ' ' && p < line + 17)
+        p++;
+    return p + (*p == ' ');
+}
+
+static const char *after(const char *line, const char *words)
+{
+    size_t n = strlen(words);
+
+    return strncmp(line, words, n) == 0 ? line + n : NULL;
+}
+
+/* A name up to " [0]", a semicolon or the line's end; malloced. */
+static char *name_at(const char *at)
+{
+    const char *end = strstr(at, " [");
+    size_t size = strcspn(at, ";\r");
+
+    if (end && (size_t)(end - at) < size)
+        size = (size_t)(end - at);
+    return xstrndup(at, size < 4096 ? size : 4095);
+}
+
+static void take_name(char **to, const char *at)
+{
+    free(*to);
+    *to = name_at(at);
+}
+
+static void name_program(struct debugged *process, const char *at, bool sure)
+{
+    if ((process->exe && !sure) || !*at || *at == ' ')
+        return;
+    take_name(&process->exe, at);
+}
+
+/* "file=libx.so [0];  needed by ./prog [0]", "…;  dynamically loaded by …", "…;  generating link map". */
+static void on_file(struct debugged *process, const char *at)
+{
+    const char *needed = strstr(at, "needed by "), *loaded = strstr(at, "dynamically loaded by ");
+
+    if (strstr(at, "generating link map")) {
+        forget_search(process);
+        return;
+    }
+    if (!needed && !loaded)
+        return;
+    take_name(&process->asked, at);
+    take_name(&process->asker, needed ? needed + 10 : loaded + 22);
+    if (needed && process->passed && !said_is_library(process->asker, strlen(process->asker))) {
+        process->passed = false; /* the next program, which this one has executed */
+        free(steal_pointer(&process->exe));
+    }
+    if (needed && !process->passed) /* the first that anybody needs, the program needs */
+        name_program(process, needed + 10, false);
+}
+
+/* "X: error: OCCASION: MESSAGE (fatal)". */
+static void on_error(struct debugged *process, const char *line, const char *at)
+{
+    const char *occasion = at + strlen(": error: "), *message = strstr(occasion, ": "), *end;
+    CLEANUP_FREE char *text = NULL;
+    struct said said;
+
+    if (!message || process->error_count == ERRORS_KEPT)
+        return;
+    message += 2;
+    end = strrchr(message, '(');
+    if (!end || (strncmp(end, "(fatal)", 7) != 0 && strncmp(end, "(continued)", 11) != 0))
+        end = message + strlen(message);
+    while (end > message && end[-1] == ' ')
+        end--;
+    text = xasprintf("%.*s: %.*s", (int)(at - line), line, (int)(end - message), message);
+    if (said_parse(text, &said))
+        process->errors[process->error_count++] = said;
+}
+
+static void on_search(struct debugged *process, const char *at)
+{
+    forget_search(process);
+    process->search = name_at(at);
+}
+
+/* What REST says. */
+static void on_line(struct debugged *process, const char *rest)
+{
+    const char *error = strstr(rest, ": error: "), *at;
+
+    if (error) {
+        on_error(process, rest, error);
+        return;
+    }
+    if (!after(rest, "checking for version")) /* those behind a version that is not there are still checked */
+        forget_errors(process);
+    if ((at = after(rest, "find library=")))
+        on_search(process, at);
+    else if ((at = after(rest, " trying file=")) || (at = after(rest, "  trying file=")) ||
+             (at = after(rest, "trying file="))) {
+        if (process->search && process->places.n < PLACES_KEPT)
+            strings_add(&process->places, name_at(at));
+    } else if ((at = after(rest, "file=")))
+        on_file(process, at);
+    else if (!after(rest, " search ") && !after(rest, "search "))
+        forget_search(process); /* whatever else it is, the loader has gone on */
+    at = strstr(rest, " from file ");
+    if (at && !process->passed)
+        name_program(process, at + 11, false);
+    at = after(rest, "initialize program: ");
+    if (!at)
+        at = after(rest, "transferring control: ");
+    if (at) {
+        name_program(process, at, true);
+        process->passed = true;
+    }
+}
+
+static bool is_blank(const char *s)
+{
+    return s[strspn(s, " \t\r")] == '\0';
+}
+
+static bool take(void *state, char *line, size_t size)
+{
+    struct lddebug *log = state;
+    pid_t pid;
+    const char *rest = behind_pid(line, &pid);
+    struct debugged *process;
+
+    (void)size;
+    if (!rest)
+        return false;
+    process = process_of(log, pid);
+    if (!process || is_blank(rest) || strlen(rest) > LINE_READ)
+        return true;
+    log->last = process;
+    on_line(process, rest);
+    return true;
+}
+
+/* ---- the end ---- */
+
+static bool has_failed(const struct debugged *process)
+{
+    return process->error_count || (process->search && process->places.n);
+}
+
+static void start(struct lddebug *log, struct debugged *process)
+{
+    const char *const argv[] = {process->exe ? process->exe : "the program", NULL};
+    const struct image image = {
+        .exe = argv[0], .argv = argv, .loader_base = 1, .loader_end = 2, .class = 2, .machine = 62};
+    struct event started = {.pid = process->pid,
+                            .type = EVENT_PROCESS,
+                            .process = {.what = PROCESS_START, .image = &image, .by_words = true}};
+
+    process->started = true;
+    text_event(log->reading, &started);
+}
+
+static void tell_places(struct lddebug *log, const struct debugged *process)
+{
+    const struct syscall_desc *desc = syscall_by_name("openat");
+
+    for (size_t i = 0; desc && i < process->places.n; i++) {
+        struct event event = {.pid = process->pid,
+                              .type = EVENT_SYSCALL,
+                              .syscall = {.desc = desc,
+                                          .string = process->places.v[i],
+                                          .path = process->places.v[i],
+                                          .ret = -1,
+                                          .error = ENOENT,
+                                          .returned = true,
+                                          .by = BY_LOADER}};
+
+        text_event(log->reading, &event);
+    }
+}
+
+static void tell(struct lddebug *log, const struct debugged *process, const struct said *said)
+{
+    struct event event = {.pid = process->pid,
+                          .type = EVENT_LOADER,
+                          .loader = {.what = LOADER_ERROR,
+                                     .object = said->object,
+                                     .format = said->format,
+                                     .args = {said->args[0], said->args[1], said->args[2]},
+                                     .message = said->message,
+                                     .outcome = LOADER_FATAL}};
+
+    text_event(log->reading, &event);
+    strings_add(&log->reading->told, xstrdup(said->object ? said->object : said->args[0]));
+}
+
+static void tell_failure(struct lddebug *log, const struct debugged *process)
+{
+    bool named = process->asked && process->search && strcmp(process->asked, process->search) == 0;
+    CLEANUP_FREE char *message =
+        process->search ? xasprintf("%s: cannot open shared object file", process->search) : NULL;
+    const struct said missing = {.format = "Error loading shared library %s: %m (needed by %s)",
+                                 .args = {process->search, named ? process->asker : NULL, NULL},
+                                 .message = message};
+
+    for (size_t i = 0; i < process->error_count; i++)
+        tell(log, process, &process->errors[i]);
+    if (process->error_count || !process->search || !process->places.n)
+        return;
+    tell_places(log, process);
+    tell(log, process, &missing);
+}
+
+/* Who failed, else who came last, is whom the words are of. */
+static void name(void *state)
+{
+    struct lddebug *log = state;
+    struct debugged *about = log->last, *process, *next;
+
+    if (!log->processes || log->reading->about)
+        return;
+    HASH_ITER(hh, log->processes, process, next)
+    {
+        if (has_failed(process))
+            about = process;
+    }
+    if (log->reading->argv.n && (!about->exe || log->reading->argv_sure)) {
+        free(about->exe);
+        about->exe = xstrdup(log->reading->argv.v[0]);
+    }
+    HASH_ITER(hh, log->processes, process, next)
+    if (process == about || has_failed(process)) {
+        start(log, process);
+        tell_failure(log, process);
+    }
+    log->reading->by_words = true;
+    text_about(log->reading, about->pid);
+}
+
+static void debugged_free(struct debugged *process)
+{
+    forget_errors(process);
+    forget_search(process);
+    free(process->exe);
+    free(process->asker);
+    free(process->asked);
+    free(process);
+}
+
+static void end_process(struct lddebug *log, const struct debugged *process)
+{
+    bool failed = has_failed(process) || (process->pid == log->reading->about && log->reading->failed);
+    struct event ended = {.pid = process->pid,
+                          .type = EVENT_PROCESS,
+                          .process = {.what = PROCESS_EXITING, .status = failed ? 127 << 8 : 0}};
+
+    text_event(log->reading, &ended);
+}
+
+static void end(void *state)
+{
+    struct lddebug *log = state;
+    struct debugged *process, *next;
+
+    HASH_ITER(hh, log->processes, process, next)
+    if (process->started)
+        end_process(log, process);
+    HASH_ITER(hh, log->processes, process, next)
+    {
+        HASH_DEL(log->processes, process);
+        debugged_free(process);
+    }
+    free(log);
+}
+
+const struct text_reader text_reader_lddebug = {
+    .name = "LD_DEBUG",
+    .how = INPUT_LD_DEBUG_LOG,
+    .begin = begin,
+    .take = take,
+    .close = name,
+    .end = end,
+};

@@ -1,0 +1,346 @@
+/* What programs and people say, as it is pasted: the loader's messages, and those of tools that look at files for it
+ * (ldd(1)). Of a text that tells of no process by itself one is made up, under the name by which the words call it.
+ *
+ * Every line stays words; what a loader said in one is told as its error besides. A terminal may have broken lines at
+ * its width. All is bounded. */
+#include "read_text.h"
+
+#include "read_said.h"
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+#include <ctype.h>
+#include <string.h>
+
+enum {
+    SAID_KEPT = 64,
+    COPIES_KEPT = 32,
+    SHORT = 36, /* bytes: no terminal is so narrow that it breaks a line there */
+    LINE_READ = 8192,
+};
+
+struct words {
+    struct text_reading *reading;
+    struct said said[SAID_KEPT];
+    size_t said_count;
+    char *before;         /* the line before, where nothing was made of it; or NULL */
+    char *asked;          /* the file that ldd(1) is at work on, by its prompt or its own heading; or NULL */
+    char *program;        /* who is meant, as far as is known; or NULL */
+    bool sure;            /* … by the loader's own words */
+    struct strings files; /* absolute paths that stand there by themselves, as find(1) prints them */
+};
+
+static void *begin(struct text_reading *reading)
+{
+    struct words *words = xcalloc(1, sizeof *words);
+
+    words->reading = reading;
+    return words;
+}
+
+/* ---- who ---- */
+
+static void name_program(struct words *words, const char *name, size_t size, bool sure)
+{
+    if (!size || size > 4095 || words->sure || (words->program && !sure))
+        return;
+    free(words->program);
+    words->program = xstrndup(name, size);
+    words->sure = sure;
+}
+
+/* The command behind a prompt, or NULL: "$ ", "# ", "user@host:~/x$ ", "[user@host x]# ", "% ", "❯ ". */
+static const char *behind_prompt(const char *line)
+{
+    static const char *const marks[] = {"$ ", "# ", "% ", "\xe2\x9d\xaf ", "\xe2\x9e\x9c "};
+
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        const char *at = strstr(line, marks[i]);
+
+        if (at && (at == line || (at - line < 80 && (memchr(line, '@', (size_t)(at - line)) || *line == '[' ||
+                                                     memchr(line, '~', (size_t)(at - line))))))
+            return at + strlen(marks[i]);
+    }
+    return NULL;
+}
+
+static bool is_word(const char *word, size_t size, const char *name)
+{
+    return size == strlen(name) && strncmp(word, name, size) == 0;
+}
+
+/* What goes before a command and is none: NAME=value, sudo(8) and the like. */
+static bool goes_before(const char *word, size_t size)
+{
+    static const char *const names[] = {"sudo", "env", "exec", "time", "strace", "nohup", "command", "-f", "-v", "-r"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is_word(word, size, names[i]))
+            return true;
+    return memchr(word, '=', size) && *word != '/' && *word != '.';
+}
+
+static void on_command(struct words *words, const char *command)
+{
+    bool ldd = false;
+
+    for (size_t size; command += strspn(command, " \t"), *command; command += size) {
+        size = strcspn(command, " \t;|&");
+        if (!size)
+            return;
+        if (is_word(command, size, "ldd")) {
+            ldd = true;
+        } else if (ldd && *command != '-') {
+            free(words->asked);
+            words->asked = xstrndup(command, size < 4096 ? size : 4095);
+            name_program(words, command, size, false);
+            return;
+        } else if (!ldd && !goes_before(command, size)) {
+            name_program(words, command, size, false);
+            return;
+        }
+    }
+}
+
+/* Lines that a runtime's own words begin with. */
+static void know_runtime(struct words *words, const char *line)
+{
+    static const struct {
+        const char *piece, *name;
+    } runtimes[] = {
+        {"Traceback (most recent call last)", "python3"},
+        {"node:internal/", "node"},
+        {"internal/modules/cjs/loader.js", "node"},
+        {"ERR_DLOPEN_FAILED", "node"},
+        {"java.lang.UnsatisfiedLinkError", "java"},
+        {"(Fiddle::DLError)", "ruby"},
+        {"DynaLoader.pm", "perl"},
+    };
+
+    for (size_t i = 0; !words->program && i < sizeof runtimes / sizeof *runtimes; i++)
+        if (strstr(line, runtimes[i].piece))
+            name_program(words, runtimes[i].name, strlen(runtimes[i].name), false);
+}
+
+/* ---- what a loader said ---- */
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool known(const struct words *words, const struct said *said)
+{
+    for (size_t i = 0; i < words->said_count; i++) {
+        const struct said *other = &words->said[i];
+
+        if (other->format == said->format && same(other->object, said->object) && same(other->args[0], said->args[0]) &&
+            same(other->args[1], said->args[1]))
+            return true;
+    }
+    return false;
+}
+
+static void keep(struct words *words, struct said *said)
+{
+    if (said->program)
+        name_program(words, said->program, strlen(said->program), true);
+    if (words->said_count == SAID_KEPT || known(words, said)) {
+        said_deinit(said);
+        return;
+    }
+    words->said[words->said_count++] = *said;
+    *said = (struct said){0};
+}
+
+/* A bracket is open at the end: the rest of it stands in the next line. */
+static bool is_broken_off(const char *line)
+{
+    const char *at = strstr(line, "required by ");
+
+    if (!at)
+        at = strstr(line, "(needed by ");
+    return at && !strchr(at, ')') && strlen(line) > SHORT;
+}
+
+static bool warns(const char *line)
+{
+    return strcasestr(line, "warning") || strstr(line, "WARN") || strcasestr(line, "ignor") ||
+           strcasestr(line, "falling back") || strcasestr(line, "fallback") || strcasestr(line, "optional");
+}
+
+static bool said_in(struct words *words, const char *line)
+{
+    struct said said;
+
+    if (warns(line) || !said_parse(line, &said))
+        return false;
+    keep(words, &said);
+    return true;
+}
+
+/* LINE, or the one before it with LINE as its rest. */
+static void read_said(struct words *words, const char *line, size_t size)
+{
+    CLEANUP_FREE char *joined = words->before && size < LINE_READ ? xasprintf("%s%s", words->before, line) : NULL;
+    CLEANUP_FREE char *spaced = joined ? xasprintf("%s %s", words->before, line + strspn(line, " ")) : NULL;
+    bool broken = words->before && is_broken_off(words->before);
+
+    free(steal_pointer(&words->before));
+    if (broken && said_in(words, joined))
+        return;
+    if (is_broken_off(line) || !said_in(words, line)) {
+        if (!(joined && (said_in(words, spaced) || said_in(words, joined))) && size > SHORT && size < LINE_READ)
+            words->before = xstrdup(line);
+    }
+}
+
+/* ---- ldd(1) ---- */
+
+/* "\tlibx.so.1 => not found"; of "ldd -v": "\t\tlibx.so (V2) => not found". */
+static void read_ldd(struct words *words, const char *line)
+{
+    const char *name = line + strspn(line, " \t"), *at = strstr(name, " => not found");
+    size_t size = at ? strcspn(name, " ") : 0;
+    struct said said = {0};
+    const char *open;
+
+    if (!at && !isspace((unsigned char)*line)) { /* the heading of each of several files */
+        size_t length = strlen(line);
+
+        if (length > 1 && length < 4096 && line[length - 1] == ':' && !strchr(line, ' ')) {
+            free(words->asked);
+            words->asked = xstrndup(line, length - 1);
+        }
+        return;
+    }
+    if (!size || !said_is_library(name, size))
+        return;
+    open = memchr(name, '(', (size_t)(at - name));
+    if (open) {
+        said.args[0] = xstrndup(open + 1, strcspn(open + 1, ") "));
+        said.object = xstrndup(name, size);
+        said.args[1] = xstrdup_or_null(words->asked);
+        said.format = "version `%s' not found (required by %s)";
+    } else {
+        said.args[0] = xstrndup(name, size);
+        said.args[1] = xstrdup_or_null(words->asked);
+        said.format = "Error loading shared library %s: %m (needed by %s)";
+    }
+    said.message = xstrdup(name);
+    if (open) /* the loader's own line for it, with the library's path, is above */
+        said_deinit(&said);
+    else
+        keep(words, &said);
+}
+
+/* A path that stands alone in its line, or at the end of one of ls(1)'s. */
+static void read_path(struct words *words, const char *line, size_t size)
+{
+    const char *path = line;
+
+    if ((*line == '-' || *line == 'l') && size > 10 && strspn(line + 1, "rwxsStT-") >= 9) {
+        path = strstr(line, " /");
+        path = path ? path + 1 : line;
+    }
+    size = strcspn(path, " ");
+    if (*path == '/' && (!path[size] || path != line) && said_is_library(path, size) && words->files.n < COPIES_KEPT)
+        strings_add(&words->files, xstrndup(path, size));
+}
+
+/* ---- the row ---- */
+
+static bool take(void *state, char *line, size_t size)
+{
+    struct words *words = state;
+    const char *command = size < LINE_READ ? behind_prompt(line) : NULL;
+
+    if (size >= LINE_READ)
+        return false;
+    if (command)
+        on_command(words, command);
+    know_runtime(words, line);
+    read_ldd(words, line);
+    read_path(words, line, size);
+    read_said(words, line, size);
+    return false;
+}
+
+/* Before a process is made up for the words: whose they are. */
+static void name(void *state)
+{
+    struct words *words = state;
+    struct strings *argv = &words->reading->argv;
+
+    if (!argv->n && words->program)
+        strings_add(argv, xstrdup(words->program));
+    words->reading->argv_sure = words->sure;
+}
+
+static bool told_already(const struct words *words, const struct said *said)
+{
+    const char *const names[] = {said->object, said->args[0]};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t k = 0; names[i] && k < words->reading->told.n; k++)
+            if (strcmp(path_base(names[i]), path_base(words->reading->told.v[k])) == 0)
+                return true;
+    return false;
+}
+
+/* A symbol of a version that the library lacks altogether, as is told besides (ldd -r). */
+static bool is_consequence(const struct words *words, const struct said *said)
+{
+    for (size_t i = 0; said->args[2] && i < words->said_count; i++)
+        if (strncmp(words->said[i].format, "version", 7) == 0 && same(words->said[i].args[0], said->args[2]))
+            return true;
+    return false;
+}
+
+static void tell(const struct words *words, const struct said *said)
+{
+    struct event event = {
+        .pid = words->reading->about,
+        .type = EVENT_LOADER,
+        .loader =
+            {
+                .what = LOADER_ERROR,
+                .object = said->object,
+                .format = said->format,
+                .args = {said->args[0], said->args[1], said->args[2]},
+                .message = said->message,
+                .outcome = LOADER_FATAL,
+            },
+    };
+
+    text_event(words->reading, &event);
+}
+
+static void end(void *state)
+{
+    struct words *words = state;
+
+    for (size_t i = 0; words->reading->by_words && i < words->said_count; i++)
+        if (!told_already(words, &words->said[i]) && !is_consequence(words, &words->said[i]))
+            tell(words, &words->said[i]);
+    for (size_t i = 0; i < words->said_count; i++)
+        said_deinit(&words->said[i]);
+    words->reading->failed |= words->said_count > 0;
+    for (size_t i = 0; i < words->files.n; i++)
+        strings_add(&words->reading->copies, xstrdup(words->files.v[i]));
+    strings_deinit(&words->files);
+    free(words->before);
+    free(words->asked);
+    free(words->program);
+    free(words);
+}
+
+const struct text_reader text_reader_words = {
+    .name = "words",
+    .how = INPUT_TEXT,
+    .begin = begin,
+    .take = take,
+    .close = name,
+    .end = end,
+};
