@@ -33,7 +33,7 @@ struct program {
     pid_t pid;
     uint64_t n; /* of the event that began it */
     char *exe;  /* or NULL */
-    char *program;
+    char *name;
     struct held *objects;
     size_t count, cap;
     size_t left_out;
@@ -43,11 +43,11 @@ struct program {
 struct forked {
     pid_t pid;
     uint64_t n;
-    size_t image;
+    size_t program;
 };
 
 struct page_objects {
-    struct program *images;
+    struct program *programs;
     size_t count, cap;
     struct forked *forked;
     size_t forked_count, forked_cap;
@@ -63,15 +63,15 @@ struct page_objects *page_objects_create(void)
 void page_objects_destroy(struct page_objects *objects)
 {
     for (size_t i = 0; i < objects->count; i++) {
-        struct program *image = &objects->images[i];
+        struct program *program = &objects->programs[i];
 
-        for (size_t k = 0; k < image->count; k++)
-            free(image->objects[k].path);
-        free(image->objects);
-        free(image->exe);
-        free(image->program);
+        for (size_t k = 0; k < program->count; k++)
+            free(program->objects[k].path);
+        free(program->objects);
+        free(program->exe);
+        free(program->name);
     }
-    free(objects->images);
+    free(objects->programs);
     free(objects->forked);
     free(objects);
 }
@@ -79,16 +79,16 @@ void page_objects_destroy(struct page_objects *objects)
 /* --- taking --- */
 
 /* What PID runs at event N, or NULL. */
-static struct program *image_at(const struct page_objects *objects, pid_t pid, uint64_t n)
+static struct program *program_at(const struct page_objects *objects, pid_t pid, uint64_t n)
 {
     struct program *own = NULL;
 
     for (size_t i = objects->count; i-- > 0 && !own;)
-        if (objects->images[i].pid == pid && objects->images[i].n <= n)
-            own = &objects->images[i];
+        if (objects->programs[i].pid == pid && objects->programs[i].n <= n)
+            own = &objects->programs[i];
     for (size_t i = objects->forked_count; i-- > 0;)
         if (objects->forked[i].pid == pid && objects->forked[i].n <= n && (!own || objects->forked[i].n > own->n))
-            return &objects->images[objects->forked[i].image];
+            return &objects->programs[objects->forked[i].program];
     return own;
 }
 
@@ -96,57 +96,57 @@ static struct program *image_at(const struct page_objects *objects, pid_t pid, u
 static struct program *begin(struct page_objects *objects, const struct event *event)
 {
     const struct event_process *process = event->type == EVENT_PROCESS ? &event->process : NULL;
-    struct program *image;
+    struct program *program;
 
     if (objects->count >= PROGRAMS_MOST) {
         objects->full = true;
         return NULL;
     }
-    image = array_add(&objects->images, &objects->count, &objects->cap, sizeof *image);
-    *image = (struct program){.pid = event->pid, .n = event->n};
+    program = array_add(&objects->programs, &objects->count, &objects->cap, sizeof *program);
+    *program = (struct program){.pid = event->pid, .n = event->n};
     if (process && process->image) {
-        image->exe = xstrdup_or_null(process->image->exe);
-        image->program = page_program(process->image->exe, process->image->argv);
+        program->exe = xstrdup_or_null(process->image->exe);
+        program->name = page_program(process->image->exe, process->image->argv);
     }
-    return image;
+    return program;
 }
 
 static void fork_of(struct page_objects *objects, const struct event *event)
 {
-    const struct program *of = image_at(objects, event->process.parent, event->n);
+    const struct program *of = program_at(objects, event->process.parent, event->n);
     struct forked *forked;
 
     if (!of || objects->forked_count >= PROGRAMS_MOST)
         return;
     forked = array_add(&objects->forked, &objects->forked_count, &objects->forked_cap, sizeof *forked);
-    *forked = (struct forked){.pid = event->pid, .n = event->n, .image = (size_t)(of - objects->images)};
+    *forked = (struct forked){.pid = event->pid, .n = event->n, .program = (size_t)(of - objects->programs)};
 }
 
-static size_t find(const struct program *image, const char *path, unsigned space)
+static size_t find(const struct program *program, const char *path, unsigned space)
 {
     size_t i = 0;
 
-    while (i < image->count &&
-           (image->objects[i].gone || image->objects[i].space != space || strcmp(image->objects[i].path, path) != 0))
+    while (i < program->count && (program->objects[i].gone || program->objects[i].space != space ||
+                                  strcmp(program->objects[i].path, path) != 0))
         i++;
     return i;
 }
 
-static void loaded(struct page_objects *objects, struct program *image, const struct event_loader *said)
+static void loaded(struct page_objects *objects, struct program *program, const struct event_loader *said)
 {
     struct held *object;
-    size_t parent, own = image->count;
+    size_t parent, own = program->count;
 
-    if (image->count >= OBJECTS_MOST || objects->total >= OBJECTS_OF_ALL) {
-        image->left_out++;
+    if (program->count >= OBJECTS_MOST || objects->total >= OBJECTS_OF_ALL) {
+        program->left_out++;
         return;
     }
-    parent = said->by ? find(image, said->by, said->space) : own;
+    parent = said->by ? find(program, said->by, said->space) : own;
     if (said->by && parent == own) /* asked for from another namespace */
-        for (parent = 0; parent < own && strcmp(image->objects[parent].path, said->by) != 0;)
+        for (parent = 0; parent < own && strcmp(program->objects[parent].path, said->by) != 0;)
             parent++;
     objects->total++;
-    object = array_add(&image->objects, &image->count, &image->cap, sizeof *object);
+    object = array_add(&program->objects, &program->count, &program->cap, sizeof *object);
     *object = (struct held){.path = xstrdup(said->object),
                             .reason = said->reason,
                             .space = said->space,
@@ -154,10 +154,10 @@ static void loaded(struct page_objects *objects, struct program *image, const st
                             .parent = parent};
 }
 
-static void unloaded(struct program *image, const struct event_loader *said)
+static void unloaded(struct program *program, const struct event_loader *said)
 {
-    for (size_t i = image->count; i-- > 0;) {
-        struct held *object = &image->objects[i];
+    for (size_t i = program->count; i-- > 0;) {
+        struct held *object = &program->objects[i];
 
         if (object->gone || object->base_addr != said->base_addr || strcmp(object->path, said->object) != 0)
             continue;
@@ -168,7 +168,7 @@ static void unloaded(struct program *image, const struct event_loader *said)
 
 void page_objects_take(struct page_objects *objects, const struct event *event)
 {
-    struct program *image;
+    struct program *program;
 
     if (event->type == EVENT_PROCESS && event->process.image)
         begin(objects, event);
@@ -178,19 +178,19 @@ void page_objects_take(struct page_objects *objects, const struct event *event)
         return;
     if (event->loader.what != LOADER_LOADED && event->loader.what != LOADER_UNLOADED)
         return;
-    image = image_at(objects, event->pid, event->n);
-    if (!image && !(image = begin(objects, event)))
+    program = program_at(objects, event->pid, event->n);
+    if (!program && !(program = begin(objects, event)))
         return;
     if (event->loader.what == LOADER_LOADED)
-        loaded(objects, image, &event->loader);
+        loaded(objects, program, &event->loader);
     else
-        unloaded(image, &event->loader);
+        unloaded(program, &event->loader);
 }
 
 /* --- an edge that broke --- */
 
 struct edge {
-    size_t from;       /* the object that asked; image->count: none of them */
+    size_t from;       /* the object that asked; program->count: none of them */
     const char *never; /* or this one, which never came into the link map, and hangs from FROM */
     const struct cause *cause;
 };
@@ -223,44 +223,44 @@ static bool is_of_loading(const struct cause *cause)
     }
 }
 
-static size_t find_any(const struct program *image, const char *path)
+static size_t find_any(const struct program *program, const char *path)
 {
     size_t i = 0;
 
-    while (i < image->count && strcmp(image->objects[i].path, path) != 0)
+    while (i < program->count && strcmp(program->objects[i].path, path) != 0)
         i++;
     return i;
 }
 
-static struct edge edge_of(const struct program *image, const struct cause *cause)
+static struct edge edge_of(const struct program *program, const struct cause *cause)
 {
-    struct edge edge = {.from = image->count, .cause = cause};
+    struct edge edge = {.from = program->count, .cause = cause};
 
     if (cause->subject)
-        edge.from = find_any(image, cause->subject);
-    if (edge.from < image->count)
+        edge.from = find_any(program, cause->subject);
+    if (edge.from < program->count)
         return edge;
     edge.never = cause->subject;
-    for (size_t i = cause->chain.n; i-- > 0 && edge.from == image->count;)
-        edge.from = find_any(image, cause->chain.v[i]);
+    for (size_t i = cause->chain.n; i-- > 0 && edge.from == program->count;)
+        edge.from = find_any(program, cause->chain.v[i]);
     return edge;
 }
 
 /* What CAUSE's process ran when it failed. */
-static const struct program *image_of(const struct page_objects *objects, const struct cause *cause)
+static const struct program *program_of(const struct page_objects *objects, const struct cause *cause)
 {
     uint64_t n = cause->evidence_count ? 0 : UINT64_MAX;
 
     for (size_t i = 0; i < cause->evidence_count; i++)
         n = cause->evidence[i] > n ? cause->evidence[i] : n;
-    return image_at(objects, cause->pid, n);
+    return program_at(objects, cause->pid, n);
 }
 
 /* --- the tree --- */
 
 /* One program's tree on its way out. */
 struct tree {
-    const struct program *image;
+    const struct program *program;
     struct edge edges[8];
     size_t edge_count;
     const bool *broken; /* by object: it, or what hangs from it, has an edge that broke */
@@ -332,8 +332,8 @@ static bool has_edge(const struct tree *tree, size_t from)
 
 static bool has_children(const struct tree *tree, size_t of)
 {
-    for (size_t i = of + 1; i < tree->image->count; i++)
-        if (tree->image->objects[i].parent == of)
+    for (size_t i = of + 1; i < tree->program->count; i++)
+        if (tree->program->objects[i].parent == of)
             return true;
     return has_edge(tree, of);
 }
@@ -353,7 +353,7 @@ static void put_lacks(const struct tree *tree, const char *path)
 
 static void put_name(const struct tree *tree, size_t at)
 {
-    const struct held *object = &tree->image->objects[at];
+    const struct held *object = &tree->program->objects[at];
     const char *words = reason_words(object->reason);
 
     page_path(tree->out, object->path);
@@ -381,56 +381,56 @@ static void put_object(const struct tree *tree, size_t at, int depth)
     put_name(tree, at);
     fputs("</summary>\n<ul>\n", out);
     put_edges(tree, at); /* what broke comes first: it is what the reader looks for */
-    for (size_t i = at + 1; i < tree->image->count; i++)
-        if (tree->image->objects[i].parent == at)
+    for (size_t i = at + 1; i < tree->program->count; i++)
+        if (tree->program->objects[i].parent == at)
             put_object(tree, i, depth + 1);
     fputs("</ul>\n</details></li>\n", out);
 }
 
-static void put_tree(const struct program *image, const struct report *report, const struct page_objects *objects,
+static void put_tree(const struct program *program, const struct report *report, const struct page_objects *objects,
                      FILE *out)
 {
-    CLEANUP_FREE bool *broken = xcalloc(image->count + 1, sizeof *broken);
-    struct tree tree = {.image = image, .broken = broken, .out = out};
+    CLEANUP_FREE bool *broken = xcalloc(program->count + 1, sizeof *broken);
+    struct tree tree = {.program = program, .broken = broken, .out = out};
 
     for (size_t i = 0; i < report->cause_count && tree.edge_count < sizeof tree.edges / sizeof *tree.edges; i++)
-        if (is_of_loading(report->causes[i]) && image_of(objects, report->causes[i]) == image)
-            tree.edges[tree.edge_count++] = edge_of(image, report->causes[i]);
-    for (size_t i = image->count; i-- > 0;) { /* parents come before their children */
+        if (is_of_loading(report->causes[i]) && program_of(objects, report->causes[i]) == program)
+            tree.edges[tree.edge_count++] = edge_of(program, report->causes[i]);
+    for (size_t i = program->count; i-- > 0;) { /* parents come before their children */
         broken[i] |= has_edge(&tree, i);
-        if (broken[i] && image->objects[i].parent < i)
-            broken[image->objects[i].parent] = true;
+        if (broken[i] && program->objects[i].parent < i)
+            broken[program->objects[i].parent] = true;
     }
     fputs("<ul class=\"tree\">\n", out);
-    put_edges(&tree, image->count);
-    for (size_t i = 0; i < image->count; i++)
-        if (image->objects[i].parent >= i)
+    put_edges(&tree, program->count);
+    for (size_t i = 0; i < program->count; i++)
+        if (program->objects[i].parent >= i)
             put_object(&tree, i, 0);
     fputs("</ul>\n", out);
-    if (image->left_out)
-        fprintf(out, "<p class=\"note\">%zu more objects are only in trace.jsonl.</p>\n", image->left_out);
+    if (program->left_out)
+        fprintf(out, "<p class=\"note\">%zu more objects are only in trace.jsonl.</p>\n", program->left_out);
 }
 
-static void put_program(const struct page_objects *objects, const struct program *image, size_t alike,
+static void put_program(const struct page_objects *objects, const struct program *program, size_t alike,
                         const struct report *report, bool open, FILE *out)
 {
-    CLEANUP_FREE char *count = wording_number(image->count), *times = wording_number(alike);
+    CLEANUP_FREE char *count = wording_number(program->count), *times = wording_number(alike);
 
-    fprintf(out, "<details class=\"image\"%s><summary>", open ? " open" : "");
-    page_element(out, "<b>", image->program ? image->program : "?", "</b>");
+    fprintf(out, "<details class=\"program\"%s><summary>", open ? " open" : "");
+    page_element(out, "<b>", program->name ? program->name : "?", "</b>");
     if (alike == 1)
-        fprintf(out, " <span class=\"why\">process %d, ", (int)image->pid);
+        fprintf(out, " <span class=\"why\">process %d, ", (int)program->pid);
     else
         fprintf(out, " <span class=\"why\">%s processes, ", times);
-    fprintf(out, "%s object%s%s</span></summary>\n", count, image->count == 1 ? "" : "s", alike == 1 ? "" : " each");
-    put_tree(image, report, objects, out);
+    fprintf(out, "%s object%s%s</span></summary>\n", count, program->count == 1 ? "" : "s", alike == 1 ? "" : " each");
+    put_tree(program, report, objects, out);
     fputs("</details>\n", out);
 }
 
-static bool is_of_cause(const struct page_objects *objects, const struct program *image, const struct report *report)
+static bool is_of_cause(const struct page_objects *objects, const struct program *program, const struct report *report)
 {
     for (size_t i = 0; i < report->cause_count; i++)
-        if (image_of(objects, report->causes[i]) == image)
+        if (program_of(objects, report->causes[i]) == program)
             return true;
     return false;
 }
@@ -442,7 +442,7 @@ static bool same_string(const char *a, const char *b)
 
 static bool are_alike(const struct program *a, const struct program *b)
 {
-    if (a->count != b->count || !same_string(a->exe, b->exe) || !same_string(a->program, b->program))
+    if (a->count != b->count || !same_string(a->exe, b->exe) || !same_string(a->name, b->name))
         return false;
     for (size_t i = 0; i < a->count; i++)
         if (a->objects[i].parent != b->objects[i].parent || a->objects[i].gone != b->objects[i].gone ||
@@ -457,7 +457,7 @@ static size_t count_alike(const struct page_objects *objects, size_t i, bool *to
     size_t alike = 1;
 
     for (size_t k = i + 1; k < objects->count; k++) {
-        if (told[k] || !are_alike(&objects->images[i], &objects->images[k]))
+        if (told[k] || !are_alike(&objects->programs[i], &objects->programs[k]))
             continue;
         told[k] = true;
         alike++;
@@ -477,19 +477,19 @@ void page_objects_put(const struct page_objects *objects, const struct report *r
           "<p class=\"note\">Each object hangs from the one that asked for it first.</p>\n",
           out);
     for (size_t i = 0; i < objects->count; i++) {
-        told[i] = is_of_cause(objects, &objects->images[i], report);
+        told[i] = is_of_cause(objects, &objects->programs[i], report);
         if (told[i])
-            put_program(objects, &objects->images[i], 1, report, true, out);
+            put_program(objects, &objects->programs[i], 1, report, true, out);
     }
     for (size_t i = 0; i < objects->count; i++) {
-        const struct program *image = &objects->images[i];
+        const struct program *program = &objects->programs[i];
         size_t alike;
 
-        if (!image->count || told[i])
+        if (!program->count || told[i])
             continue;
         alike = count_alike(objects, i, told);
         if (shown++ < SHOWN_MOST)
-            put_program(objects, image, alike, report, !report->cause_count && shown == 1, out);
+            put_program(objects, program, alike, report, !report->cause_count && shown == 1, out);
         else
             left_out++;
     }
