@@ -1,0 +1,137 @@
+/* Inside of the reader of strace's lines: what is known of the processes that they tell of. Nobody but read_strace.c
+ * and the strace_*.c files includes this.
+ *
+ * The events are those that the tracer would have made: the tracer reads a process, here all comes from the text, and
+ * what the text does not have (an image's environment, a working directory that nobody has named) is not known. */
+#ifndef GLIBCTRACE_REPORTS_READ_STRACE_H
+#define GLIBCTRACE_REPORTS_READ_STRACE_H
+
+#include "read_text.h"
+#include "strace_line.h"
+
+#include <uthash.h>
+
+enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64 };
+
+/* What a descriptor is, as far as it matters. */
+enum strace_fd_is { FD_OTHER, FD_STDOUT, FD_STDERR, FD_NULL };
+
+struct strace_fd {
+    enum strace_fd_is is;
+    char *path; /* that was opened, or NULL */
+};
+
+/* A process: what its threads share. */
+struct strace_group {
+    pid_t pid;
+    unsigned threads;
+    char *cwd, *exe;                   /* or NULL */
+    struct strings argv;               /* of its last execve, which has not been told of yet where exec_waits */
+    struct strings env;                /* likewise, where the text shows it */
+    bool exec_waits;                   /* an execve has succeeded; what comes next says of which C library it is */
+    bool loading;                      /* the dynamic loader is at work before the program's first instruction */
+    uint64_t cache_addr;               /* where it has mapped ld.so.cache, or 0 */
+    int cache_fd;                      /* or -1 */
+    char *libraries[STRACE_LIBRARIES]; /* paths that it opened, the last ones, in no order */
+    size_t library_count;
+    bool leaving, left_by_loader; /* exit_group(2) was called … */
+    int leave_status;             /* … with this */
+    bool refused;                 /* a call has failed since it last printed something */
+    bool ended;
+    struct strace_fd fds[STRACE_FDS];
+};
+
+struct strace_thread {
+    pid_t tid;
+    struct strace_group *group;
+    char call[48];           /* that is unfinished, "" for none … */
+    struct text pending;     /* … and its arguments so far */
+    int signal;              /* the last one that came, … */
+    struct text signal_told; /* … and what was said of it */
+    UT_hash_handle hh;
+};
+
+/* What is done about a call. */
+enum strace_handling {
+    HANDLE_NOTHING,
+    HANDLE_PLAIN, /* an event of its row */
+    HANDLE_OPEN,
+    HANDLE_CLOSE,
+    HANDLE_DUP, /* dup2, dup3: the new number is an argument; dup, fcntl: the result */
+    HANDLE_DUPPED,
+    HANDLE_WRITE,
+    HANDLE_WRITEV,
+    HANDLE_SENDMSG,
+    HANDLE_EXECVE,
+    HANDLE_CLONE,
+    HANDLE_LEAVE,
+    HANDLE_CHDIR,
+    HANDLE_FCHDIR,
+    HANDLE_GETCWD,
+    HANDLE_CONNECT,
+    HANDLE_OUTCOME,
+    HANDLE_MMAP,
+    HANDLE_MUNMAP,
+};
+
+struct strace_name {
+    const char *name;
+    size_t size;
+    const struct syscall_desc *desc; /* or NULL */
+    enum strace_handling handling;
+};
+enum { STRACE_NAMES = 1024 };
+
+/* A call that has been read whole. */
+struct strace_call {
+    const struct strace_name *name;
+    char *text[6];
+    unsigned count;
+    struct strace_result result;
+    char *end; /* behind the arguments, or NULL */
+};
+
+struct strace {
+    struct text_reading *reading;
+    struct strace_name names[STRACE_NAMES]; /* hashed */
+    struct strace_thread *threads;          /* hash by tid */
+    struct strace_thread *last;             /* whose line was the last */
+    struct strace_thread *nameless;         /* of lines without a number, or NULL */
+    pid_t coming;                           /* announced, and not yet known whose child it is; or 0 */
+    bool has_start, has_ended;              /* of the clock; of the process that the text is about, held back … */
+    uint64_t start_ns, now_ns;
+    struct event end; /* … until something else comes */
+    struct text held; /* a call that its line has cut, … */
+    pid_t held_pid;
+    unsigned held_lines;
+    bool in_errno;                  /* the line before ended within the words of its errno */
+    struct text path, data, result; /* of the event in the making */
+};
+
+/* read_strace.c */
+const struct strace_name *strace_name(const struct strace *strace, const char *name, size_t size);
+/* Hands EVENT of THREAD on. */
+void strace_event(struct strace *strace, struct strace_thread *thread, struct event *event);
+
+/* strace_process.c */
+/* The thread TID (0: the line says none), made where it is not known. */
+struct strace_thread *strace_thread(struct strace *strace, pid_t tid);
+/* A clone(2) and the like by THREAD has given CHILD. */
+void strace_cloned(struct strace *strace, struct strace_thread *thread, pid_t child, bool is_thread);
+/* An execve(2) of PATH by THREAD has succeeded; its group's argv and env are set. */
+void strace_executed(struct strace *strace, struct strace_thread *thread, const char *path);
+/* Tells of an execve that waits. NEXT: the call that comes next, or NULL. */
+void strace_tell_exec(struct strace *strace, struct strace_thread *thread, const struct strace_call *next);
+/* THREAD has ended, STATUS as waitpid(2) packs it. */
+void strace_ended(struct strace *strace, struct strace_thread *thread, int status);
+/* The text is over: ends what ended without a line that says so. */
+void strace_finish_processes(struct strace *strace);
+
+/* strace_call.c */
+void strace_call(struct strace *strace, struct strace_thread *thread, struct strace_call *call);
+
+/* strace_words.c */
+/* What the call writes, decoded, into STRACE->data. */
+void strace_written(struct strace *strace, const struct strace_group *group, const struct strace_call *call);
+
+#endif

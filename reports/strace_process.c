@@ -1,0 +1,349 @@
+/* Processes and threads, from strace's lines: who is whose child, what they execute, how they end. */
+#include "read_strace.h"
+
+#include "crash.h"
+#include "syscall.h"
+
+#include <probes/alloc.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static void group_free(struct strace_group *group)
+{
+    for (size_t i = 0; i < STRACE_FDS; i++)
+        free(group->fds[i].path);
+    for (size_t i = 0; i < group->library_count; i++)
+        free(group->libraries[i]);
+    strings_deinit(&group->argv);
+    strings_deinit(&group->env);
+    free(group->cwd);
+    free(group->exe);
+    free(group);
+}
+
+static struct strace_thread *thread_add(struct strace *strace, pid_t tid, struct strace_group *group)
+{
+    struct strace_thread *thread = xcalloc(1, sizeof *thread);
+
+    thread->tid = tid;
+    thread->group = group;
+    group->threads++;
+    HASH_ADD_INT(strace->threads, tid, thread);
+    return thread;
+}
+
+static void thread_remove(struct strace *strace, struct strace_thread *thread)
+{
+    HASH_DEL(strace->threads, thread);
+    if (strace->last == thread)
+        strace->last = NULL;
+    if (strace->nameless == thread)
+        strace->nameless = NULL;
+    if (--thread->group->threads == 0)
+        group_free(thread->group);
+    text_deinit(&thread->pending);
+    text_deinit(&thread->signal_told);
+    free(thread);
+}
+
+/* ---- beginnings ---- */
+
+static struct strace_thread *find(const struct strace *strace, pid_t tid)
+{
+    struct strace_thread *thread;
+
+    HASH_FIND_INT(strace->threads, &tid, thread);
+    return thread;
+}
+
+static void copy_group(struct strace_group *to, const struct strace_group *from)
+{
+    to->cwd = xstrdup_or_null(from->cwd);
+    to->exe = xstrdup_or_null(from->exe);
+    for (size_t i = 0; i < from->argv.n; i++)
+        strings_add(&to->argv, xstrdup(from->argv.v[i]));
+    for (size_t i = 0; i < STRACE_FDS; i++) {
+        to->fds[i].is = from->fds[i].is;
+        to->fds[i].path = xstrdup_or_null(from->fds[i].path);
+    }
+}
+
+static struct strace_thread *start(struct strace *strace, pid_t tid, struct strace_thread *parent)
+{
+    struct strace_group *group = xcalloc(1, sizeof *group);
+    struct strace_thread *thread = thread_add(strace, tid, group);
+    struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_START}};
+
+    group->pid = tid;
+    group->cache_fd = -1;
+    if (parent) {
+        strace_tell_exec(strace, parent, NULL);
+        copy_group(group, parent->group);
+        event.process.parent = parent->group->pid;
+    } else {
+        group->fds[1].is = FD_STDOUT;
+        group->fds[2].is = FD_STDERR;
+    }
+    strace_event(strace, thread, &event);
+    if (!strace->reading->about)
+        text_about(strace->reading, tid);
+    return thread;
+}
+
+static void start_thread(struct strace *strace, pid_t tid, struct strace_thread *by)
+{
+    struct strace_thread *thread = thread_add(strace, tid, by->group);
+    struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_THREAD}};
+
+    strace_event(strace, thread, &event);
+}
+
+static bool forks(const char *call)
+{
+    return strncmp(call, "clone", 5) == 0 || strcmp(call, "fork") == 0 || strcmp(call, "vfork") == 0;
+}
+
+/* Whoever is within a clone: TID may be its child. The last one whose line came is the likeliest. */
+static struct strace_thread *forking(const struct strace *strace)
+{
+    struct strace_thread *thread, *next;
+
+    if (strace->last && forks(strace->last->call))
+        return strace->last;
+    HASH_ITER(hh, strace->threads, thread, next)
+    if (forks(thread->call))
+        return thread;
+    return NULL;
+}
+
+static bool makes_thread(const struct strace_thread *thread)
+{
+    return thread->pending.n && strstr(thread->pending.v, "CLONE_THREAD");
+}
+
+static struct strace_thread *without_number(struct strace *strace)
+{
+    enum { MADE_UP = 1 };
+
+    /* strace leaves the number out while, and when, there is one only. */
+    if (!strace->nameless && strace->last)
+        return strace->last;
+    if (!strace->nameless && strace->threads)
+        return strace->threads;
+    if (!strace->nameless)
+        strace->nameless = start(strace, MADE_UP, NULL);
+    return strace->nameless;
+}
+
+struct strace_thread *strace_thread(struct strace *strace, pid_t tid)
+{
+    struct strace_thread *thread = tid ? find(strace, tid) : without_number(strace), *parent;
+
+    if (thread)
+        return thread;
+    if (strace->nameless && tid != strace->coming && !forking(strace)) { /* that is its number */
+        thread = strace->nameless;
+        HASH_DEL(strace->threads, thread);
+        thread->tid = tid;
+        HASH_ADD_INT(strace->threads, tid, thread);
+        strace->nameless = NULL;
+        return thread;
+    }
+    if (tid == strace->coming)
+        strace->coming = 0;
+    parent = forking(strace);
+    if (parent && makes_thread(parent)) {
+        start_thread(strace, tid, parent);
+        return find(strace, tid);
+    }
+    return start(strace, tid, parent);
+}
+
+void strace_cloned(struct strace *strace, struct strace_thread *thread, pid_t child, bool is_thread)
+{
+    if (strace->coming == child)
+        strace->coming = 0;
+    if (child <= 0 || find(strace, child))
+        return;
+    if (is_thread)
+        start_thread(strace, child, thread);
+    else
+        start(strace, child, thread);
+}
+
+/* ---- images ---- */
+
+void strace_executed(struct strace *strace, struct strace_thread *thread, const char *path)
+{
+    struct strace_group *group = thread->group;
+
+    (void)strace;
+    free(group->exe);
+    group->exe = xstrdup_or_null(path);
+    group->exec_waits = true;
+    group->loading = true;
+    group->cache_addr = 0;
+    group->cache_fd = -1;
+    while (group->library_count)
+        free(group->libraries[--group->library_count]);
+}
+
+/* What a program that musl has started does first (ldso/dynlink.c, src/env/__init_tls.c), and Go's runtime. */
+static bool begins_like_musl(const struct strace_call *next)
+{
+    if (!next)
+        return false;
+    if (strcmp(next->name->name, "arch_prctl") == 0)
+        return next->count && strcmp(next->text[0], "ARCH_SET_FS") == 0;
+    return strcmp(next->name->name, "set_thread_area") == 0 ||
+           (next->count && strcmp(next->name->name, "open") == 0 && strstr(next->text[0], "/etc/ld-musl-"));
+}
+
+static const char *const *vector(struct strings *list)
+{
+    strings_add(list, NULL);
+    list->n--;
+    return (const char *const *)list->v;
+}
+
+static const char *variable(const struct strings *env, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < env->n; i++)
+        if (strncmp(env->v[i], name, n) == 0)
+            return env->v[i] + n;
+    return NULL;
+}
+
+void strace_tell_exec(struct strace *strace, struct strace_thread *thread, const struct strace_call *next)
+{
+    struct strace_group *group = thread->group;
+    const char *cwd = variable(&group->env, "PWD=");
+    struct image image = {
+        .exe = group->exe,
+        .musl = begins_like_musl(next),
+        .loader_base = 1, /* some loader: whose calls are its own is told with each */
+        .loader_end = 2,
+        .class = 2,    /* ELFCLASS64 */
+        .machine = 62, /* EM_X86_64 */
+    };
+    struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_EXEC, .image = &image}};
+
+    if (!group->exec_waits)
+        return;
+    group->exec_waits = false;
+    if (!group->cwd && cwd && *cwd == '/')
+        group->cwd = xstrdup(cwd);
+    image.argv = vector(&group->argv);
+    image.env = vector(&group->env);
+    image.cwd = group->cwd;
+    strace_event(strace, thread, &event);
+}
+
+/* ---- ends ---- */
+
+static uint64_t address_in(const char *told, const char *key)
+{
+    const char *at = told ? strstr(told, key) : NULL;
+
+    return at ? strtoull(at + strlen(key), NULL, 0) : 0;
+}
+
+static int code_in(const char *told)
+{
+    static const struct {
+        const char *name;
+        int code;
+    } codes[] = {{"SEGV_MAPERR", SEGV_MAPERR}, {"SEGV_ACCERR", SEGV_ACCERR}, {"SI_KERNEL", SI_KERNEL},
+                 {"SI_USER", SI_USER},         {"SI_TKILL", SI_TKILL},       {"ILL_ILLOPN", ILL_ILLOPN},
+                 {"ILL_ILLOPC", ILL_ILLOPC},   {"FPE_INTDIV", FPE_INTDIV},   {"BUS_ADRERR", BUS_ADRERR},
+                 {"BUS_ADRALN", BUS_ADRALN},   {"TRAP_BRKPT", TRAP_BRKPT},   {"SYS_SECCOMP", 1}};
+    const char *at = told ? strstr(told, "si_code=") : NULL;
+
+    for (size_t i = 0; at && i < sizeof codes / sizeof *codes; i++)
+        if (strncmp(at + 8, codes[i].name, strlen(codes[i].name)) == 0)
+            return codes[i].code;
+    return 0;
+}
+
+static struct crash *crash_of(const struct strace_thread *thread, int number)
+{
+    const char *told = thread->signal == number ? thread->signal_told.v : NULL;
+    const char *call = told ? strstr(told, "si_syscall=__NR_") : NULL;
+    struct crash *crash = crash_create();
+
+    crash->pid = thread->group->pid;
+    crash->tid = thread->tid;
+    crash->signal = number;
+    crash->code = code_in(told);
+    crash->has_addr = told && strstr(told, "si_addr=") && crash->code != SI_KERNEL;
+    crash->addr = crash->info_addr = address_in(told, "si_addr=");
+    crash->sender = (int)address_in(told, "si_pid=");
+    crash->by_itself = crash->sender && crash->sender == thread->group->pid;
+    if (call)
+        crash->call = xstrndup(call + 16, strspn(call + 16, "abcdefghijklmnopqrstuvwxyz0123456789_"));
+    return crash;
+}
+
+static void tell_signal(struct strace *strace, struct strace_thread *thread, int number)
+{
+    struct event event = {.type = EVENT_SIGNAL, .signal = {.signal = number, .fatal = true}};
+    const char *told = thread->signal == number ? thread->signal_told.v : NULL;
+    struct crash *crash = crash_signal(number) ? crash_of(thread, number) : NULL;
+
+    event.signal.code = code_in(told);
+    event.signal.sender = (int)address_in(told, "si_pid=");
+    event.signal.fault_addr = address_in(told, "si_addr=");
+    event.signal.crash = crash;
+    if (thread->group->loading)
+        event.signal.ip_addr = 1; /* within the loader, as its image was told */
+    strace_event(strace, thread, &event);
+    crash_put(crash);
+}
+
+void strace_ended(struct strace *strace, struct strace_thread *thread, int status)
+{
+    struct strace_group *group = thread->group;
+    struct event event = {
+        .type = EVENT_PROCESS,
+        .pid = group->pid,
+        .tid = thread->tid,
+        .process = {.what = PROCESS_EXITING, .status = status, .by_loader = group->left_by_loader},
+    };
+
+    strace_tell_exec(strace, thread, NULL);
+    if (group->threads > 1) {
+        event.process.what = PROCESS_THREAD_EXIT;
+        strace_event(strace, thread, &event);
+        thread_remove(strace, thread);
+        return;
+    }
+    if (WIFSIGNALED(status))
+        tell_signal(strace, thread, WTERMSIG(status));
+    if (group->pid == strace->reading->about && !strace->has_ended) {
+        strace->has_ended = true;
+        strace->end = event;
+        strace->end.cwd = NULL;
+    } else {
+        strace_event(strace, thread, &event);
+    }
+    thread_remove(strace, thread);
+}
+
+void strace_finish_processes(struct strace *strace)
+{
+    struct strace_thread *thread, *next;
+
+    HASH_ITER(hh, strace->threads, thread, next)
+    {
+        strace_tell_exec(strace, thread, NULL);
+        if (thread->group->leaving)
+            strace_ended(strace, thread, (thread->group->leave_status & 0xff) << 8);
+    }
+    HASH_ITER(hh, strace->threads, thread, next)
+    thread_remove(strace, thread);
+}
