@@ -193,7 +193,11 @@ struct sight {
     bool limit_sure;
     /* At a process's end: where else a library that it lacked stands, which would do; variables that led it astray. */
     const char *const *copies, *const *variables;
-    bool hushed; /* what was written went to /dev/null */
+    const char *const *seen; /* what was asked of files until then: answers.h */
+    bool hushed;             /* what was written went to /dev/null */
+    /* Where descriptor 2 of a process led, at an output and at its end: "null", "shared" (the session's own), "other".
+     */
+    const char *words_to;
 };
 
 struct event {

@@ -9,7 +9,7 @@
 #include "evidence.h"
 
 /* Fills in RET, report_destroy(). SINK, which may be NULL, is told of the events as well (homes.h: with paths in it
- * that begin with "/$HOME"). The log is at its start again afterwards. */
+ * that begin with "/$HOMEPLACE"). The log is at its start again afterwards. */
 int explain_log(struct evidence *evidence, const struct sink *sink, struct report **ret, struct err *err);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WORD "$HOME"
-#define PATH "/" WORD
+#define PATH "/$HOMEPLACE" /* not the variable's name, which words about a variable are looked for by */
 
 static char *replaced(const char *text, const char *from, const char *to)
 {

@@ -1,5 +1,6 @@
 /* "$HOME/x" of a redacted log is an absolute path: the word that took a home directory's place (redact.h) stands for
- * the beginning of one. While it is judged it is made to look like what it is ("/$HOME/x"), and put back afterwards. */
+ * the beginning of one. While it is judged it is made to look like what it is ("/$HOMEPLACE/x"), and put back
+ * afterwards. */
 #ifndef GLIBCTRACE_REPORTS_HOMES_H
 #define GLIBCTRACE_REPORTS_HOMES_H
 

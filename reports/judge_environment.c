@@ -128,7 +128,7 @@ static void judge_ignored(const struct reading *reading, const struct variable *
 
 static bool is_there(const struct process *process, const char *path)
 {
-    enum path_reason reason = sight_reason(process, path, NULL);
+    enum path_reason reason = sight_known(process, path, NULL);
 
     return reason != PATH_ABSENT && reason != PATH_NOT_DIRECTORY;
 }

@@ -56,6 +56,8 @@ static char *likely(const struct process *process, uint64_t addr)
     char *text = NULL;
     size_t found = 0;
 
+    if (path_nowhere(process->root)) /* another machine's */
+        return NULL;
     maps_read(process->pid, &maps);
     for (size_t i = 0; maps.known && i < process->act_count && found < 2; i++) {
         const struct load_act *act = &process->acts[i];

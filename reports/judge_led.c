@@ -77,7 +77,7 @@ static bool at_fault(const struct process *image, const struct variable *variabl
     enum path_reason reason;
     struct stat st;
 
-    *fault = fit == FIT_EXACT && path_stat(image->root, named, &st) == 0 ? LEAD_NOT_MEANT : LEAD_ABSENT;
+    *fault = fit == FIT_EXACT && sight_stat(image, named, &st) == 0 ? LEAD_NOT_MEANT : LEAD_ABSENT;
     if (fit == FIT_EXACT)
         return true;
     if (fit == FIT_ABOVE)
@@ -91,7 +91,7 @@ static bool at_fault(const struct process *image, const struct variable *variabl
     if (lead_not_meant(image, variable, named) || says_so(image, variable, named))
         return true;
     /* A file where a directory is meant. */
-    return path_stat(image->root, named, &st) == 0 && !S_ISDIR(st.st_mode);
+    return sight_stat(image, named, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
 static bool names_user_place(const struct variable *variable)
@@ -116,7 +116,7 @@ static bool of_another_user(const struct process *image, const char *path, const
     struct stat st;
     char *slash;
 
-    while (path_stat(image->root, at, &st) < 0) {
+    while (sight_stat(image, at, &st) < 0) {
         slash = strrchr(at, '/');
         if (!slash || slash == at)
             return false;
@@ -266,7 +266,7 @@ bool judge_led_library(struct finding *finding, struct lead *ret)
             continue;
         variable_paths(variable.value, image->cwd, &paths);
         for (size_t k = 0; k < paths.n; k++)
-            any |= sight_reason(image, paths.v[k], NULL) != PATH_ABSENT;
+            any |= sight_known(image, paths.v[k], NULL) != PATH_ABSENT;
         if (paths.n && !any)
             *ret = (struct lead){variable, xstrdup(paths.v[0]), LEAD_ABSENT};
         strings_deinit(&paths);

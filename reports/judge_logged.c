@@ -291,8 +291,8 @@ static bool not_found_answer(const struct saying *saying, struct answer *ret)
     struct finding *finding = &ret->finding;
     const char *name;
 
-    if (!told->object)
-        return false;
+    if (!told->object || (!strchr(told->object, '/') && !library_like(told->object)))
+        return false; /* "cannot load auditing interface" names none */
     name = strchr(told->object, '/') ? own(ret, absolute(saying->process, told->object)) : told->object;
     finding->subject = told->needer ? path_of(ret, saying, told->needer) : asker_of(saying, name);
     if (is_other_libc(saying->process, name)) {
@@ -524,6 +524,27 @@ static void judge_lines(struct process *process)
     }
 }
 
+/* A library that is cut off: the loader maps it, and dies of what is not there (SIGBUS) without a word. */
+static void judge_cut(struct process *process)
+{
+    for (size_t i = process->act_count; i-- > 0;) {
+        const struct load_act *act = &process->acts[i];
+        const struct told nothing = {.what = TOLD_FILE};
+        const struct saying saying = {process, &nothing, NULL, "", process->signal_n, process->end_ns};
+        struct answer answer = {.finding = {.process = process}};
+        struct suspect *suspect = NULL;
+
+        if (act->error || !bad_library(&saying, act->path, &answer) || answer.finding.kind != CAUSE_OBJECT_CORRUPT)
+            continue;
+        answer.finding.subject = asker_of(&saying, act->path);
+        if (answer.finding.subject)
+            suspect = suspect_add(process, AT_START, &answer.finding, act->n, act->t_ns);
+        if (suspect)
+            suspect->certain = true;
+        return;
+    }
+}
+
 void judge_logged(struct process *process)
 {
     for (size_t i = 0; i < process->error_count; i++) {
@@ -537,6 +558,8 @@ void judge_logged(struct process *process)
         judge_saying(&saying, error->outcome == LOADER_FATAL);
         told_deinit(&told);
     }
+    if (process->suspect_count == 0 && process->signal && process->signal_by_loader)
+        judge_cut(process);
     if (process->suspect_count == 0)
         judge_lines(process);
     judge_words(process, NULL, NULL);

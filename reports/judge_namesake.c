@@ -53,9 +53,13 @@ static bool in_words(const struct process *image, const struct variable *variabl
 static bool in_bytes(const struct process *image, const struct variable *variable)
 {
     CLEANUP_CLOSE int fd = image->exe ? path_open(image->root, image->exe) : -1;
-    CLEANUP_FREE char *piece = NULL;
+    CLEANUP_FREE char *piece = NULL, *key = NULL;
     size_t kept = 0;
     ssize_t n;
+
+    key = xasprintf("name:%.*s:%s", (int)variable->name_size, variable->entry, image->exe ? image->exe : "");
+    if (path_nowhere(image->root))
+        return image->seen && answers_value(image->seen, key);
 
     if (fd < 0 || variable->name_size > NAME_MOST)
         return false;
@@ -63,8 +67,11 @@ static bool in_bytes(const struct process *image, const struct variable *variabl
     for (size_t at = 0; at < READ_MOST && (n = pread(fd, piece + kept, PIECE, (off_t)at)) > 0; at += (size_t)n) {
         size_t size = kept + (size_t)n;
 
-        if (memmem(piece, size, variable->entry, variable->name_size))
+        if (memmem(piece, size, variable->entry, variable->name_size)) {
+            if (image->seen)
+                answers_note(image->seen, key, "has");
             return true;
+        }
         kept = size < variable->name_size ? size : variable->name_size - 1;
         memmove(piece, piece + size - kept, kept);
     }

@@ -127,9 +127,9 @@ static int absent_components(const struct process *actor, const struct attempt *
     int count = 0;
 
     sight_walk(attempt, process_cred(actor), &walk);
-    if (walk.reason == PATH_OK)
-        count = attempt->error == ENOENT || attempt->error == ENOTDIR || attempt->error == ELOOP ? -1 : 0;
-    else if (walk.at)
+    if (sight_has_come(actor, attempt, &walk))
+        count = -1;
+    else if (walk.reason != PATH_OK && walk.at)
         count = components_behind(attempt->path, path_base(walk.at));
     path_walk_deinit(&walk);
     return count;
@@ -141,7 +141,7 @@ static bool may_be_blamed(const struct attempt *attempt)
 }
 
 /* A module is asked for without the ending of its file, and found with it. */
-static bool found_with_ending(const struct attempt *attempt)
+static bool found_with_ending(const struct process *actor, const struct attempt *attempt)
 {
     static const char *const endings[] = {".js", ".cjs", ".mjs", ".json", ".node", ".py", ".pm", ".pl", ".rb", ".lua"};
     struct stat st;
@@ -149,7 +149,7 @@ static bool found_with_ending(const struct attempt *attempt)
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         CLEANUP_FREE char *path = xasprintf("%s%s", attempt->path, endings[i]);
 
-        if (path_stat(attempt->root, path, &st) == 0)
+        if (sight_there(actor, attempt, path, &st))
             return true;
     }
     return false;
@@ -226,7 +226,7 @@ static bool blamed(const struct process *actor, struct episode *episode, struct 
             (episode->found_n && naming.line->n < episode->found_n) || about_the_other_path(actor, attempt))
             continue;
         absent = absent_components(actor, attempt);
-        if (absent < 0 || (naming.how == NAMED_BARELY && found_with_ending(attempt)) ||
+        if (absent < 0 || (naming.how == NAMED_BARELY && found_with_ending(actor, attempt)) ||
             (naming.how == ret->naming.how && !nearer(actor, attempt, (unsigned)absent, ret)))
             continue;
         *ret = (struct named){episode, attempt, naming, (unsigned)absent};
@@ -424,8 +424,7 @@ static bool about_absent_path(const struct process *process, const char *line)
         CLEANUP_FREE char *path = xstrndup(at, strcspn(at, " \t'\"`)>],;:"));
         struct stat st;
 
-        if ((at == line || strchr(" \t'\"`(<[=:", at[-1])) && strlen(path) > 1 &&
-            path_stat(process->root, path, &st) < 0)
+        if ((at == line || strchr(" \t'\"`(<[=:", at[-1])) && strlen(path) > 1 && sight_stat(process, path, &st) < 0)
             return true;
     }
     return false;
@@ -464,7 +463,7 @@ static void judge_last_act(struct process *process)
     if (!text && !base && !is_led(process, attempt) &&
         (strncmp(attempt->desc->name, "open", 4) != 0 || personal(attempt->path)))
         return;
-    suspect = absent_components(process, attempt) >= 0 && !found_with_ending(attempt)
+    suspect = absent_components(process, attempt) >= 0 && !found_with_ending(process, attempt)
                   ? suspect_open(process, attempt, NULL)
                   : NULL;
     if (!suspect)
@@ -538,7 +537,7 @@ static void judge_unsaid_open(struct process *process)
     const struct attempt *attempt = process->last_work;
 
     if (attempt && may_be_blamed(attempt) && !judge_open_optional(attempt->path) && !personal(attempt->path) &&
-        absent_components(process, attempt) >= 0 && !found_with_ending(attempt))
+        absent_components(process, attempt) >= 0 && !found_with_ending(process, attempt))
         judge_unsaid_file(process);
 }
 

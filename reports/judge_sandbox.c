@@ -6,6 +6,7 @@
 #include "judge.h"
 
 #include "syscall.h"
+#include "sight.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -92,7 +93,7 @@ static bool helper_is_good(const struct process *process, const char *path)
 {
     struct stat st;
 
-    return path_stat(process->root, path, &st) == 0 && st.st_uid == 0 && st.st_mode & S_ISUID;
+    return sight_stat(process, path, &st) == 0 && st.st_uid == 0 && st.st_mode & S_ISUID;
 }
 
 static void judge_line(struct process *process, const struct output_line *line, bool namespaces)

@@ -75,8 +75,15 @@ static bool provides(struct process *shell, const char *word, const char *const 
 {
     const struct process *image = process_owner(shell);
     CLEANUP_FREE char *text = judge_is_shell(image->exe) ? text_of(image) : NULL;
+    CLEANUP_FREE char *key = xasprintf("script:%d:%zu:%s", (int)image->pid, line_in(words, word), word);
 
-    return text && shelltext_provides(text, word, args, line_in(words, word));
+    if (!text && path_nowhere(image->root))
+        return image->seen && answers_value(image->seen, key);
+    if (!text || !shelltext_provides(text, word, args, line_in(words, word)))
+        return false;
+    if (image->seen)
+        answers_note(image->seen, key, "provides");
+    return true;
 }
 
 bool judge_shell_provides(const struct process *process)

@@ -99,17 +99,17 @@ static enum path_reason reason_at(const struct process *process, const struct at
 }
 
 /* The directory of ATTEMPT may not be read, and the module is in it. */
-static bool keeps_back(const struct attempt *attempt, const char *name)
+static bool keeps_back(const struct process *process, const struct attempt *attempt, const char *name)
 {
     static const char *const endings[] = {"", ".py", ".so", ".rb", ".pm", ".lua", ".js", ".class"};
     struct stat st;
 
-    if (attempt->error != EACCES || path_stat(attempt->root, attempt->path, &st) < 0 || !S_ISDIR(st.st_mode))
+    if (attempt->error != EACCES || !sight_there(process, attempt, attempt->path, &st) || !S_ISDIR(st.st_mode))
         return false;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         CLEANUP_FREE char *path = xasprintf("%s/%s%s", attempt->path, name, endings[i]);
 
-        if (path_stat(attempt->root, path, &st) == 0)
+        if (sight_there(process, attempt, path, &st))
             return true;
     }
     return false;
@@ -172,7 +172,7 @@ static double weight(const struct process *process, const struct attempt *attemp
     reason = reason_at(process, attempt);
     if (is_place_of(attempt->path, name) && (reason == PATH_DANGLING || reason == PATH_LOOP || reason == PATH_DENIED))
         return 0.92;
-    if (keeps_back(attempt, name))
+    if (keeps_back(process, attempt, name))
         return 0.88;
     if ((reason == PATH_DANGLING || reason == PATH_LOOP) &&
         (listed_in_variable(process, attempt) || holds_modules(attempt->path)))

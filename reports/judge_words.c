@@ -3,6 +3,7 @@
 #include "judge.h"
 
 #include "told.h"
+#include "sight.h"
 
 #include <errno.h>
 #include <string.h>
@@ -158,8 +159,7 @@ static void blames_current_directory(const struct process *process, struct cause
     CLEANUP_FREE char *path = process->cwd ? path_join(process->cwd, cause->missing) : NULL;
     struct stat st;
 
-    if (path && cause->words && strcasestr(cause->words, "current directory") &&
-        path_stat(process->root, path, &st) < 0)
+    if (path && cause->words && strcasestr(cause->words, "current directory") && sight_stat(process, path, &st) < 0)
         cause_fact(cause, "misleading", "there is no %s in the current directory, %s", cause->missing, process->cwd);
 }
 

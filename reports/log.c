@@ -26,6 +26,7 @@ struct log {
     void *ctx;
     struct place_told *places;
     const struct model *model; /* of log_sight(), or NULL */
+    size_t seen_told;          /* of model->seen */
     struct text line;
 };
 
@@ -458,7 +459,9 @@ static void put_sight(struct log *log, const struct sight *sight)
     put(log, "mount", sight->mount);
     put_array(log, "copies", sight->copies);
     put_array(log, "variables", sight->variables);
+    put_array(log, "seen", sight->seen);
     put_true(log, "hushed", sight->hushed);
+    put(log, "words_to", sight->words_to);
     if (!sight->limit)
         return;
     put(log, "limit", sight->limit);
@@ -468,6 +471,21 @@ static void put_sight(struct log *log, const struct sight *sight)
     put_int(log, "limit_wanted", (int64_t)sight->limit_wanted);
     put_int(log, "limit_hard", (int64_t)sight->limit_hard);
     put_true(log, "limit_sure", sight->limit_sure);
+}
+
+/* What the model's judges have asked since it was last told. */
+static void put_seen(struct log *log)
+{
+    const struct answers *seen = &log->model->seen;
+    size_t from = log->seen_told;
+
+    if (from == seen->count)
+        return;
+    text_add(&log->line, ",\"seen\":[");
+    for (size_t i = from; i < seen->count; i++)
+        put_item(log, i - from, seen->entries[i]);
+    text_addc(&log->line, ']');
+    log->seen_told = seen->count;
 }
 
 static void put_body(struct log *log, const struct event *event)
@@ -511,6 +529,8 @@ static void log_event(void *ctx, const struct event *event)
         sight_look(log->model, event, &sighting);
         put_sight(log, &sighting.sight);
         sighting_deinit(&sighting);
+        if (event->type == EVENT_PROCESS)
+            put_seen(log);
     }
     put_stack(log, event);
     text_add(&log->line, "}\n");

@@ -32,8 +32,8 @@ struct reader {
     uint64_t number;
     struct json_line line;
     struct place_known *places;
-    const char **vectors[2]; /* argv, env */
-    size_t vector_caps[2];
+    const char **vectors[3]; /* argv, env, seen */
+    size_t vector_caps[3];
     struct image image;
     struct sight sight;
     struct crash *crash; /* or NULL */
@@ -447,6 +447,8 @@ static const struct sight *make_sight(struct reader *reader, const struct event 
         .mount = string(reader, "mount"),
         .copies = ends ? vector(reader, "copies", 0) : NULL,
         .variables = ends ? vector(reader, "variables", 1) : NULL,
+        .seen = event->type == EVENT_PROCESS ? vector(reader, "seen", 2) : NULL,
+        .words_to = string(reader, "words_to"),
         .hushed = json_line_true(&reader->line, "hushed"),
         .limit = string(reader, "limit"),
         .limit_unit = string(reader, "limit_unit"),
@@ -562,6 +564,7 @@ int log_read(FILE *in, const struct sink *sink, uint64_t *skipped, struct err *e
     free(reader.text);
     free(reader.vectors[0]);
     free(reader.vectors[1]);
+    free(reader.vectors[2]);
     free(reader.groups);
     crash_put(reader.crash);
     json_line_deinit(&reader.line);

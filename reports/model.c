@@ -106,6 +106,7 @@ void model_destroy(struct model *model)
     free(model->retired);
     strings_deinit(&model->unseen);
     free(model->within);
+    answers_deinit(&model->seen);
     for (size_t i = 0; i < model->service_count; i++)
         free(model->services[i].target);
     free(model->services);
@@ -135,6 +136,7 @@ static struct process *process_add(struct model *model, pid_t pid, const struct 
     process->start_n = event->n;
     process->start_ns = event->t_ns;
     process->within = model->within;
+    process->seen = &model->seen;
     process->root = xstrdup(event->root);
     HASH_ADD_INT(model->processes, pid, process);
     model->process_count++;
@@ -257,6 +259,16 @@ static void note_shared(const struct model *model, struct process *process, cons
     process->stderr_shared = model->has_stderr && st.st_ino == model->stderr_ino && st.st_dev == model->stderr_dev;
 }
 
+/* The same by a log. */
+static void take_words_to(struct process *process, const struct sight *sight)
+{
+    if (!sight || !sight->words_to)
+        return;
+    process->stderr_known = true;
+    process->stderr_null = strcmp(sight->words_to, "null") == 0;
+    process->stderr_shared = strcmp(sight->words_to, "shared") == 0;
+}
+
 static void on_output(struct model *model, struct process *process, const struct event *event)
 {
     struct event said = *event;
@@ -268,6 +280,8 @@ static void on_output(struct model *model, struct process *process, const struct
     model_output(process, &said,
                  model->live ? proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO)
                              : event->sight && event->sight->hushed);
+    if (!model->live)
+        take_words_to(process, event->sight);
     if (!model->live && !process->said && (process->said = limit_noted(event->sight)))
         process->said_n = event->n;
     if (model->live && model->at_words)
@@ -386,6 +400,8 @@ static void on_process(struct model *model, const struct event *event)
     const struct event_process *what = &event->process;
     struct process *process = model_process(model, event->pid);
 
+    for (size_t i = 0; event->sight && event->sight->seen && event->sight->seen[i]; i++)
+        answers_take(&model->seen, event->sight->seen[i]);
     if (what->what == PROCESS_START) {
         on_start(model, event);
         return;
@@ -405,6 +421,8 @@ static void on_process(struct model *model, const struct event *event)
         model_shot(model, process, event);
         if (event->sight)
             take_noted(process, event->sight);
+        if (!model->live)
+            take_words_to(process, event->sight);
         process->status = what->status;
         process->by_loader = what->by_loader;
         process->heard = what->heard;

@@ -9,6 +9,7 @@
 
 #include "event.h"
 #include "report.h"
+#include "answers.h"
 
 #include <uthash.h>
 
@@ -326,6 +327,7 @@ struct process {
     struct libc_facts libc;      /* filled in by judge_system() */
     struct surroundings *around; /* surroundings.h: while it stood; NULL where it was not asked */
     const char *within;          /* as the model has it */
+    struct answers *seen;        /* the model's */
     const char *context;
     char *distribution;
     struct strings ancestry;          /* what was executed before in this process and its ancestors, first first */
@@ -347,6 +349,7 @@ struct model {
     uint64_t events, failed, process_count, thread_count, lost;
     char *within; /* a library that stands outside this directory is not on this system; or NULL: it is */
     struct strings unseen;
+    struct answers seen; /* what the judges have asked of files */
     struct service *services;
     size_t service_count, service_cap;
     /* Called when a process stands at its end, all of it still there (and for those that live at the session's end):

@@ -2,6 +2,7 @@
 
 #include "environment.h"
 #include "told.h"
+#include "sight.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -256,7 +257,7 @@ static bool names_what_is_there(const struct process *process, const char *line,
     struct stat st;
 
     return naming->how == NAMED_BY_PATH && path && name[0] != '/' && strchr(name, '/') &&
-           strcmp(path, attempt->path) != 0 && path_stat(process->root, path, &st) == 0;
+           strcmp(path, attempt->path) != 0 && sight_stat(process, path, &st) == 0;
 }
 
 /* Which errors calls on a file's name give, all of which are seen: where a line gives another one than the call on the

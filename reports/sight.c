@@ -274,6 +274,14 @@ static void look_at_end(const struct process *process, struct sighting *ret)
     ret->sight.variables = variables ? ret->lists[1] : NULL;
 }
 
+/* As far as the model has looked. */
+static const char *words_to(const struct process *process)
+{
+    if (!process || !process->stderr_known)
+        return NULL;
+    return process->stderr_null ? "null" : process->stderr_shared ? "shared" : "other";
+}
+
 void sight_look(const struct model *model, const struct event *event, struct sighting *ret)
 {
     const struct process *process = model ? model_process(model, event->pid) : NULL;
@@ -293,10 +301,13 @@ void sight_look(const struct model *model, const struct event *event, struct sig
         ret->sight.hushed = proc_fd_hushed(event->pid, event->output.fd, STDERR_FILENO);
         if (process && process->said && process->said_n == event->n)
             note_limit(process->said, &ret->sight);
+        ret->sight.words_to = words_to(process);
         break;
     case EVENT_PROCESS:
-        if (event->process.what == PROCESS_EXITING)
+        if (event->process.what == PROCESS_EXITING) {
             look_at_end(process, ret);
+            ret->sight.words_to = words_to(process);
+        }
         break;
     default:
         break;
@@ -424,11 +435,13 @@ static enum path_reason told_of(const struct attempt *attempt, const char *path)
     return reason;
 }
 
-enum path_reason sight_reason(const struct process *process, const char *path, const struct cred *cred)
+enum path_reason sight_known(const struct process *process, const char *path, const struct cred *cred)
 {
+    CLEANUP_FREE char *key = xasprintf("walk:%s", path);
     enum path_reason reason = PATH_UNKNOWN;
     const struct episode *episode, *next;
     struct path_walk walk;
+    int noted;
 
     if (!path_nowhere(process->root)) {
         path_walk(process->root, "/", path, cred, &walk);
@@ -436,8 +449,63 @@ enum path_reason sight_reason(const struct process *process, const char *path, c
         path_walk_deinit(&walk);
         return reason;
     }
+    noted = find(walks, sizeof walks / sizeof *walks, process->seen ? answers_value(process->seen, key) : NULL);
+    if (noted >= 0)
+        return (enum path_reason)noted;
     HASH_ITER(hh, process->episodes, episode, next)
     for (size_t i = 0; reason == PATH_UNKNOWN && i < episode->count; i++)
         reason = told_of(episode->attempts[i], path);
     return reason;
+}
+
+enum path_reason sight_reason(const struct process *process, const char *path, const struct cred *cred)
+{
+    enum path_reason reason = sight_known(process, path, cred);
+    CLEANUP_FREE char *key = xasprintf("walk:%s", path);
+
+    if (!path_nowhere(process->root) && process->seen)
+        answers_note(process->seen, key, walks[reason]);
+    return reason;
+}
+
+int sight_stat(const struct process *process, const char *path, struct stat *ret)
+{
+    CLEANUP_FREE char *key = xasprintf("stat:%s", path);
+    int error = path_nowhere(process->root) ? -ENODATA : path_stat(process->root, path, ret);
+    const char *noted = NULL;
+    unsigned mode, uid;
+
+    if (error == 0 && process->seen) {
+        char value[64];
+
+        snprintf(value, sizeof value, "%o,%u", (unsigned)ret->st_mode, (unsigned)ret->st_uid);
+        answers_note(process->seen, key, value);
+    }
+    if (path_nowhere(process->root) && process->seen)
+        noted = answers_value(process->seen, key);
+    if (!noted || sscanf(noted, "%o,%u", &mode, &uid) != 2)
+        return error;
+    *ret = (struct stat){.st_mode = mode, .st_uid = uid};
+    return 0;
+}
+
+bool sight_there(const struct process *process, const struct attempt *attempt, const char *path, struct stat *ret)
+{
+    if (path_nowhere(attempt->root) || strcmp(attempt->root, process->root) == 0)
+        return sight_stat(process, path, ret) == 0;
+    return path_stat(attempt->root, path, ret) == 0;
+}
+
+bool sight_has_come(const struct process *process, const struct attempt *attempt, const struct path_walk *walk)
+{
+    CLEANUP_FREE char *key = xasprintf("now:%s", attempt->path);
+    bool missed = attempt->error == ENOENT || attempt->error == ENOTDIR || attempt->error == ELOOP;
+
+    if (!missed || !process->seen)
+        return missed && walk->reason == PATH_OK;
+    if (path_nowhere(attempt->root))
+        return walk->reason == PATH_OK || answers_value(process->seen, key);
+    if (walk->reason == PATH_OK)
+        answers_note(process->seen, key, "there");
+    return walk->reason == PATH_OK;
 }

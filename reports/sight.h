@@ -33,8 +33,17 @@ void sight_free(struct sight *sight);
 void sight_walk(const struct attempt *attempt, const struct cred *cred, struct path_walk *ret);
 /* Whether nothing stands at ATTEMPT's path, whoever may look. */
 bool sight_absent(const struct attempt *attempt);
+/* Whether what ATTEMPT missed, by the call's error, was there when PROCESS ended; WALK is what sight_walk() gave. */
+bool sight_has_come(const struct process *process, const struct attempt *attempt, const struct path_walk *walk);
+/* Whether something stands at PATH in the root of ATTEMPT, which PROCESS made. */
+bool sight_there(const struct process *process, const struct attempt *attempt, const char *path, struct stat *ret);
+/* path_stat() of PATH in PROCESS's root, and the same for a log: what was answered then. */
+int sight_stat(const struct process *process, const char *path, struct stat *ret);
 /* The reason that a walk to PATH, of PROCESS's root, ends with: from the files, or, where there are none, as far as the
- * calls that PROCESS's program made tell (PATH_UNKNOWN otherwise). */
+ * calls that PROCESS's program made tell (PATH_UNKNOWN otherwise). Nothing is noted: PATH may be any that a variable
+ * has, and is nobody's business. */
+enum path_reason sight_known(const struct process *process, const char *path, const struct cred *cred);
+/* The same of a path that a failing call has to do with, which is noted. */
 enum path_reason sight_reason(const struct process *process, const char *path, const struct cred *cred);
 void sight_inspect(const struct attempt *attempt, const struct cred *cred, struct execfile *ret);
 

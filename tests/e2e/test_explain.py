@@ -218,6 +218,33 @@ def test_a_healthy_run_has_no_cause(run, tmp_path):
     assert (result.returncode, result.causes) == (0, [])
 
 
+@pytest.mark.parametrize("text, causes", [("no-such-command-anywhere || true", 0), ("no-such-command-anywhere", 1)])
+def test_what_a_script_does_without_is_noted(run, script, tmp_path, text, causes):
+    """The script is not in the log; what was read in it is."""
+    bundle, path = tmp_path / "case.tar.zst", script("tool.sh", f"#!/bin/sh\n{text}\nexit 0\n")
+    live = run("-o", bundle, "--no-repro", "--", path)
+    assert len(live.causes) == causes
+    path.unlink()
+    again = run("explain", bundle)
+    assert identity(again.report) == identity(live.report)
+    assert "|| true" not in unpacked(bundle)["case/trace.jsonl"].decode()
+
+
+def test_what_has_come_since_is_no_cause(run, tmp_path):
+    """The file was not there when it was asked for, and was when the words about it were said."""
+    code = ("import os, sys\ntry: open('app.conf')\nexcept OSError: pass\n"
+            "os.system(': > app.conf'); sys.exit('required app.conf is made')")
+    bundle = tmp_path / "case.tar.zst"
+    live = run("-o", bundle, "--no-repro", "--", "/usr/bin/python3", "-c", code)
+    assert (live.causes, run("explain", bundle).causes) == ([], [])
+
+
+def test_variables_that_nothing_hangs_on_are_not_noted(run, cc, place, script, tmp_path):
+    bundle = tmp_path / "case.tar.zst"
+    run("-o", bundle, "--no-repro", "--", *file_(cc, place, script), env={"MY_PLACE": f"{tmp_path}/planted-place"})
+    assert b"planted-place" not in unpacked(bundle)["case/trace.jsonl"]
+
+
 def test_a_report_is_no_log(run, bundle, tmp_path):
     file = tmp_path / "report.json"
     file.write_bytes(unpacked(bundle)["case/report.json"])

@@ -237,6 +237,8 @@ static void look_at_sight(void *ctx, const struct event *event)
         ck_assert_str_eq(sight->copies[0], "/opt/libx.so");
         ck_assert_str_eq(sight->variables[0], "APP=/x");
         ck_assert_ptr_null(sight->variables[1]);
+        ck_assert_str_eq(sight->seen[0], "40755,0 stat:/x y");
+        ck_assert_str_eq(sight->words_to, "shared");
         ck_assert(event->process.heard);
         ck_assert_int_eq(event->process.crash->signal, SIGSYS);
         ck_assert_str_eq(event->process.crash->call, "statx");
@@ -249,6 +251,7 @@ START_TEST(sights)
 {
     static const char *const needed[] = {"liby.so", "libc.so.6", NULL}, *const versions[] = {"V_2", NULL};
     static const char *const copies[] = {"/opt/libx.so", NULL}, *const variables[] = {"APP=/x", NULL};
+    static const char *const answers[] = {"40755,0 stat:/x y", NULL};
     struct crash crash = {.references = 1, .signal = SIGSYS, .by_itself = true, .call = (char *)"statx"};
     const struct sight seen[] = {{.walk = "dangling",
                                   .at = "/link",
@@ -257,7 +260,7 @@ START_TEST(sights)
                                   .limit_value = 40,
                                   .limit_sure = true},
                                  {.soname = "libx.so.1", .needed = needed, .versions = versions},
-                                 {.copies = copies, .variables = variables}};
+                                 {.copies = copies, .variables = variables, .seen = answers, .words_to = "shared"}};
     struct event events[3] = {
         {.type = EVENT_SYSCALL, .syscall = {.desc = syscall_by_name("openat"), .returned = true, .error = ENOENT}},
         {.type = EVENT_LOADER, .loader = {.what = LOADER_LOADED, .object = "/lib/libx.so.1"}},
