@@ -212,6 +212,18 @@ static void print(struct held *held, const char *text)
     held->printed = true;
 }
 
+/* The exception is made in memory from malloc(3), which asks for more of it, and the first time for a random key
+ * (tcache_key_initialize(), malloc/malloc.c): the error is still on its way. */
+static bool is_of_malloc(const struct call *call)
+{
+    static const char *const names[] = {"getrandom", "brk", "mmap", "munmap", "mprotect"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(call->row, names[i]) == 0)
+            return true;
+    return false;
+}
+
 void errors_at_call(struct session *session, struct task *task, const struct call *call,
                     const struct syscall_stop *stop)
 {
@@ -220,7 +232,7 @@ void errors_at_call(struct session *session, struct task *task, const struct cal
     bool by_loader = decode_by(task, stop->ip_addr) == BY_LOADER;
     struct errors *errors = task->errors;
 
-    if (!errors || !errors->count)
+    if (!errors || !errors->count || is_of_malloc(call))
         return;
     if (!output || !(by_loader || (watch && !watch->prints_itself))) {
         errors_settle(session, task, LOADER_CAUGHT);

@@ -357,15 +357,30 @@ def test_a_directory_above_is_closed(unchanged, case, cc, tmp_path):
     assert line == f"chmod u+x {case}/closed"
 
 
+AT_HOME = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/.app.conf", getenv("HOME"));
+    if (fopen(path, "r"))
+        return 0;
+    perror(path);
+    return 1;
+}
+"""
+
+
 def test_somebody_elses_home(unchanged, case, cc):
     """HOME was kept from another user: its directory is right to be closed."""
     if os.getuid() != 0:
         pytest.skip("takes two users")
-    prog = cc(OPENS, name="prog", cwd=case)
+    prog = cc(AT_HOME, name="prog", cwd=case)
     _open_up(case)
     (case / "root").mkdir(mode=0o700)
     (case / "root" / ".app.conf").write_text("x")
-    result = unchanged("-u", "nobody", "-E", f"HOME={case}/root", "--", prog, case / "root" / ".app.conf")
+    result = unchanged("-u", "nobody", "-E", f"HOME={case}/root", "--", prog)
     assert result.first["kind"] == "environment-wrong"
     assert not any("chmod" in c or "setfacl" in c for r in remedies(result) for c in r["commands"])
     assert any("HOME" in r["title"] for r in remedies(result))
