@@ -99,6 +99,20 @@ static char *answer(const struct plan *plan, const char *directory, bool control
     return text.v ? text.v : xstrdup("");
 }
 
+/* What repro.sh meets, and what it would meet without its LD_LIBRARY_PATH: a wrong copy that is put first shadows a
+ * good one only where that would be found then. Malloced, or NULL. */
+static char *failing_answer(const struct plan *plan, const char *directory)
+{
+    CLEANUP_FREE char *failing = answer(plan, directory, false), *bare = NULL;
+    struct plan without = *plan;
+
+    if (!failing || !*failing || !plan->library_path || plan->sealed)
+        return steal_pointer(&failing);
+    without.library_path = NULL;
+    bare = answer(&without, directory, false);
+    return bare ? xasprintf("%swithout LD_LIBRARY_PATH:\n%s", failing, bare) : NULL;
+}
+
 /* ---- what can be taken away ---- */
 
 enum part {
@@ -337,7 +351,7 @@ static bool holds(void *ctx, const bool *gone)
 
     if (write_cut(reduction, gone) < 0)
         return false;
-    failing = answer(reduction->plan, reduction->directory, false);
+    failing = failing_answer(reduction->plan, reduction->directory);
     if (!failing || strcmp(failing, reduction->wanted) != 0)
         return false;
     control = answer(reduction->plan, reduction->directory, true);
@@ -368,7 +382,7 @@ int repro_reduce(struct plan *plan, const char *directory, int (*write)(void *ct
     struct reduction reduction = {.plan = plan, .whole = *plan, .directory = directory, .write = write, .ctx = ctx};
     CLEANUP_FREE char *control = answer(plan, directory, true);
 
-    reduction.wanted = answer(plan, directory, false);
+    reduction.wanted = failing_answer(plan, directory);
     /* Where the model sees no failure, or one in the mended copy too, it is no judge. */
     if (reduction.wanted && *reduction.wanted && control && !*control)
         reduce(&reduction);
