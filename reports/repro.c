@@ -184,19 +184,35 @@ static int write_scripts(struct writer *writer)
     CLEANUP_FREE char *repro = repro_script(writer->plan);
     CLEANUP_FREE char *control = repro_control_script(writer->plan);
 
+    unlinkat(writer->directory, "repro.sh", 0); /* of a try before */
+    unlinkat(writer->directory, "control.sh", 0);
     if (write_file(writer, "repro.sh", repro, strlen(repro), 0755) < 0)
         return -1;
     return write_file(writer, "control.sh", control, strlen(control), 0755);
 }
 
-static int reduce(struct plan *plan, const char *directory, struct writer *writer)
+/* The files as they are tried: the scripts are counted when all is done. */
+static int write_try(void *ctx)
+{
+    struct writer *writer = ctx;
+    int status = write_objects(writer);
+    uint64_t bytes = writer->ret->bytes;
+
+    if (status == 0)
+        status = write_scripts(writer);
+    writer->ret->bytes = bytes;
+    return status;
+}
+
+static int reduce(struct plan *plan, const char *directory, const struct repro_judge *judge, struct writer *writer)
 {
     CLEANUP_FREE char *real = realpath(directory, NULL);
 
-    return real ? repro_reduce(plan, real, write_objects, writer) : 0;
+    return real ? repro_reduce(plan, real, judge, write_try, writer) : 0;
 }
 
-int repro_write(const struct scenario *scenario, const char *directory, bool whole, struct repro *ret, struct err *err)
+int repro_write(const struct scenario *scenario, const char *directory, bool whole, const struct repro_judge *judge,
+                struct repro *ret, struct err *err)
 {
     CLEANUP_CLOSE int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct plan plan;
@@ -210,7 +226,7 @@ int repro_write(const struct scenario *scenario, const char *directory, bool who
         make_directory(&writer, "mended") == 0)
         status = write_objects(&writer);
     if (status == 0 && !whole && scenario->way == SCENARIO_LOAD)
-        status = reduce(&plan, directory, &writer);
+        status = reduce(&plan, directory, judge, &writer);
     if (status == 0 && plan.caller)
         status = write_caller(&writer, false);
     if (status == 0 && (scenario->way == SCENARIO_CONNECT || scenario->way == SCENARIO_STATE))

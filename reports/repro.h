@@ -25,9 +25,17 @@ struct repro {
     uint64_t bytes; /* of all regular files, scripts included */
 };
 
+/* Who really runs what is in the directory: whether it fails as it should. */
+struct repro_judge {
+    bool (*alike)(void *ctx);
+    void *ctx;
+};
+
 /* Writes SCENARIO into DIRECTORY, which is there and empty. WHOLE: what the shadow loader finds to be of no matter
- * stays in it all the same. Fails (ERR says why, in words for the report) where it cannot be made: names that are no
- * file names, a program that this kernel cannot run, a full disk. What was written by then stays. */
-int repro_write(const struct scenario *scenario, const char *directory, bool whole, struct repro *ret, struct err *err);
+ * stays in it all the same. JUDGE (or NULL) is asked too before anything is left out. Fails (ERR says why, in words for
+ * the report) where it cannot be made: names that are no file names, a program that this kernel cannot run, a full
+ * disk. What was written by then stays. */
+int repro_write(const struct scenario *scenario, const char *directory, bool whole, const struct repro_judge *judge,
+                struct repro *ret, struct err *err);
 
 #endif

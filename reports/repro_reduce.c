@@ -10,7 +10,7 @@
 
 /* One asking takes about a millisecond. A number of tries is the bound, not a time: the same log gives the same bytes.
  */
-enum { TRIES = 400, MOST = 1000 };
+enum { TRIES = 400, MOST = 1000, REAL_TRIES = 60 };
 
 /* ---- the judge ---- */
 
@@ -142,6 +142,8 @@ struct atom {
 struct reduction {
     struct plan *plan, whole; /* as it is tried, and as it was */
     const char *directory;
+    const struct repro_judge *judge;
+    size_t runs; /* of the judge's */
     int (*write)(void *ctx);
     void *ctx;
     int status; /* of the last write */
@@ -344,6 +346,11 @@ static int write_cut(struct reduction *reduction, const bool *gone)
     return reduction->status;
 }
 
+static bool runs_alike(struct reduction *reduction)
+{
+    return !reduction->judge || (reduction->runs++ < REAL_TRIES && reduction->judge->alike(reduction->judge->ctx));
+}
+
 static bool holds(void *ctx, const bool *gone)
 {
     struct reduction *reduction = ctx;
@@ -355,7 +362,7 @@ static bool holds(void *ctx, const bool *gone)
     if (!failing || strcmp(failing, reduction->wanted) != 0)
         return false;
     control = answer(reduction->plan, reduction->directory, true);
-    return control && !*control;
+    return control && !*control && runs_alike(reduction);
 }
 
 /* With the plan's own files as the whole ones, which end here. */
@@ -370,16 +377,19 @@ static void reduce(struct reduction *reduction)
     gone = xcalloc(reduction->count + 1, sizeof *gone);
     plan->files = NULL;
     plan->file_count = plan->file_cap = 0;
-    shrink(reduction->count, gone, holds, reduction, TRIES);
+    if (!reduction->judge || (write_cut(reduction, gone) == 0 && runs_alike(reduction)))
+        shrink(reduction->count, gone, holds, reduction, TRIES);
     write_cut(reduction, gone);
     plan_drop_files(&reduction->whole);
     if (!plan->control_preload)
         free(reduction->whole.control_preload);
 }
 
-int repro_reduce(struct plan *plan, const char *directory, int (*write)(void *ctx), void *ctx)
+int repro_reduce(struct plan *plan, const char *directory, const struct repro_judge *judge, int (*write)(void *ctx),
+                 void *ctx)
 {
-    struct reduction reduction = {.plan = plan, .whole = *plan, .directory = directory, .write = write, .ctx = ctx};
+    struct reduction reduction = {
+        .plan = plan, .whole = *plan, .directory = directory, .judge = judge, .write = write, .ctx = ctx};
     CLEANUP_FREE char *control = answer(plan, directory, true);
 
     reduction.wanted = failing_answer(plan, directory);

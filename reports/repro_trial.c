@@ -273,7 +273,7 @@ int repro_trial_write(const struct scenario *scenario, const struct remedy *reme
     if (status == 0 && !make_change(&making))
         status = err_set(err, "the remedy cannot be shown in this reproduction");
     if (status == 0)
-        status = repro_write(scenario, directory, true, &repro, err);
+        status = repro_write(scenario, directory, true, NULL, &repro, err);
     if (status == 0) {
         CLEANUP_FREE char *text = script_text(&making);
 

@@ -255,7 +255,7 @@ void repro_scratch_remove(const char *path)
 }
 
 static int make_and_try_one(const struct scenario *scenario, const struct cause *wanted, const char *directory,
-                            bool whole, struct report *fill, struct err *err)
+                            const struct repro_judge *judge, struct report *fill, struct err *err)
 {
     struct repro repro;
 
@@ -263,7 +263,7 @@ static int make_and_try_one(const struct scenario *scenario, const struct cause 
     free(fill->repro_expect);
     fill->repro_command = fill->repro_expect = NULL;
     conclude(fill, REPRO_NOT_ATTEMPTED, NULL);
-    if (repro_write(scenario, directory, whole, &repro, err) < 0)
+    if (repro_write(scenario, directory, false, judge, &repro, err) < 0)
         return -1;
     fill->repro_files = repro.files;
     fill->repro_bytes = repro.bytes;
@@ -277,18 +277,37 @@ static int make_and_try_one(const struct scenario *scenario, const struct cause 
     return fill->repro_status == REPRO_DIFFERS ? 0 : try_control(directory, wanted, fill, err);
 }
 
-/* The reduced one; where the real run shows that too much went, the whole one. */
+struct real_run {
+    const char *directory;
+    const struct cause *wanted;
+};
+
+static bool runs_alike(void *ctx)
+{
+    const struct real_run *run = ctx;
+    struct report *got = NULL;
+    int code = 0;
+    bool alike = repro_run_script(run->directory, "repro.sh", &got, &code, NULL) == 0 && code != 0 &&
+                 repro_find_alike(run->wanted, got);
+
+    report_destroy(got);
+    return alike;
+}
+
+/* Reduced by the shadow loader alone; where the real run shows that too much went, with that as its judge too. */
 static int make_and_try(const struct scenario *scenario, const struct cause *wanted, const char *directory,
                         struct report *fill, struct err *err)
 {
-    int status = make_and_try_one(scenario, wanted, directory, false, fill, err);
+    struct real_run run = {directory, wanted};
+    const struct repro_judge judge = {runs_alike, &run};
+    int status = make_and_try_one(scenario, wanted, directory, NULL, fill, err);
 
     if (fill->repro_status != REPRO_DIFFERS || scenario->way != SCENARIO_LOAD)
         return status;
     repro_scratch_remove(directory);
     if (mkdir(directory, 0700) < 0)
         return err_errno(err, errno, "cannot make %s", directory);
-    return make_and_try_one(scenario, wanted, directory, true, fill, err);
+    return make_and_try_one(scenario, wanted, directory, &judge, fill, err);
 }
 
 int repro_run(const struct scenario *scenario, const struct cause *wanted, const char *directory, struct report *fill,

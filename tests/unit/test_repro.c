@@ -62,7 +62,7 @@ static void expect(struct scenario *scenario, int status, const char *words)
     CLEANUP_FREE char *hand_over = xasprintf("chown -R 65534:65534 %s", directory);
     struct err err = {""};
 
-    ck_assert_msg(repro_write(scenario, directory, false, &written, &err) == 0, "%s", err.text);
+    ck_assert_msg(repro_write(scenario, directory, false, NULL, &written, &err) == 0, "%s", err.text);
     scenario_destroy(scenario);
     ck_assert_uint_lt(written.bytes, 16384);
     expect_run("", "repro.sh", status, words);
@@ -79,7 +79,7 @@ static void expect_refused(struct scenario *scenario, const char *words)
 {
     struct err err = {""};
 
-    ck_assert_int_eq(repro_write(scenario, directory, false, &written, &err), -1);
+    ck_assert_int_eq(repro_write(scenario, directory, false, NULL, &written, &err), -1);
     ck_assert_msg(strstr(err.text, words) != NULL, "\"%s\" is not in \"%s\"", words, err.text);
     scenario_destroy(scenario);
 }
