@@ -69,6 +69,12 @@ bool judge_logged_tells(const struct finding *finding, struct cause *cause)
 {
     char *summary;
 
+    if (finding->said) {
+        cause->summary = xstrdup(finding->said);
+        cause->detail = xstrdup("Read from words that were pasted: nothing else is known of it.");
+        cause_fact(cause, "it needs", "%s", finding->missing);
+        return true;
+    }
     if (!path_nowhere(finding->process->root) || !about_files(finding) || finding->crash)
         return false;
     summary = sentence(finding);

@@ -469,7 +469,8 @@ void judge_process(struct model *model, struct process *process)
     judge_modules(process);
     settle_all(process, 0);
     before = process->suspect_count;
-    judge_environment(process);
+    if (!process->by_words) /* of its environment nothing is known */
+        judge_environment(process);
     settle_all(process, before);
     if (process == model->first || process->suspect_count)
         judge_system(model, process);
@@ -481,6 +482,8 @@ void judge_process(struct model *model, struct process *process)
         judge_crash_after(process, earlier);
     else if (!passes_on(model, process))
         judge_crash(process);
+    if (process->by_words)
+        judge_pasted(process);
     judge_stacks(model, process);
     judge_ruled_out(process);
     for (size_t i = 0; i < process->suspect_count; i++)

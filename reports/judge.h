@@ -45,6 +45,7 @@ struct finding {
     const struct failure *failure; /* or NULL */
     /* module.h, or NULL: */
     const struct module_mismatch *mismatch;
+    const char *said; /* by words alone: the sentence that tells of it; or NULL */
 };
 
 struct cause_desc {
@@ -110,6 +111,8 @@ void judge_logged(struct process *process);
 /* Tells of FINDING without looking at files, where there are none and its kind's own sentences would; false: they may
  * be used. */
 bool judge_logged_tells(const struct finding *finding, struct cause *cause);
+/* Of a process of which its words alone are known. To be asked last. */
+void judge_pasted(struct process *process);
 /* The two names are of one library: other versions, other builds. */
 bool judge_same_library(const char *a, const char *b);
 /* What the program says in the loader's words, where nothing else was found; LOAD has all that was loaded. */

@@ -560,7 +560,7 @@ void judge_logged(struct process *process)
     }
     if (process->suspect_count == 0 && process->signal && process->signal_by_loader)
         judge_cut(process);
-    if (process->suspect_count == 0)
+    if (process->suspect_count == 0 && !process->by_words) /* their reader has dealt with those */
         judge_lines(process);
     judge_words(process, NULL, NULL);
     if (process->suspect_count)

@@ -113,7 +113,7 @@ static const char *after(const char *line, const char *words)
 static char *name_at(const char *at)
 {
     const char *end = strstr(at, " [");
-    size_t size = strcspn(at, ";\r");
+    size_t size = strcspn(at, ";)\r");
 
     if (end && (size_t)(end - at) < size)
         size = (size_t)(end - at);
@@ -200,9 +200,9 @@ static void on_line(struct debugged *process, const char *rest)
     } else if ((at = after(rest, "file=")))
         on_file(process, at);
     else if (!after(rest, " search ") && !after(rest, "search "))
-        forget_search(process); /* whatever else it is, the loader has gone on */
-    at = strstr(rest, " from file ");
-    if (at && !process->passed)
+        forget_search(process);       /* whatever else it is, the loader has gone on */
+    at = strstr(rest, " from file "); /* whose RPATH or RUNPATH is searched: the program's, or a library's */
+    if (at && !process->passed && !said_is_library(at + 11, strcspn(at + 11, ")")))
         name_program(process, at + 11, false);
     at = after(rest, "initialize program: ");
     if (!at)
@@ -229,10 +229,11 @@ static bool take(void *state, char *line, size_t size)
     if (!rest)
         return false;
     process = process_of(log, pid);
-    if (!process || is_blank(rest) || strlen(rest) > LINE_READ)
+    if (!process)
         return true;
     log->last = process;
-    on_line(process, rest);
+    if (!is_blank(rest) && strlen(rest) <= LINE_READ)
+        on_line(process, rest);
     return true;
 }
 

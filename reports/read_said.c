@@ -343,7 +343,7 @@ static bool parse_foreign(const char *line, struct said *ret)
         last = at[i + 2];
         if (strncmp(last, "ELFCLASS", 8) == 0) {
             ret->format = "wrong ELF class";
-        } else if (is_symbol(last, strcspn(last, ", \t"))) {
+        } else if (is_symbol(last, strcspn(last, ","))) {
             ret->format = "undefined symbol: %s%s%s";
             ret->args[0] = symbol_at(last);
         } else if (is_text(last, size[i + 2])) {

@@ -81,9 +81,19 @@ static bool goes_before(const char *word, size_t size)
     return memchr(word, '=', size) && *word != '/' && *word != '.';
 }
 
+/* The program of a debugger's command line is its last word. */
+static const char *behind_debugger(const char *command)
+{
+    const char *last = strrchr(command, ' ');
+
+    return strncmp(command, "gdb ", 4) == 0 || strncmp(command, "valgrind ", 9) == 0 ? last + 1 : command;
+}
+
 static void on_command(struct words *words, const char *command)
 {
     bool ldd = false;
+
+    command = behind_debugger(command);
 
     for (size_t size; command += strspn(command, " \t"), *command; command += size) {
         size = strcspn(command, " \t;|&");
@@ -170,12 +180,23 @@ static bool warns(const char *line)
            strcasestr(line, "falling back") || strcasestr(line, "fallback") || strcasestr(line, "optional");
 }
 
+/* "prog: libx.so: cannot open …": who passes it on. */
+static void know_speaker(struct words *words, const char *line, const struct said *said)
+{
+    size_t n = strcspn(line, ": \t'\"(");
+
+    if (n && n < 256 && line[n] == ':' && line[n + 1] == ' ' && !said_is_library(line, n) &&
+        strncasecmp(line + (n > 5 ? n - 5 : 0), "error", 5) != 0 && strncmp(said->message, line, n) != 0)
+        name_program(words, line, n, false);
+}
+
 static bool said_in(struct words *words, const char *line)
 {
     struct said said;
 
     if (warns(line) || !said_parse(line, &said))
         return false;
+    know_speaker(words, line, &said);
     keep(words, &said);
     return true;
 }

@@ -1,0 +1,248 @@
+/* Words alone: of a process of which somebody has pasted what it said, and nothing else is known.
+ *
+ * What the loader said is dealt with like in a log (judge_logged.c). The rest are messages whose form says what failed:
+ * a shell's, the kernel's through it, those of runtimes and of tools. A second command in the paste may be the proof
+ * (pasted_proof.c). Nothing is believed that only sounds like a failure, and what words alone tell is believed a little
+ * less than what was seen. */
+#include "pasted.h"
+
+#include "environment.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+enum { CAUSES_MOST = 8 };
+
+static bool (*const readers[])(struct pasted *pasted, const char *line) = {
+    pasted_execution, pasted_limit, pasted_connection, pasted_sandbox, pasted_file, pasted_crash,
+};
+
+/* ---- for the readers ---- */
+
+char *pasted_word(const char *at, size_t size)
+{
+    while (size && strchr(" \t'\"`(", *at)) {
+        at++;
+        size--;
+    }
+    while (size >= 3 && memcmp(at, "\xe2\x80", 2) == 0) { /* typographic quotes */
+        at += 3;
+        size -= 3;
+    }
+    while (size && strchr(" \t'\"`),;:.", at[size - 1]))
+        size--;
+    while (size >= 3 && memcmp(at + size - 3, "\xe2\x80", 2) == 0)
+        size -= 3;
+    return size && size < 4096 ? xstrndup(at, size) : NULL;
+}
+
+char *pasted_field_before(const char *line, const char *at)
+{
+    const char *start = at;
+
+    while (start > line && !(start[-1] == ' ' && start - line >= 2 && start[-2] == ':'))
+        start--;
+    return pasted_word(start, (size_t)(at - start));
+}
+
+/* "Error", "OSError", "exec": what a runtime calls its message. */
+static bool is_sort(const char *word, size_t size)
+{
+    static const char *const sorts[] = {"exec",      "fatal",  "panic", "warning",
+                                        "exception", "failed", "open",  "caused by"};
+
+    if (size >= 5 && strncasecmp(word + size - 5, "error", 5) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof sorts / sizeof *sorts; i++)
+        if (size == strlen(sorts[i]) && strncasecmp(word, sorts[i], size) == 0)
+            return true;
+    return size >= 9 && strncmp(word + size - 9, "Exception", 9) == 0;
+}
+
+char *pasted_speaker(const struct pasted *pasted, const char *line)
+{
+    size_t n = strcspn(line, ": \t");
+
+    if (*line == '-') { /* a login shell: "-bash: x: command not found" */
+        line++;
+        n -= n > 0;
+    }
+    if (n && n < 256 && line[n] == ':' && !memchr(line, '[', n) && !is_sort(line, n))
+        return xstrndup(line, n);
+    return xstrdup(pasted->process->exe);
+}
+
+void pasted_found(struct pasted *pasted, enum cause_kind kind, char *subject, char *missing, double sure)
+{
+    if (pasted->found || !subject || !missing) {
+        free(subject);
+        free(missing);
+        return;
+    }
+    pasted->found = true;
+    pasted->kind = kind;
+    pasted->subject = subject;
+    pasted->missing = missing;
+    pasted->sure = sure;
+}
+
+/* ---- ---- */
+
+static char *sentence(const struct pasted *pasted)
+{
+    const char *subject = path_base(pasted->subject), *missing = pasted->missing;
+
+    switch (pasted->kind) {
+    case CAUSE_COMMAND_NOT_FOUND:
+        return xasprintf("%s looked for the program %s, and it is in no directory of PATH.", subject, missing);
+    case CAUSE_INTERPRETER_MISSING:
+        return xasprintf("%s is there, but cannot be executed: the dynamic loader that it names, %s, is not.", subject,
+                         missing);
+    case CAUSE_SCRIPT_INTERPRETER_MISSING:
+        if (missing[strlen(missing) - 1] == '\r')
+            return xasprintf("%s cannot be executed: its first line ends with a carriage return (a Windows line end).",
+                             subject);
+        return xasprintf("%s cannot be executed: the program of its first line, %s, is not there.", subject, missing);
+    case CAUSE_WRONG_ARCHITECTURE:
+        return xasprintf("%s cannot be executed: it is not for this machine, %s.", subject, missing);
+    case CAUSE_OBJECT_CORRUPT:
+        return xasprintf("%s cannot be executed: it is no sound executable file.", path_base(missing));
+    case CAUSE_PERMISSION_DENIED:
+        return xasprintf("%s: its permissions do not allow that to this user.", missing);
+    case CAUSE_SYMLINK_LOOP:
+        return xasprintf("%s needs %s, where links lead in a circle.", subject, missing);
+    case CAUSE_SYMLINK_DANGLING:
+        return xasprintf("%s needs what a link points at that is not there: %s.", subject, missing);
+    case CAUSE_FILE_MISSING:
+        return xasprintf("%s needs %s, which is not there.", subject, missing);
+    case CAUSE_CONNECTION_REFUSED:
+        return xasprintf("%s could not reach a server at %s.", subject, missing);
+    case CAUSE_SANDBOX_UNAVAILABLE:
+        return xasprintf("The sandbox of %s cannot start; it lacks: %s.", subject, missing);
+    case CAUSE_WATCH_LIMIT:
+    case CAUSE_RESOURCE_LIMIT:
+        return xasprintf("%s needs more than the limit %s allows.", subject, missing);
+    case CAUSE_LIBRARY_MISSING:
+        return xasprintf("%s needs %s, which was not found.", subject, missing);
+    case CAUSE_CPU_LEVEL_TOO_LOW:
+        return xasprintf("%s needs a processor of level %s.", subject, missing);
+    case CAUSE_SYMBOL_VERSION_MISSING:
+        return xasprintf("%s needs %s, which this system's library does not define.", subject, missing);
+    case CAUSE_ENVIRONMENT_WRONG:
+        return xasprintf("A variable of %s's environment leads astray: %s.", subject, missing);
+    case CAUSE_CRASH:
+        return xasprintf("%s was ended by %s.", subject, missing);
+    default:
+        return xasprintf("%s failed for want of %s.", subject, missing);
+    }
+}
+
+static enum suspicion at_of(enum cause_kind kind)
+{
+    switch (kind) {
+    case CAUSE_COMMAND_NOT_FOUND:
+        return AT_COMMAND;
+    case CAUSE_INTERPRETER_MISSING:
+    case CAUSE_SCRIPT_INTERPRETER_MISSING:
+    case CAUSE_WRONG_ARCHITECTURE:
+    case CAUSE_OBJECT_CORRUPT:
+        return AT_EXECUTION;
+    case CAUSE_CRASH:
+        return AT_CRASH;
+    case CAUSE_ENVIRONMENT_WRONG:
+        return AT_VARIABLE;
+    case CAUSE_FILE_MISSING:
+    case CAUSE_PERMISSION_DENIED:
+    case CAUSE_SYMLINK_LOOP:
+    case CAUSE_SYMLINK_DANGLING:
+        return AT_OPEN;
+    default:
+        return AT_CALL;
+    }
+}
+
+/* Another line tells of the same. */
+static bool told_before(const struct process *process, const struct pasted *pasted)
+{
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        const struct cause *cause = process->suspects[i].cause;
+
+        if (cause->confidence > 0 && (strcmp(path_base(cause->missing), path_base(pasted->missing)) == 0 ||
+                                      (cause->kind == pasted->kind && pasted->kind == CAUSE_CRASH)))
+            return true;
+    }
+    return false;
+}
+
+static void accuse(struct process *process, const struct pasted *pasted, const struct output_line *line)
+{
+    CLEANUP_FREE char *said = sentence(pasted);
+    struct finding finding = {.kind = pasted->kind,
+                              .process = process,
+                              .subject = pasted->subject,
+                              .missing = pasted->missing,
+                              .provider = pasted->provider,
+                              .said = said};
+    struct suspect *suspect = suspect_add(process, at_of(pasted->kind), &finding, line->n, process->end_ns);
+
+    if (!suspect)
+        return;
+    suspect->cause->words = xstrdup(line->text);
+    suspect->cause->confidence = pasted->sure;
+    suspect->cause->impact = IMPACT_FATAL;
+    suspect->said_n = line->n;
+}
+
+static void read_line(struct process *process, const struct output_line *line)
+{
+    struct pasted pasted = {.process = process, .line = line};
+
+    for (size_t i = 0; i < sizeof readers / sizeof *readers && !pasted.found; i++)
+        readers[i](&pasted, line->text);
+    if (pasted.found && !told_before(process, &pasted))
+        accuse(process, &pasted, line);
+    free(pasted.subject);
+    free(pasted.missing);
+    free(pasted.provider);
+}
+
+/* Of words: a library that is "not found" may as well be a link that leads nowhere, or in a closed directory. */
+static double most_of(enum cause_kind kind)
+{
+    switch (kind) {
+    case CAUSE_LIBRARY_MISSING:
+        return 0.88;
+    case CAUSE_OBJECT_CORRUPT:
+    case CAUSE_SYMBOL_MISSING:
+        return 0.9;
+    default:
+        return 0.95;
+    }
+}
+
+static bool is_known(const struct process *process)
+{
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (process->suspects[i].cause->confidence >= CONFIDENCE_TO_BET)
+            return true;
+    return false;
+}
+
+void judge_pasted(struct process *process)
+{
+    size_t before;
+
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        struct cause *cause = process->suspects[i].cause;
+
+        if (cause->confidence > most_of(cause->kind))
+            cause->confidence = most_of(cause->kind);
+    }
+    if (is_known(process))
+        return;
+    before = process->suspect_count;
+    for (size_t i = process->line_count; i-- > 0 && process->suspect_count < before + CAUSES_MOST;)
+        if (!words_shrug(process->lines[i].text))
+            read_line(process, &process->lines[i]);
+}

@@ -1,0 +1,49 @@
+/* Messages of which only the text is known (judge_pasted.c): one file for each sort. Part of judge.h.
+ *
+ * A reader looks at one line, which is hostile, and tells of at most one cause; what else was pasted is in the
+ * process's lines. */
+#ifndef GLIBCTRACE_REPORTS_PASTED_H
+#define GLIBCTRACE_REPORTS_PASTED_H
+
+#include "judge.h"
+
+struct pasted {
+    struct process *process;
+    const struct output_line *line;
+    bool found;
+    enum cause_kind kind;
+    char *subject, *missing;
+    char *provider; /* or NULL */
+    double sure;
+};
+
+bool pasted_execution(struct pasted *pasted, const char *line);
+bool pasted_limit(struct pasted *pasted, const char *line);
+bool pasted_connection(struct pasted *pasted, const char *line);
+bool pasted_sandbox(struct pasted *pasted, const char *line);
+bool pasted_file(struct pasted *pasted, const char *line);
+bool pasted_crash(struct pasted *pasted, const char *line);
+
+/* SIZE bytes without blanks and quotes around them, malloced; NULL: nothing is left. */
+char *pasted_word(const char *at, size_t size);
+/* What stands between the last ": " before AT and AT. */
+char *pasted_field_before(const char *line, const char *at);
+/* Who says LINE: "bash" of "bash: line 1: …", else the program that is known. */
+char *pasted_speaker(const struct pasted *pasted, const char *line);
+/* Tells of a cause; SUBJECT and MISSING are taken. NULL for either: of none. */
+void pasted_found(struct pasted *pasted, enum cause_kind kind, char *subject, char *missing, double sure);
+
+/* What another command in the paste says of FILE (pasted_proof.c). */
+struct pasted_proof {
+    char *interpreter; /* of file(1) or readelf(1): PT_INTERP; or the program of the first line; or NULL */
+    bool script;       /* … the latter */
+    char *machine;     /* as the contract spells it, or NULL */
+    char *target;      /* of a link that leads nowhere, or NULL */
+    bool empty, there, carriage_return;
+};
+void pasted_proof_of(const struct process *process, const char *file, struct pasted_proof *ret);
+void pasted_proof_deinit(struct pasted_proof *proof);
+/* The machine that it was, by uname(1) in the paste; else x86_64. */
+const char *pasted_machine(const struct process *process);
+
+#endif

@@ -1,0 +1,284 @@
+/* Programs that could not be executed, in the words of shells, env(1), runtimes and container tools. */
+#include "pasted.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+/* "x.py": what the kernel reads is a #! line. */
+static bool is_script_name(const char *path)
+{
+    static const char *const endings[] = {".sh", ".py", ".pl", ".rb", ".js", ".bash"};
+    const char *dot = strrchr(path, '.');
+
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcmp(dot, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+/* PATH was executed and something that is wanted for it is not there. KNOWN: it was the kernel's own answer for a file
+ * that exists; else it may be the file itself. */
+static void not_started(struct pasted *pasted, char *path, bool known)
+{
+    struct pasted_proof proof;
+
+    if (!path)
+        return;
+    pasted_proof_of(pasted->process, path, &proof);
+    if (proof.target) {
+        pasted_found(pasted, CAUSE_SYMLINK_DANGLING, pasted_speaker(pasted, pasted->line->text), xstrdup(proof.target),
+                     0.85);
+    } else if (proof.interpreter && proof.script) {
+        pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, xstrdup(path),
+                     xasprintf("%s%s", proof.interpreter, proof.carriage_return ? "\r" : ""), 0.85);
+    } else if (proof.interpreter) {
+        pasted_found(pasted, CAUSE_INTERPRETER_MISSING, xstrdup(path), xstrdup(proof.interpreter), 0.9);
+    } else if (known || proof.there) {
+        bool script = is_script_name(path) || proof.script;
+
+        pasted_found(pasted, script ? CAUSE_SCRIPT_INTERPRETER_MISSING : CAUSE_INTERPRETER_MISSING, xstrdup(path),
+                     xstrdup("what it is to be run by"), 0.45);
+    } else {
+        pasted_found(pasted, CAUSE_FILE_MISSING, pasted_speaker(pasted, pasted->line->text), xstrdup(path), 0.55);
+    }
+    pasted_proof_deinit(&proof);
+    free(path);
+}
+
+static void not_found(struct pasted *pasted, char *name)
+{
+    size_t n = name ? strlen(name) : 0;
+
+    if (!n || strpbrk(name, " \t")) {
+        free(name);
+        return;
+    }
+    if (strchr(name, '/')) {
+        not_started(pasted, name, false);
+        return;
+    }
+    if (n > 2 && (strcmp(name + n - 2, "\\r") == 0 || strcmp(name + n - 2, "^M") == 0)) { /* env(1) of a script */
+        strcpy(name + n - 2, "\r");
+        pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, pasted_speaker(pasted, pasted->line->text), name, 0.85);
+        return;
+    }
+    pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, pasted_speaker(pasted, pasted->line->text), name, 0.9);
+}
+
+static bool ends_with(const char *line, const char *end)
+{
+    size_t n = strlen(line), m = strlen(end);
+
+    while (n && strchr(" \t\r.", line[n - 1]))
+        n--;
+    return n >= m && strncmp(line + n - m, end, m) == 0;
+}
+
+static bool by_shell(struct pasted *pasted, const char *line)
+{
+    static const char *const behind[] = {
+        "command not found: ", "Unknown command: ", "unknown command: ", "fish: Unknown command "};
+    const char *at;
+
+    for (size_t i = 0; i < sizeof behind / sizeof *behind; i++)
+        if ((at = strstr(line, behind[i])) && !strchr(at + strlen(behind[i]), ' ') &&
+            (i == 0 || strncmp(line, "fish", 4) == 0 || at == line)) {
+            not_found(pasted, pasted_word(at + strlen(behind[i]), strlen(at + strlen(behind[i]))));
+            return true;
+        }
+    if ((at = strstr(line, ": command not found")) || (at = strstr(line, ": Command not found"))) {
+        not_found(pasted, pasted_field_before(line, at));
+        return true;
+    }
+    /* "sh: 1: x: not found", "/bin/sh: x: not found": nothing else is said of a library or symbol */
+    if (ends_with(line, ": not found") && strncmp(line, "Error", 5) != 0 && !strstr(line, "symbol")) {
+        char *who = pasted_speaker(pasted, line);
+
+        at = strstr(line, ": not found");
+        if (judge_is_shell(who) || strcmp(who, "sudo") == 0 || strcmp(who, "make") == 0)
+            not_found(pasted, pasted_field_before(line, at));
+        free(who);
+        return true;
+    }
+    return false;
+}
+
+/* "exec: "go": executable file not found in $PATH" (os/exec of Go, container runtimes). */
+static bool by_go(struct pasted *pasted, const char *line)
+{
+    const char *at = strstr(line, ": executable file not found in $PATH"), *start = at;
+
+    if (!at)
+        return false;
+    while (start > line && !strchr(" \t", start[-1]))
+        start--;
+    pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, pasted_speaker(pasted, line),
+                 pasted_word(start, (size_t)(at - start)), 0.9);
+    return true;
+}
+
+static bool mentions(const struct process *process, const char *words)
+{
+    for (size_t i = 0; i < process->line_count; i++)
+        if (strstr(process->lines[i].text, words))
+            return true;
+    return false;
+}
+
+/* Runtimes that start programs: "spawn x ENOENT", Python's subprocess. */
+static bool by_runtime(struct pasted *pasted, const char *line)
+{
+    static const char file[] = "FileNotFoundError: [Errno 2] No such file or directory: ";
+    const char *at = strstr(line, "spawn "), *end = at ? strstr(at, " ENOENT") : NULL;
+
+    if (end && end > at + 6) {
+        not_found(pasted, pasted_word(at + 6, (size_t)(end - at - 6)));
+        return true;
+    }
+    at = strstr(line, file);
+    if (at && mentions(pasted->process, "_execute_child")) {
+        at += sizeof file - 1;
+        not_found(pasted, pasted_word(at, strlen(at)));
+        return true;
+    }
+    return false;
+}
+
+/* "env: ‘x’: No such file or directory", "nohup: failed to run command 'x': No such file …", "exec /x: no such file …"
+ */
+static bool by_tool(struct pasted *pasted, const char *line)
+{
+    static const char *const tools[] = {"env: ",
+                                        "/usr/bin/env: ",
+                                        "xargs: ",
+                                        "execvp: ",
+                                        "make: ",
+                                        "nice: ",
+                                        "nohup: failed to run command ",
+                                        "timeout: failed to run command ",
+                                        "chroot: failed to run command ",
+                                        "setsid: failed to execute ",
+                                        "exec failed: ",
+                                        "exec: ",
+                                        "exec "};
+    const char *at = strcasestr(line, ": no such file or directory");
+    size_t n;
+
+    for (size_t i = 0; at && i < sizeof tools / sizeof *tools; i++) {
+        n = strlen(tools[i]);
+        if (strncmp(line, tools[i], n) != 0 || line + n >= at)
+            continue;
+        if (i >= 3 && strcmp(tools[i], "make: ") == 0 && strstr(line, "***"))
+            return true;
+        not_found(pasted, pasted_word(line + n, (size_t)(at - line) - n));
+        return true;
+    }
+    return false;
+}
+
+/* The path of a shell's message: "bash: line 1: ./x: …" up to AT; zsh has it behind ("zsh: permission denied: ./x"). */
+static char *path_before(const char *line, const char *at)
+{
+    char *path = pasted_field_before(line, at);
+
+    if (path && !strchr(path, '/')) {
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+static void no_executable(struct pasted *pasted, char *path, bool binary)
+{
+    struct pasted_proof proof;
+    const char *machine = pasted_machine(pasted->process);
+
+    if (!path)
+        return;
+    pasted_proof_of(pasted->process, path, &proof);
+    if (proof.empty)
+        pasted_found(pasted, CAUSE_OBJECT_CORRUPT, xstrdup(path), xstrdup(path), 0.85);
+    else if (!proof.machine || strcmp(proof.machine, machine) != 0)
+        pasted_found(pasted, CAUSE_WRONG_ARCHITECTURE, xstrdup(path), xstrdup(machine),
+                     proof.machine ? 0.92
+                     : binary      ? 0.7
+                                   : 0.6);
+    pasted->provider = pasted->found ? xstrdup(path) : NULL;
+    pasted_proof_deinit(&proof);
+    free(path);
+}
+
+static bool by_kernel(struct pasted *pasted, const char *line)
+{
+    const char *at, *end;
+
+    if ((at = strstr(line, ": bad interpreter: "))) {
+        char *missing;
+
+        end = strstr(at + 19, ": ");
+        missing = pasted_word(at + 19, end ? (size_t)(end - at - 19) : strlen(at + 19));
+        if (missing && strlen(missing) > 2 && strcmp(missing + strlen(missing) - 2, "^M") == 0)
+            strcpy(missing + strlen(missing) - 2, "\r");
+        pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, pasted_field_before(line, at), missing, 0.93);
+        return true;
+    }
+    if ((at = strstr(line, ": cannot execute: required file not found"))) {
+        not_started(pasted, pasted_field_before(line, at), true);
+        return true;
+    }
+    if ((at = strstr(line, ": cannot execute binary file"))) {
+        no_executable(pasted, pasted_field_before(line, at), true);
+        return true;
+    }
+    if ((at = strcasestr(line, ": exec format error"))) {
+        char *path = pasted_field_before(line, at);
+
+        if (path && strncmp(path, "exec ", 5) == 0)
+            memmove(path, path + 5, strlen(path + 5) + 1);
+        no_executable(pasted, path && (strchr(path, '/') || !strchr(path, ' ')) ? path : NULL, false);
+        return true;
+    }
+    return false;
+}
+
+/* A shell's word for a path that it was to run. */
+static bool by_path(struct pasted *pasted, const char *line)
+{
+    char *who = pasted_speaker(pasted, line);
+    bool shell = judge_is_shell(who), taken = false;
+    const char *at;
+
+    free(who);
+    if (!shell)
+        return false;
+    if ((at = strstr(line, ": No such file or directory"))) {
+        char *path = path_before(line, at);
+
+        taken = path != NULL && !strstr(line, "cd: ") && !strstr(line, "source: ");
+        if (taken)
+            not_started(pasted, path, false);
+        else
+            free(path);
+    } else if ((at = strstr(line, ": no such file or directory: ")) && strncmp(line, "zsh", 3) == 0) {
+        not_started(pasted, pasted_word(at + 29, strlen(at + 29)), false);
+        taken = true;
+    } else if ((at = strstr(line, ": permission denied: "))) {
+        char *path = pasted_word(at + 21, strlen(at + 21));
+
+        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup_or_null(path), path, 0.88);
+        taken = true;
+    } else if ((at = strstr(line, ": Permission denied"))) {
+        char *path = path_before(line, at);
+
+        taken = path != NULL;
+        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup_or_null(path), path, 0.88);
+    }
+    return taken;
+}
+
+bool pasted_execution(struct pasted *pasted, const char *line)
+{
+    return by_kernel(pasted, line) || by_go(pasted, line) || by_shell(pasted, line) || by_tool(pasted, line) ||
+           by_runtime(pasted, line) || by_path(pasted, line);
+}

@@ -1,0 +1,91 @@
+/* Files that a program could not have, in its own words: the path stands before or behind the text of the error. */
+#include "pasted.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static const struct {
+    const char *text, *name; /* strerror(3)'s and errno's */
+    enum cause_kind kind;
+} errors[] = {
+    {"No such file or directory", "ENOENT", CAUSE_FILE_MISSING},
+    {"Permission denied", "EACCES", CAUSE_PERMISSION_DENIED},
+    {"Operation not permitted", "EPERM", CAUSE_PERMISSION_DENIED},
+    {"Too many levels of symbolic links", "ELOOP", CAUSE_SYMLINK_LOOP},
+    {"Symbolic link loop", "ELOOP", CAUSE_SYMLINK_LOOP}, /* musl's */
+};
+
+/* Tools that are run to look at a file, not to use it. */
+static bool only_looks(const char *line)
+{
+    static const char *const tools[] = {
+        "ls: ", "stat: ", "file: ", "find: ", "ldd: ", "readelf: ", "objdump: ", "grep: ", "rm: ", "du: ", "namei: "};
+
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
+        if (strncmp(line, tools[i], strlen(tools[i])) == 0)
+            return true;
+    return strncmp(line, "readelf: Error", 14) == 0;
+}
+
+/* The quoted path behind AT, or the one that a blank begins; malloced, or NULL. */
+static char *path_behind(const char *at)
+{
+    const char *quote = strpbrk(at, "'\"`");
+
+    if (quote && quote[1])
+        return pasted_word(quote + 1, strcspn(quote + 1, "'\"`"));
+    at = strchr(at, '/');
+    return at ? pasted_word(at, strcspn(at, " ,)")) : NULL;
+}
+
+/* What stands before AT, where that is a name: "/x", "'x.conf'", "open x.conf". */
+static char *path_before(const char *line, const char *at)
+{
+    CLEANUP_FREE char *field = pasted_field_before(line, at);
+    const char *path;
+
+    if (!field)
+        return NULL;
+    path = strpbrk(field, "'\"`");
+    if (path && path[1])
+        return pasted_word(path + 1, strcspn(path + 1, "'\"`"));
+    path = strrchr(field, ' '); /* "open /x", "cannot stat /x" */
+    path = path ? path + 1 : field;
+    return strpbrk(path, "/.") ? pasted_word(path, strlen(path)) : NULL;
+}
+
+/* "[Errno 2] No such file or directory: '/x'", "ENOENT: no such file or directory, open '/x'", "prog: /x: No such file
+ * or directory", "/x (No such file or directory)". */
+static char *path_of(const char *line, const char *at, size_t size)
+{
+    char *path = NULL;
+
+    if (at[size] == ':' || at[size] == ',')
+        path = path_behind(at + size);
+    if (!path && at > line + 2 && at[-1] == '(')
+        path = path_before(line, at - 2);
+    else if (!path && at > line + 2 && at[-1] == ' ')
+        path = path_before(line, at - 2 - (at[-2] != ':'));
+    return path;
+}
+
+bool pasted_file(struct pasted *pasted, const char *line)
+{
+    const char *at = NULL;
+    char *path;
+    size_t i = 0;
+
+    while (i < sizeof errors / sizeof *errors && !(at = strcasestr(line, errors[i].text)))
+        i++;
+    if (!at)
+        return false;
+    path = path_of(line, at, strlen(errors[i].text));
+    if (path && (strstr(line, "Errno ") || strstr(line, "rror: E"))) /* of a runtime: its name is elsewhere */
+        pasted_found(pasted, errors[i].kind, xstrdup(pasted->process->exe), path, 0.85);
+    else
+        pasted_found(pasted, errors[i].kind, path ? pasted_speaker(pasted, line) : NULL, path,
+                     only_looks(line) ? 0.4 : 0.8);
+    return true;
+}

@@ -1,0 +1,82 @@
+/* Limits, in the words of the C library, of node's file watcher, of the kernel's log. */
+#include "pasted.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+static bool about_watches(const char *line)
+{
+    return strcasestr(line, "inotify") || strcasestr(line, "file watchers") || strcasestr(line, "fsnotify") ||
+           strstr(line, ", watch '") || strstr(line, "syscall: 'watch'");
+}
+
+static void found(struct pasted *pasted, enum cause_kind kind, const char *name, double sure)
+{
+    pasted_found(pasted, kind, pasted_speaker(pasted, pasted->line->text), xstrdup(name), sure);
+}
+
+/* "Killed process 123 (prog) total-vm:…": malloced, or NULL. */
+static char *killed(const char *line)
+{
+    const char *at = strstr(line, "Killed process "), *open = at ? strchr(at, '(') : NULL;
+
+    return open ? pasted_word(open + 1, strcspn(open + 1, ")")) : NULL;
+}
+
+/* A path that the line is about: the one behind "open '", or before the error. */
+static char *path_in(const char *line)
+{
+    for (const char *at = line; (at = strchr(at, '/')); at++)
+        if (at == line || strchr(" '\"`", at[-1]))
+            return pasted_word(at, strcspn(at, " '\"`:,"));
+    return NULL;
+}
+
+/* The mount point of PATH by a line of df(1) that shows a full one; malloced, or NULL. */
+static char *full_mount(const struct process *process, const char *path)
+{
+    for (size_t i = 0; i < process->line_count; i++) {
+        const char *line = process->lines[i].text, *at = strstr(line, " 100% /");
+        CLEANUP_FREE char *point = at ? pasted_word(at + 6, strcspn(at + 6, " ")) : NULL;
+
+        if (point && (!path || strncmp(path, point, strlen(point)) == 0))
+            return steal_pointer(&point);
+    }
+    return NULL;
+}
+
+static void no_room(struct pasted *pasted, const char *line)
+{
+    CLEANUP_FREE char *path = path_in(line);
+    CLEANUP_FREE char *point = full_mount(pasted->process, path);
+    CLEANUP_FREE char *directory = path ? path_dir(path) : NULL;
+
+    if (point || directory)
+        pasted_found(pasted, CAUSE_RESOURCE_LIMIT, pasted_speaker(pasted, line),
+                     xasprintf("ENOSPC:%s", point ? point : directory), point ? 0.85 : 0.6);
+}
+
+bool pasted_limit(struct pasted *pasted, const char *line)
+{
+    bool watches = about_watches(line);
+
+    if (strcasestr(line, "too many open files") || strcasestr(line, "No file descriptors available") ||
+        strcasestr(line, "inotify instances"))
+        found(pasted, watches ? CAUSE_WATCH_LIMIT : CAUSE_RESOURCE_LIMIT,
+              watches ? "fs.inotify.max_user_instances" : "RLIMIT_NOFILE", watches ? 0.85 : 0.9);
+    else if (strstr(line, "number of file watchers reached") || strstr(line, "inotify watches was reached") ||
+             strstr(line, "upper limit on inotify watches") || (watches && strcasestr(line, "no space left on device")))
+        found(pasted, CAUSE_WATCH_LIMIT, "fs.inotify.max_user_watches", 0.92);
+    else if (strcasestr(line, "no space left on device") || strstr(line, "ENOSPC"))
+        no_room(pasted, line);
+    else if (strstr(line, "Memory cgroup out of memory: Killed process "))
+        pasted_found(pasted, CAUSE_RESOURCE_LIMIT, killed(line), xstrdup("memory.max"), 0.9);
+    else if (strstr(line, "Out of memory: Killed process "))
+        pasted_found(pasted, CAUSE_RESOURCE_LIMIT, killed(line), xstrdup("ENOMEM"), 0.85);
+    else if (strstr(line, "fork: ") && strcasestr(line, "resource temporarily unavailable"))
+        found(pasted, CAUSE_RESOURCE_LIMIT, "RLIMIT_NPROC", 0.6);
+    else
+        return false;
+    return true;
+}
