@@ -5,6 +5,7 @@
  * report says so: a log of another tool has less of it than our own. */
 #include "judge.h"
 
+#include "pasted.h"
 #include "sight.h"
 #include "told.h"
 
@@ -211,6 +212,8 @@ static bool symbol_answer(const struct saying *saying, struct answer *ret)
     finding->subject = told->object ? path_of(ret, saying, told->object) : caller_of(saying);
     if (told->version && strcmp(told->version, "GLIBC_PRIVATE") == 0)
         finding->kind = CAUSE_LOADER_LIBC_SKEW;
+    else if (runs_musl(saying->process) && pasted_glibc_alone_has(told->symbol))
+        finding->kind = CAUSE_LIBC_FAMILY_MISMATCH;
     else if (finding->subject && needs_other_libc(saying->process, finding->subject))
         finding->kind = CAUSE_LIBC_FAMILY_MISMATCH;
     else
@@ -285,6 +288,12 @@ static bool bad_library(const struct saying *saying, const char *path, struct an
     return true;
 }
 
+/* What only the files would tell, and words do not: as much as they say. */
+static const char *said_mount(const struct saying *saying, const char *path, struct answer *ret)
+{
+    return saying->process->by_words && strchr(path, '/') ? own(ret, path_dir(path)) : NULL;
+}
+
 static bool not_found_answer(const struct saying *saying, struct answer *ret)
 {
     const struct told *told = saying->told;
@@ -300,8 +309,15 @@ static bool not_found_answer(const struct saying *saying, struct answer *ret)
         finding->missing = path_base(name);
         return true;
     }
-    if (bad_library(saying, name, ret) || bad_place(saying, name, ret))
+    if (bad_library(saying, name, ret) || bad_place(saying, name, ret) ||
+        pasted_error(saying->process, saying->error, name, finding))
         return true;
+    if (saying->process->by_words && saying->error && saying->error->error == EPERM && strchr(name, '/')) {
+        finding->kind = CAUSE_NOEXEC_MOUNT; /* mmap(2)'s answer there */
+        finding->missing = said_mount(saying, name, ret);
+        finding->provider = name;
+        return true;
+    }
     if (saying->error && saying->error->mount && saying->error->error != ENOENT) {
         finding->kind = CAUSE_NOEXEC_MOUNT;
         finding->missing = saying->error->mount;
@@ -395,10 +411,14 @@ static bool refused_answer(const struct saying *saying, struct answer *ret)
     case TOLD_LEVEL:
         finding->kind = CAUSE_CPU_LEVEL_TOO_LOW;
         finding->missing = level_of(saying, path);
+        if (!finding->missing && saying->process->by_words)
+            finding->missing = "a higher x86-64 level";
         return finding->missing != NULL;
     case TOLD_NOT_MAPPED:
         finding->kind = CAUSE_NOEXEC_MOUNT;
         finding->missing = saying->error ? saying->error->mount : NULL;
+        if (!finding->missing)
+            finding->missing = said_mount(saying, path, ret);
         return finding->missing != NULL;
     default:
         return false;

@@ -8,6 +8,7 @@
 
 #include "environment.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -15,7 +16,7 @@
 enum { CAUSES_MOST = 8 };
 
 static bool (*const readers[])(struct pasted *pasted, const char *line) = {
-    pasted_execution, pasted_limit, pasted_connection, pasted_sandbox, pasted_file, pasted_crash,
+    pasted_execution, pasted_limit, pasted_connection, pasted_sandbox, pasted_policy, pasted_file, pasted_crash,
 };
 
 /* ---- for the readers ---- */
@@ -87,7 +88,42 @@ void pasted_found(struct pasted *pasted, enum cause_kind kind, char *subject, ch
     pasted->sure = sure;
 }
 
-/* ---- ---- */
+/* ---- for judge_logged.c ---- */
+
+/* Functions that compilers and headers of glibc put into programs, and musl has not: _FORTIFY_SOURCE's, those for large
+ * files, its own. */
+bool pasted_glibc_alone_has(const char *symbol)
+{
+    static const char *const names[] = {"gnu_get_libc_version", "fcntl64",  "__res_init", "__strdup",
+                                        "__register_atfork",    "backtrace"};
+    size_t n = strlen(symbol);
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(symbol, names[i]) == 0)
+            return true;
+    return n > 6 && strncmp(symbol, "__", 2) == 0 && strcmp(symbol + n - 4, "_chk") == 0;
+}
+
+/* Of a text in which nothing but the loader's words tell of the file: its own text for the error. */
+bool pasted_error(const struct process *process, const struct loader_error *said, const char *name,
+                  struct finding *finding)
+{
+    int error = process->by_words && said ? said->error : 0;
+
+    if (error == EACCES)
+        finding->kind = CAUSE_PERMISSION_DENIED;
+    else if (error == ELOOP)
+        finding->kind = CAUSE_SYMLINK_LOOP;
+    else if (error == ENOEXEC)
+        finding->kind = CAUSE_OBJECT_CORRUPT;
+    else
+        return false;
+    finding->missing = finding->provider = name;
+    finding->error = error;
+    return true;
+}
+
+/* ---- what was found ---- */
 
 static char *sentence(const struct pasted *pasted)
 {
@@ -133,6 +169,8 @@ static char *sentence(const struct pasted *pasted)
         return xasprintf("A variable of %s's environment leads astray: %s.", subject, missing);
     case CAUSE_CRASH:
         return xasprintf("%s was ended by %s.", subject, missing);
+    case CAUSE_SYSCALL_BLOCKED:
+        return xasprintf("%s needs the system call %s, which is refused to it.", subject, missing);
     default:
         return xasprintf("%s failed for want of %s.", subject, missing);
     }
@@ -212,12 +250,16 @@ static double most_of(enum cause_kind kind)
 {
     switch (kind) {
     case CAUSE_LIBRARY_MISSING:
-        return 0.88;
+        return 0.82;
+    case CAUSE_NOEXEC_MOUNT: /* which mount it is stands there seldom */
+        return 0.6;
     case CAUSE_OBJECT_CORRUPT:
     case CAUSE_SYMBOL_MISSING:
-        return 0.9;
+        return 0.85;
+    case CAUSE_SYMBOL_VERSION_MISSING: /* or it is of a wrong copy */
+        return 0.92;
     default:
-        return 0.95;
+        return 0.93;
     }
 }
 
@@ -232,6 +274,7 @@ static bool is_known(const struct process *process)
 void judge_pasted(struct process *process)
 {
     size_t before;
+    bool any = false;
 
     for (size_t i = 0; i < process->suspect_count; i++) {
         struct cause *cause = process->suspects[i].cause;
@@ -245,4 +288,8 @@ void judge_pasted(struct process *process)
     for (size_t i = process->line_count; i-- > 0 && process->suspect_count < before + CAUSES_MOST;)
         if (!words_shrug(process->lines[i].text))
             read_line(process, &process->lines[i]);
+    for (size_t i = 0; i < process->suspect_count; i++)
+        any |= process->suspects[i].cause->confidence > 0;
+    if (!any) /* that it failed was supposed only, so that its words were looked at */
+        process->status = 0;
 }

@@ -21,6 +21,7 @@ bool pasted_execution(struct pasted *pasted, const char *line);
 bool pasted_limit(struct pasted *pasted, const char *line);
 bool pasted_connection(struct pasted *pasted, const char *line);
 bool pasted_sandbox(struct pasted *pasted, const char *line);
+bool pasted_policy(struct pasted *pasted, const char *line);
 bool pasted_file(struct pasted *pasted, const char *line);
 bool pasted_crash(struct pasted *pasted, const char *line);
 
@@ -45,5 +46,12 @@ void pasted_proof_of(const struct process *process, const char *file, struct pas
 void pasted_proof_deinit(struct pasted_proof *proof);
 /* The machine that it was, by uname(1) in the paste; else x86_64. */
 const char *pasted_machine(const struct process *process);
+
+/* A symbol that programs for glibc want and musl has not. */
+bool pasted_glibc_alone_has(const char *symbol);
+/* Why a loader could not have the library NAME, by the text for errno in what it SAID: fills in FINDING; false where
+ * PROCESS is known by more than its words, or it does not say. */
+bool pasted_error(const struct process *process, const struct loader_error *said, const char *name,
+                  struct finding *finding);
 
 #endif

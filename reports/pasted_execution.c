@@ -40,7 +40,7 @@ static void not_started(struct pasted *pasted, char *path, bool known)
         pasted_found(pasted, script ? CAUSE_SCRIPT_INTERPRETER_MISSING : CAUSE_INTERPRETER_MISSING, xstrdup(path),
                      xstrdup("what it is to be run by"), 0.45);
     } else {
-        pasted_found(pasted, CAUSE_FILE_MISSING, pasted_speaker(pasted, pasted->line->text), xstrdup(path), 0.55);
+        pasted_found(pasted, CAUSE_FILE_MISSING, pasted_speaker(pasted, pasted->line->text), xstrdup(path), 0.45);
     }
     pasted_proof_deinit(&proof);
     free(path);
@@ -149,7 +149,8 @@ static bool by_runtime(struct pasted *pasted, const char *line)
  */
 static bool by_tool(struct pasted *pasted, const char *line)
 {
-    static const char *const tools[] = {"env: ",
+    static const char *const tools[] = {"env: can't execute ",
+                                        "env: ",
                                         "/usr/bin/env: ",
                                         "xargs: ",
                                         "execvp: ",
@@ -169,7 +170,7 @@ static bool by_tool(struct pasted *pasted, const char *line)
         n = strlen(tools[i]);
         if (strncmp(line, tools[i], n) != 0 || line + n >= at)
             continue;
-        if (i >= 3 && strcmp(tools[i], "make: ") == 0 && strstr(line, "***"))
+        if (strstr(line, "***")) /* make's targets */
             return true;
         not_found(pasted, pasted_word(line + n, (size_t)(at - line) - n));
         return true;

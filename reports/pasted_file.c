@@ -71,6 +71,14 @@ static char *path_of(const char *line, const char *at, size_t size)
     return path;
 }
 
+/* What is named so is no file to be read. */
+static bool is_socket(const char *path)
+{
+    const char *name = path_base(path);
+
+    return strstr(name, ".sock") || strncmp(path, "/tmp/.X11-unix/", 15) == 0 || strcmp(name, "bus") == 0;
+}
+
 bool pasted_file(struct pasted *pasted, const char *line)
 {
     const char *at = NULL;
@@ -82,7 +90,9 @@ bool pasted_file(struct pasted *pasted, const char *line)
     if (!at)
         return false;
     path = path_of(line, at, strlen(errors[i].text));
-    if (path && (strstr(line, "Errno ") || strstr(line, "rror: E"))) /* of a runtime: its name is elsewhere */
+    if (path && errors[i].kind == CAUSE_FILE_MISSING && is_socket(path))
+        pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), path, 0.75);
+    else if (path && (strstr(line, "Errno ") || strstr(line, "rror: E"))) /* of a runtime: its name is elsewhere */
         pasted_found(pasted, errors[i].kind, xstrdup(pasted->process->exe), path, 0.85);
     else
         pasted_found(pasted, errors[i].kind, path ? pasted_speaker(pasted, line) : NULL, path,

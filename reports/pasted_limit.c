@@ -76,6 +76,9 @@ bool pasted_limit(struct pasted *pasted, const char *line)
         pasted_found(pasted, CAUSE_RESOURCE_LIMIT, killed(line), xstrdup("ENOMEM"), 0.85);
     else if (strstr(line, "fork: ") && strcasestr(line, "resource temporarily unavailable"))
         found(pasted, CAUSE_RESOURCE_LIMIT, "RLIMIT_NPROC", 0.6);
+    else if (strstr(line, "annot allocate memory") || strstr(line, ": Out of memory") ||
+             strstr(line, "std::bad_alloc") || strncmp(line, "MemoryError", 11) == 0)
+        found(pasted, CAUSE_RESOURCE_LIMIT, "ENOMEM", 0.6); /* or a limit of its own */
     else
         return false;
     return true;

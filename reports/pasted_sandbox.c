@@ -1,6 +1,8 @@
 /* Sandboxes that cannot start: Chromium's, and what is built on it, bubblewrap's, unshare(1)'s. */
 #include "pasted.h"
 
+#include "syscall.h"
+
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -34,4 +36,25 @@ bool pasted_sandbox(struct pasted *pasted, const char *line)
     if (known)
         pasted_found(pasted, CAUSE_SANDBOX_UNAVAILABLE, xstrdup(pasted->process->exe), xstrdup("user namespaces"), 0.9);
     return known;
+}
+
+/* "statx: Function not implemented": a system call by its name, with the answer of one that is not to be had. */
+bool pasted_policy(struct pasted *pasted, const char *line)
+{
+    /* What the kernel itself seldom refuses for want of a right. */
+    static const char *const free_to_all[] = {"memfd_create", "clone3",     "statx",      "openat2",
+                                              "faccessat2",   "pidfd_open", "membarrier", "io_uring_setup",
+                                              "close_range",  "getrandom"};
+    const char *end = strstr(line, ": Function not implemented"), *refused = strstr(line, ": Operation not permitted");
+    char *name = end || refused ? pasted_field_before(line, end ? end : refused) : NULL;
+    bool known = name && end && syscall_by_name(name);
+
+    for (size_t i = 0; name && refused && i < sizeof free_to_all / sizeof *free_to_all; i++)
+        known |= strcmp(name, free_to_all[i]) == 0;
+    if (!known) {
+        free(name);
+        return false;
+    }
+    pasted_found(pasted, CAUSE_SYSCALL_BLOCKED, pasted_speaker(pasted, line), name, 0.8);
+    return true;
 }

@@ -26,6 +26,7 @@ enum {
 struct debugged {
     pid_t pid;
     char *exe;             /* as far as it is known, or NULL */
+    bool finished;         /* it has called its finalisers: no signal ended it */
     bool passed;           /* the program was given control */
     char *search;          /* the library that is looked for at last, or NULL: it was found */
     char *asker;           /* who needs it, or NULL … */
@@ -200,7 +201,8 @@ static void on_line(struct debugged *process, const char *rest)
     } else if ((at = after(rest, "file=")))
         on_file(process, at);
     else if (!after(rest, " search ") && !after(rest, "search "))
-        forget_search(process);       /* whatever else it is, the loader has gone on */
+        forget_search(process); /* whatever else it is, the loader has gone on */
+    process->finished = after(rest, "calling fini: ") != NULL;
     at = strstr(rest, " from file "); /* whose RPATH or RUNPATH is searched: the program's, or a library's */
     if (at && !process->passed && !said_is_library(at + 11, strcspn(at + 11, ")")))
         name_program(process, at + 11, false);
@@ -291,6 +293,15 @@ static void tell(struct lddebug *log, const struct debugged *process, const stru
     strings_add(&log->reading->told, xstrdup(said->object ? said->object : said->args[0]));
 }
 
+/* The words say that what it found last would not do. */
+static bool is_refused(const struct lddebug *log, const char *name)
+{
+    for (size_t i = 0; i < log->reading->refused.n; i++)
+        if (strcmp(path_base(log->reading->refused.v[i]), path_base(name)) == 0)
+            return true;
+    return false;
+}
+
 static void tell_failure(struct lddebug *log, const struct debugged *process)
 {
     bool named = process->asked && process->search && strcmp(process->asked, process->search) == 0;
@@ -305,22 +316,40 @@ static void tell_failure(struct lddebug *log, const struct debugged *process)
     if (process->error_count || !process->search || !process->places.n)
         return;
     tell_places(log, process);
+    if (is_refused(log, process->search))
+        return;
     tell(log, process, &missing);
 }
 
-/* Who failed, else who came last, is whom the words are of. */
+/* How much speaks for it that the words are of PROCESS: it failed before our eyes, it is called so, it did not come to
+ * its regular end. */
+static int weight(const struct lddebug *log, const struct debugged *process)
+{
+    const struct strings *argv = &log->reading->argv;
+    bool named = argv->n && process->exe && strcmp(path_base(process->exe), path_base(argv->v[0])) == 0;
+
+    return 4 * has_failed(process) + 2 * named + !process->finished;
+}
+
+static struct debugged *whose_words(const struct lddebug *log)
+{
+    struct debugged *best = log->last, *process, *next;
+
+    HASH_ITER(hh, log->processes, process, next)
+    if (weight(log, process) > weight(log, best) || (weight(log, process) == weight(log, best) && best != log->last))
+        best = process;
+    return best;
+}
+
+/* Whose words they are is known here; who failed is told of before them. */
 static void name(void *state)
 {
     struct lddebug *log = state;
-    struct debugged *about = log->last, *process, *next;
+    struct debugged *about, *process, *next;
 
     if (!log->processes || log->reading->about)
         return;
-    HASH_ITER(hh, log->processes, process, next)
-    {
-        if (has_failed(process))
-            about = process;
-    }
+    about = whose_words(log);
     if (log->reading->argv.n && (!about->exe || log->reading->argv_sure)) {
         free(about->exe);
         about->exe = xstrdup(log->reading->argv.v[0]);

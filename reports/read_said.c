@@ -4,6 +4,7 @@
 #include <probes/path.h>
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 enum { LINE_READ = 8192 }; /* bytes: no message of a loader's is longer than a few paths */
@@ -361,6 +362,24 @@ static bool parse_foreign(const char *line, struct said *ret)
 
 /* ---- */
 
+/* glibc's and musl's text for what may have kept a loader from a file; of other languages it is not known. */
+static int error_in(const char *message)
+{
+    static const struct {
+        const char *text;
+        int error;
+    } texts[] = {
+        {"No such file or directory", ENOENT},        {"Permission denied", EACCES},
+        {"Operation not permitted", EPERM},           {"Exec format error", ENOEXEC},
+        {"Too many levels of symbolic links", ELOOP}, {"Symbolic link loop", ELOOP},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strstr(message, texts[i].text))
+            return texts[i].error;
+    return 0;
+}
+
 static bool parse(const char *line, struct said *ret)
 {
     const char *begin;
@@ -377,8 +396,11 @@ bool said_parse(const char *line, struct said *ret)
     CLEANUP_FREE char *start = xstrndup(line, strnlen(line, LINE_READ));
 
     *ret = (struct said){0};
-    if (parse(start, ret))
+    if (parse(start, ret)) {
+        ret->error = ret->message ? error_in(ret->message) : 0;
+        ret->musl = strncmp(ret->format, "Error ", 6) == 0;
         return true;
+    }
     said_deinit(ret);
     return false;
 }

@@ -14,6 +14,8 @@ struct said {
     char *object;       /* as in struct event_loader, or NULL */
     const char *format; /* constant */
     char *args[3];      /* or NULL */
+    int error;          /* errno value that the text at its end is of, or 0 */
+    bool musl;          /* musl's loader says it */
     char *message;      /* without the program's name */
 };
 

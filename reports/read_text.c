@@ -76,6 +76,7 @@ static void make_up(struct text_reading *reading)
     const struct image image = {
         .exe = reading->argv.n ? reading->argv.v[0] : "the program",
         .argv = (const char *const *)reading->argv.v,
+        .musl = reading->musl,
         .loader_base = 1, /* some loader: whose calls are its own is known where it is told */
         .loader_end = 2,
         .class = 2,    /* ELFCLASS64 */
@@ -200,6 +201,7 @@ int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err
     *how = reading.taker ? reading.taker->how : INPUT_TEXT;
     strings_deinit(&reading.argv);
     text_deinit(&reading.waiting);
+    strings_deinit(&reading.refused);
     strings_deinit(&reading.told);
     strings_deinit(&reading.copies);
     return status;

@@ -26,8 +26,10 @@ struct text_reading {
     bool status_known;               /* … and whether the text says so; else it is taken to have failed */
     struct strings argv;             /* what a made-up one runs, by a prompt that shows it; may be empty */
     bool argv_sure;                  /* the loader's own words have its name */
+    bool musl;                       /* they are musl's loader's */
     bool by_words;                   /* of the process nothing but its words, or its loader's, is known */
     bool failed;                     /* they tell of a failure */
+    struct strings refused;          /* files that the words say more of than that they are not found */
     struct strings told;             /* what a reader has told of that others may find in the words, by its name */
     struct strings copies;           /* libraries that are seen to stand somewhere */
     struct text waiting;             /* words that came before any process was known */

@@ -185,6 +185,12 @@ static void know_speaker(struct words *words, const char *line, const struct sai
 {
     size_t n = strcspn(line, ": \t'\"(");
 
+    if (!said->program && n && n < 256 && line[n] == ':' && said->object && strlen(said->object) == n &&
+        strncmp(line, said->object, n) == 0 && !said_is_library(line, n)) { /* the program itself is refused */
+        name_program(words, line, n, true);
+        return;
+    }
+
     if (n && n < 256 && line[n] == ':' && line[n + 1] == ' ' && !said_is_library(line, n) &&
         strncasecmp(line + (n > 5 ? n - 5 : 0), "error", 5) != 0 && strncmp(said->message, line, n) != 0)
         name_program(words, line, n, false);
@@ -288,6 +294,15 @@ static bool take(void *state, char *line, size_t size)
     return false;
 }
 
+static void note_said(const struct words *words, const struct said *said)
+{
+    bool not_found = strncmp(said->format, "cannot open", 11) == 0 || strncmp(said->format, "Error loading", 13) == 0;
+
+    words->reading->musl |= said->musl;
+    if (said->object && !not_found)
+        strings_add(&words->reading->refused, xstrdup(said->object));
+}
+
 /* Before a process is made up for the words: whose they are. */
 static void name(void *state)
 {
@@ -297,6 +312,8 @@ static void name(void *state)
     if (!argv->n && words->program)
         strings_add(argv, xstrdup(words->program));
     words->reading->argv_sure = words->sure;
+    for (size_t i = 0; i < words->said_count; i++)
+        note_said(words, &words->said[i]);
 }
 
 static bool told_already(const struct words *words, const struct said *said)
@@ -331,6 +348,7 @@ static void tell(const struct words *words, const struct said *said)
                 .format = said->format,
                 .args = {said->args[0], said->args[1], said->args[2]},
                 .message = said->message,
+                .error = said->error,
                 .outcome = LOADER_FATAL,
             },
     };

@@ -177,12 +177,22 @@ bool wording_guess(const struct report *report)
     return report->cause_count && report->causes[0]->confidence < CONFIDENCE_TO_BET;
 }
 
+/* What was read is the output of other tools. */
+static bool of_others(const struct report *report)
+{
+    return report->how == INPUT_TEXT || report->how == INPUT_LD_DEBUG_LOG || report->how == INPUT_STRACE_LOG;
+}
+
 char *wording_headline(const struct report *report)
 {
     const struct cause *first = report->cause_count ? report->causes[0] : NULL;
     bool well = ended_well(report);
     struct text text = {0};
 
+    if (!first && report->status == OUTCOME_UNKNOWN && of_others(report)) {
+        text_add(&text, "Nothing here shows a failure.");
+        return text.v;
+    }
     add_outcome(&text, report);
     if (!first) {
         text_add(&text, well ? ". Nothing failed." : ". The cause is not known.");

@@ -99,13 +99,17 @@ def fill(text, cell, state):
 
 
 def lines(cell, root, program, folder, bundles):
-    """The three runs of CELL, for the shell that is inside the mounts; BUNDLES: with a bundle of its twin, too."""
+    """The three runs of CELL, for the shell that is inside the mounts; BUNDLES: with a bundle of its twin, too, and with
+    what the loader says when it is asked to."""
     case = cell.case
     user = "--userspec=65534:65534 " if case.nobody else ""
     for what, state, command, tracer in (
             ("alone", "bad", case.command, ""), ("bad", "bad", case.command, "bad"),
-            ("good", "good", case.twin or case.command, "good")):
+            ("good", "good", case.twin or case.command, "good"),
+            *([("debug", "bad", case.command, ""), ("debug-good", "good", case.twin or case.command, "")] if bundles else [])):
         variables = {name: fill(value, cell, state) for name, value in case.env.items()}
+        if what.startswith("debug"):
+            variables["LD_DEBUG"] = "all"
         out = f"{folder}/{cell.name}.{what}"
         bundle = f"-o {out}.tar.zst " if tracer == "bad" or (bundles and tracer) else ""
         trace = f"{shlex.quote(str(program))} -q -o {out}.json {bundle}--no-redact -- " if tracer else ""
@@ -301,6 +305,43 @@ def explained(folder, cells, program):
     print(f"\n  explain       {alike} of {len(cells)} causes, {twins} of {len(cells)} healthy runs: the log alone says the same")
 
 
+# What else there may be of a failure, and of its healthy twin: the words alone, with LD_DEBUG's lines between them.
+FORMATS = {"stderr": ("alone.err", "good.err"), "LD_DEBUG=all": ("debug.err", "debug-good.err")}
+
+
+def named(cause):
+    return cause and (cause["kind"], os.path.basename(cause["subject"]), cause["missing"])
+
+
+def pasted(folder, cells, program):
+    """What the words of each case say alone, against what was said of the run: agreement by format. A path is known as it
+    stands in the words, so subjects are compared by their names."""
+    for form, (bad, good) in FORMATS.items():
+        alike = dict.fromkeys(("kind", "subject", "missing", "all"), 0)
+        sure, wrong, healthy = 0, 0, 0
+        for cell in cells:
+            causes = {}
+            for what, file in (("bad", bad), ("good", good)):
+                out = folder / f"{cell.name}.pasted.json"
+                out.unlink(missing_ok=True)
+                subprocess.run([program, "explain", "-q", "-o", out, folder / f"{cell.name}.{file}"], check=False,
+                               stderr=subprocess.DEVNULL)
+                causes[what] = json.loads(out.read_text())["causes"] if out.exists() else []
+            live = (told(folder, cell, "bad") or {"causes": []})["causes"][:1]
+            said = causes["bad"][:1]
+            pairs = list(zip(named(live[0]), named(said[0]))) if live and said else []
+            for name, pair in zip(("kind", "subject", "missing"), pairs):
+                alike[name] += pair[0] == pair[1]
+            alike["all"] += bool(pairs) and all(a == b for a, b in pairs)
+            sure += bool(said) and said[0]["confidence"] >= 0.9
+            wrong += bool(said) and said[0]["confidence"] >= 0.9 and pairs[0][0] != pairs[0][1]
+            healthy += any(cause["confidence"] >= 0.5 for cause in causes["good"])
+            if not pairs or any(a != b for a, b in pairs):
+                print(f"  {cell.libc} {cell.case.name}, {form}: {named(said[0]) if said else None}")
+        print(f"  {form:13} {', '.join(f'{name} {count}' for name, count in alike.items())} of {len(cells)} as live; "
+              f"{wrong} of {sure} said with 0.9 or more are of another kind; {healthy} healthy with a cause")
+
+
 def reliability(folder, cells):
     """Of the causes that were told with a confidence, how many are right: twins count, where every cause is wrong."""
     points = []
@@ -322,7 +363,7 @@ def main():
     parser.add_argument("--program", type=pathlib.Path, default=TOP / "build" / "glibctrace")
     parser.add_argument("--libc", action="append", choices=ALL)
     parser.add_argument("--only", default="", help="cases whose kind or name has this in it")
-    parser.add_argument("--explain", action="store_true", help="what the logs of their bundles say alone, too")
+    parser.add_argument("--explain", action="store_true", help="what the logs of their bundles, and their words, say alone, too")
     parser.add_argument("--keep", action="store_true", help="leave the reports there and say where")
     parser.add_argument("--reproductions", action="store_true", help="a line for the reproduction of every case")
     parser.add_argument("--minimal", action="store_true",
@@ -348,6 +389,7 @@ def main():
     bad += reproductions(folder, cells, options)
     if options.explain:
         explained(folder, cells, options.program.resolve())
+        pasted(folder, cells, options.program.resolve())
     reliability(folder, cells)
     build.remove(built if options.keep else folder)
     if options.keep:
