@@ -16,7 +16,8 @@
 enum { CAUSES_MOST = 8 };
 
 static bool (*const readers[])(struct pasted *pasted, const char *line) = {
-    pasted_execution, pasted_limit, pasted_connection, pasted_sandbox, pasted_policy, pasted_file, pasted_crash,
+    pasted_runtime, pasted_execution, pasted_limit, pasted_connection,
+    pasted_sandbox, pasted_policy,    pasted_file,  pasted_crash,
 };
 
 /* ---- for the readers ---- */
@@ -232,13 +233,38 @@ static void accuse(struct process *process, const struct pasted *pasted, const s
     suspect->said_n = line->n;
 }
 
+/* What tools put before the lines of what they run. */
+static const char *behind_prefix(const char *line)
+{
+    static const char *const prefixes[] = {"npm ERR! ", "npm error ", "ERR! ", "yarn: ", "stderr: "};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(line, prefixes[i], strlen(prefixes[i])) == 0)
+            return line + strlen(prefixes[i]);
+    return line;
+}
+
+/* Whatever LINE complains of, a later one says that it went well. */
+static bool ended_well(const struct process *process, const struct output_line *line)
+{
+    static const char *const words[] = {"successful", "succeeded", "completed", "finished", "all tests passed"};
+
+    for (const struct output_line *later = line + 1; later < process->lines + process->line_count; later++)
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strcasestr(later->text, words[i]) && !words_complain(later->text, 0) && !strstr(later->text, "not "))
+                return true;
+    return false;
+}
+
 static void read_line(struct process *process, const struct output_line *line)
 {
-    struct pasted pasted = {.process = process, .line = line};
+    struct pasted pasted = {.process = process, .line = line, .text = behind_prefix(line->text)};
+    bool shrugs = words_shrug(line->text); /* a check before the start may still only warn */
+    size_t count = shrugs ? 1 : sizeof readers / sizeof *readers;
 
-    for (size_t i = 0; i < sizeof readers / sizeof *readers && !pasted.found; i++)
-        readers[i](&pasted, line->text);
-    if (pasted.found && !told_before(process, &pasted))
+    for (size_t i = 0; i < count && !pasted.found; i++)
+        readers[i](&pasted, pasted.text);
+    if (pasted.found && !told_before(process, &pasted) && (pasted.kind == CAUSE_CRASH || !ended_well(process, line)))
         accuse(process, &pasted, line);
     free(pasted.subject);
     free(pasted.missing);
@@ -286,8 +312,7 @@ void judge_pasted(struct process *process)
         return;
     before = process->suspect_count;
     for (size_t i = process->line_count; i-- > 0 && process->suspect_count < before + CAUSES_MOST;)
-        if (!words_shrug(process->lines[i].text))
-            read_line(process, &process->lines[i]);
+        read_line(process, &process->lines[i]);
     for (size_t i = 0; i < process->suspect_count; i++)
         any |= process->suspects[i].cause->confidence > 0;
     if (!any) /* that it failed was supposed only, so that its words were looked at */

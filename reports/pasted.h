@@ -10,6 +10,7 @@
 struct pasted {
     struct process *process;
     const struct output_line *line;
+    const char *text; /* of it, without what tools put before it */
     bool found;
     enum cause_kind kind;
     char *subject, *missing;
@@ -18,6 +19,7 @@ struct pasted {
 };
 
 bool pasted_execution(struct pasted *pasted, const char *line);
+bool pasted_runtime(struct pasted *pasted, const char *line);
 bool pasted_limit(struct pasted *pasted, const char *line);
 bool pasted_connection(struct pasted *pasted, const char *line);
 bool pasted_sandbox(struct pasted *pasted, const char *line);

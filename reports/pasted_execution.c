@@ -27,8 +27,7 @@ static void not_started(struct pasted *pasted, char *path, bool known)
         return;
     pasted_proof_of(pasted->process, path, &proof);
     if (proof.target) {
-        pasted_found(pasted, CAUSE_SYMLINK_DANGLING, pasted_speaker(pasted, pasted->line->text), xstrdup(proof.target),
-                     0.85);
+        pasted_found(pasted, CAUSE_SYMLINK_DANGLING, pasted_speaker(pasted, pasted->text), xstrdup(proof.target), 0.85);
     } else if (proof.interpreter && proof.script) {
         pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, xstrdup(path),
                      xasprintf("%s%s", proof.interpreter, proof.carriage_return ? "\r" : ""), 0.85);
@@ -40,7 +39,7 @@ static void not_started(struct pasted *pasted, char *path, bool known)
         pasted_found(pasted, script ? CAUSE_SCRIPT_INTERPRETER_MISSING : CAUSE_INTERPRETER_MISSING, xstrdup(path),
                      xstrdup("what it is to be run by"), 0.45);
     } else {
-        pasted_found(pasted, CAUSE_FILE_MISSING, pasted_speaker(pasted, pasted->line->text), xstrdup(path), 0.45);
+        pasted_found(pasted, CAUSE_FILE_MISSING, pasted_speaker(pasted, pasted->text), xstrdup(path), 0.45);
     }
     pasted_proof_deinit(&proof);
     free(path);
@@ -60,10 +59,10 @@ static void not_found(struct pasted *pasted, char *name)
     }
     if (n > 2 && (strcmp(name + n - 2, "\\r") == 0 || strcmp(name + n - 2, "^M") == 0)) { /* env(1) of a script */
         strcpy(name + n - 2, "\r");
-        pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, pasted_speaker(pasted, pasted->line->text), name, 0.85);
+        pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, pasted_speaker(pasted, pasted->text), name, 0.85);
         return;
     }
-    pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, pasted_speaker(pasted, pasted->line->text), name, 0.9);
+    pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, pasted_speaker(pasted, pasted->text), name, 0.9);
 }
 
 static bool ends_with(const char *line, const char *end)
@@ -202,26 +201,44 @@ static void no_executable(struct pasted *pasted, char *path, bool binary)
         pasted_found(pasted, CAUSE_OBJECT_CORRUPT, xstrdup(path), xstrdup(path), 0.85);
     else if (!proof.machine || strcmp(proof.machine, machine) != 0)
         pasted_found(pasted, CAUSE_WRONG_ARCHITECTURE, xstrdup(path), xstrdup(machine),
-                     proof.machine ? 0.92
-                     : binary      ? 0.7
-                                   : 0.6);
+                     proof.machine          ? 0.92
+                     : is_script_name(path) ? 0.4
+                     : binary               ? 0.7
+                                            : 0.6);
     pasted->provider = pasted->found ? xstrdup(path) : NULL;
     pasted_proof_deinit(&proof);
     free(path);
 }
 
+/* bash: "./x: /bin/nope: bad interpreter: No such file ..."; zsh: "./x: bad interpreter: /bin/nope: no such file ...".
+ */
+static void bad_interpreter(struct pasted *pasted, const char *line, const char *at)
+{
+    const char *behind = at + strlen(": bad interpreter: "), *end = strstr(behind, ": ");
+    char *before = pasted_field_before(line, at), *missing, *script;
+    size_t n;
+
+    if (*behind == '/') {
+        missing = pasted_word(behind, end ? (size_t)(end - behind) : strlen(behind));
+        script = before;
+    } else {
+        const char *start = before ? strstr(line, before) : NULL;
+
+        missing = before;
+        script = start && start > line + 2 ? pasted_field_before(line, start - 2) : NULL;
+    }
+    n = missing ? strlen(missing) : 0;
+    if (n > 2 && strcmp(missing + n - 2, "^M") == 0)
+        strcpy(missing + n - 2, "\r");
+    pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, script, missing, 0.93);
+}
+
 static bool by_kernel(struct pasted *pasted, const char *line)
 {
-    const char *at, *end;
+    const char *at;
 
     if ((at = strstr(line, ": bad interpreter: "))) {
-        char *missing;
-
-        end = strstr(at + 19, ": ");
-        missing = pasted_word(at + 19, end ? (size_t)(end - at - 19) : strlen(at + 19));
-        if (missing && strlen(missing) > 2 && strcmp(missing + strlen(missing) - 2, "^M") == 0)
-            strcpy(missing + strlen(missing) - 2, "\r");
-        pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, pasted_field_before(line, at), missing, 0.93);
+        bad_interpreter(pasted, line, at);
         return true;
     }
     if ((at = strstr(line, ": cannot execute: required file not found"))) {

@@ -13,7 +13,7 @@ static bool about_watches(const char *line)
 
 static void found(struct pasted *pasted, enum cause_kind kind, const char *name, double sure)
 {
-    pasted_found(pasted, kind, pasted_speaker(pasted, pasted->line->text), xstrdup(name), sure);
+    pasted_found(pasted, kind, pasted_speaker(pasted, pasted->text), xstrdup(name), sure);
 }
 
 /* "Killed process 123 (prog) total-vm:…": malloced, or NULL. */

@@ -200,6 +200,22 @@ static const char *const files[] = {
     "CPU ISA level is lower than required",
 };
 
+/* "/opt/libjni.so: libfoo.so.2: cannot open ...": Java and others name what they were to load before it. */
+static void take_needer(const char *line, struct said *ret)
+{
+    const char *start = ret->message ? strstr(line, ret->message) : NULL;
+    char *needer =
+        start && start > line + 2 && strncmp(start - 2, ": ", 2) == 0 ? object_before(line, start - 2) : NULL;
+
+    if (!needer || !strchr(needer, '/') || !said_is_library(needer, strlen(needer))) {
+        free(needer);
+        return;
+    }
+    ret->args[0] = steal_pointer(&ret->object);
+    ret->args[1] = needer;
+    ret->format = "Error loading shared library %s: %m (needed by %s)";
+}
+
 static bool parse_file(const char *line, const char *begin, struct said *ret)
 {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -210,6 +226,10 @@ static bool parse_file(const char *line, const char *begin, struct said *ret)
         ret->object = object_before(line, at - 2);
         ret->format = files[i];
         ret->message = ret->object ? from(name_before(line, at - 2)) : NULL;
+        if (i == 0 && ret->object && !ret->program)
+            take_needer(line, ret);
+        if (ret->args[1])
+            return true;
         return ret->object &&
                (ret->program || said_is_library(ret->object, strlen(ret->object)) || strchr(ret->object, '/'));
     }
@@ -229,6 +249,7 @@ static bool parse_musl(const char *line, struct said *ret)
         end = strstr(name, ": ");
         ret->args[0] = end ? bare(name, (size_t)(end - name)) : NULL;
         ret->args[1] = in_bracket(name, "(needed by ");
+        ret->musl = true;
         ret->format = "Error loading shared library %s: %m (needed by %s)";
         ret->message = from(at);
         ret->program = xstrdup_or_null(at == line ? ret->args[1] : NULL);
@@ -241,6 +262,7 @@ static bool parse_musl(const char *line, struct said *ret)
     ret->args[1] = object_before(line, end);
     end = strstr(at, ": ");
     ret->args[0] = bare(at + sizeof relocating - 1, (size_t)(end - at) - (sizeof relocating - 1));
+    ret->musl = true;
     ret->format = "Error relocating %s: %s: symbol not found";
     ret->message = from(at);
     ret->program = xstrdup_or_null(at == line ? ret->args[0] : NULL);
@@ -398,7 +420,6 @@ bool said_parse(const char *line, struct said *ret)
     *ret = (struct said){0};
     if (parse(start, ret)) {
         ret->error = ret->message ? error_in(ret->message) : 0;
-        ret->musl = strncmp(ret->format, "Error ", 6) == 0;
         return true;
     }
     said_deinit(ret);

@@ -1,0 +1,71 @@
+/* What runtimes and checks before a start say in sentences of their own. */
+#include "pasted.h"
+
+#include <string.h>
+
+#include <probes/alloc.h>
+
+/* "Missing GLIBC >= 2.28! from /lib/x86_64-linux-gnu/libc-2.17.so", of VS Code's server (its check-requirements.sh). */
+static bool by_requirements(struct pasted *pasted, const char *line)
+{
+    static const char *const series[] = {"GLIBC", "GLIBCXX"};
+    const char *at = strstr(line, "Missing "), *from = at ? strstr(at, "! from ") : NULL;
+
+    for (size_t i = 0; at && i < sizeof series / sizeof *series; i++) {
+        size_t n = strlen(series[i]);
+        const char *number = at + 8 + n + 4;
+
+        if (strncmp(at + 8, series[i], n) != 0 || strncmp(at + 8 + n, " >= ", 4) != 0)
+            continue;
+        pasted->provider = from ? pasted_word(from + 7, strcspn(from + 7, " ,")) : NULL;
+        pasted_found(pasted, CAUSE_SYMBOL_VERSION_MISSING, xstrdup("node"),
+                     xasprintf("%s_%.*s", series[i], (int)strspn(number, "0123456789."), number), 0.8);
+        return true;
+    }
+    return false;
+}
+
+/* "Fatal glibc error: CPU does not support x86-64-v2" (sysdeps/x86/dl-get-cpu-features.c and the like). */
+static bool by_libc(struct pasted *pasted, const char *line)
+{
+    static const char words[] = "CPU does not support ";
+    const char *at = strstr(line, words);
+
+    if (!at || !strstr(line, "glibc"))
+        return false;
+    at += sizeof words - 1;
+    pasted_found(pasted, CAUSE_CPU_LEVEL_TOO_LOW, xstrdup(pasted->process->exe), pasted_word(at, strcspn(at, " ,")),
+                 0.9);
+    return true;
+}
+
+/* "Cannot find module '/app/addon.node'": a path is a file; a bare name is looked for in many places. */
+static bool by_node(struct pasted *pasted, const char *line)
+{
+    const char *at = strstr(line, "Cannot find module '/");
+
+    if (!at)
+        return false;
+    at += strlen("Cannot find module '");
+    pasted_found(pasted, CAUSE_FILE_MISSING, xstrdup("node"), pasted_word(at, strcspn(at, "'")), 0.8);
+    return true;
+}
+
+/* "no foo in java.library.path: /a:/b" is libfoo.so. */
+static bool by_java(struct pasted *pasted, const char *line)
+{
+    const char *end = strstr(line, " in java.library.path"), *at = end;
+    CLEANUP_FREE char *name = NULL;
+
+    while (at && at > line && at[-1] != ' ')
+        at--;
+    name = end && at - 3 >= line && strncmp(at - 3, "no ", 3) == 0 ? pasted_word(at, (size_t)(end - at)) : NULL;
+    if (name)
+        pasted_found(pasted, CAUSE_LIBRARY_MISSING, xstrdup("java"), xasprintf("lib%s.so", name), 0.8);
+    return name != NULL;
+}
+
+bool pasted_runtime(struct pasted *pasted, const char *line)
+{
+    return by_requirements(pasted, line) || by_libc(pasted, line) || by_node(pasted, line) || by_java(pasted, line);
+}
