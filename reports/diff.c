@@ -237,10 +237,9 @@ static bool library_told(const struct diff *diff, const char *name, const char *
 }
 
 /* Either may be NULL: not loaded there. */
-static void compare_object(struct diff *diff, const struct cause *cause, const struct run_object *good,
-                           const struct run_object *bad)
+static void compare_object(struct diff *diff, const struct cause *cause, const char *name,
+                           const struct run_object *good, const struct run_object *bad)
 {
-    const char *name = good ? good->name : bad->name;
     CLEANUP_FREE char *of_good = good ? object_text(good) : xstrdup("not loaded");
     CLEANUP_FREE char *of_bad = bad ? object_text(bad) : xstrdup("not loaded");
 
@@ -272,11 +271,11 @@ static void compare_libraries(struct diff *diff, const struct cause *cause, cons
         const struct run_object *other = run_program_object(bad, object->name);
 
         if (other || !twin_of(diff, object, bad, true))
-            compare_object(diff, cause, object, other);
+            compare_object(diff, cause, object->name, object, other);
     }
     HASH_ITER(hh, bad->objects, object, next)
     if (!run_program_object(good, object->name) && !twin_of(diff, object, good, false))
-        compare_object(diff, cause, NULL, object);
+        compare_object(diff, cause, object->name, NULL, object);
 }
 
 /* ---- files ---- */

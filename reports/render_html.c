@@ -109,7 +109,7 @@ static void render(const struct report *report, const struct render_options *opt
 {
     CLEANUP_FREE char *headline = wording_headline(report);
     FILE *trace = options ? options->trace : NULL;
-    struct parts parts;
+    struct parts parts = {0};
 
     if (trace)
         parts_read(&parts, report, trace);

@@ -13,7 +13,9 @@
 #include <probes/elffile.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 enum { SCRIPT_MAX = 64 * 1024 /* bytes of a repro.sh that is shown before it is run; ours are some hundred */ };
@@ -96,19 +98,32 @@ static void guest_close(struct guest *guest)
 
 /* ---- showing and running it ---- */
 
+/* TEXT has room for SCRIPT_MAX bytes; how many FILE has of them, -1 with errno. */
+static ssize_t read_script(const char *file, char *text)
+{
+    CLEANUP_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
+    size_t n = 0;
+    ssize_t got = fd < 0 ? -1 : 1;
+
+    while (got > 0 && n < SCRIPT_MAX) {
+        got = read(fd, text + n, SCRIPT_MAX - n);
+        n += got > 0 ? (size_t)got : 0;
+    }
+    return got < 0 ? -1 : (ssize_t)n;
+}
+
 /* Nothing that is run stays unseen: a script too long to be shown is not run. */
 static int show(const struct guest *guest, const char *from, bool quiet, struct err *err)
 {
     CLEANUP_FREE char *path = xasprintf("%s/repro.sh", guest->directory), *text = xmalloc(SCRIPT_MAX + 1);
-    CLEANUP_FCLOSE FILE *in = fopen(path, "re");
-    size_t n = in ? fread(text, 1, SCRIPT_MAX, in) : 0;
+    ssize_t n = read_script(path, text);
 
-    if (!in || ferror(in))
+    if (n < 0)
         return err_errno(err, errno, "%s: repro.sh cannot be read", from);
     if (n == SCRIPT_MAX)
         return err_set(err, "%s: repro.sh is longer than %d bytes, too long to be read before it is run", from,
                        SCRIPT_MAX);
-    if (memchr(text, '\0', n))
+    if (memchr(text, '\0', (size_t)n))
         return err_set(err, "%s: repro.sh is no text", from);
     text[n] = '\0';
     if (quiet)
