@@ -256,12 +256,34 @@ static bool ended_well(const struct process *process, const struct output_line *
     return false;
 }
 
+/* What Chromium and desktop programs always complain of in a container, and do without. */
+static bool is_noise(const char *line)
+{
+    static const char *const words[] = {"dbus/bus.cc",
+                                        "bus.cc(",
+                                        "object_proxy.cc",
+                                        "/dbus/",
+                                        "libva error",
+                                        "vaapi",
+                                        "Failed to load module \"canberra",
+                                        "mcs_client",
+                                        "reverting to",
+                                        "registration_request"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(line, words[i]) && !strstr(line, "FATAL"))
+            return true;
+    return false;
+}
+
 static void read_line(struct process *process, const struct output_line *line)
 {
     struct pasted pasted = {.process = process, .line = line, .text = behind_prefix(line->text)};
     bool shrugs = words_shrug(line->text); /* a check before the start may still only warn */
     size_t count = shrugs ? 1 : sizeof readers / sizeof *readers;
 
+    if (is_noise(line->text))
+        return;
     for (size_t i = 0; i < count && !pasted.found; i++)
         readers[i](&pasted, pasted.text);
     if (pasted.found && !told_before(process, &pasted) && (pasted.kind == CAUSE_CRASH || !ended_well(process, line)))

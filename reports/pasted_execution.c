@@ -74,6 +74,19 @@ static bool ends_with(const char *line, const char *end)
     return n >= m && strncmp(line + n - m, end, m) == 0;
 }
 
+/* Ubuntu's command_not_found_handle: "Command 'x' not found, but can be installed with:", "The program 'x' is currently
+ * not installed." */
+static bool by_handle(struct pasted *pasted, const char *line)
+{
+    const char *at = strncmp(line, "Command '", 9) == 0 && strstr(line, "' not found")          ? line + 9
+                     : strncmp(line, "The program '", 13) == 0 && strstr(line, "not installed") ? line + 13
+                                                                                                : NULL;
+
+    if (at)
+        pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, xstrdup("bash"), pasted_word(at, strcspn(at, "'")), 0.9);
+    return at != NULL;
+}
+
 static bool by_shell(struct pasted *pasted, const char *line)
 {
     static const char *const behind[] = {
@@ -131,6 +144,12 @@ static bool by_runtime(struct pasted *pasted, const char *line)
     static const char file[] = "FileNotFoundError: [Errno 2] No such file or directory: ";
     const char *at = strstr(line, "spawn "), *end = at ? strstr(at, " ENOENT") : NULL;
 
+    if (at && !end && (end = strstr(at, " EACCES"))) {
+        char *path = pasted_word(at + 6, (size_t)(end - at - 6));
+
+        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup_or_null(path), path, 0.85);
+        return true;
+    }
     if (end && end > at + 6) {
         not_found(pasted, pasted_word(at + 6, (size_t)(end - at - 6)));
         return true;
@@ -161,6 +180,7 @@ static bool by_tool(struct pasted *pasted, const char *line)
                                         "setsid: failed to execute ",
                                         "exec failed: ",
                                         "exec: ",
+                                        "fork/exec ",
                                         "exec "};
     const char *at = strcasestr(line, ": no such file or directory");
     size_t n;
@@ -187,6 +207,16 @@ static char *path_before(const char *line, const char *at)
         return NULL;
     }
     return path;
+}
+
+/* Of "fork/exec ./x", "Failed at step EXEC spawning /x", "exec /x" the last word. */
+static char *last_word(char *field)
+{
+    char *last = field ? strrchr(field, ' ') : NULL;
+
+    if (last)
+        memmove(field, last + 1, strlen(last + 1) + 1);
+    return field;
 }
 
 static void no_executable(struct pasted *pasted, char *path, bool binary)
@@ -249,11 +279,12 @@ static bool by_kernel(struct pasted *pasted, const char *line)
         no_executable(pasted, pasted_field_before(line, at), true);
         return true;
     }
-    if ((at = strcasestr(line, ": exec format error"))) {
-        char *path = pasted_field_before(line, at);
+    if ((at = strcasestr(line, "exec format error"))) {
+        bool behind = strncmp(at + 17, ": '", 3) == 0; /* Python's */
+        char *path = behind                                           ? pasted_word(at + 19, strlen(at + 19))
+                     : at > line + 2 && strncmp(at - 2, ": ", 2) == 0 ? last_word(pasted_field_before(line, at - 2))
+                                                                      : NULL;
 
-        if (path && strncmp(path, "exec ", 5) == 0)
-            memmove(path, path + 5, strlen(path + 5) + 1);
         no_executable(pasted, path && (strchr(path, '/') || !strchr(path, ' ')) ? path : NULL, false);
         return true;
     }
@@ -264,7 +295,7 @@ static bool by_kernel(struct pasted *pasted, const char *line)
 static bool by_path(struct pasted *pasted, const char *line)
 {
     char *who = pasted_speaker(pasted, line);
-    bool shell = judge_is_shell(who), taken = false;
+    bool shell = judge_is_shell(who) || strstr(line, ": line "), taken = false;
     const char *at;
 
     free(who);
@@ -297,6 +328,6 @@ static bool by_path(struct pasted *pasted, const char *line)
 
 bool pasted_execution(struct pasted *pasted, const char *line)
 {
-    return by_kernel(pasted, line) || by_go(pasted, line) || by_shell(pasted, line) || by_tool(pasted, line) ||
-           by_runtime(pasted, line) || by_path(pasted, line);
+    return by_kernel(pasted, line) || by_handle(pasted, line) || by_go(pasted, line) || by_shell(pasted, line) ||
+           by_tool(pasted, line) || by_runtime(pasted, line) || by_path(pasted, line);
 }

@@ -65,7 +65,38 @@ static bool by_java(struct pasted *pasted, const char *line)
     return name != NULL;
 }
 
+/* "dlopen(): error loading libfuse.so.2" (AppImage's runtime). */
+static bool by_appimage(struct pasted *pasted, const char *line)
+{
+    static const char words[] = "dlopen(): error loading ";
+    const char *at = strstr(line, words);
+
+    if (!at)
+        return false;
+    at += sizeof words - 1;
+    pasted_found(pasted, CAUSE_LIBRARY_MISSING, xstrdup(pasted->process->exe), pasted_word(at, strcspn(at, " ")), 0.85);
+    return true;
+}
+
+/* Emulators open the loader that a program names themselves: "qemu-x86_64: Could not open
+ * '/lib64/ld-linux-x86-64.so.2': No such file or directory", "rosetta error: failed to open elf at
+ * /lib64/ld-linux-x86-64.so.2". */
+static bool by_emulator(struct pasted *pasted, const char *line)
+{
+    const char *at = strstr(line, "/ld-linux"), *start = at ? at : strstr(line, "/ld-musl-"), *end;
+
+    if (!start || (strncmp(line, "qemu-", 5) != 0 && strncmp(line, "rosetta error", 13) != 0))
+        return false;
+    end = start + strcspn(start, " '\"");
+    while (start > line && !strchr(" '\"", start[-1]))
+        start--;
+    pasted_found(pasted, CAUSE_INTERPRETER_MISSING, xstrdup(pasted->process->exe),
+                 pasted_word(start, (size_t)(end - start)), 0.85);
+    return true;
+}
+
 bool pasted_runtime(struct pasted *pasted, const char *line)
 {
-    return by_requirements(pasted, line) || by_libc(pasted, line) || by_node(pasted, line) || by_java(pasted, line);
+    return by_requirements(pasted, line) || by_libc(pasted, line) || by_node(pasted, line) || by_java(pasted, line) ||
+           by_appimage(pasted, line) || by_emulator(pasted, line);
 }

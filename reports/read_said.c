@@ -68,6 +68,12 @@ static char *in_bracket(const char *line, const char *words)
     return at ? bare(at + strlen(words), strcspn(at + strlen(words), ")")) : NULL;
 }
 
+static void name_program(struct said *ret, char *taken)
+{
+    free(ret->program);
+    ret->program = taken;
+}
+
 static char *from(const char *at)
 {
     return xstrndup(at, strnlen(at, LINE_READ));
@@ -86,7 +92,7 @@ static const char *behind_occasion(const char *line, struct said *ret)
 
         if (!at)
             continue;
-        ret->program = bare(start, (size_t)(at - start));
+        name_program(ret, bare(start, (size_t)(at - start)));
         return at + strlen(occasions[i]);
     }
     return line;
@@ -117,7 +123,7 @@ static bool parse_version(const char *line, struct said *ret)
         const char *start = name_before(line, program - 2);
 
         if (start == line) /* "node: /lib/libm.so.6: version …", not "Error: /lib/…" of a runtime */
-            ret->program = bare(start, (size_t)(program - 2 - start));
+            name_program(ret, bare(start, (size_t)(program - 2 - start)));
     }
     if (ret->program && (strcmp(ret->program, "Error") == 0 || strstr(ret->program, "Error") ||
                          strstr(ret->program, "Exception") || strcmp(ret->program, "error") == 0)) {
@@ -201,12 +207,24 @@ static const char *const files[] = {
 };
 
 /* "/opt/libjni.so: libfoo.so.2: cannot open ...": Java and others name what they were to load before it. */
+static char *needer_around(const char *line)
+{
+    static const char perl[] = "Can't load '", ruby[] = " - ";
+    const char *at = strstr(line, perl);
+
+    if (at)
+        return bare(at + sizeof perl - 1, strcspn(at + sizeof perl - 1, "'"));
+    at = strstr(line, "(LoadError)") ? strstr(line, ruby) : NULL;
+    return at ? bare(at + sizeof ruby - 1, strcspn(at + sizeof ruby - 1, " ")) : NULL;
+}
+
 static void take_needer(const char *line, struct said *ret)
 {
     const char *start = ret->message ? strstr(line, ret->message) : NULL;
-    char *needer =
-        start && start > line + 2 && strncmp(start - 2, ": ", 2) == 0 ? object_before(line, start - 2) : NULL;
+    char *needer = needer_around(line);
 
+    if (!needer && start && start > line + 2 && strncmp(start - 2, ": ", 2) == 0)
+        needer = object_before(line, start - 2);
     if (!needer || !strchr(needer, '/') || !said_is_library(needer, strlen(needer))) {
         free(needer);
         return;
@@ -252,7 +270,7 @@ static bool parse_musl(const char *line, struct said *ret)
         ret->musl = true;
         ret->format = "Error loading shared library %s: %m (needed by %s)";
         ret->message = from(at);
-        ret->program = xstrdup_or_null(at == line ? ret->args[1] : NULL);
+        name_program(ret, xstrdup_or_null(at == line ? ret->args[1] : NULL));
         return ret->args[0] != NULL;
     }
     at = strstr(line, relocating);
@@ -265,7 +283,7 @@ static bool parse_musl(const char *line, struct said *ret)
     ret->musl = true;
     ret->format = "Error relocating %s: %s: symbol not found";
     ret->message = from(at);
-    ret->program = xstrdup_or_null(at == line ? ret->args[0] : NULL);
+    name_program(ret, xstrdup_or_null(at == line ? ret->args[0] : NULL));
     return ret->args[0] && ret->args[1];
 }
 
@@ -342,7 +360,7 @@ static bool foreign_version(const char *const at[], const size_t size[], size_t 
     ret->object = bare(at[i], size[i]);
     ret->format = "version `%s' not found (required by %s)";
     ret->message = from(at[i]);
-    ret->program = i > 0 ? bare(at[i - 1], size[i - 1]) : NULL;
+    name_program(ret, i > 0 ? bare(at[i - 1], size[i - 1]) : NULL);
     return ret->args[1] && ret->object;
 }
 
@@ -375,7 +393,7 @@ static bool parse_foreign(const char *line, struct said *ret)
             continue;
         }
         ret->object = bare(at[i], size[i]);
-        ret->program = i > 1 ? bare(at[i - 2], size[i - 2]) : NULL;
+        name_program(ret, i > 1 ? bare(at[i - 2], size[i - 2]) : NULL);
         ret->message = from(at[i]);
         return ret->object != NULL;
     }
@@ -402,6 +420,19 @@ static int error_in(const char *message)
     return 0;
 }
 
+/* What an attempt has left that came to nothing is not for the next one; who ended is. */
+static bool is_it(bool parsed, struct said *ret)
+{
+    struct said rest = *ret;
+
+    if (parsed)
+        return true;
+    *ret = (struct said){.program = rest.program};
+    rest.program = NULL;
+    said_deinit(&rest);
+    return false;
+}
+
 static bool parse(const char *line, struct said *ret)
 {
     const char *begin;
@@ -409,8 +440,9 @@ static bool parse(const char *line, struct said *ret)
     if (strstr(line, "no version information available") || strstr(line, ": ignored"))
         return false; /* warnings of the loader's own */
     begin = behind_occasion(line, ret);
-    return parse_musl(line, ret) || parse_version(line, ret) || parse_symbol(line, begin, ret) ||
-           parse_relocation(line, begin, ret) || parse_file(line, begin, ret) || parse_foreign(line, ret);
+    return is_it(parse_musl(line, ret), ret) || is_it(parse_version(line, ret), ret) ||
+           is_it(parse_symbol(line, begin, ret), ret) || is_it(parse_relocation(line, begin, ret), ret) ||
+           is_it(parse_file(line, begin, ret), ret) || is_it(parse_foreign(line, ret), ret);
 }
 
 bool said_parse(const char *line, struct said *ret)

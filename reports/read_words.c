@@ -125,6 +125,8 @@ static void know_runtime(struct words *words, const char *line)
         {"ERR_DLOPEN_FAILED", "node"},
         {"java.lang.UnsatisfiedLinkError", "java"},
         {"(Fiddle::DLError)", "ruby"},
+        {"(LoadError)", "ruby"},
+        {"node_modules/", "node"},
         {"DynaLoader.pm", "perl"},
     };
 
