@@ -170,7 +170,7 @@ void elffile_put(const struct elffile *elf)
         entry_free(entry);
 }
 
-const char *elffile_machine_name(const struct elffile *elf)
+const char *elffile_machine_known(unsigned class, unsigned machine, unsigned data)
 {
     static const struct {
         unsigned machine;
@@ -194,14 +194,23 @@ const char *elffile_machine_name(const struct elffile *elf)
         {EM_PARISC, "hppa", "hppa"},
         {EM_SH, "sh4", "sh4"},
     };
-    struct elf_entry *entry = (struct elf_entry *)(uintptr_t)elf;
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].machine == elf->machine) {
-            if (elf->machine == EM_PPC64 && elf->data == ELFDATA2LSB)
+        if (names[i].machine == machine) {
+            if (machine == EM_PPC64 && data == ELFDATA2LSB)
                 return "ppc64le";
-            return elf->class == ELFCLASS32 ? names[i].narrow : names[i].wide;
+            return class == ELFCLASS32 ? names[i].narrow : names[i].wide;
         }
+    return NULL;
+}
+
+const char *elffile_machine_name(const struct elffile *elf)
+{
+    const char *known = elffile_machine_known(elf->class, elf->machine, elf->data);
+    struct elf_entry *entry = (struct elf_entry *)(uintptr_t)elf;
+
+    if (known)
+        return known;
     if (!entry->machine_name)
         entry->machine_name = xasprintf("machine %u", elf->machine);
     return entry->machine_name;

@@ -113,6 +113,9 @@ void elffile_forget_all(void);
 /* "x86_64", "i386", "aarch64", "arm", "riscv64", … as in contract.md; "x32" for ELFCLASS32 on EM_X86_64;
  * "machine 1234" for unknown ones. The string lives for ever or as long as ELF. */
 const char *elffile_machine_name(const struct elffile *elf);
+/* The same of a header's numbers (ELFCLASS…, EM_…, ELFDATA…); NULL for an unknown one. ELF above has to be one that
+ * elffile_get() gave. */
+const char *elffile_machine_known(unsigned class, unsigned machine, unsigned data);
 /* The definition that a reference to NAME with VERSION (NULL: unversioned) of FILE (soname the version need names, or
  * NULL) binds to in ELF, by glibc's rules (do_lookup_x, check_match in elf/dl-lookup.c), or NULL. Uses a name index,
  * not a scan. */

@@ -96,6 +96,9 @@ static struct suspect *suspect_attempt(struct process *actor, enum suspicion at,
     return suspect;
 }
 
+/* How sure it is that a file is not there, of which only ENOENT is known: what it wants to be run by may be it. */
+#define FILE_OR_INTERPRETER 0.45
+
 /* The attempt's path was found to be executable in principle or not at all: why did the kernel refuse? */
 static bool judge_file(struct process *actor, const struct attempt *attempt)
 {
@@ -106,6 +109,7 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
                               .call = attempt->desc->name,
                               .error = attempt->error,
                               .subject = image->exe ? image->exe : attempt->path};
+    struct suspect *suspect;
     struct path_walk walk;
     struct lead lead = {0};
     bool known;
@@ -122,7 +126,10 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         if (finding.kind == CAUSE_PERMISSION_DENIED)
             finding.subject = attempt->path; /* as of a file without an x bit */
         judge_led(&finding, actor, attempt, &lead);
-        known = known && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
+        suspect = known ? suspect_attempt(actor, AT_EXECUTION, attempt, &finding) : NULL;
+        known = suspect != NULL;
+        if (suspect && attempt->sight && attempt->sight->verdict && strcmp(attempt->sight->verdict, "unsaid") == 0)
+            suspect->sure = FILE_OR_INTERPRETER;
     }
     lead_deinit(&lead);
     path_walk_deinit(&walk);

@@ -108,9 +108,9 @@ static const char *path_of(struct answer *answer, const struct saying *saying, c
 
 static const char *machine_of(const struct process *process)
 {
-    const struct elffile like = {.class = process->class, .machine = process->machine};
+    const char *known = elffile_machine_known(process->class, process->machine, ELFDATA2LSB);
 
-    return elffile_machine_name(&like);
+    return known ? known : "an unknown machine";
 }
 
 /* A copy of the library of NAME's name that would have done, and is not PATH. */
@@ -324,6 +324,8 @@ static bool not_found_answer(const struct saying *saying, struct answer *ret)
         finding->provider = name;
         return true;
     }
+    if (opened_as(saying->process, name) && strncmp(saying->words, "Error loading", 13) == 0)
+        return false; /* musl's words for whatever it could not do with it */
     finding->kind = CAUSE_LIBRARY_MISSING;
     finding->missing = name;
     finding->elsewhere = copy_of(saying->process, name);

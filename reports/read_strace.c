@@ -60,17 +60,18 @@ static void name_all(struct strace *strace)
         const char *name;
         enum strace_handling handling;
     } special[] = {
-        {"open", HANDLE_OPEN},          {"openat", HANDLE_OPEN},      {"openat2", HANDLE_OPEN},
-        {"creat", HANDLE_OPEN},         {"close", HANDLE_CLOSE},      {"dup", HANDLE_DUPPED},
-        {"fcntl", HANDLE_DUPPED},       {"fcntl64", HANDLE_DUPPED},   {"dup2", HANDLE_DUP},
-        {"dup3", HANDLE_DUP},           {"write", HANDLE_WRITE},      {"pwrite64", HANDLE_NOTHING},
-        {"writev", HANDLE_WRITEV},      {"sendmsg", HANDLE_SENDMSG},  {"execve", HANDLE_EXECVE},
-        {"execveat", HANDLE_EXECVE},    {"clone", HANDLE_CLONE},      {"clone3", HANDLE_CLONE},
-        {"fork", HANDLE_CLONE},         {"vfork", HANDLE_CLONE},      {"exit", HANDLE_LEAVE},
-        {"_exit", HANDLE_LEAVE},        {"exit_group", HANDLE_LEAVE}, {"chdir", HANDLE_CHDIR},
-        {"fchdir", HANDLE_FCHDIR},      {"getcwd", HANDLE_GETCWD},    {"connect", HANDLE_CONNECT},
-        {"getsockopt", HANDLE_OUTCOME}, {"mmap", HANDLE_MMAP},        {"mmap2", HANDLE_MMAP},
-        {"old_mmap", HANDLE_MMAP},      {"munmap", HANDLE_MUNMAP},
+        {"open", HANDLE_OPEN},        {"openat", HANDLE_OPEN},      {"openat2", HANDLE_OPEN},
+        {"creat", HANDLE_OPEN},       {"close", HANDLE_CLOSE},      {"dup", HANDLE_DUPPED},
+        {"fcntl", HANDLE_DUPPED},     {"fcntl64", HANDLE_DUPPED},   {"dup2", HANDLE_DUP},
+        {"dup3", HANDLE_DUP},         {"write", HANDLE_WRITE},      {"read", HANDLE_READ},
+        {"pread64", HANDLE_READ},     {"pwrite64", HANDLE_NOTHING}, {"writev", HANDLE_WRITEV},
+        {"sendmsg", HANDLE_SENDMSG},  {"execve", HANDLE_EXECVE},    {"execveat", HANDLE_EXECVE},
+        {"clone", HANDLE_CLONE},      {"clone3", HANDLE_CLONE},     {"fork", HANDLE_CLONE},
+        {"vfork", HANDLE_CLONE},      {"exit", HANDLE_LEAVE},       {"_exit", HANDLE_LEAVE},
+        {"exit_group", HANDLE_LEAVE}, {"chdir", HANDLE_CHDIR},      {"fchdir", HANDLE_FCHDIR},
+        {"getcwd", HANDLE_GETCWD},    {"connect", HANDLE_CONNECT},  {"getsockopt", HANDLE_OUTCOME},
+        {"mmap", HANDLE_MMAP},        {"mmap2", HANDLE_MMAP},       {"old_mmap", HANDLE_MMAP},
+        {"munmap", HANDLE_MUNMAP},
     };
     static const char *const others[] = {
         "read",
@@ -182,6 +183,8 @@ static bool known(const void *ctx, const char *name, size_t size)
 
 void strace_event(struct strace *strace, struct strace_thread *thread, struct event *event)
 {
+    if (strace->opened.thread)
+        strace_tell_opened(strace, NULL);
     if (strace->has_ended) {
         strace->has_ended = false;
         text_event(strace->reading, &strace->end);
@@ -211,10 +214,13 @@ static void set_time(struct strace *strace, const struct strace_line *line)
 /* ---- calls ---- */
 
 /* What is not of interest need not be taken apart: most lines. */
-static bool boring(const struct strace_name *name, const struct strace_thread *thread)
+static bool boring(const struct strace *strace, const struct strace_name *name, const struct strace_thread *thread)
 {
-    return !name ||
-           (!name->desc && name->handling == HANDLE_PLAIN && !thread->group->loading && !thread->group->exec_waits);
+    if (!name || name->handling == HANDLE_NOTHING)
+        return true;
+    if (name->handling == HANDLE_READ)
+        return !strace->opened.thread && !thread->group->exec_waits && thread->group->loading;
+    return !name->desc && name->handling == HANDLE_PLAIN && !thread->group->loading && !thread->group->exec_waits;
 }
 
 static void read_call(struct strace *strace, struct strace_thread *thread, const struct strace_name *name, char *args,
@@ -233,10 +239,9 @@ static void on_call(struct strace *strace, struct strace_thread *thread, const s
     const struct strace_name *name = strace_name(strace, line->name, line->name_size);
 
     thread->call[0] = '\0';
-    if (!boring(name, thread))
+    thread->last_call = name;
+    if (!boring(strace, name, thread))
         read_call(strace, thread, name, line->args, line->result);
-    else if (name)
-        thread->group->loading = false;
 }
 
 static void on_unfinished(struct strace *strace, struct strace_thread *thread, const struct strace_line *line)
@@ -247,7 +252,7 @@ static void on_unfinished(struct strace *strace, struct strace_thread *thread, c
     memcpy(thread->call, line->name, n);
     thread->call[n] = '\0';
     text_clear(&thread->pending);
-    if (!boring(name, thread) && line->args_size < PENDING_MOST)
+    if (!boring(strace, name, thread) && line->args_size < PENDING_MOST)
         text_addn(&thread->pending, line->args, line->args_size);
     if (name && name->handling == HANDLE_LEAVE && line->args_size < PENDING_MOST) { /* it never comes back */
         text_add(&thread->pending, ")");
@@ -260,7 +265,7 @@ static void on_resumed(struct strace *strace, struct strace_thread *thread, cons
     const struct strace_name *name = strace_name(strace, line->name, line->name_size);
     bool same = strlen(thread->call) == line->name_size && memcmp(thread->call, line->name, line->name_size) == 0;
 
-    if (!boring(name, thread) && line->result) {
+    if (!boring(strace, name, thread) && line->result) {
         if (!same)
             text_clear(&thread->pending);
         text_addn(&thread->pending, line->args, line->args_size);
@@ -448,4 +453,9 @@ static void end(void *state)
 }
 
 const struct text_reader text_reader_strace = {
-    .name = "strace", .how = INPUT_STRACE_LOG, .begin = begin, .take = take, .end = end};
+    .name = "strace",
+    .how = INPUT_STRACE_LOG,
+    .begin = begin,
+    .take = take,
+    .end = end,
+};

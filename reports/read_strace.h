@@ -11,7 +11,7 @@
 
 #include <uthash.h>
 
-enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64 };
+enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64, STRACE_FAILED = 32, STRACE_SEEN = 8 };
 
 /* What a descriptor is, as far as it matters. */
 enum strace_fd_is { FD_OTHER, FD_STDOUT, FD_STDERR, FD_NULL };
@@ -34,9 +34,17 @@ struct strace_group {
     int cache_fd;                      /* or -1 */
     char *libraries[STRACE_LIBRARIES]; /* paths that it opened, the last ones, in no order */
     size_t library_count;
+    struct text line;             /* of its words, not ended yet */
     bool leaving, left_by_loader; /* exit_group(2) was called … */
     int leave_status;             /* … with this */
-    bool refused;                 /* a call has failed since it last printed something */
+    char *failed[STRACE_FAILED];  /* paths as they were passed to calls that failed, … */
+    size_t failed_count;          /* … of so many the last ones */
+    char *seen[STRACE_SEEN];      /* likewise that something was seen to stand at */
+    size_t seen_count;
+    struct strings sought; /* directories in which one command was looked for, one after the other */
+    char *sought_name;     /* its name, or NULL */
+    bool narrow;           /* its calls are those of 32-bit x86 */
+    bool refused;          /* a call has failed since it last printed something */
     bool ended;
     struct strace_fd fds[STRACE_FDS];
 };
@@ -44,10 +52,11 @@ struct strace_group {
 struct strace_thread {
     pid_t tid;
     struct strace_group *group;
-    char call[48];           /* that is unfinished, "" for none … */
-    struct text pending;     /* … and its arguments so far */
-    int signal;              /* the last one that came, … */
-    struct text signal_told; /* … and what was said of it */
+    char call[48];                       /* that is unfinished, "" for none … */
+    struct text pending;                 /* … and its arguments so far */
+    const struct strace_name *last_call; /* its last call, or NULL */
+    int signal;                          /* the last one that came, … */
+    struct text signal_told;             /* … and what was said of it */
     UT_hash_handle hh;
 };
 
@@ -59,6 +68,7 @@ enum strace_handling {
     HANDLE_CLOSE,
     HANDLE_DUP, /* dup2, dup3: the new number is an argument; dup, fcntl: the result */
     HANDLE_DUPPED,
+    HANDLE_READ,
     HANDLE_WRITE,
     HANDLE_WRITEV,
     HANDLE_SENDMSG,
@@ -91,6 +101,16 @@ struct strace_call {
     char *end; /* behind the arguments, or NULL */
 };
 
+/* A library that the loader has opened: told of when it is known what it read there. */
+struct strace_opened {
+    struct strace_thread *thread; /* NULL: there is none */
+    const struct syscall_desc *desc;
+    char *path, *string;
+    uint64_t flags;
+    int64_t fd;
+    uint64_t now_ns;
+};
+
 struct strace {
     struct text_reading *reading;
     struct strace_name names[STRACE_NAMES]; /* hashed */
@@ -104,7 +124,8 @@ struct strace {
     struct text held; /* a call that its line has cut, … */
     pid_t held_pid;
     unsigned held_lines;
-    bool in_errno;                  /* the line before ended within the words of its errno */
+    bool in_errno; /* the line before ended within the words of its errno */
+    struct strace_opened opened;
     struct text path, data, result; /* of the event in the making */
 };
 
@@ -130,8 +151,20 @@ void strace_finish_processes(struct strace *strace);
 /* strace_call.c */
 void strace_call(struct strace *strace, struct strace_thread *thread, struct strace_call *call);
 
+/* strace_loader.c */
+/* Whose CALL of GROUP it is; PATH: that it is about, or NULL. */
+enum event_by strace_by(struct strace_group *group, const struct strace_call *call, const char *path);
+/* A library that the loader has opened waits to be told of; false: CALL opens none. */
+bool strace_opens(struct strace *strace, struct strace_thread *thread, const struct event_syscall *call);
+/* A read of THREAD's: what the loader found at the beginning of the library that it opened. */
+void strace_read(struct strace *strace, const struct strace_thread *thread, const struct strace_call *call);
+/* Tells of the library that waits; ELF: what it is, as struct sight has it, or NULL. */
+void strace_tell_opened(struct strace *strace, const char *elf);
+
 /* strace_words.c */
 /* What the call writes, decoded, into STRACE->data. */
 void strace_written(struct strace *strace, const struct strace_group *group, const struct strace_call *call);
+/* What a loader says in that, as its errors. */
+void strace_said(struct strace *strace, struct strace_thread *thread);
 
 #endif

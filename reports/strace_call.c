@@ -102,75 +102,89 @@ static void read_path(struct strace *strace, struct strace_group *group, const s
     }
 }
 
-/* ---- whose call it is ---- */
-
-static bool loader_file(const char *path)
-{
-    return library_like(path) || strncmp(path, "/etc/ld.so.", 11) == 0 || strncmp(path, "/etc/ld-musl-", 13) == 0;
-}
-
-static bool is_call(const struct strace_call *call, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcmp(call->name->name, *list) == 0)
-            return true;
-    return false;
-}
-
-/* Whether glibc's loader makes such a call before the program begins (elf/rtld.c; 2.2 to 2.43). */
-static bool loader_makes(const struct strace_call *call, const char *path)
-{
-    static const char *const on_files[] = {"open",     "openat",     "openat2", "access",     "faccessat",
-                                           "stat",     "stat64",     "lstat",   "newfstatat", "fstatat64",
-                                           "readlink", "readlinkat", "statx",   NULL};
-    static const char *const others[] = {"brk",        "arch_prctl", "mmap",      "mmap2",           "mprotect",
-                                         "munmap",     "read",       "pread64",   "close",           "fstat",
-                                         "fstat64",    "lseek",      "_llseek",   "set_tid_address", "set_robust_list",
-                                         "rseq",       "prlimit64",  "uname",     "getcwd",          "set_thread_area",
-                                         "ugetrlimit", "getrlimit",  "writev",    "write",           "exit_group",
-                                         "futex",      "getpid",     "getrandom", "execve",          "map_shadow_stack",
-                                         "cpuid",      "mseal",      "openat",    "getuid",          "geteuid",
-                                         "getgid",     "getegid",    NULL};
-
-    if (is_call(call, on_files))
-        return !path || loader_file(path) || strcmp(call->name->name, "openat") != 0 || path[0] != '/' ||
-               strstr(path, "/lib") != NULL;
-    return is_call(call, others);
-}
-
-/* A dlopen asks as the loader does, and hardly any program opens a library so. */
-static bool dlopen_like(const struct strace_call *call, const char *path)
-{
-    unsigned at = call->name->desc && call->name->desc->flags_arg >= 0 ? (unsigned)call->name->desc->flags_arg : 6;
-    const char *flags = at < call->count ? call->text[at] : "";
-
-    return path && library_like(path) &&
-           (strcmp(flags, "O_RDONLY|O_CLOEXEC") == 0 || strcmp(flags, "O_RDONLY|O_LARGEFILE|O_CLOEXEC") == 0);
-}
-
-static enum event_by by_of(struct strace_group *group, const struct strace_call *call, const char *path)
-{
-    bool opens = call->name->handling == HANDLE_OPEN;
-
-    if (group->loading && !(loader_makes(call, path) && (!opens || !path || loader_file(path))))
-        group->loading = false;
-    if (group->loading || (opens && dlopen_like(call, path)))
-        return BY_LOADER;
-    return BY_PROGRAM;
-}
-
 /* ---- events ---- */
+
+/* Limits that only one errno value of the call stands for (open(2), inotify_add_watch(2)). */
+static const struct sight *sight_of(const struct strace_group *group, const struct event_syscall *call,
+                                    struct sight *ret)
+{
+    if (call->error == EMFILE && strncmp(call->desc->name, "inotify", 7) != 0) {
+        *ret = (struct sight){.limit = "RLIMIT_NOFILE", .limit_unit = "descriptors", .limit_sure = true};
+        return ret;
+    }
+    if (call->error == ENOSPC && strcmp(call->desc->name, "inotify_add_watch") == 0) {
+        *ret = (struct sight){.limit = "fs.inotify.max_user_watches", .limit_unit = "watches", .limit_sure = true};
+        return ret;
+    }
+    if (call->error != ENOENT || call->desc->family != FAMILY_PROCESS || !call->path)
+        return NULL;
+    ret->verdict = "unsaid"; /* the file, or what it wants to be run by: execve(2) tells neither */
+    for (size_t i = 0; i < STRACE_SEEN; i++)
+        if (group->seen[i] && strcmp(group->seen[i], call->path) == 0)
+            ret->walk = "there";
+    return ret;
+}
+
+static void remember(char **list, size_t most, size_t *count, const char *string)
+{
+    char **slot = &list[(*count)++ % most];
+
+    free(*slot);
+    *slot = xstrdup(string);
+}
+
+/* One command that is looked for in one directory after the other (execvp(3)). */
+static void seek(struct strace_group *group, const char *path)
+{
+    const char *name = path_base(path);
+
+    if (!group->sought_name || strcmp(group->sought_name, name) != 0) {
+        strings_deinit(&group->sought);
+        free(group->sought_name);
+        group->sought = (struct strings){0};
+        group->sought_name = xstrdup(name);
+    }
+    if (name > path + 1 && path[0] == '/' && group->sought.n < 256)
+        strings_add(&group->sought, xstrndup(path, (size_t)(name - path - 1)));
+}
+
+static void note_outcome(struct strace_group *group, const struct event_syscall *call)
+{
+    if (!call->returned || !call->string)
+        return;
+    if (call->error)
+        remember(group->failed, STRACE_FAILED, &group->failed_count, call->string);
+    else if (!group->loading && call->path && strncmp(call->desc->name, "open", 4) != 0)
+        remember(group->seen, STRACE_SEEN, &group->seen_count, call->path);
+    if (call->error && strncmp(call->desc->name, "execve", 6) == 0 && call->path)
+        seek(group, call->path);
+}
+
+static void take_arguments(const struct strace_call *call, struct event_syscall *out)
+{
+    for (unsigned i = 0; i < call->count; i++) {
+        out->text[i] = call->text[i];
+        out->args[i] = call->text[i][0] == '"' ? 0 : strace_number(call->text[i]);
+    }
+    if (out->desc->flags_arg >= 0)
+        out->flags = out->args[out->desc->flags_arg];
+    if (call->name->handling != HANDLE_CLONE)
+        return;
+    for (unsigned i = 0; i < call->count; i++)
+        if (strstr(call->text[i], "flags="))
+            out->flags = out->args[0] = strace_number(strstr(call->text[i], "flags=") + 6);
+}
 
 static void plain(struct strace *strace, struct strace_thread *thread, const struct strace_call *call,
                   const char *result, const char *const *argv)
 {
     struct strace_group *group = thread->group;
-    const struct syscall_desc *desc = call->name->desc;
+    struct sight sight = {0};
     struct event event = {.type = EVENT_SYSCALL};
     struct event_syscall *out = &event.syscall;
 
     *out = (struct event_syscall){
-        .desc = desc,
+        .desc = call->name->desc,
         .path = text_of(&strace->path),
         .string = text_of(&strace->data),
         .argv = argv,
@@ -178,20 +192,15 @@ static void plain(struct strace *strace, struct strace_thread *thread, const str
         .ret = call->result.value,
         .error = call->result.error,
         .returned = call->result.returned,
-        .by = by_of(group, call, text_of(&strace->path)),
+        .by = strace_by(group, call, text_of(&strace->path)),
     };
-    for (unsigned i = 0; i < call->count; i++) {
-        out->text[i] = call->text[i];
-        out->args[i] = call->text[i][0] == '"' ? 0 : strace_number(call->text[i]);
-    }
-    if (desc->flags_arg >= 0)
-        out->flags = out->args[desc->flags_arg];
-    if (call->name->handling == HANDLE_CLONE) {
-        for (unsigned i = 0; i < call->count; i++)
-            if (strstr(call->text[i], "flags="))
-                out->flags = out->args[0] = strace_number(strstr(call->text[i], "flags=") + 6);
-    }
+    take_arguments(call, out);
     group->refused |= out->error != 0;
+    group->narrow |= strcmp(out->desc->name, "mmap2") == 0 || strcmp(out->desc->name, "fstat64") == 0;
+    note_outcome(group, out);
+    if (call->name->handling == HANDLE_OPEN && strace_opens(strace, thread, out))
+        return;
+    event.sight = sight_of(group, out, &sight);
     strace_event(strace, thread, &event);
 }
 
@@ -205,12 +214,12 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
     bool complaint = fd == 2 || (entry && entry->is == FD_STDERR);
 
     if (call->result.error || (!complaint && fd != 1)) {
-        by_of(group, call, NULL);
+        strace_by(group, call, NULL);
         return;
     }
     strace_written(strace, group, call);
     if (!complaint && !output_complains(strace->data.v ? strace->data.v : "", strace->data.n)) {
-        by_of(group, call, NULL);
+        strace_by(group, call, NULL);
         if (!group->refused)
             return;
         group->refused = false;
@@ -221,10 +230,12 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
         .data = strace->data.v ? strace->data.v : "",
         .size = strace->data.n,
         .whole = strace->data.n,
-        .by = by_of(group, call, NULL),
+        .by = strace_by(group, call, NULL),
     };
     if (entry && entry->is == FD_NULL)
         event.sight = &hushed;
+    if (event.output.fd == 2)
+        strace_said(strace, thread);
     strace_event(strace, thread, &event);
 }
 
@@ -268,6 +279,8 @@ static void strings_at(struct strings *list, const char *p)
         bool cut;
 
         p = strace_string(p, &one, &cut);
+        if (cut)
+            text_add(&one, "...");
         strings_add(list, one.v ? one.v : xstrdup(""));
         p += strspn(p, ", ");
     }
@@ -333,8 +346,10 @@ static const char *outcome(struct strace *strace, const struct strace_call *call
 
 static void mapped(struct strace_group *group, const struct strace_call *call)
 {
-    if (group->cache_fd >= 0 && number(call, 4) == group->cache_fd && !call->result.error)
-        group->cache_addr = (uint64_t)call->result.value;
+    if (group->cache_fd < 0 || number(call, 4) != group->cache_fd || call->result.error)
+        return;
+    group->cache_addr = (uint64_t)call->result.value;
+    group->cache_fd = -1; /* the number comes round again */
 }
 
 /* The last thing that glibc's loader does is to let go of its cache (dl-cache.c, _dl_unload_cache()). */
@@ -402,6 +417,12 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
     struct strace_group *group = thread->group;
     enum strace_handling handling = call->name->handling;
 
+    if (handling == HANDLE_READ) {
+        strace_read(strace, thread, call);
+        return;
+    }
+    if (strace->opened.thread == thread && strncmp(call->name->name, "fstat", 5) == 0)
+        return; /* musl's loader looks at the file before it reads it */
     read_path(strace, group, call);
     switch (handling) {
     case HANDLE_WRITE:
@@ -439,7 +460,7 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
     if (call->name->desc)
         plain(strace, thread, call, NULL, NULL);
     else
-        by_of(group, call, NULL);
+        strace_by(group, call, NULL);
     if (handling == HANDLE_OPEN)
         opened(strace, thread, call);
     changed(strace, thread, call);

@@ -17,8 +17,15 @@ static void group_free(struct strace_group *group)
         free(group->fds[i].path);
     for (size_t i = 0; i < group->library_count; i++)
         free(group->libraries[i]);
+    for (size_t i = 0; i < STRACE_FAILED; i++)
+        free(group->failed[i]);
+    for (size_t i = 0; i < STRACE_SEEN; i++)
+        free(group->seen[i]);
     strings_deinit(&group->argv);
     strings_deinit(&group->env);
+    strings_deinit(&group->sought);
+    text_deinit(&group->line);
+    free(group->sought_name);
     free(group->cwd);
     free(group->exe);
     free(group);
@@ -286,6 +293,9 @@ static struct crash *crash_of(const struct strace_thread *thread, int number)
     crash->by_itself = crash->sender && crash->sender == thread->group->pid;
     if (call)
         crash->call = xstrndup(call + 16, strspn(call + 16, "abcdefghijklmnopqrstuvwxyz0123456789_"));
+    else if (number == SIGSYS &&
+             (thread->last_call || thread->call[0])) /* a policy that kills sends none (seccomp(2)) */
+        crash->call = xstrdup(thread->call[0] ? thread->call : thread->last_call->name);
     return crash;
 }
 
@@ -303,6 +313,30 @@ static void tell_signal(struct strace *strace, struct strace_thread *thread, int
         event.signal.ip_addr = 1; /* within the loader, as its image was told */
     strace_event(strace, thread, &event);
     crash_put(crash);
+}
+
+/* As a variable would have it: what a command was looked for in. malloced, or NULL. */
+static char *searched(const struct strace_group *group)
+{
+    struct text text = {0};
+
+    if (group->sought.n < 2)
+        return NULL;
+    for (size_t i = 0; i < group->sought.n; i++)
+        text_addf(&text, "%s%s", i ? ":" : "PATH=", group->sought.v[i]);
+    return text.v;
+}
+
+static void tell_end(struct strace *strace, struct strace_thread *thread, const struct event *told)
+{
+    CLEANUP_FREE char *path = searched(thread->group);
+    const char *const variables[] = {path, NULL};
+    struct sight sight = {.variables = variables};
+    struct event event = *told;
+
+    if (path)
+        event.sight = &sight;
+    strace_event(strace, thread, &event);
 }
 
 void strace_ended(struct strace *strace, struct strace_thread *thread, int status)
@@ -324,12 +358,13 @@ void strace_ended(struct strace *strace, struct strace_thread *thread, int statu
     }
     if (WIFSIGNALED(status))
         tell_signal(strace, thread, WTERMSIG(status));
-    if (group->pid == strace->reading->about && !strace->has_ended) {
+    if (strace->opened.thread)
+        strace_tell_opened(strace, NULL);
+    if (group->pid == strace->reading->about && !strace->has_ended && group->sought.n < 2) {
         strace->has_ended = true;
         strace->end = event;
-        strace->end.cwd = NULL;
     } else {
-        strace_event(strace, thread, &event);
+        tell_end(strace, thread, &event);
     }
     thread_remove(strace, thread);
 }
@@ -338,6 +373,8 @@ void strace_finish_processes(struct strace *strace)
 {
     struct strace_thread *thread, *next;
 
+    if (strace->opened.thread)
+        strace_tell_opened(strace, NULL);
     HASH_ITER(hh, strace->threads, thread, next)
     {
         strace_tell_exec(strace, thread, NULL);

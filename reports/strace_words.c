@@ -3,9 +3,11 @@
  * remains is cut at a word's beginning: half a name is a wrong one. */
 #include "read_strace.h"
 
+#include "read_said.h"
 #include "strace_value.h"
 
 #include <probes/alloc.h>
+#include <probes/path.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,14 +33,65 @@ static const char *const sentences[] = {
     "unexpected reloc type in static binary",
 };
 
-static bool completes(struct text *out, size_t from, size_t whole, const char *with)
-{
-    size_t n = out->n - from;
+/* What stands behind a name at the end of what is said. */
+static const char *const tails[] = {
+    ": cannot open shared object file: No such file or directory\n",
+    ": cannot open shared object file: No such file or directory",
+    ": No such file or directory\n",
+    "': No such file or directory\n",
+    ": No such file or directory",
+    ": Permission denied\n",
+    ": Too many open files\n",
+    ": No space left on device\n",
+    ": Operation not permitted\n",
+    ": Function not implemented\n",
+    ": Cannot allocate memory\n",
+    ": Connection refused\n",
+    ": Exec format error\n",
+    "': Permission denied\n",
+    ": Permission denied",
+    ": Too many levels of symbolic links\n",
+    ": Not a directory\n",
+    ": Is a directory\n",
+    ": not found\n",
+    ": command not found\n",
+    "\n",
+    "",
+};
 
-    if (strlen(with) != whole || n > whole || memcmp(out->v + from, with, n) != 0)
+static bool is_boundary(char c)
+{
+    return strchr(" \t\n:'`\"(=,", c) != NULL;
+}
+
+/* Whether what is left out, of a text of WHOLE bytes at FROM, can be that it ends with NAME and TAIL: it has their
+ * length and begins like them. */
+static bool completes(struct text *out, size_t from, size_t whole, const char *name, const char *tail)
+{
+    enum { ALIKE = 3 }; /* bytes that have to be there */
+    size_t known = out->n - from, n = strlen(name), size = n + strlen(tail), begin, there, of_name;
+
+    if (size > whole || whole - size > known)
         return false;
-    text_add(out, with + n);
+    begin = whole - size;
+    there = known - begin;
+    of_name = there < n ? there : n;
+    if (there < ALIKE || there > size || (n && begin && !is_boundary(out->v[from + begin - 1])) ||
+        memcmp(out->v + from + begin, name, of_name) != 0 ||
+        memcmp(out->v + from + begin + of_name, tail, there - of_name) != 0)
+        return false;
+    out->n = from + begin;
+    text_add(out, name);
+    text_add(out, tail);
     return true;
+}
+
+static bool completes_name(struct text *out, size_t from, size_t whole, const char *name)
+{
+    for (size_t i = 0; name && i < sizeof tails / sizeof *tails; i++)
+        if (completes(out, from, whole, name, tails[i]) || completes(out, from, whole, path_base(name), tails[i]))
+            return true;
+    return false;
 }
 
 /* "version `X' not found (required by NAME)": NAME is one of those that were opened. */
@@ -62,8 +115,30 @@ static bool completes_version(const struct strace_group *group, struct text *out
                                                        : NULL;
         CLEANUP_FREE char *sentence = name ? xasprintf("%.*s%s%s)", (int)known, out->v + from, by, name) : NULL;
 
-        if (sentence && completes(out, from, whole, sentence))
+        if (sentence && completes(out, from, whole, sentence, ""))
             return true;
+    }
+    return false;
+}
+
+/* musl's "Error loading shared library NAME: … (needed by ", which the other's name follows. */
+static bool completes_musl(const struct strace_group *group, struct text *out, size_t from, size_t whole)
+{
+    static const char *const reasons[] = {"No such file or directory", "Exec format error",  "Permission denied",
+                                          "Operation not permitted",   "Symbolic link loop", "Invalid argument"};
+
+    if (out->n - from < 14 || strncmp(out->v + from, "Error loading ", 14) != 0)
+        return false;
+    for (size_t i = 0; i < STRACE_FAILED + group->library_count; i++) {
+        const char *name = i < STRACE_FAILED ? group->failed[i] : group->libraries[i - STRACE_FAILED];
+
+        for (size_t k = 0; name && k < sizeof reasons / sizeof *reasons; k++) {
+            CLEANUP_FREE char *sentence =
+                xasprintf("Error loading shared library %s: %s (needed by ", path_base(name), reasons[k]);
+
+            if (completes(out, from, whole, sentence, ""))
+                return true;
+        }
     }
     return false;
 }
@@ -71,15 +146,23 @@ static bool completes_version(const struct strace_group *group, struct text *out
 static bool complete(const struct strace_group *group, struct text *out, size_t from, size_t whole)
 {
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
-        if (completes(out, from, whole, sentences[i]))
+        if (completes(out, from, whole, "", sentences[i]))
+            return true;
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+        if (completes(out, from, whole, "", tails[i]))
+            return true;
+    if (completes_musl(group, out, from, whole))
+        return true;
+    for (size_t i = 0; i < STRACE_FAILED; i++) /* the last one first */
+        if (completes_name(out, from, whole,
+                           group->failed[(group->failed_count + STRACE_FAILED - 1 - i) % STRACE_FAILED]))
             return true;
     for (size_t i = 0; i < group->library_count; i++)
-        if (completes(out, from, whole, group->libraries[i]))
+        if (completes_name(out, from, whole, group->libraries[i]))
             return true;
-    if ((group->exe && completes(out, from, whole, group->exe)) ||
-        (group->argv.n && completes(out, from, whole, group->argv.v[0])))
-        return true;
-    return completes_version(group, out, from, whole);
+    return completes_name(out, from, whole, group->exe) ||
+           (group->argv.n && completes_name(out, from, whole, group->argv.v[0])) ||
+           completes_version(group, out, from, whole);
 }
 
 /* One buffer: TEXT as strace shows it, of WHOLE bytes. */
@@ -92,7 +175,7 @@ static void add(const struct strace_group *group, struct text *out, const char *
         return;
     if (complete(group, out, from, whole))
         return;
-    while (out->n > from && !strchr(" \t\n:'`\"(", out->v[out->n - 1]))
+    while (out->n > from && !is_boundary(out->v[out->n - 1]))
         out->n--;
     text_add(out, "...");
     if (whole && strcmp(text, "") != 0)
@@ -148,5 +231,46 @@ void strace_written(struct strace *strace, const struct strace_group *group, con
         add_vector(group, out, vector ? vector : call->text[1] + (*call->text[1] == '{'));
     } else if (call->count < 3 || !add_interleaved(out, call->text[2])) {
         add(group, out, call->text[1], call->count > 2 ? strtoul(call->text[2], NULL, 10) : 0);
+    }
+}
+
+static void tell_said(struct strace *strace, struct strace_thread *thread, const struct said *said)
+{
+    struct event event = {
+        .type = EVENT_LOADER,
+        .loader =
+            {
+                .what = LOADER_ERROR,
+                .object = said->object,
+                .format = said->format,
+                .args = {said->args[0], said->args[1], said->args[2]},
+                .message = said->message,
+                .outcome = thread->group->loading ? LOADER_FATAL : LOADER_CAUGHT,
+            },
+    };
+
+    strace_event(strace, thread, &event);
+}
+
+void strace_said(struct strace *strace, struct strace_thread *thread)
+{
+    enum { LINE_MOST = 1 << 14 };
+    struct text *line = &thread->group->line;
+    const char *p = strace->data.n ? strace->data.v : "";
+
+    while (*p) { /* musl writes a line in pieces */
+        size_t n = strcspn(p, "\n");
+        struct said said;
+
+        if (line->n + n < LINE_MOST)
+            text_addn(line, p, n);
+        if (p[n] == '\n') {
+            if (line->n && !strstr(line->v, "...") && said_parse(line->v, &said)) {
+                tell_said(strace, thread, &said);
+                said_deinit(&said);
+            }
+            text_clear(line);
+        }
+        p += n + (p[n] == '\n');
     }
 }

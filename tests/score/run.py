@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The scoreboard: every case of cases.py on every libc, against what a right report says; and the reliability table, how
 often the causes that are told with a confidence are right; and what the reproductions are worth (proof.py).
-`run.py [--only WORD] [--libc L] [--reproductions] [--minimal] [--explain]`.
+`run.py [--only WORD] [--libc L] [--reproductions] [--minimal] [--explain] [--strace]`.
 
 Each cell is three runs in that root: the failing case without a tracer (whose status is the judge of ours), the failing
 case traced, and its healthy twin traced. Ends with 1 where a cell is wrong.
@@ -21,6 +21,7 @@ import tempfile
 
 import build
 import proof
+import straced
 from cases import ALL, CASES, ROOT_OF
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -98,9 +99,9 @@ def fill(text, cell, state):
     return text
 
 
-def lines(cell, root, program, folder, bundles):
+def lines(cell, root, program, folder, bundles, logs):
     """The three runs of CELL, for the shell that is inside the mounts; BUNDLES: with a bundle of its twin, too, and with
-    what the loader says when it is asked to."""
+    what the loader says when it is asked to; LOGS: under strace, too."""
     case = cell.case
     user = "--userspec=65534:65534 " if case.nobody else ""
     for what, state, command, tracer in (
@@ -114,14 +115,16 @@ def lines(cell, root, program, folder, bundles):
         bundle = f"-o {out}.tar.zst " if tracer == "bad" or (bundles and tracer) else ""
         trace = f"{shlex.quote(str(program))} -q -o {out}.json {bundle}--no-redact -- " if tracer else ""
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        yield (f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ {words} timeout {ENDS_AFTER} {trace}"
-               f"chroot {user}{shlex.quote(root or '/')} {fill(command, cell, state)} </dev/null >{out}.out 2>{out}.err; "
-               f"echo $? >{out}.status\n")
+        under = f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ {words} timeout {ENDS_AFTER} "
+        run = f"chroot {user}{shlex.quote(root or '/')} {fill(command, cell, state)} </dev/null "
+        yield f"{under}{trace}{run}>{out}.out 2>{out}.err; echo $? >{out}.status\n"
+        for tool in straced.runs(out) if logs and tracer else ():
+            yield f"{under}{tool}{run}>/dev/null 2>&1\n"
 
 
-def run_libc(libc, root, cells, program, built, folder, bundles):
+def run_libc(libc, root, cells, program, built, folder, bundles, logs):
     script = folder / f"{libc}.sh"
-    script.write_text("".join(line for cell in cells for line in lines(cell, root, program, folder, bundles)))
+    script.write_text("".join(line for cell in cells for line in lines(cell, root, program, folder, bundles, logs)))
     ended = subprocess.run([*ENTER, "sh", "-c", MOUNTS, "enter", built, root or "", script], stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
     return f"{libc}: {ended.stdout}" if ended.returncode else None
@@ -364,6 +367,7 @@ def main():
     parser.add_argument("--libc", action="append", choices=ALL)
     parser.add_argument("--only", default="", help="cases whose kind or name has this in it")
     parser.add_argument("--explain", action="store_true", help="what the logs of their bundles, and their words, say alone, too")
+    parser.add_argument("--strace", action="store_true", help="what strace's log of each case says alone")
     parser.add_argument("--keep", action="store_true", help="leave the reports there and say where")
     parser.add_argument("--reproductions", action="store_true", help="a line for the reproduction of every case")
     parser.add_argument("--minimal", action="store_true",
@@ -381,7 +385,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         complaints = pool.map(lambda libc: run_libc(libc, made[libc], [c for c in cells if c.libc == libc],
                                                     options.program.resolve(), built, folder,
-                                                    options.explain), made)
+                                                    options.explain, options.strace), made)
     for complaint in filter(None, complaints):
         print(f"score: {complaint}")
     bad = board(folder, cells, list(made))
@@ -390,6 +394,8 @@ def main():
     if options.explain:
         explained(folder, cells, options.program.resolve())
         pasted(folder, cells, options.program.resolve())
+    if options.strace:
+        straced.agreement(folder, cells, options.program.resolve(), expected)
     reliability(folder, cells)
     build.remove(built if options.keep else folder)
     if options.keep:
