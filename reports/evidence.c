@@ -1,6 +1,7 @@
 #include "evidence.h"
 
 #include "bundle.h"
+#include "evidence_decode.h"
 #include "json_line.h"
 #include "log.h"
 #include "read_text.h"
@@ -234,9 +235,14 @@ static int open_stream(struct evidence *evidence, FILE *in, struct err *err)
 {
     static const char zstd[] = "\x28\xb5\x2f\xfd"; /* RFC 8878, section 3.1.1 */
     CLEANUP_FREE char *head = xmalloc(HEAD_MAX + 1);
-    size_t n = read_head(in, head);
+    size_t n;
     int result;
 
+    if (evidence_decode(&in, evidence->name, err) < 0) {
+        fclose(in);
+        return -1;
+    }
+    n = read_head(in, head);
     if (n >= 4 && memcmp(head, zstd, 4) == 0) {
         CLEANUP_FREE char *path = xasprintf("/proc/self/fd/%d", fileno(in));
         struct stat st;

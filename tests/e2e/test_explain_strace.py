@@ -1,5 +1,6 @@
 """`glibctrace explain` of strace's output, of every age, flag and damage: what the log says, and nothing more."""
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -110,6 +111,12 @@ def test_old(explain):
 def test_damage(explain, damage):
     report = explain(damage(OLD))
     assert (top(report)["kind"], top(report)["missing"]) == ("library-missing", "libdep.so.1")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lambda b: b.decode().encode("utf-16"),
+                                  lambda b: b"\xfe\xff" + b.decode().encode("utf-16-be")], ids=["gzip", "utf16", "utf16be"])
+def test_packed(explain, pack):
+    assert top(explain(pack(OLD.encode())))["missing"] == "libdep.so.1"
 
 
 def test_a_wrapped_errno(explain):
