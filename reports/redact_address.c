@@ -90,10 +90,13 @@ static size_t v6_at(const char *text, size_t at)
     char copy[V6_LONGEST];
     unsigned char address[16];
     static const unsigned char loopback[16] = {[15] = 1}, any[16];
-    size_t length = strspn(text + at, "0123456789abcdefABCDEF:."), groups = 0;
+    size_t length = 0, groups = 0;
     bool digit = false;
 
-    while (length && (text[at + length - 1] == '.' || (text[at + length - 1] == ':' && text[at + length - 2] != ':')))
+    while (length < sizeof copy && text[at + length] && strchr("0123456789abcdefABCDEF:.", text[at + length]))
+        length++;
+    while (length > 1 &&
+           (text[at + length - 1] == '.' || (text[at + length - 1] == ':' && text[at + length - 2] != ':')))
         length--;
     if (length < 4 || length >= sizeof copy || is_label(text[at + length]))
         return 0;

@@ -79,11 +79,13 @@ static const char *const takes[] = {"output", "quiet", "color", "no-redact", NUL
 static const struct usage usage = {
     .name = "explain",
     .arguments = "FILE|-",
-    .purpose = "the report again, from the log of a bundle alone",
+    .purpose = "the report from what was recorded elsewhere: a bundle's log, strace's output, a paste",
     .about =
-        "Reads the log of a bundle (.tar.zst), of the folder that one was unpacked into, or a trace.jsonl alone, and "
-        "says why the program failed. Nothing is run, and no file of this machine is looked at: what only the "
-        "files could tell is not known then, and the report says so."
+        "Reads the log of a bundle (.tar.zst), of the folder that one was unpacked into, or a trace.jsonl alone; "
+        "strace's output; LD_DEBUG's; or what a terminal showed (loader messages, ldd, a program's last words), all "
+        "in one file if need be, packed with gzip or zstd or not, and says why the program failed. Nothing is run, "
+        "and no file of this machine is looked at: what only the files could tell is not known then, and the report "
+        "says so."
         "\vThe exit status is 0 where no cause is found, 1 where one is, and 2 where FILE cannot be read.",
     .takes = takes,
     .least = 1,
