@@ -427,6 +427,12 @@ static int side_open(const char *name, struct side *side, struct err *err)
 
     if (evidence_open(name, &side->evidence, err) < 0)
         return -1;
+    /* Of what a terminal showed it is not known what happened besides: nothing could be said to be the same. */
+    if (side->evidence.log && !side->evidence.reader->whole)
+        return err_set(err,
+                       "%s: what is compared is a bundle (.tar.zst), the folder that one was unpacked into, or its "
+                       "trace.jsonl",
+                       name);
     if (side->evidence.log && explain_log(&side->evidence, &into, &side->own, err) < 0)
         return -1;
     side->report = side->evidence.report ? side->evidence.report : side->own;

@@ -51,8 +51,8 @@ static int read_text(FILE *in, const struct sink *sink, struct evidence_read *re
 
 /* Asked in this order. */
 static const struct evidence_reader readers[] = {
-    {"trace.jsonl", true, knows_trace, read_trace},
-    {"text", false, text_knows, read_text},
+    {"trace.jsonl", true, true, knows_trace, read_trace},
+    {"text", false, false, text_knows, read_text},
 };
 
 const char *evidence_known(void)

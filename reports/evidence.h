@@ -20,6 +20,7 @@ struct evidence_read {
 
 struct evidence_reader {
     const char *name; /* "trace.jsonl", as messages call it */
+    bool whole;       /* all that happened is in it, as far as a tracer sees it */
     bool redacted;    /* words stand in the place of home directories (homes.h) */
     /* Whether a file that begins with HEAD (SIZE bytes, a NUL behind them) is one. */
     bool (*knows)(const char *head, size_t size);

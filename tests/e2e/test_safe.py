@@ -97,7 +97,7 @@ def test_what_is_planted_is_in_no_file(run, tmp_path, seed):
                  "app.py", "--token", secrets["argv_token"], "--password=" + secrets["argv_password"],
                  f"https://x:{secrets['argv_url']}@host/", "-H", "Authorization: Bearer " + secrets["argv_bearer"],
                  secrets["argv_jwt"], env=env, cwd=folder, redact=True)
-    assert result.first["missing"] == "libplanted.so.7"
+    assert result.causes[-1]["missing"] == "libplanted.so.7"  # the file that it complained of came before
     files = unpacked(bundle)
     data = {name: name.encode() + text for name, text in files.items()}
     data.update((path.name, path.read_bytes()) for path in (*forms, result.report_path))

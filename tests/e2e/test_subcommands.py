@@ -64,6 +64,9 @@ def test_what_is_no_evidence_is_told_so(run, tmp_path, name, data):
     file.write_bytes(data)
     words = {"explain": [file], "repro": [file], "diff": [file, file], "bundle": ["--list", file]}[name]
     result = run(name, *words, report=False)
+    if name == "explain" and data.isascii() and data.strip(b"\0") and not data.startswith(b"{\"schema"):
+        assert result.returncode == 0 and "Nothing here shows a failure" in result.stderr  # text may be a paste
+        return
     assert result.returncode == 2 and result.stdout == ""
     assert len(result.stderr.splitlines()) == 1 and "thing" in result.stderr
 
