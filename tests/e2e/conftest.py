@@ -23,6 +23,10 @@ SUBCOMMANDS = {"explain", "repro", "diff", "check", "libc", "matrix", "sandbox",
 # A test means the environment it names, not what the person who runs it happens to have set.
 DROPPED = ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_DEBUG", "LD_BIND_NOW", "LD_AUDIT", "GLIBC_TUNABLES", "LANGUAGE",
            "DEBUGINFOD_URLS", "DEBUGINFOD_CACHE_PATH")
+# Whoever started the tests in the background (nohup(1), sh's "&") had these ignored, and so would all that they run.
+for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(ignored) == signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
 HANGS_AFTER = 120  # seconds; nothing is measured with it, it only ends a test that would never end
 
 
