@@ -20,18 +20,12 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     if (!finding->elf || by_hand(finding))
         return;
     if (finding->fault) {
-        struct mini_object *subject = tell_load_scenario(finding, cause);
-        const char *name = path_base(finding->fault->name);
-
-        mini_object_need(subject, name);
-        stub = scenario_object(cause->scenario, name);
-        stub->soname = xstrdup(name);
+        stub = tell_needed_scenario(finding, cause);
     } else {
         cause->scenario = scenario_create(SCENARIO_EXECUTE);
         stub = scenario_object(cause->scenario, path_base(finding->subject));
     }
-    cause->scenario->mended = mini_object_copy(stub); /* the same for this machine */
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    scenario_mend_last(cause->scenario); /* the same for this machine */
     mini_object_fit(stub, finding->elf);
 }
 

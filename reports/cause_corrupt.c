@@ -35,18 +35,12 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     if (!finding->elf)
         return;
     if (finding->fault && finding->fault->kind == FAULT_NOT_FOUND) {
-        struct mini_object *subject = tell_load_scenario(finding, cause);
-        const char *name = path_base(finding->fault->name);
-
-        mini_object_need(subject, name);
-        stub = scenario_object(cause->scenario, name);
-        stub->soname = xstrdup(name);
+        stub = tell_needed_scenario(finding, cause);
     } else {
         cause->scenario = scenario_create(SCENARIO_EXECUTE);
         stub = scenario_object(cause->scenario, path_base(finding->subject));
     }
-    cause->scenario->mended = mini_object_copy(stub);
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    scenario_mend_last(cause->scenario);
     stub->defect = finding->elf->state == ELFFILE_EMPTY     ? MINI_EMPTY
                    : finding->elf->state == ELFFILE_NOT_ELF ? MINI_TEXT
                                                             : MINI_CUT;

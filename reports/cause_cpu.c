@@ -7,22 +7,13 @@
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
-    struct mini_object *stub, *subject;
+    struct mini_object *stub;
 
     if (!finding->elf)
         return;
-    if (finding->fault->kind == FAULT_NOT_FOUND) {
-        const char *name = path_base(finding->fault->name);
-
-        subject = tell_load_scenario(finding, cause);
-        mini_object_need(subject, name);
-        stub = scenario_object(cause->scenario, name);
-        stub->soname = xstrdup(name);
-    } else {
-        stub = tell_load_scenario(finding, cause);
-    }
-    cause->scenario->mended = mini_object_copy(stub);
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    stub = finding->fault->kind == FAULT_NOT_FOUND ? tell_needed_scenario(finding, cause)
+                                                   : tell_load_scenario(finding, cause);
+    scenario_mend_last(cause->scenario);
     stub->isa_needed = finding->elf->isa_needed;
 }
 

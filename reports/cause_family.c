@@ -19,28 +19,21 @@ static void symbol_scenario(const struct finding *finding, struct cause *cause)
     mini_object_need(subject, "libc.so.6");
     mini_object_need_version(subject, "libc.so.6", fault->version);
     mini_object_undefined(subject, fault->name, fault->version, "libc.so.6");
-    cause->scenario->mended = mini_object_copy(libc);
+    scenario_mend_last(cause->scenario);
     mini_object_define(cause->scenario->mended, fault->name, NULL);
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
 }
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
-    const char *name = path_base(finding->fault->name);
-    struct mini_object *subject, *library;
+    struct mini_object *library;
 
     if (finding->fault->kind == FAULT_SYMBOL) {
         symbol_scenario(finding, cause);
         return;
     }
-    subject = tell_load_scenario(finding, cause);
-    library = scenario_object(cause->scenario, name);
-    library->soname = xstrdup(name);
+    library = tell_needed_scenario(finding, cause);
+    scenario_mend_last(cause->scenario);
     library->absent = true;
-    mini_object_need(subject, name);
-    cause->scenario->mended = mini_object_copy(library);
-    cause->scenario->mended->absent = false;
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
 }
 
 void cause_family_tell(const struct finding *finding, struct cause *cause)

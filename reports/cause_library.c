@@ -37,20 +37,13 @@ static void tell_missing_remedies(const struct finding *finding, struct cause *c
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
-    const char *name = path_base(finding->fault->name);
-    struct mini_object *subject = tell_load_scenario(finding, cause), *library;
+    struct mini_object *library = tell_needed_scenario(finding, cause);
 
-    library = scenario_object(cause->scenario, name);
-    library->soname = xstrdup(name);
-    mini_object_need(subject, name);
+    scenario_mend_last(cause->scenario);
     if (finding->elsewhere)
         library->directory = 2;
     else
         library->absent = true;
-    cause->scenario->mended = mini_object_copy(library);
-    cause->scenario->mended->absent = false;
-    cause->scenario->mended->directory = 0;
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
 }
 
 void cause_library_tell(const struct finding *finding, struct cause *cause)

@@ -18,17 +18,12 @@ static void tell_links(const struct finding *finding, struct cause *cause)
 
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
-    const char *name = path_base(finding->fault->name);
-    struct mini_object *subject = tell_load_scenario(finding, cause), *library;
+    struct mini_object *library = tell_needed_scenario(finding, cause);
 
-    mini_object_need(subject, name);
-    library = scenario_object(cause->scenario, name);
-    library->soname = xstrdup(name);
-    cause->scenario->mended = mini_object_copy(library);
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    scenario_mend_last(cause->scenario);
     if (finding->kind == CAUSE_SYMLINK_LOOP) {
         library->defect = MINI_LOOP;
-        library->link_text = xstrdup(name);
+        library->link_text = xstrdup(library->name);
     } else {
         library->defect = MINI_DANGLING;
         library->link_text = xstrdup(path_base(finding->missing));

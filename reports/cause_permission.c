@@ -24,20 +24,14 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     struct mini_object *stub;
 
     if (finding->fault) {
-        struct mini_object *subject = tell_load_scenario(finding, cause);
-        const char *name = path_base(finding->fault->name);
-
-        mini_object_need(subject, name);
-        stub = scenario_object(cause->scenario, name);
-        stub->soname = xstrdup(name);
+        stub = tell_needed_scenario(finding, cause);
     } else if (finding->call && strncmp(finding->call, "execve", 6) == 0) {
         cause->scenario = scenario_create(SCENARIO_EXECUTE);
         stub = scenario_object(cause->scenario, path_base(finding->subject));
     } else {
         return;
     }
-    cause->scenario->mended = mini_object_copy(stub);
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    scenario_mend_last(cause->scenario);
     if (finding->kind == CAUSE_NOEXEC_MOUNT)
         cause->scenario->mount = xstrdup(path_base(finding->missing));
     else

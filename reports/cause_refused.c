@@ -24,8 +24,7 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     }
     stub = scenario_object(cause->scenario, name);
     stub->soname = xstrdup(name);
-    cause->scenario->mended = mini_object_copy(stub);
-    cause->scenario->mend_object = cause->scenario->object_count - 1;
+    scenario_mend_last(cause->scenario);
     if (finding->kind == CAUSE_EXECSTACK_REFUSED)
         stub->execstack = true;
     else

@@ -249,6 +249,9 @@ bool tell_of_libc(const char *file);
 /* A LOAD scenario with the subject's stub; the program's stub needs it where it is not the program itself. Returns the
  * subject's. */
 struct mini_object *tell_load_scenario(const struct finding *finding, struct cause *cause);
+/* The same, with the library that the fault is about, which the subject needs, as its last object: returns that one's
+ * stub. */
+struct mini_object *tell_needed_scenario(const struct finding *finding, struct cause *cause);
 /* The scenarios of a version and of a symbol that a library lacks, for kinds that come down to that. */
 void cause_version_scenario(const struct finding *finding, struct cause *cause);
 void cause_symbol_scenario(const struct finding *finding, struct cause *cause);

@@ -280,14 +280,7 @@ static void tell_places(struct lddebug *log, const struct debugged *process)
 
 static void tell(struct lddebug *log, const struct debugged *process, const struct said *said)
 {
-    struct event event = {.pid = process->pid,
-                          .type = EVENT_LOADER,
-                          .loader = {.what = LOADER_ERROR,
-                                     .object = said->object,
-                                     .format = said->format,
-                                     .args = {said->args[0], said->args[1], said->args[2]},
-                                     .message = said->message,
-                                     .outcome = LOADER_FATAL}};
+    struct event event = {.pid = process->pid, .type = EVENT_LOADER, .loader = said_event(said, LOADER_FATAL)};
 
     text_event(log->reading, &event);
     strings_add(&log->reading->told, xstrdup(said->object ? said->object : said->args[0]));

@@ -467,3 +467,15 @@ void said_deinit(struct said *said)
     free(said->message);
     *said = (struct said){0};
 }
+
+struct event_loader said_event(const struct said *said, enum loader_outcome outcome)
+{
+    return (struct event_loader){
+        .what = LOADER_ERROR,
+        .object = said->object,
+        .format = said->format,
+        .args = {said->args[0], said->args[1], said->args[2]},
+        .message = said->message,
+        .outcome = outcome,
+    };
+}

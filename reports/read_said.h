@@ -6,8 +6,7 @@
 #ifndef GLIBCTRACE_REPORTS_READ_SAID_H
 #define GLIBCTRACE_REPORTS_READ_SAID_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "event.h"
 
 struct said {
     char *program;      /* who ended for it, by the loader's own line; or NULL */
@@ -24,5 +23,7 @@ bool said_parse(const char *line, struct said *ret);
 /* "libx.so.1", a path to one, "x.node": a word of SIZE bytes. */
 bool said_is_library(const char *word, size_t size);
 void said_deinit(struct said *said);
+/* What the loader would have told; its strings are SAID's. The error's number is left to the caller. */
+struct event_loader said_event(const struct said *said, enum loader_outcome outcome);
 
 #endif

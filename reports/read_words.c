@@ -343,18 +343,10 @@ static void tell(const struct words *words, const struct said *said)
     struct event event = {
         .pid = words->reading->about,
         .type = EVENT_LOADER,
-        .loader =
-            {
-                .what = LOADER_ERROR,
-                .object = said->object,
-                .format = said->format,
-                .args = {said->args[0], said->args[1], said->args[2]},
-                .message = said->message,
-                .error = said->error,
-                .outcome = LOADER_FATAL,
-            },
+        .loader = said_event(said, LOADER_FATAL),
     };
 
+    event.loader.error = said->error;
     text_event(words->reading, &event);
 }
 

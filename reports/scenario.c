@@ -32,6 +32,12 @@ struct mini_object *scenario_take(struct scenario *scenario, struct mini_object 
     return object;
 }
 
+void scenario_mend_last(struct scenario *scenario)
+{
+    scenario->mend_object = scenario->object_count - 1;
+    scenario->mended = mini_object_copy(scenario->objects[scenario->mend_object]);
+}
+
 struct mini_object *scenario_object(struct scenario *scenario, const char *name)
 {
     bool first = scenario->object_count == 0;

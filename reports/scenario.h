@@ -105,6 +105,9 @@ struct scenario *scenario_create(enum scenario_way way);
 struct mini_object *scenario_object(struct scenario *scenario, const char *name);
 /* As scenario_object(), for one that was made elsewhere; takes OBJECT. */
 struct mini_object *scenario_take(struct scenario *scenario, struct mini_object *object);
+/* The mended copy replaces the last object, and is as that one is now: what is wrong with it is to be set afterwards.
+ */
+void scenario_mend_last(struct scenario *scenario);
 /* The scenario of a cause whose judge made none, from what the cause says alone: files that the subject opens (missing,
  * forbidden, behind a broken link), commands that it looks for, limits. NULL for other kinds. */
 struct scenario *scenario_of_cause(const struct cause *cause);

@@ -238,15 +238,7 @@ static void tell_said(struct strace *strace, struct strace_thread *thread, const
 {
     struct event event = {
         .type = EVENT_LOADER,
-        .loader =
-            {
-                .what = LOADER_ERROR,
-                .object = said->object,
-                .format = said->format,
-                .args = {said->args[0], said->args[1], said->args[2]},
-                .message = said->message,
-                .outcome = thread->group->loading ? LOADER_FATAL : LOADER_CAUGHT,
-            },
+        .loader = said_event(said, thread->group->loading ? LOADER_FATAL : LOADER_CAUGHT),
     };
 
     strace_event(strace, thread, &event);

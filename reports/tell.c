@@ -81,3 +81,14 @@ struct mini_object *tell_load_scenario(const struct finding *finding, struct cau
     mini_object_need(main_stub, stub->name);
     return stub;
 }
+
+struct mini_object *tell_needed_scenario(const struct finding *finding, struct cause *cause)
+{
+    const char *name = path_base(finding->fault->name);
+    struct mini_object *library;
+
+    mini_object_need(tell_load_scenario(finding, cause), name);
+    library = scenario_object(cause->scenario, name);
+    library->soname = xstrdup(name);
+    return library;
+}
