@@ -9,21 +9,10 @@
 #include <probes/alloc.h>
 #include <probes/elffile.h>
 
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-static unsigned terminal_width(void)
+/* The report goes where that of a run goes. TRACE: a trace.jsonl, or NULL. */
+static int put(const struct options *options, const struct report *report, FILE *trace, struct err *err)
 {
-    struct winsize size;
-
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
-/* The report goes where that of a run goes. */
-static int put(const struct options *options, const struct report *report, FILE *log, struct err *err)
-{
-    const struct bundle_parts parts = {.trace = log};
+    const struct bundle_parts parts = {.trace = trace};
     const struct render_options plain = {0};
     bool told = options->quiet;
 
@@ -32,29 +21,30 @@ static int put(const struct options *options, const struct report *report, FILE 
 
         if (output_write(report, file, &plain, &parts, err) < 0)
             return -1;
-        told |= strcmp(file, "-") == 0 || renderer_for(file) == &renderer_text;
+        told |= outlets_text(file);
     }
-    if (!told) {
-        const struct render_options text = {.colour = outlets_colour(options), .width = terminal_width()};
-
-        renderer_text.render(report, &text, stderr);
-    }
+    if (!told)
+        outlets_put_text(options, report);
     return 0;
 }
 
 static int explain(struct evidence *evidence, const struct options *options, struct err *err)
 {
     struct report *report;
+    bool trace = evidence->reader && evidence->reader->whole;
     int status;
 
     if (!evidence->log)
         return err_set(err, "%s is a report already: what is explained is a log, %s", evidence->name, evidence_known());
+    if (!trace && outlets_bundle(options)) /* text is no trace.jsonl, and nothing in it was hidden */
+        return err_set(err, "%s: a bundle is made of a run, or of the log of one; of text, -o wants another form",
+                       evidence->name);
     if (explain_log(evidence, NULL, &report, err) < 0)
         return -1;
     if (evidence->report) /* the log was redacted when it was written */
         for (size_t i = 0; i < evidence->report->redacted.n; i++)
             strings_add(&report->redacted, xstrdup(evidence->report->redacted.v[i]));
-    status = put(options, report, evidence->log, err) < 0 ? -1 : report->cause_count ? STATUS_FOUND : 0;
+    status = put(options, report, trace ? evidence->log : NULL, err) < 0 ? -1 : report->cause_count ? STATUS_FOUND : 0;
     report_destroy(report);
     return status;
 }

@@ -13,9 +13,6 @@
 
 #include <probes/alloc.h>
 
-#include <string.h>
-#include <sys/ioctl.h>
-
 int finish_check(const struct options *options, struct err *err)
 {
     for (size_t i = 0; i < options->outputs.n; i++)
@@ -116,18 +113,6 @@ static void try_it(const struct finish *finish, struct report *report, const cha
     hide_again(redactor, &report->repro_why);
 }
 
-static unsigned terminal_width(void)
-{
-    struct winsize size;
-
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
-static bool is_text(const char *file)
-{
-    return strcmp(file, "-") == 0 || renderer_for(file) == &renderer_text;
-}
-
 static int put(const struct finish *finish, const struct report *report, const struct bundle_parts *parts)
 {
     const struct options *options = finish->options;
@@ -142,14 +127,12 @@ static int put(const struct finish *finish, const struct report *report, const s
             fprintf(stderr, "glibctrace: %s\n", err.text);
             status = -1;
         } else {
-            told |= is_text(options->outputs.v[i]);
+            told |= outlets_text(options->outputs.v[i]);
         }
     }
     if (!told) {
-        const struct render_options options_text = {.colour = outlets_colour(options), .width = terminal_width()};
-
         fputc('\n', stderr);
-        renderer_text.render(report, &options_text, stderr);
+        outlets_put_text(options, report);
     }
     return status;
 }

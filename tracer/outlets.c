@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 bool outlets_colour(const struct options *options)
@@ -111,6 +113,20 @@ static bool wants_trace(const struct options *options)
             return true;
     }
     return false;
+}
+
+bool outlets_text(const char *file)
+{
+    return strcmp(file, "-") == 0 || renderer_for(file) == &renderer_text;
+}
+
+void outlets_put_text(const struct options *options, const struct report *report)
+{
+    struct winsize size;
+    const struct render_options as = {.colour = outlets_colour(options),
+                                      .width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0};
+
+    renderer_text.render(report, &as, stderr);
 }
 
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err)

@@ -36,6 +36,10 @@ void outlets_close(struct outlets *outlets);
 bool outlets_stack_wanted(void *ctx, const struct event *event);
 /* Whether an output is a bundle. */
 bool outlets_bundle(const struct options *options);
+/* Whether FILE of -o takes the text form, which is then not on standard error. */
+bool outlets_text(const char *file);
+/* The text form on standard error, as wide as that terminal and coloured as asked for. */
+void outlets_put_text(const struct options *options, const struct report *report);
 /* Whether anything on standard error is to be coloured. */
 bool outlets_colour(const struct options *options);
 

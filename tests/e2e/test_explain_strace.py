@@ -178,3 +178,16 @@ def test_no_text(tool, tmp_path, data):
     (tmp_path / "file").write_bytes(data)
     ended = subprocess.run([tool, "explain", tmp_path / "file"], capture_output=True, text=True)
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+
+
+def test_no_bundle_is_made_of_text(run, tmp_path):
+    """Nothing in a log of another tool was hidden, and it is no trace.jsonl: a bundle would give it away as one."""
+    log = tmp_path / "log"
+    log.write_text('1 execve("./prog", ["./prog"], 0x7ffd /* 1 var */) = 0\n1 exit_group(3) = ?\n+++ exited with 3 +++\n')
+    bundle = tmp_path / "case.tar.zst"
+    result = run("explain", "-o", bundle, log, report=False)
+    assert result.returncode == 2 and not bundle.exists()
+    assert len(result.stderr.splitlines()) == 1 and "bundle" in result.stderr
+    page = tmp_path / "page.html"
+    assert run("explain", "-o", page, log, report=False).returncode in (0, 1)
+    assert "broken" not in page.read_text().split("</style>")[1].split("<script")[0]
