@@ -205,28 +205,13 @@ const struct call calls[] = {
     {"sched_setaffinity", CALL_AFFINITY, true, {{0}}},
     {"rt_sigaction", CALL_SIGACTION, false, {{0, 0xffffffff, SIGTRAP}}},
     {"write", CALL_WRITE, false, {{0, 0xffffffff, 2}}},
-    {"writev", CALL_WRITEV, false, {{0, 0xffffffff, 2}}},
     /* Complaints on standard output are short, and what a program is there to print comes in blocks (setvbuf(3)). */
     {"write", CALL_SPOKEN, false, {{0, 0xffffffff, 1}, {2, ~(uint64_t)0x3ff, 0}}},
+    {"writev", CALL_WRITEV, false, {{0, 0xffffffff, 2}}},
     {"pwrite64", CALL_WRITE, false, {{0, 0xffffffff, 2}}},
     {"sendmsg", CALL_SENDMSG, false, {{0, 0xffffffff, 2}}},
 };
 const size_t call_count = sizeof calls / sizeof calls[0];
-
-/* 0 is left out: a filter of the program's own may say SECCOMP_RET_TRACE with it. */
-enum { DATA_BASE = 0x6700 };
-
-uint16_t call_data(size_t index)
-{
-    return (uint16_t)(DATA_BASE + index);
-}
-
-const struct call *call_of_data(uint32_t data)
-{
-    size_t index = (size_t)data - DATA_BASE;
-
-    return index < call_count ? &calls[index] : NULL;
-}
 
 static short first_call(const char *row)
 {

@@ -47,14 +47,16 @@ struct call {
     struct call_condition conditions[2];
 };
 
+/* The rows of one call stand one after the other. */
 extern const struct call calls[];
 extern const size_t call_count;
 
-/* What the filter puts into SECCOMP_RET_DATA for calls[INDEX], and back (NULL: not ours). */
-uint16_t call_data(size_t index);
-const struct call *call_of_data(uint32_t data);
+/* What the filter puts into SECCOMP_RET_DATA: that it is ours. The same for all calls, which are found by their number
+ * as at plain stops: libseccomp takes a time that grows with the square of the number of different actions. 0 is left
+ * out: a filter of the program's own may say SECCOMP_RET_TRACE with it. */
+enum { CALL_DATA = 0x6700 };
 
-/* Finds the call of NUMBER under ABI with ARGS among the const table, for plain syscall stops. */
+/* Finds the call of NUMBER under ABI with ARGS among the const table. */
 struct call_index {
     short *first[ABI_COUNT]; /* by number: 1 + index of the first call of that row; 0 where none is wanted */
     size_t size[ABI_COUNT];

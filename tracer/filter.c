@@ -12,7 +12,7 @@ struct filter {
     scmp_filter_ctx context;
 };
 
-static int add_rule(scmp_filter_ctx context, const struct arch_call *name, const struct call *call, size_t index)
+static int add_rule(scmp_filter_ctx context, const struct arch_call *name, const struct call *call)
 {
     struct scmp_arg_cmp comparisons[2];
     unsigned count = 0;
@@ -33,7 +33,7 @@ static int add_rule(scmp_filter_ctx context, const struct arch_call *name, const
         else if (condition->value)
             comparisons[count++] = SCMP_CMP(condition->arg, SCMP_CMP_GE, condition->value);
     }
-    return seccomp_rule_add_array(context, SCMP_ACT_TRACE(call_data(index)), number, count, comparisons);
+    return seccomp_rule_add_array(context, SCMP_ACT_TRACE(CALL_DATA), number, count, comparisons);
 }
 
 /* One context an ABI, so that a rule for i386's stat64 says nothing about a native call of that name. */
@@ -58,7 +58,7 @@ static scmp_filter_ctx abi_context(const struct arch *arch, enum abi abi, bool f
         for (size_t i = 0; !*error && i < call_count; i++)
             if (!strcmp(calls[i].row, arch->calls[n].row) && calls[i].kind != CALL_LEAVE &&
                 calls[i].kind != CALL_CLOSE && (full || calls[i].kind != CALL_DETAIL))
-                *error = add_rule(context, &arch->calls[n], &calls[i], i);
+                *error = add_rule(context, &arch->calls[n], &calls[i]);
     }
     return context;
 }

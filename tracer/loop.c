@@ -70,7 +70,8 @@ static void on_syscall(struct session *session, struct task *task, bool seccomp)
     } else if (stop.op == SYSCALL_SECCOMP && !session->plain) {
         task->asked.op = SYSCALL_NONE; /* no other filter has answered it */
         objects_poll(session, task, &stop);
-        on_entry(session, task, call_of_data(stop.data), &stop);
+        if (stop.data == CALL_DATA)
+            on_entry(session, task, call_find(&session->index, stop.abi, stop.number, stop.args), &stop);
     } else if (stop.op == SYSCALL_ENTRY && session->plain) {
         task->seen = true;
         objects_poll(session, task, &stop);

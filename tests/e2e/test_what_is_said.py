@@ -144,3 +144,12 @@ def test_node_opens_dev_null_before_its_last_words(run, tmp_path):
     words = ["node", "-e", "require('fs/promises').readFile('data.json').catch(e => { console.error('Startup aborted.'); process.exit(2) })"]
     result = run("--", "sh", "-c", 'exec "$@" </dev/null', "sh", *words)
     assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("file-missing", str(tmp_path / "data.json"), "fatal")]
+
+
+@pytest.mark.parametrize("how", ["auto", "no"])
+def test_a_complaint_on_standard_output_is_heard_with_and_without_a_filter(run, cc, tmp_path, how):
+    prog = cc('#include <stdio.h>\nint main(int argc, char **argv)\n{\n    if (argc > 1 && fopen(argv[1], "r"))\n        return 0;\n'
+              '    printf("error: %s is missing\\n", argv[1]);\n    fflush(stdout);\n    fopen("/etc/passwd", "r");\n    return 3;\n}')
+    cause = run(f"--seccomp={how}", "--", prog, tmp_path / "need.conf").first
+    assert (cause["kind"], cause["missing"]) == ("file-missing", str(tmp_path / "need.conf"))
+    assert cause["words"].startswith("error: ")

@@ -1,7 +1,9 @@
 /* Wait statuses as ptrace(2) describes them, and what each means. */
+#include <tracer/calls.h>
 #include <tracer/stop.h>
 
 #include <check.h>
+#include <string.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 
@@ -100,6 +102,16 @@ START_TEST(names)
 }
 END_TEST
 
+/* A call is found by going from the first row of its name to the last one of that name in a row. */
+START_TEST(rows_of_one_call_stand_together)
+{
+    for (size_t i = 1; i < call_count; i++)
+        for (size_t k = 0; k + 1 < i; k++)
+            ck_assert_msg(strcmp(calls[i].row, calls[k].row) != 0 || strcmp(calls[i].row, calls[i - 1].row) == 0,
+                          "%s stands apart from its other rows", calls[i].row);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stop");
@@ -107,6 +119,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
+    tcase_add_test(tcase, rows_of_one_call_stand_together);
     tcase_add_test(tcase, ends);
     tcase_add_test(tcase, signals);
     tcase_add_test(tcase, group_stops);
