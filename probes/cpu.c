@@ -156,7 +156,7 @@ static int has(const struct feature *feature)
     if (!__get_cpuid_count(feature->leaf, feature->part, &regs[EAX], &regs[EBX], &regs[ECX], &regs[EDX]) ||
         !(regs[feature->where] >> feature->bit & 1))
         return 0;
-    return (saved_state() & feature->state) == feature->state;
+    return !feature->state || (saved_state() & feature->state) == feature->state;
 }
 
 int cpu_has(const char *feature)

@@ -58,7 +58,6 @@ struct surroundings *surroundings_read(const struct process *process, struct pro
     struct surroundings *seen = xcalloc(1, sizeof *seen);
     pid_t pid = process->pid;
 
-    seen->cpu_level = cpu_level();
     seen->container = system_container(process->root);
     read_limits(seen, pid);
     read_sysctls(seen, pid);
@@ -124,6 +123,8 @@ struct surroundings *surroundings_pick(const struct surroundings *seen, const st
     struct surroundings *picked = xcalloc(1, sizeof *picked);
 
     *picked = *seen;
+    picked->cpu_level = cpu_level(); /* the same for all, and CPUID is slow in a virtual machine: once, and not while a
+                                        process stands */
     picked->container = xstrdup_or_null(seen->container);
     picked->mounts = NULL;
     picked->mount_count = 0;
