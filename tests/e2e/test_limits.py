@@ -308,9 +308,10 @@ def test_locked_memory(run, cc, way, size):
 
 
 def as_somebody(*command):
-    """Root is bound by no number of processes. An own number of processes is wanted, so that no other counts."""
+    """Root is bound by no number of processes. A user of this test process's own is wanted, so that no other's count."""
     if os.getuid() == 0:
-        return ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *command]
+        user = 54321 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+        return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
     return list(command)
 
 
