@@ -22,6 +22,9 @@ static char *sentence(const struct finding *finding)
         return xasprintf("%s needs %s, which stood at %s, where the loader did not look.", subject, missing,
                          finding->elsewhere);
     case CAUSE_LIBRARY_SHADOWED:
+        if (!finding->elsewhere)
+            return xasprintf("%s needs %s, which the %s that was taken first, %s, lacks.", subject, missing, provider,
+                             finding->provider);
         return xasprintf("%s needs %s, which the %s that was taken lacks; the one at %s has it.", subject, missing,
                          provider, finding->elsewhere);
     case CAUSE_LOADER_LIBC_SKEW:

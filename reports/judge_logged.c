@@ -168,7 +168,8 @@ static bool version_answer(const struct saying *saying, struct answer *ret)
     finding->provider = path_of(ret, saying, told->object);
     finding->subject = told->needer ? path_of(ret, saying, told->needer) : asker_of(saying, told->object);
     finding->elsewhere = copy_of(saying->process, finding->provider);
-    if (finding->elsewhere && finding->kind == CAUSE_SYMBOL_VERSION_MISSING)
+    if (finding->kind == CAUSE_SYMBOL_VERSION_MISSING &&
+        (finding->elsewhere || pasted_put_before(saying->process, finding->subject, finding->provider)))
         finding->kind = CAUSE_LIBRARY_SHADOWED;
     return true;
 }
@@ -186,6 +187,11 @@ static void symbol_shadowed(const struct saying *saying, struct finding *finding
         finding->kind = CAUSE_LIBRARY_SHADOWED;
         finding->provider = process->loaded[i].path;
         finding->elsewhere = copy;
+        return;
+    }
+    finding->provider = pasted_needed_before(process, finding->subject);
+    if (finding->provider) {
+        finding->kind = CAUSE_LIBRARY_SHADOWED;
         return;
     }
     for (size_t i = 0; i < process->act_count; i++) { /* musl's objects are told when all are there */

@@ -299,6 +299,8 @@ static double most_of(enum cause_kind kind)
     switch (kind) {
     case CAUSE_LIBRARY_MISSING:
         return 0.82;
+    case CAUSE_LIBRARY_SHADOWED: /* that another copy has it is supposed */
+        return 0.75;
     case CAUSE_NOEXEC_MOUNT: /* which mount it is stands there seldom */
         return 0.6;
     case CAUSE_OBJECT_CORRUPT:

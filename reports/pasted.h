@@ -55,5 +55,10 @@ bool pasted_glibc_alone_has(const char *symbol);
  * PROCESS is known by more than its words, or it does not say. */
 bool pasted_error(const struct process *process, const struct loader_error *said, const char *name,
                   struct finding *finding);
+/* Of words alone: PROVIDER, which SUBJECT found, was put before another by a variable; or SUBJECT is of the system,
+ * whose own copy would do, and PROVIDER is not. */
+bool pasted_put_before(const struct process *process, const char *subject, const char *provider);
+/* What SUBJECT needs and a variable has put before another, or NULL. */
+const char *pasted_needed_before(const struct process *process, const char *subject);
 
 #endif

@@ -19,8 +19,17 @@
 enum {
     PROCESSES_KEPT = 4096,
     PLACES_KEPT = 64,
+    OBJECTS_KEPT = 1024,
+    NEEDED_KEPT = 256,
     ERRORS_KEPT = 16,
     LINE_READ = 8192,
+};
+
+/* What has come into the link map. */
+struct mapped {
+    char *path, *by;       /* BY: who needs or has opened it, or NULL */
+    bool opened;           /* dlopen(3) */
+    struct strings needed; /* names */
 };
 
 struct debugged {
@@ -31,9 +40,15 @@ struct debugged {
     char *search;          /* the library that is looked for at last, or NULL: it was found */
     char *asker;           /* who needs it, or NULL … */
     char *asked;           /* … and the name that was told with it */
+    bool opening;          /* ASKER has called dlopen(3) */
     struct strings places; /* where it was looked for */
+    char *unfit;           /* … one of these, where something stands that is for another machine; or NULL */
+    struct mapped *objects;
+    size_t object_count, object_cap;
+    char *library_path; /* LD_LIBRARY_PATH, as far as it was searched; or NULL */
     struct said errors[ERRORS_KEPT];
     size_t error_count; /* of those behind which nothing came */
+    bool late;          /* … while the program ran: a dlsym(3) that found nothing may have been the last call */
     bool started;
     UT_hash_handle hh;
 };
@@ -62,8 +77,20 @@ static void forget_errors(struct debugged *process)
 static void forget_search(struct debugged *process)
 {
     free(steal_pointer(&process->search));
+    free(steal_pointer(&process->unfit));
     strings_deinit(&process->places);
     process->places = (struct strings){0};
+}
+
+static void forget_objects(struct debugged *process)
+{
+    for (size_t i = 0; i < process->object_count; i++) {
+        free(process->objects[i].path);
+        free(process->objects[i].by);
+        strings_deinit(&process->objects[i].needed);
+    }
+    process->object_count = 0;
+    free(steal_pointer(&process->library_path));
 }
 
 static struct debugged *process_of(struct lddebug *log, pid_t pid)
@@ -134,13 +161,44 @@ static void name_program(struct debugged *process, const char *at, bool sure)
     take_name(&process->exe, at);
 }
 
+/* The one at PATH; NULL: there are too many. */
+static struct mapped *object_of(struct debugged *process, const char *path)
+{
+    struct mapped *object;
+
+    for (size_t i = process->object_count; i-- > 0;)
+        if (strcmp(process->objects[i].path, path) == 0)
+            return &process->objects[i];
+    if (process->object_count >= OBJECTS_KEPT)
+        return NULL;
+    object = array_add(&process->objects, &process->object_count, &process->object_cap, sizeof *object);
+    object->path = xstrdup(path);
+    return object;
+}
+
+/* What NAME was found as is mapped. */
+static void on_mapped(struct debugged *process, const char *name)
+{
+    bool searched = process->search && process->places.n;
+    struct mapped *object = object_of(process, searched ? process->places.v[process->places.n - 1] : name);
+
+    if (object && !object->by && process->asked && strcmp(process->asked, name) == 0) {
+        object->by = xstrdup_or_null(process->asker);
+        object->opened = process->opening;
+    }
+    forget_search(process);
+}
+
 /* "file=libx.so [0];  needed by ./prog [0]", "…;  dynamically loaded by …", "…;  generating link map". */
 static void on_file(struct debugged *process, const char *at)
 {
     const char *needed = strstr(at, "needed by "), *loaded = strstr(at, "dynamically loaded by ");
+    struct mapped *asker;
 
     if (strstr(at, "generating link map")) {
-        forget_search(process);
+        CLEANUP_FREE char *name = name_at(at);
+
+        on_mapped(process, name);
         return;
     }
     if (!needed && !loaded)
@@ -150,7 +208,12 @@ static void on_file(struct debugged *process, const char *at)
     if (needed && process->passed && !said_is_library(process->asker, strlen(process->asker))) {
         process->passed = false; /* the next program, which this one has executed */
         free(steal_pointer(&process->exe));
+        forget_objects(process);
     }
+    process->opening = !needed;
+    asker = needed ? object_of(process, process->asker) : NULL;
+    if (asker && asker->needed.n < NEEDED_KEPT)
+        strings_add(&asker->needed, xstrdup(process->asked));
     if (needed && !process->passed) /* the first that anybody needs, the program needs */
         name_program(process, needed + 10, false);
 }
@@ -171,14 +234,32 @@ static void on_error(struct debugged *process, const char *line, const char *at)
     while (end > message && end[-1] == ' ')
         end--;
     text = xasprintf("%.*s: %.*s", (int)(at - line), line, (int)(end - message), message);
-    if (said_parse(text, &said))
-        process->errors[process->error_count++] = said;
+    if (!said_parse(text, &said))
+        return;
+    process->errors[process->error_count++] = said;
+    process->late = process->passed && strncmp(said.format, "undefined symbol", 16) == 0;
 }
 
 static void on_search(struct debugged *process, const char *at)
 {
     forget_search(process);
     process->search = name_at(at);
+}
+
+/* "search path=/a:/b\t\t(LD_LIBRARY_PATH)". */
+static void on_search_path(struct debugged *process, const char *at)
+{
+    size_t size = strcspn(at, " \t");
+
+    if (!process->library_path && strstr(at + size, "(LD_LIBRARY_PATH)"))
+        process->library_path = xasprintf("LD_LIBRARY_PATH=%.*s", (int)(size < LINE_READ ? size : 0), at);
+}
+
+/* Behind a place that is tried, since glibc 2.42: "(no such file)", "(incompatible ELF machine)". */
+static void on_reason(struct debugged *process, const char *rest)
+{
+    if (strstr(rest, "(incompatible ELF machine)") && process->places.n && !process->unfit)
+        process->unfit = xstrdup(process->places.v[process->places.n - 1]);
 }
 
 /* What REST says. */
@@ -200,6 +281,10 @@ static void on_line(struct debugged *process, const char *rest)
             strings_add(&process->places, name_at(at));
     } else if ((at = after(rest, "file=")))
         on_file(process, at);
+    else if ((at = after(rest, " search path=")) || (at = after(rest, "search path=")))
+        on_search_path(process, at);
+    else if (rest[strspn(rest, " ")] == '(')
+        on_reason(process, rest);
     else if (!after(rest, " search ") && !after(rest, "search "))
         forget_search(process); /* whatever else it is, the loader has gone on */
     process->finished = after(rest, "calling fini: ") != NULL;
@@ -241,16 +326,33 @@ static bool take(void *state, char *line, size_t size)
 
 /* ---- the end ---- */
 
-static bool has_failed(const struct debugged *process)
+/* The words say more of NAME than that it was not found. */
+static bool is_refused(const struct lddebug *log, const char *name)
 {
-    return process->error_count || (process->search && process->places.n);
+    for (size_t i = 0; name && i < log->reading->refused.n; i++)
+        if (strcmp(path_base(log->reading->refused.v[i]), path_base(name)) == 0)
+            return true;
+    return false;
+}
+
+/* A loader that ends a program says so on standard error. Where words are at hand, and not these, it did not. */
+static bool is_error(const struct lddebug *log, const struct debugged *process)
+{
+    return process->error_count &&
+           (!process->late || !log->reading->waiting.n || is_refused(log, process->errors[0].object));
+}
+
+static bool has_failed(const struct lddebug *log, const struct debugged *process)
+{
+    return is_error(log, process) || (process->search && process->places.n);
 }
 
 static void start(struct lddebug *log, struct debugged *process)
 {
     const char *const argv[] = {process->exe ? process->exe : "the program", NULL};
+    const char *const env[] = {process->library_path, NULL};
     const struct image image = {
-        .exe = argv[0], .argv = argv, .loader_base = 1, .loader_end = 2, .class = 2, .machine = 62};
+        .exe = argv[0], .argv = argv, .env = env, .loader_base = 1, .loader_end = 2, .class = 2, .machine = 62};
     struct event started = {.pid = process->pid,
                             .type = EVENT_PROCESS,
                             .process = {.what = PROCESS_START, .image = &image, .by_words = true}};
@@ -259,18 +361,44 @@ static void start(struct lddebug *log, struct debugged *process)
     text_event(log->reading, &started);
 }
 
+/* What is in the link map, and what each of it needs. */
+static void tell_objects(struct lddebug *log, struct debugged *process)
+{
+    for (size_t i = 0; i < process->object_count; i++) {
+        struct mapped *object = &process->objects[i];
+        struct sight sight = {0};
+        struct event event = {.pid = process->pid,
+                              .type = EVENT_LOADER,
+                              .sight = &sight,
+                              .loader = {.what = LOADER_LOADED,
+                                         .object = object->path,
+                                         .by = object->by,
+                                         .reason = !object->by      ? REASON_UNKNOWN
+                                                   : object->opened ? REASON_DLOPENED
+                                                                    : REASON_NEEDED}};
+
+        strings_add(&object->needed, NULL); /* a vector's end */
+        object->needed.n--;
+        sight.needed = (const char *const *)object->needed.v;
+        text_event(log->reading, &event);
+    }
+}
+
 static void tell_places(struct lddebug *log, const struct debugged *process)
 {
     const struct syscall_desc *desc = syscall_by_name("openat");
 
     for (size_t i = 0; desc && i < process->places.n; i++) {
+        const struct sight sight = {.elf = "other-machine"};
+        bool unfit = process->unfit && strcmp(process->unfit, process->places.v[i]) == 0;
         struct event event = {.pid = process->pid,
+                              .sight = unfit ? &sight : NULL,
                               .type = EVENT_SYSCALL,
                               .syscall = {.desc = desc,
                                           .string = process->places.v[i],
                                           .path = process->places.v[i],
-                                          .ret = -1,
-                                          .error = ENOENT,
+                                          .ret = unfit ? 3 : -1,
+                                          .error = unfit ? 0 : ENOENT,
                                           .returned = true,
                                           .by = BY_LOADER}};
 
@@ -280,19 +408,12 @@ static void tell_places(struct lddebug *log, const struct debugged *process)
 
 static void tell(struct lddebug *log, const struct debugged *process, const struct said *said)
 {
-    struct event event = {.pid = process->pid, .type = EVENT_LOADER, .loader = said_event(said, LOADER_FATAL)};
+    bool known = !process->late || is_refused(log, said->object);
+    struct event event = {
+        .pid = process->pid, .type = EVENT_LOADER, .loader = said_event(said, known ? LOADER_FATAL : LOADER_OPEN)};
 
     text_event(log->reading, &event);
     strings_add(&log->reading->told, xstrdup(said->object ? said->object : said->args[0]));
-}
-
-/* The words say that what it found last would not do. */
-static bool is_refused(const struct lddebug *log, const char *name)
-{
-    for (size_t i = 0; i < log->reading->refused.n; i++)
-        if (strcmp(path_base(log->reading->refused.v[i]), path_base(name)) == 0)
-            return true;
-    return false;
 }
 
 static void tell_failure(struct lddebug *log, const struct debugged *process)
@@ -304,7 +425,7 @@ static void tell_failure(struct lddebug *log, const struct debugged *process)
                                  .args = {process->search, named ? process->asker : NULL, NULL},
                                  .message = message};
 
-    for (size_t i = 0; i < process->error_count; i++)
+    for (size_t i = 0; is_error(log, process) && i < process->error_count; i++)
         tell(log, process, &process->errors[i]);
     if (process->error_count || !process->search || !process->places.n)
         return;
@@ -321,7 +442,7 @@ static int weight(const struct lddebug *log, const struct debugged *process)
     const struct strings *argv = &log->reading->argv;
     bool named = argv->n && process->exe && strcmp(path_base(process->exe), path_base(argv->v[0])) == 0;
 
-    return 4 * has_failed(process) + 2 * named + !process->finished;
+    return 4 * has_failed(log, process) + 2 * named + !process->finished;
 }
 
 static struct debugged *whose_words(const struct lddebug *log)
@@ -329,9 +450,31 @@ static struct debugged *whose_words(const struct lddebug *log)
     struct debugged *best = log->last, *process, *next;
 
     HASH_ITER(hh, log->processes, process, next)
-    if (weight(log, process) > weight(log, best) || (weight(log, process) == weight(log, best) && best != log->last))
+    if (weight(log, process) > weight(log, best) ||
+        (weight(log, process) == weight(log, best) && !process->finished)) /* the inner one of several */
         best = process;
     return best;
+}
+
+/* "python3" and "/usr/bin/python3.11" are one program. */
+static bool is_called(const struct debugged *process, const char *name)
+{
+    const char *exe = process->exe ? path_base(process->exe) : "", *base = path_base(name);
+
+    return strncmp(exe, base, strlen(base) < strlen(exe) ? strlen(base) : strlen(exe)) == 0;
+}
+
+/* They are of a program that none of the processes is: one of musl's, a static one. */
+static bool of_somebody_else(const struct lddebug *log)
+{
+    struct debugged *process, *next;
+
+    if (!log->reading->argv.n)
+        return false;
+    HASH_ITER(hh, log->processes, process, next)
+    if (has_failed(log, process) || is_called(process, log->reading->argv.v[0]))
+        return false;
+    return true;
 }
 
 /* Whose words they are is known here; who failed is told of before them. */
@@ -340,7 +483,7 @@ static void name(void *state)
     struct lddebug *log = state;
     struct debugged *about, *process, *next;
 
-    if (!log->processes || log->reading->about)
+    if (!log->processes || log->reading->about || of_somebody_else(log))
         return;
     about = whose_words(log);
     if (log->reading->argv.n && (!about->exe || log->reading->argv_sure)) {
@@ -348,8 +491,9 @@ static void name(void *state)
         about->exe = xstrdup(log->reading->argv.v[0]);
     }
     HASH_ITER(hh, log->processes, process, next)
-    if (process == about || has_failed(process)) {
+    if (process == about || has_failed(log, process)) {
         start(log, process);
+        tell_objects(log, process);
         tell_failure(log, process);
     }
     log->reading->by_words = true;
@@ -360,6 +504,8 @@ static void debugged_free(struct debugged *process)
 {
     forget_errors(process);
     forget_search(process);
+    forget_objects(process);
+    free(process->objects);
     free(process->exe);
     free(process->asker);
     free(process->asked);
@@ -368,7 +514,7 @@ static void debugged_free(struct debugged *process)
 
 static void end_process(struct lddebug *log, const struct debugged *process)
 {
-    bool failed = has_failed(process) || (process->pid == log->reading->about && log->reading->failed);
+    bool failed = has_failed(log, process) || (process->pid == log->reading->about && log->reading->failed);
     struct event ended = {.pid = process->pid,
                           .type = EVENT_PROCESS,
                           .process = {.what = PROCESS_EXITING, .status = failed ? 127 << 8 : 0}};

@@ -316,33 +316,41 @@ def named(cause):
     return cause and (cause["kind"], os.path.basename(cause["subject"]), cause["missing"])
 
 
+def of_words(program, path):
+    """The causes that are read from the words at PATH."""
+    out = path.with_suffix(".pasted.json")
+    out.unlink(missing_ok=True)
+    subprocess.run([program, "explain", "-q", "-o", out, path], check=False, stderr=subprocess.DEVNULL)
+    return json.loads(out.read_text())["causes"] if out.exists() else []
+
+
 def pasted(folder, cells, program):
-    """What the words of each case say alone, against what was said of the run: agreement by format. A path is known as it
-    stands in the words, so subjects are compared by their names."""
+    """What the words of each case say alone, against what was said of the run: agreement by format and C library. A path is
+    known as it stands in the words, so subjects are compared by their names."""
+    names = ("cases", "kind", "subject", "missing", "all", "silent")
+    print(f"\n{'the words alone, as live':25} " + " ".join(f"{name:>7}" for name in names))
     for form, (bad, good) in FORMATS.items():
-        alike = dict.fromkeys(("kind", "subject", "missing", "all"), 0)
-        sure, wrong, healthy = 0, 0, 0
+        counts, told_surely, wrong, healthy = {}, 0, 0, 0
         for cell in cells:
-            causes = {}
-            for what, file in (("bad", bad), ("good", good)):
-                out = folder / f"{cell.name}.pasted.json"
-                out.unlink(missing_ok=True)
-                subprocess.run([program, "explain", "-q", "-o", out, folder / f"{cell.name}.{file}"], check=False,
-                               stderr=subprocess.DEVNULL)
-                causes[what] = json.loads(out.read_text())["causes"] if out.exists() else []
             live = (told(folder, cell, "bad") or {"causes": []})["causes"][:1]
-            said = causes["bad"][:1]
+            said = of_words(program, folder / f"{cell.name}.{bad}")[:1]
             pairs = list(zip(named(live[0]), named(said[0]))) if live and said else []
-            for name, pair in zip(("kind", "subject", "missing"), pairs):
-                alike[name] += pair[0] == pair[1]
-            alike["all"] += bool(pairs) and all(a == b for a, b in pairs)
-            sure += bool(said) and said[0]["confidence"] >= 0.9
-            wrong += bool(said) and said[0]["confidence"] >= 0.9 and pairs[0][0] != pairs[0][1]
-            healthy += any(cause["confidence"] >= 0.5 for cause in causes["good"])
-            if not pairs or any(a != b for a, b in pairs):
-                print(f"  {cell.libc} {cell.case.name}, {form}: {named(said[0]) if said else None}")
-        print(f"  {form:13} {', '.join(f'{name} {count}' for name, count in alike.items())} of {len(cells)} as live; "
-              f"{wrong} of {sure} said with 0.9 or more are of another kind; {healthy} healthy with a cause")
+            same = [a == b for a, b in pairs] or [False] * 3
+            count = counts.setdefault(cell.libc, dict.fromkeys(names, 0))
+            for name, one in zip(names, (True, *same, all(same), not said)):
+                count[name] += one
+            if said and said[0]["confidence"] >= 0.9:
+                told_surely += 1
+                wrong += not same[0]
+            healthy += any(c["confidence"] >= 0.5 for c in of_words(program, folder / f"{cell.name}.{good}"))
+            if not all(same):
+                print(f"  {cell.libc} {cell.case.name}, {form}: " +
+                      (f"{named(said[0])} {said[0]['confidence']:.2f}" if said else "nothing"))
+        counts["all"] = {name: sum(count[name] for count in counts.values()) for name in names}
+        for libc, count in counts.items():
+            print(f"{form:18} {libc:>6} " + " ".join(f"{count[name]:7}" for name in names))
+        print(f"  {form}: {wrong} of {told_surely} said with 0.9 or more are of another kind; "
+              f"{healthy} of {len(cells)} healthy with a cause\n")
 
 
 def reliability(folder, cells):
