@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The scoreboard: every case of cases.py on every libc, against what a right report says; and the reliability table, how
 often the causes that are told with a confidence are right; and what the reproductions are worth (proof.py).
-`run.py [--only WORD] [--libc L] [--reproductions] [--minimal] [--explain] [--strace]`.
+`run.py [--only WORD] [--libc L] [--reproductions] [--minimal] [--explain] [--strace[=all]]`.
 
 Each cell is three runs in that root: the failing case without a tracer (whose status is the judge of ours), the failing
 case traced, and its healthy twin traced. Ends with 1 where a cell is wrong.
@@ -118,8 +118,8 @@ def lines(cell, root, program, folder, bundles, logs):
         under = f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ {words} timeout {ENDS_AFTER} "
         run = f"chroot {user}{shlex.quote(root or '/')} {fill(command, cell, state)} </dev/null "
         yield f"{under}{trace}{run}>{out}.out 2>{out}.err; echo $? >{out}.status\n"
-        for tool in straced.runs(out) if logs and tracer else ():
-            yield f"{under}{tool}{run}>/dev/null 2>&1\n"
+        for tool, to in straced.runs(out, logs) if logs and tracer else ():
+            yield f"{under}{tool}{run}{to}\n"
 
 
 def run_libc(libc, root, cells, program, built, folder, bundles, logs):
@@ -375,7 +375,8 @@ def main():
     parser.add_argument("--libc", action="append", choices=ALL)
     parser.add_argument("--only", default="", help="cases whose kind or name has this in it")
     parser.add_argument("--explain", action="store_true", help="what the logs of their bundles, and their words, say alone, too")
-    parser.add_argument("--strace", action="store_true", help="what strace's log of each case says alone")
+    parser.add_argument("--strace", nargs="?", const="usual", choices=("usual", "all"),
+                        help="what strace's log of each case says alone, by the usual flags or by all kinds of them")
     parser.add_argument("--keep", action="store_true", help="leave the reports there and say where")
     parser.add_argument("--reproductions", action="store_true", help="a line for the reproduction of every case")
     parser.add_argument("--minimal", action="store_true",
@@ -403,7 +404,8 @@ def main():
         explained(folder, cells, options.program.resolve())
         pasted(folder, cells, options.program.resolve())
     if options.strace:
-        straced.agreement(folder, cells, options.program.resolve(), expected)
+        straced.agreement(folder, cells, options.program.resolve(), expected, lambda cell: told(folder, cell, "bad"),
+                          options.strace)
     reliability(folder, cells)
     build.remove(built if options.keep else folder)
     if options.keep:
