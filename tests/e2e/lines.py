@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-HANGS_AFTER = 20  # seconds; ends a test that would never end, nothing is measured with it
+HANGS_AFTER = 120  # seconds; ends a test that would never end, nothing is measured with it
 _rest = {}  # of a stream, what was read behind the last line
 
 
