@@ -80,11 +80,24 @@ static void remedy_sysctl(const struct limit *limit, struct cause *cause)
         cause_remedy(cause, PROOF_KNOWN, "or end what uses most of it: %s", limit->users.v[0]);
 }
 
+/* How much it allows the log does not say. */
+static void remedy_unknown(const struct limit *limit, struct cause *cause)
+{
+    if (strchr(limit->name, ':'))
+        cause_remedy(cause, PROOF_KNOWN, "make room in %s, or let it write elsewhere", limit->name + 7);
+    else if (strcmp(limit->name, "ENOMEM") == 0)
+        cause_remedy(cause, PROOF_KNOWN, "give the machine or container more memory, or let the program use less");
+    else
+        cause_remedy(cause, PROOF_KNOWN, "raise %s for the shell, service or system that starts it", limit->name);
+}
+
 static void remedies(const struct finding *finding, struct cause *cause)
 {
     const struct limit *limit = finding->limit;
 
-    if (begins(limit->name, "RLIMIT_"))
+    if (!limit->value && path_nowhere(finding->process->root))
+        remedy_unknown(limit, cause);
+    else if (begins(limit->name, "RLIMIT_"))
         remedy_resource(limit, cause);
     else if (begins(limit->name, "ENOSPC:") || begins(limit->name, "EDQUOT:"))
         cause_remedy(cause, PROOF_KNOWN, "make room in %s, or let it write elsewhere", limit->name + 7);
@@ -116,12 +129,18 @@ static char *summary(const struct finding *finding)
     CLEANUP_FREE char *value = amount(limit, limit->value);
     CLEANUP_FREE char *used = amount(limit, limit->used);
     CLEANUP_FREE char *wanted = amount(limit, limit->wanted);
+    bool known = limit->value || !path_nowhere(finding->process->root);
 
     if (begins(limit->name, "ENOSPC:") || begins(limit->name, "EDQUOT:")) {
         CLEANUP_FREE char *what = full(limit);
 
         return xasprintf("%s cannot write: %s.", subject, what);
     }
+    if (!known && strcmp(limit->name, "ENOMEM") == 0)
+        return xasprintf("The kernel gives %s no more memory: it asked for %s.", subject, wanted);
+    if (!known || (limit->wanted && !limit->used))
+        return xasprintf("%s needs more than the limit %s allows%s%s.", subject, limit->name, known ? ": " : "",
+                         known ? value : "");
     if (strcmp(limit->name, "ENOMEM") == 0)
         return xasprintf("The kernel gives %s no more memory: it asked for %s, and no limit of its own forbids that.",
                          subject, wanted);
@@ -157,7 +176,12 @@ void cause_limit_tell(const struct finding *finding, struct cause *cause)
         cause->detail =
             xasprintf("%s(%s) failed with %s, %llu time%s%s.", failure->desc->name, failure->text,
                       errno_name(failure->error), (unsigned long long)failure->count, failure->count == 1 ? "" : "s",
-                      limit->sure ? "" : "; what was in use when it was looked at is less than the limit");
+                      limit->sure                            ? ""
+                      : path_nowhere(finding->process->root) ? "; another limit of that error may be meant"
+                                                             : "; what was in use when it was looked at is less "
+                                                               "than the limit");
+    else if (!finding->process->signal && path_nowhere(finding->process->root))
+        cause->detail = xstrdup("A call failed for want of it, and the program said so.");
     else if (!finding->process->signal)
         cause->detail = xstrdup(
             "The call itself is not followed: the program said how it failed, and the limit was found used up.");

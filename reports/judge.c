@@ -217,8 +217,8 @@ static double confidence_of(const struct process *process, struct suspect *suspe
         return said ? 0.93 : suspect->last_act ? 0.7 : 0;
     case AT_CALL:
         if (said)
-            return failed ? 0.93 : 0.75;
-        return failed && suspect->last_act ? 0.7 : 0;
+            return !failed ? 0.75 : suspect->doubtful ? 0.6 : 0.93;
+        return failed && suspect->last_act ? suspect->doubtful ? 0.45 : 0.7 : 0;
     case AT_CRASH:
         return 0.9;
     case AT_VARIABLE:

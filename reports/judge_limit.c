@@ -158,6 +158,7 @@ static void judge_met(struct process *process, const struct failure *failure)
         strings_add(&suspect->needles, xstrdup("inotify"));
     suspect_failure(suspect, process, failure);
     suspect->coped |= got_over(process, suspect, failure);
+    suspect->doubtful = path_nowhere(process->root) && !failure->limit->sure;
 }
 
 static int error_of_limit(const struct limit *limit)
@@ -181,7 +182,8 @@ static void judge_said_limit(struct process *process)
 
 static void judge_killed(const struct model *model, struct process *process)
 {
-    struct limit *limit = model->live && process->ended && process->signal ? limit_find_kill(process) : NULL;
+    bool known = model->live || path_nowhere(process->root);
+    struct limit *limit = known && process->ended && process->signal ? limit_find_kill(process) : NULL;
     struct suspect *suspect;
 
     if (limit && strncmp(limit->name, "memory.", 7) == 0 && limits_memory_kills(process->pid) <= model->memory_kills) {
@@ -207,10 +209,10 @@ void judge_limits(const struct model *model, struct process *process)
     for (size_t i = 0; i < process->failure_count && model->live && process->ended && !process->leave_n; i++)
         if (process->failures[i].limit && process->failures[i].error == EMFILE)
             process->failures[i].limit->eased = limit_has_eased(process, &process->failures[i]);
+    judge_killed(model, process);
     for (size_t i = 0; i < process->failure_count; i++)
         if (process->failures[i].limit)
             judge_met(process, &process->failures[i]);
     if (process->said)
         judge_said_limit(process);
-    judge_killed(model, process);
 }

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <probes/alloc.h>
 
@@ -19,21 +21,35 @@ static bool is(const struct syscall_desc *desc, const char *name)
     return strcmp(desc->name, name) == 0;
 }
 
-/* The kernel's own code for these gives no EPERM (fs/stat.c, do_faccessat() in fs/open.c, copy_process() in
- * kernel/fork.c): somebody else does. Asked where every call stops, and so none shows that it was answered elsewhere.
- */
-static bool never_eperm(const struct failure *failure)
+/* The kernel's own code for these gives no EPERM (its comments in fs/, kernel/ and mm/ say of each which errors it
+ * has): somebody else does. */
+static const char *const never_eperm[] = {
+    "dup",           "epoll_create", "epoll_create1", "eventfd2",      "faccessat2",  "fork",
+    "get_mempolicy", "getrandom",    "inotify_init",  "inotify_init1", "personality", "pidfd_open",
+    "pipe",          "pipe2",        "signalfd4",     "socketpair",    "statx",       "vfork",
+};
+
+/* Asked where every call stops, and by a log: none shows that it was answered elsewhere. */
+static bool is_strange(const struct failure *failure)
 {
     const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                                 CLONE_NEWUTS | CLONE_NEWCGROUP | 0x80 /* CLONE_NEWTIME */;
 
-    return is(failure->desc, "statx") || is(failure->desc, "faccessat2") ||
-           (is(failure->desc, "clone3") && failure->flags & CLONE_THREAD && !(failure->flags & namespaces));
+    if (is(failure->desc, "clone") || is(failure->desc, "clone3"))
+        return !(failure->flags & namespaces);
+    if (is(failure->desc, "memfd_create"))
+        return !(failure->args[1] & MFD_HUGETLB);
+    if (is(failure->desc, "socket")) /* raw(7), packet(7) */
+        return (failure->args[1] & 0xf) != SOCK_RAW && failure->args[0] != AF_PACKET && failure->args[0] != AF_NETLINK;
+    for (size_t i = 0; i < sizeof never_eperm / sizeof *never_eperm; i++)
+        if (is(failure->desc, never_eperm[i]))
+            return true;
+    return false;
 }
 
 static bool is_refusal(const struct failure *failure)
 {
-    return failure->policy || failure->error == ENOSYS || (failure->error == EPERM && never_eperm(failure));
+    return failure->policy || failure->error == ENOSYS || (failure->error == EPERM && is_strange(failure));
 }
 
 /* What a program falls back on. */

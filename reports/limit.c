@@ -494,11 +494,21 @@ bool limit_ends_by(int signal)
     return signal == SIGXFSZ || signal == SIGXCPU || signal == SIGKILL;
 }
 
+/* By a log, which has nothing of what was in use: two signals stand for one limit each (signal(7)). */
+static struct limit *kill_logged(const struct process *process)
+{
+    if (process->signal == SIGXFSZ)
+        return limit_create("RLIMIT_FSIZE", 0, 0, "bytes of one file", true);
+    return process->signal == SIGXCPU ? limit_create("RLIMIT_CPU", 0, 0, "seconds of processor time", true) : NULL;
+}
+
 struct limit *limit_find_kill(const struct process *process)
 {
     /* SIGXFSZ comes as if the process had sent it (generic_write_check_limits(), fs/read_write.c of the kernel). */
     if (process->signal_sender && process->signal_sender != process->pid)
         return NULL;
+    if (path_nowhere(process->root))
+        return kill_logged(process);
     switch (process->signal) {
     case SIGXFSZ:
         return find_size(process);

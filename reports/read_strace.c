@@ -71,7 +71,8 @@ static void name_all(struct strace *strace)
         {"exit_group", HANDLE_LEAVE}, {"chdir", HANDLE_CHDIR},      {"fchdir", HANDLE_FCHDIR},
         {"getcwd", HANDLE_GETCWD},    {"connect", HANDLE_CONNECT},  {"getsockopt", HANDLE_OUTCOME},
         {"mmap", HANDLE_MMAP},        {"mmap2", HANDLE_MMAP},       {"old_mmap", HANDLE_MMAP},
-        {"munmap", HANDLE_MUNMAP},
+        {"munmap", HANDLE_MUNMAP},    {"prlimit64", HANDLE_LIMIT},  {"setrlimit", HANDLE_LIMIT},
+        {"getrlimit", HANDLE_LIMIT},  {"ugetrlimit", HANDLE_LIMIT},
     };
     static const char *const others[] = {
         "read",
@@ -223,6 +224,17 @@ static bool boring(const struct strace *strace, const struct strace_name *name, 
     return !name->desc && name->handling == HANDLE_PLAIN && !thread->group->loading && !thread->group->exec_waits;
 }
 
+/* Whoever writes may be out of room by any call, and out of descriptors by some that are not followed. */
+static bool lacks_something(const char *result)
+{
+    static const char *const errors[] = {"ENOSPC", "EDQUOT", "EFBIG", "EMFILE"};
+
+    for (size_t i = 0; result && strncmp(result, "-1 E", 4) == 0 && i < sizeof errors / sizeof *errors; i++)
+        if (strncmp(result + 3, errors[i], strlen(errors[i])) == 0)
+            return true;
+    return false;
+}
+
 static void read_call(struct strace *strace, struct strace_thread *thread, const struct strace_name *name, char *args,
                       char *result)
 {
@@ -240,7 +252,7 @@ static void on_call(struct strace *strace, struct strace_thread *thread, const s
 
     thread->call[0] = '\0';
     thread->last_call = name;
-    if (!boring(strace, name, thread))
+    if (!boring(strace, name, thread) || (name && lacks_something(line->result)))
         read_call(strace, thread, name, line->args, line->result);
 }
 
@@ -449,6 +461,9 @@ static void end(void *state)
     text_deinit(&strace->path);
     text_deinit(&strace->data);
     text_deinit(&strace->result);
+    text_deinit(&strace->limit);
+    strace_failed_deinit(&strace->executions);
+    text_deinit(&strace->place);
     free(strace);
 }
 

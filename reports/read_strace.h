@@ -11,7 +11,23 @@
 
 #include <uthash.h>
 
-enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64, STRACE_FAILED = 32, STRACE_SEEN = 8 };
+/* What a process may have so much of (getrlimit(2)): those of which a log can tell. */
+enum strace_resource {
+    STRACE_NOFILE,
+    STRACE_NPROC,
+    STRACE_AS,
+    STRACE_DATA,
+    STRACE_MEMLOCK,
+    STRACE_FSIZE,
+    STRACE_LIMITS,
+};
+
+struct strace_limit {
+    bool known;
+    uint64_t soft, hard;
+};
+
+enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64, STRACE_FAILED = 32, STRACE_SEEN = 8, STRACE_ERRORS = 8 };
 
 /* What a descriptor is, as far as it matters. */
 enum strace_fd_is { FD_OTHER, FD_STDOUT, FD_STDERR, FD_NULL };
@@ -19,6 +35,14 @@ enum strace_fd_is { FD_OTHER, FD_STDOUT, FD_STDERR, FD_NULL };
 struct strace_fd {
     enum strace_fd_is is;
     char *path; /* that was opened, or NULL */
+};
+
+/* Paths as they were passed to calls that failed: the last ones. */
+struct strace_failed {
+    char *names[STRACE_FAILED];
+    int errors[STRACE_FAILED];
+    uint64_t order[STRACE_FAILED]; /* among those of all processes */
+    size_t count;                  /* all there were */
 };
 
 /* A process: what its threads share. */
@@ -35,17 +59,27 @@ struct strace_group {
     char *libraries[STRACE_LIBRARIES]; /* paths that it opened, the last ones, in no order */
     size_t library_count;
     struct text line;             /* of its words, not ended yet */
+    bool in_line;                 /* its last words were cut within a line, or at its end */
     bool leaving, left_by_loader; /* exit_group(2) was called … */
     int leave_status;             /* … with this */
-    char *failed[STRACE_FAILED];  /* paths as they were passed to calls that failed, … */
-    size_t failed_count;          /* … of so many the last ones */
-    char *seen[STRACE_SEEN];      /* likewise that something was seen to stand at */
+    struct strace_failed failed;
+    int errors[STRACE_ERRORS]; /* of calls that failed, whatever they were about, … */
+    size_t error_count;        /* … the last ones, likewise */
+    char *seen[STRACE_SEEN];   /* likewise that something was seen to stand at */
     size_t seen_count;
     struct strings sought; /* directories in which one command was looked for, one after the other */
     char *sought_name;     /* its name, or NULL */
     bool narrow;           /* its calls are those of 32-bit x86 */
     bool refused;          /* a call has failed since it last printed something */
     bool ended;
+    struct strace_limit limits[STRACE_LIMITS];
+    int top_fd;              /* the highest number that a descriptor has had */
+    uint64_t mappings;       /* how many were made, at least */
+    bool out_of_files;       /* it has met the limit of its descriptors */
+    int full_fd;             /* to which there was no room to write, or -1 */
+    int lacked;              /* the errno value of a limit that its next words may tell of, or 0 … */
+    char *lacked_name;       /* … and as struct sight has it; or NULL */
+    const char *lacked_unit; /* static */
     struct strace_fd fds[STRACE_FDS];
 };
 
@@ -82,6 +116,7 @@ enum strace_handling {
     HANDLE_OUTCOME,
     HANDLE_MMAP,
     HANDLE_MUNMAP,
+    HANDLE_LIMIT,
 };
 
 struct strace_name {
@@ -126,7 +161,9 @@ struct strace {
     unsigned held_lines;
     bool in_errno; /* the line before ended within the words of its errno */
     struct strace_opened opened;
-    struct text path, data, result; /* of the event in the making */
+    uint64_t failures;                            /* so many calls on a file have failed */
+    struct strace_failed executions;              /* of whomever: a parent may tell of what its child failed at */
+    struct text path, data, result, limit, place; /* of the event in the making */
 };
 
 /* read_strace.c */
@@ -151,6 +188,20 @@ void strace_finish_processes(struct strace *strace);
 /* strace_call.c */
 void strace_call(struct strace *strace, struct strace_thread *thread, struct strace_call *call);
 
+/* strace_limit.c */
+/* A call that says how much of something a process may have. */
+void strace_limit_told(struct strace_group *group, const struct strace_call *call);
+/* What a call that succeeds takes of what there is. */
+void strace_limit_used(struct strace_group *group, const struct strace_call *call);
+/* The limit that CALL, which failed, has met, noted in RET; or NULL. PATH: what it was about, or NULL. */
+const struct sight *strace_limit_met(struct strace *strace, struct strace_group *group, const struct strace_call *call,
+                                     const char *path, struct sight *ret);
+/* Of a call that makes no event: it is kept until words tell of it. */
+void strace_limit_wait(struct strace *strace, struct strace_group *group, const struct strace_call *call,
+                       const char *path);
+/* What waits, where what is SAID tells of it; or NULL. */
+const struct sight *strace_limit_said(struct strace_group *group, const char *said, size_t size, struct sight *ret);
+
 /* strace_loader.c */
 /* Whose CALL of GROUP it is; PATH: that it is about, or NULL. */
 enum event_by strace_by(struct strace_group *group, const struct strace_call *call, const char *path);
@@ -161,9 +212,18 @@ void strace_read(struct strace *strace, const struct strace_thread *thread, cons
 /* Tells of the library that waits; ELF: what it is, as struct sight has it, or NULL. */
 void strace_tell_opened(struct strace *strace, const char *elf);
 
+/* strace_cut.c */
+void strace_failed_add(struct strace *strace, struct strace_failed *failed, const char *name, int error);
+void strace_failed_deinit(struct strace_failed *failed);
+/* A name or a text for an error may begin behind C. */
+bool strace_boundary(char c);
+/* Makes the words of GROUP at the end of OUT, from FROM on, WHOLE bytes in truth, whole; false: nothing is known to
+ * have stood there. */
+bool strace_complete(struct strace *strace, struct strace_group *group, struct text *out, size_t from, size_t whole);
+
 /* strace_words.c */
 /* What the call writes, decoded, into STRACE->data. */
-void strace_written(struct strace *strace, const struct strace_group *group, const struct strace_call *call);
+void strace_written(struct strace *strace, struct strace_group *group, const struct strace_call *call);
 /* What a loader says in that, as its errors. */
 void strace_said(struct strace *strace, struct strace_thread *thread);
 

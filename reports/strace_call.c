@@ -104,18 +104,28 @@ static void read_path(struct strace *strace, struct strace_group *group, const s
 
 /* ---- events ---- */
 
-/* Limits that only one errno value of the call stands for (open(2), inotify_add_watch(2)). */
-static const struct sight *sight_of(const struct strace_group *group, const struct event_syscall *call,
-                                    struct sight *ret)
+/* The file behind argument I, a descriptor; or NULL. */
+static const char *file_behind(struct strace *strace, struct strace_group *group, const struct strace_call *call,
+                               unsigned i)
 {
-    if (call->error == EMFILE && strncmp(call->desc->name, "inotify", 7) != 0) {
-        *ret = (struct sight){.limit = "RLIMIT_NOFILE", .limit_unit = "descriptors", .limit_sure = true};
-        return ret;
-    }
-    if (call->error == ENOSPC && strcmp(call->desc->name, "inotify_add_watch") == 0) {
-        *ret = (struct sight){.limit = "fs.inotify.max_user_watches", .limit_unit = "watches", .limit_sure = true};
-        return ret;
-    }
+    const struct strace_fd *entry = fd_of(group, number(call, i));
+
+    text_clear(&strace->place);
+    if (i < call->count && strace_annotation(call->text[i], &strace->place))
+        return strace->place.v;
+    return entry ? entry->path : NULL;
+}
+
+static const struct sight *sight_of(struct strace *strace, struct strace_group *group, const struct strace_call *made,
+                                    const struct event_syscall *call, struct sight *ret)
+{
+    const struct sight *limit =
+        call->error
+            ? strace_limit_met(strace, group, made, call->path ? call->path : file_behind(strace, group, made, 0), ret)
+            : NULL;
+
+    if (limit)
+        return limit;
     if (call->error != ENOENT || call->desc->family != FAMILY_PROCESS || !call->path)
         return NULL;
     ret->verdict = "unsaid"; /* the file, or what it wants to be run by: execve(2) tells neither */
@@ -148,16 +158,20 @@ static void seek(struct strace_group *group, const char *path)
         strings_add(&group->sought, xstrndup(path, (size_t)(name - path - 1)));
 }
 
-static void note_outcome(struct strace_group *group, const struct event_syscall *call)
+static void note_outcome(struct strace *strace, struct strace_group *group, const struct event_syscall *call)
 {
+    if (call->returned && call->error)
+        group->errors[group->error_count++ % STRACE_ERRORS] = call->error;
     if (!call->returned || !call->string)
         return;
     if (call->error)
-        remember(group->failed, STRACE_FAILED, &group->failed_count, call->string);
+        strace_failed_add(strace, &group->failed, call->string, call->error);
     else if (!group->loading && call->path && strncmp(call->desc->name, "open", 4) != 0)
         remember(group->seen, STRACE_SEEN, &group->seen_count, call->path);
     if (call->error && strncmp(call->desc->name, "execve", 6) == 0 && call->path)
         seek(group, call->path);
+    if (call->error && strncmp(call->desc->name, "execve", 6) == 0)
+        strace_failed_add(strace, &strace->executions, call->string, call->error);
 }
 
 static void take_arguments(const struct strace_call *call, struct event_syscall *out)
@@ -197,11 +211,41 @@ static void plain(struct strace *strace, struct strace_thread *thread, const str
     take_arguments(call, out);
     group->refused |= out->error != 0;
     group->narrow |= strcmp(out->desc->name, "mmap2") == 0 || strcmp(out->desc->name, "fstat64") == 0;
-    note_outcome(group, out);
+    note_outcome(strace, group, out);
     if (call->name->handling == HANDLE_OPEN && strace_opens(strace, thread, out))
         return;
-    event.sight = sight_of(group, out, &sight);
+    event.sight = sight_of(strace, group, call, out, &sight);
     strace_event(strace, thread, &event);
+}
+
+/* There was no room for what CALL was to write; or there is again. */
+static void room(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
+{
+    static const char *const to_second[] = {"copy_file_range", "splice"};
+    struct strace_group *group = thread->group;
+    bool second = false;
+    const char *path;
+
+    for (size_t i = 0; i < sizeof to_second / sizeof *to_second; i++)
+        second |= strcmp(call->name->name, to_second[i]) == 0;
+    path = file_behind(strace, group, call, second ? 2 : 0);
+    if (!call->name->desc) {
+        strace_limit_wait(strace, group, call, path);
+        return;
+    }
+    text_clear(&strace->path);
+    text_clear(&strace->data);
+    if (path)
+        text_add(&strace->path, path);
+    group->full_fd = call->result.error ? (int)number(call, 0) : -1;
+    plain(strace, thread, call, NULL, NULL);
+}
+
+static bool lacks_room(const struct strace_call *call)
+{
+    int error = call->result.error;
+
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
 static void words(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
@@ -209,10 +253,12 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
     struct strace_group *group = thread->group;
     int64_t fd = number(call, 0);
     const struct strace_fd *entry = fd_of(group, fd);
-    struct sight hushed = {.hushed = true};
+    struct sight hushed = {.hushed = true}, limit;
     struct event event = {.type = EVENT_OUTPUT};
     bool complaint = fd == 2 || (entry && entry->is == FD_STDERR);
 
+    if (lacks_room(call) || (!call->result.error && fd == group->full_fd))
+        room(strace, thread, call);
     if (call->result.error || (!complaint && fd != 1)) {
         strace_by(group, call, NULL);
         return;
@@ -232,8 +278,9 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
         .whole = strace->data.n,
         .by = strace_by(group, call, NULL),
     };
-    if (entry && entry->is == FD_NULL)
-        event.sight = &hushed;
+    event.sight = entry && entry->is == FD_NULL
+                      ? &hushed
+                      : strace_limit_said(group, event.output.data, event.output.size, &limit);
     if (event.output.fd == 2)
         strace_said(strace, thread);
     strace_event(strace, thread, &event);
@@ -423,8 +470,18 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
     }
     if (strace->opened.thread == thread && strncmp(call->name->name, "fstat", 5) == 0)
         return; /* musl's loader looks at the file before it reads it */
+    strace_limit_used(group, call);
+    if (call->result.error && (handling == HANDLE_NOTHING || !call->name->desc)) {
+        if (lacks_room(call) || call->result.error == EMFILE)
+            room(strace, thread, call);
+        strace_by(group, call, NULL);
+        return;
+    }
     read_path(strace, group, call);
     switch (handling) {
+    case HANDLE_LIMIT:
+        strace_limit_told(group, call);
+        break;
     case HANDLE_WRITE:
     case HANDLE_WRITEV:
     case HANDLE_SENDMSG:

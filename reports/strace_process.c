@@ -17,14 +17,14 @@ static void group_free(struct strace_group *group)
         free(group->fds[i].path);
     for (size_t i = 0; i < group->library_count; i++)
         free(group->libraries[i]);
-    for (size_t i = 0; i < STRACE_FAILED; i++)
-        free(group->failed[i]);
+    strace_failed_deinit(&group->failed);
     for (size_t i = 0; i < STRACE_SEEN; i++)
         free(group->seen[i]);
     strings_deinit(&group->argv);
     strings_deinit(&group->env);
     strings_deinit(&group->sought);
     text_deinit(&group->line);
+    free(group->lacked_name);
     free(group->sought_name);
     free(group->cwd);
     free(group->exe);
@@ -70,6 +70,8 @@ static void copy_group(struct strace_group *to, const struct strace_group *from)
 {
     to->cwd = xstrdup_or_null(from->cwd);
     to->exe = xstrdup_or_null(from->exe);
+    memcpy(to->limits, from->limits, sizeof to->limits);
+    to->top_fd = from->top_fd;
     for (size_t i = 0; i < from->argv.n; i++)
         strings_add(&to->argv, xstrdup(from->argv.v[i]));
     for (size_t i = 0; i < STRACE_FDS; i++) {
@@ -85,7 +87,7 @@ static struct strace_thread *start(struct strace *strace, pid_t tid, struct stra
     struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_START}};
 
     group->pid = tid;
-    group->cache_fd = -1;
+    group->cache_fd = group->full_fd = -1;
     if (parent) {
         strace_tell_exec(strace, parent, NULL);
         copy_group(group, parent->group);
@@ -193,7 +195,8 @@ void strace_executed(struct strace *strace, struct strace_thread *thread, const 
     group->exec_waits = true;
     group->loading = true;
     group->cache_addr = 0;
-    group->cache_fd = -1;
+    group->cache_fd = group->full_fd = -1;
+    group->mappings = 0;
     while (group->library_count)
         free(group->libraries[--group->library_count]);
 }

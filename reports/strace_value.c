@@ -22,6 +22,7 @@ static const struct {
     NAMED(AF_INET),
     NAMED(AF_INET6),
     NAMED(AF_NETLINK),
+    NAMED(AF_PACKET),
     NAMED(AF_UNIX),
     NAMED(AT_FDCWD),
     NAMED(CLONE_FILES),
@@ -37,6 +38,7 @@ static const struct {
     NAMED(CLONE_THREAD),
     NAMED(CLONE_VFORK),
     NAMED(CLONE_VM),
+    NAMED(MFD_HUGETLB),
     NAMED(O_APPEND),
     NAMED(O_CLOEXEC),
     NAMED(O_CREAT),
@@ -181,7 +183,7 @@ bool strace_annotation(const char *p, struct text *out)
     p += strcspn(p, "<,(");
     if (*p != '<' || p[1] != '/')
         return false;
-    for (p++, end = p; *end && *end != '>';)
+    for (p++, end = p; *end && *end != '>' && *end != '<';) /* "</dev/full<char 1:7>>" of -yy */
         end++;
     while (p < end) {
         if (*p == '\\')

@@ -1,0 +1,325 @@
+/* What a string was that strace has cut (-s, 32 bytes unless told otherwise): made whole where only one thing can have
+ * stood there. The length is told, what failed lately is known with its error, and so are the loaders' sentences.
+ *
+ * Many things have one length. So what is not seen at all counts only where it is what failed last. */
+#include "read_strace.h"
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* elf/rtld.c, elf/dl-load.c, elf/dl-lookup.c, elf/dl-version.c; ldso/dynlink.c of musl. */
+static const char *const sentences[] = {
+    "error while loading shared libraries",
+    "cannot open shared object file",
+    "No such file or directory",
+    "cannot allocate memory in static TLS block",
+    "cannot enable executable stack as shared object requires",
+    "failed to map segment from shared object",
+    "object file has no dynamic section",
+    "object file has no loadable segments",
+    "ELF load command address/offset not properly aligned",
+    "ELF file data encoding not little-endian",
+    "ELF file version does not match current one",
+    "only ET_DYN and ET_EXEC can be loaded",
+    "ELF file's phentsize not the expected size",
+    "CPU ISA level is lower than required",
+    "cannot apply additional memory protection after relocation",
+    "cannot create cache for search path",
+    "unexpected reloc type in static binary",
+};
+
+/* What stands before the text for an error, behind a name, and behind that text. */
+static const char *const befores[] = {": ", "': ", "\": ", ") failed: ", "': failed: ", " failed: ", ""};
+static const char *const behinds[] = {"\n", "", ".\n", " \n", "'\n"};
+
+/* What stands behind a name at the end of what is said, besides. */
+static const char *const tails[] = {
+    ": cannot open shared object file: No such file or directory\n",
+    ": cannot open shared object file: No such file or directory",
+    "\": executable file not found in $PATH\n", /* Go's os/exec */
+    ": not found\n",
+    ": command not found\n",
+    "': not found\n",
+    "'\n",
+    "\"\n",
+    "'",
+    "\"",
+    ")\n",
+    "\n",
+    "",
+};
+
+/* musl's own texts (src/errno/__strerror.h), where they are others than glibc's. */
+static const struct {
+    int error;
+    const char *text;
+} of_musl[] = {
+    {ELOOP, "Symbolic link loop"},
+    {EMFILE, "No file descriptors available"},
+    {ENFILE, "Too many open files in system"},
+    {ENOMEM, "Out of memory"},
+    {EDQUOT, "Quota exceeded"},
+    {ETIMEDOUT, "Operation timed out"},
+    {EHOSTUNREACH, "Host is unreachable"},
+    {EADDRINUSE, "Address in use"},
+    {EADDRNOTAVAIL, "Address not available"},
+    {ENAMETOOLONG, "Filename too long"},
+    {ENOTTY, "Not a tty"},
+};
+enum { SPELLINGS = 3 };
+
+/* How ERROR is spelt: by glibc, by Go and libuv (small), by musl. malloced, or NULL. */
+static char *spelling(int error, unsigned which)
+{
+    char *text = xstrdup(strerror(error));
+
+    if (which == 1)
+        text[0] = (char)tolower((unsigned char)text[0]);
+    if (which < 2)
+        return text;
+    free(text);
+    for (size_t i = 0; i < sizeof of_musl / sizeof *of_musl; i++)
+        if (of_musl[i].error == error)
+            return xstrdup(of_musl[i].text);
+    return NULL;
+}
+
+void strace_failed_add(struct strace *strace, struct strace_failed *failed, const char *name, int error)
+{
+    size_t i = failed->count++ % STRACE_FAILED;
+
+    free(failed->names[i]);
+    failed->names[i] = xstrdup(name);
+    failed->errors[i] = error;
+    failed->order[i] = ++strace->failures;
+}
+
+void strace_failed_deinit(struct strace_failed *failed)
+{
+    for (size_t i = 0; i < STRACE_FAILED; i++)
+        free(failed->names[i]);
+}
+
+bool strace_boundary(char c)
+{
+    return strchr(" \t\n:'`\"(=,", c) != NULL;
+}
+
+/* ---- one guess ---- */
+
+enum { ALIKE = 3 }; /* bytes that have to be there, where nothing else speaks for it */
+
+/* A text of WHOLE bytes, those that are known from FROM to the end of OUT. */
+struct cut {
+    struct text *out;
+    size_t from, whole;
+};
+
+/* Whether what is left out can be that it ends with NAME and TAIL: it has their length, and begins like them: in *SEEN
+ * bytes. */
+static bool fits(const struct cut *cut, const char *name, const char *tail, size_t *seen)
+{
+    const char *text = cut->out->v + cut->from;
+    size_t known = cut->out->n - cut->from, n = strlen(name), size = n + strlen(tail), begin, of_name;
+
+    if (size > cut->whole || cut->whole - size > known)
+        return false;
+    begin = cut->whole - size;
+    *seen = known - begin;
+    of_name = *seen < n ? *seen : n;
+    return *seen <= size && !(n && begin && !strace_boundary(text[begin - 1])) &&
+           memcmp(text + begin, name, of_name) == 0 && memcmp(text + begin + of_name, tail, *seen - of_name) == 0;
+}
+
+static bool take(const struct cut *cut, const char *name, const char *tail)
+{
+    cut->out->n = cut->from + cut->whole - strlen(name) - strlen(tail);
+    text_add(cut->out, name);
+    text_add(cut->out, tail);
+    return true;
+}
+
+/* NAME and TAIL it is, if ALIKE bytes of them are there. */
+static bool completes(const struct cut *cut, const char *name, const char *tail, size_t alike)
+{
+    size_t seen;
+
+    return fits(cut, name, tail, &seen) && seen >= alike && take(cut, name, tail);
+}
+
+/* ---- errors ---- */
+
+/* It ends with the text for ERROR, said of WHAT ("": of nothing): ALIKE bytes are there, besides what stands before
+ * a text of which nothing is said. */
+static bool completes_error(const struct cut *cut, const char *what, int error, size_t alike)
+{
+    for (unsigned which = 0; which < SPELLINGS; which++) {
+        CLEANUP_FREE char *text = spelling(error, which);
+
+        for (size_t i = 0; text && i < sizeof befores / sizeof *befores; i++)
+            for (size_t k = 0; k < sizeof behinds / sizeof *behinds; k++) {
+                CLEANUP_FREE char *tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
+
+                if (completes(cut, what, tail, *what ? alike : alike + strlen(befores[i])))
+                    return true;
+            }
+    }
+    return false;
+}
+
+static bool completes_errors(const struct cut *cut, const struct strace_group *group)
+{
+    for (size_t i = 1; i <= STRACE_ERRORS && i <= group->error_count; i++)
+        if (completes_error(cut, "", group->errors[(group->error_count - i) % STRACE_ERRORS], i > 1 ? ALIKE : 0))
+            return true;
+    return false;
+}
+
+/* ---- names of what failed ---- */
+
+/* What failed last of those with ERROR (0: any) in the group or, of executions, anywhere. */
+static const char *latest(const struct strace *strace, const struct strace_group *group, int error)
+{
+    const struct strace_failed *const lists[] = {&group->failed, &strace->executions};
+    const char *name = NULL;
+    uint64_t order = 0;
+
+    for (size_t l = 0; l < 2; l++)
+        for (size_t i = 0; i < STRACE_FAILED; i++)
+            if (lists[l]->names[i] && lists[l]->order[i] > order && (!error || lists[l]->errors[i] == error)) {
+                order = lists[l]->order[i];
+                name = lists[l]->names[i];
+            }
+    return name;
+}
+
+/* NAME is there to its end and something behind it; or it is what failed LAST and has begun. */
+static bool completes_one(const struct cut *cut, const char *name, int error, bool last)
+{
+    size_t whole = strlen(name), alike = last ? ALIKE : whole + 1;
+
+    if (error && completes_error(cut, name, error, last ? ALIKE : whole))
+        return true;
+    for (size_t k = 0; k < sizeof tails / sizeof *tails; k++)
+        if (completes(cut, name, tails[k], alike))
+            return true;
+    return false;
+}
+
+static bool completes_name(const struct cut *cut, const char *name, int error, bool last)
+{
+    return name && (completes_one(cut, name, error, last) || completes_one(cut, path_base(name), error, last));
+}
+
+static bool completes_failed(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+{
+    const struct strace_failed *const lists[] = {&group->failed, &strace->executions};
+    const char *last = latest(strace, group, 0);
+
+    for (size_t l = 0; l < 2; l++)
+        for (size_t i = 0; i < STRACE_FAILED; i++)
+            if (lists[l]->names[i] == last && completes_name(cut, last, lists[l]->errors[i], true))
+                return true;
+    for (size_t l = 0; l < 2; l++)
+        for (size_t i = 0; i < STRACE_FAILED; i++)
+            if (completes_name(cut, lists[l]->names[i], lists[l]->errors[i], false))
+                return true;
+    return false;
+}
+
+/* Python's and others' "[Errno 2] No such file or directory: 'NAME'": the number says which text stands there. */
+static bool completes_numbered(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+{
+    static const char *const forms[] = {"[Errno %d] %s: '%s'\n", "[Errno %d] %s: '%s'", "[Errno %d] %s\n",
+                                        "[Errno %d] %s"};
+    const char *at = strstr(cut->out->v + cut->from, "[Errno ");
+    int error = at ? atoi(at + 7) : 0;
+    const char *name = error > 0 && errno_name(error) ? latest(strace, group, error) : NULL;
+
+    for (size_t i = 0; at && errno_name(error) && i < sizeof forms / sizeof *forms; i++) {
+        CLEANUP_FREE char *full = xasprintf(forms[i], error, strerror(error), name ? name : "");
+        CLEANUP_FREE char *base = xasprintf(forms[i], error, strerror(error), name ? path_base(name) : "");
+
+        if (completes(cut, full, "", 10) || completes(cut, base, "", 10))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the loaders' ---- */
+
+/* "version `X' not found (required by NAME)": NAME is one of those that were opened. */
+static bool completes_version(const struct strace_group *group, const struct cut *cut)
+{
+    const char *text = cut->out->v + cut->from;
+    static const char by[] = "' not found (required by ";
+    const char *quote = NULL;
+    size_t known;
+
+    if (strncmp(text, "version `", 9) == 0)
+        quote = strchr(text + 9, '\'');
+    if (!quote)
+        return false;
+    known = (size_t)(quote - text);
+    for (size_t i = 0; i <= group->library_count + 1; i++) {
+        const char *name = i < group->library_count    ? group->libraries[i]
+                           : i == group->library_count ? group->exe
+                           : group->argv.n             ? group->argv.v[0]
+                                                       : NULL;
+        CLEANUP_FREE char *sentence = name ? xasprintf("%.*s%s%s)", (int)known, text, by, name) : NULL;
+
+        if (sentence && completes(cut, sentence, "", ALIKE))
+            return true;
+    }
+    return false;
+}
+
+/* musl's "Error loading shared library NAME: … (needed by ", which the other's name follows. */
+static bool completes_musl(const struct strace_group *group, const struct cut *cut)
+{
+    static const char *const reasons[] = {"No such file or directory", "Exec format error",  "Permission denied",
+                                          "Operation not permitted",   "Symbolic link loop", "Invalid argument"};
+
+    if (cut->out->n - cut->from < 14 || strncmp(cut->out->v + cut->from, "Error loading ", 14) != 0)
+        return false;
+    for (size_t i = 0; i < STRACE_FAILED + group->library_count; i++) {
+        const char *name = i < STRACE_FAILED ? group->failed.names[i] : group->libraries[i - STRACE_FAILED];
+
+        for (size_t k = 0; name && k < sizeof reasons / sizeof *reasons; k++) {
+            CLEANUP_FREE char *sentence =
+                xasprintf("Error loading shared library %s: %s (needed by ", path_base(name), reasons[k]);
+
+            if (completes(cut, sentence, "", ALIKE))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool strace_complete(struct strace *strace, struct strace_group *group, struct text *out, size_t from, size_t whole)
+{
+    struct cut cut = {out, from, whole};
+
+    text_addc(out, '\0'); /* so that it is one string */
+    out->n--;
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
+        if (completes(&cut, "", sentences[i], ALIKE))
+            return true;
+    if (completes_errors(&cut, group))
+        return true;
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+        if (completes(&cut, "", tails[i], ALIKE))
+            return true;
+    if (completes_musl(group, &cut) || completes_failed(strace, group, &cut) || completes_numbered(strace, group, &cut))
+        return true;
+    for (size_t i = 0; i < group->library_count; i++)
+        if (completes_name(&cut, group->libraries[i], ENOENT, true))
+            return true;
+    return completes_name(&cut, group->exe, 0, true) ||
+           (group->argv.n && completes_name(&cut, group->argv.v[0], 0, true)) || completes_version(group, &cut);
+}
