@@ -129,9 +129,11 @@ static bool libc_of_musl(const char *name)
     return strncmp(name, "libc.musl-", 10) == 0 || strncmp(name, "ld-musl-", 8) == 0 || strcmp(name, "libc.so") == 0;
 }
 
+/* musl has all of these in one (ldso/dynlink.c of it: reserved names), but not what glibc has besides. */
 static bool libc_of_glibc(const char *name)
 {
-    return strcmp(name, "libc.so.6") == 0 || strncmp(name, "ld-linux", 8) == 0;
+    return strcmp(name, "libc.so.6") == 0 || strncmp(name, "ld-linux", 8) == 0 || strcmp(name, "libresolv.so.2") == 0 ||
+           strcmp(name, "libanl.so.1") == 0;
 }
 
 static bool runs_musl(const struct process *process)
@@ -297,7 +299,9 @@ static bool bad_library(const struct saying *saying, const char *path, struct an
 /* What only the files would tell, and words do not: as much as they say. */
 static const char *said_mount(const struct saying *saying, const char *path, struct answer *ret)
 {
-    return saying->process->by_words && strchr(path, '/') ? own(ret, path_dir(path)) : NULL;
+    char *point = saying->process->by_words ? pasted_noexec_mount(saying->process, path) : NULL;
+
+    return point ? own(ret, point) : NULL;
 }
 
 static bool not_found_answer(const struct saying *saying, struct answer *ret)

@@ -15,9 +15,13 @@
 
 enum { CAUSES_MOST = 8 };
 
-static bool (*const readers[])(struct pasted *pasted, const char *line) = {
-    pasted_runtime, pasted_execution, pasted_limit, pasted_connection,
-    pasted_sandbox, pasted_policy,    pasted_file,  pasted_crash,
+static const struct {
+    bool (*read)(struct pasted *pasted, const char *line);
+    bool warned; /* a line that only warns may be the last word of one that ends */
+} readers[] = {
+    {pasted_preload, true}, {pasted_runtime, true},     {pasted_execution, false}, {pasted_limit, false},
+    {pasted_display, true}, {pasted_connection, false}, {pasted_sandbox, true},    {pasted_policy, false},
+    {pasted_file, false},   {pasted_crash, false},
 };
 
 /* ---- for the readers ---- */
@@ -54,7 +58,7 @@ static bool is_sort(const char *word, size_t size)
     static const char *const sorts[] = {"exec",      "fatal",  "panic", "warning",
                                         "exception", "failed", "open",  "caused by"};
 
-    if (size >= 5 && strncasecmp(word + size - 5, "error", 5) == 0)
+    if (size >= 5 && (strncasecmp(word + size - 5, "error", 5) == 0 || strncmp(word, "qt.", 3) == 0))
         return true;
     for (size_t i = 0; i < sizeof sorts / sizeof *sorts; i++)
         if (size == strlen(sorts[i]) && strncasecmp(word, sorts[i], size) == 0)
@@ -62,10 +66,23 @@ static bool is_sort(const char *word, size_t size)
     return size >= 9 && strncmp(word + size - 9, "Exception", 9) == 0;
 }
 
+/* "(prog:123): Gtk-WARNING **: …", as GLib names the program; malloced, or NULL. */
+static char *glib_speaker(const char *line)
+{
+    size_t n = *line == '(' ? strcspn(line + 1, ":) ") : 0;
+
+    if (!n || n > 255 || line[1 + n] != ':')
+        return NULL;
+    return line[2 + n + strspn(line + 2 + n, "0123456789")] == ')' ? xstrndup(line + 1, n) : NULL;
+}
+
 char *pasted_speaker(const struct pasted *pasted, const char *line)
 {
     size_t n = strcspn(line, ": \t");
+    char *glib = glib_speaker(line);
 
+    if (glib)
+        return glib;
     if (*line == '-') { /* a login shell: "-bash: x: command not found" */
         line++;
         n -= n > 0;
@@ -95,14 +112,46 @@ void pasted_found(struct pasted *pasted, enum cause_kind kind, char *subject, ch
  * files, its own. */
 bool pasted_glibc_alone_has(const char *symbol)
 {
-    static const char *const names[] = {"gnu_get_libc_version", "fcntl64",  "__res_init", "__strdup",
-                                        "__register_atfork",    "backtrace"};
+    static const char *const names[] = {
+        "gnu_get_libc_version",
+        "__res_init",
+        "__strdup",
+        "__register_atfork",
+        "backtrace",
+        "__res_search",
+        "canonicalize_file_name",
+        "malloc_info",
+        "mallinfo",
+        "mallinfo2",
+        "mallopt",
+        "__res_nsearch",
+        "backtrace_symbols",
+        "malloc_trim",
+        "getcontext",
+        "makecontext",
+        "swapcontext",
+        "obstack_free",
+        "backtrace_symbols_fd",
+        "rawmemchr",
+        "__rawmemchr",
+        "__fdelt_warn",
+        "__strtod_internal",
+        "_obstack_newchunk",
+        "__libc_single_threaded",
+        "__res_ninit",
+        "initstate_r",
+        "gnu_dev_major",
+        "fcntl64",
+        "random_r",
+        "mtrace",
+    };
     size_t n = strlen(symbol);
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(symbol, names[i]) == 0)
             return true;
-    return n > 6 && strncmp(symbol, "__", 2) == 0 && strcmp(symbol + n - 4, "_chk") == 0;
+    return strncmp(symbol, "__isoc23_", 9) == 0 ||
+           (n > 6 && strncmp(symbol, "__", 2) == 0 && strcmp(symbol + n - 4, "_chk") == 0);
 }
 
 /* Of a text in which nothing but the loader's words tell of the file: its own text for the error. */
@@ -229,7 +278,7 @@ static void accuse(struct process *process, const struct pasted *pasted, const s
         return;
     suspect->cause->words = xstrdup(line->text);
     suspect->cause->confidence = pasted->sure;
-    suspect->cause->impact = IMPACT_FATAL;
+    suspect->cause->impact = pasted->degraded ? IMPACT_DEGRADED : IMPACT_FATAL;
     suspect->said_n = line->n;
 }
 
@@ -238,6 +287,7 @@ static const char *behind_prefix(const char *line)
 {
     static const char *const prefixes[] = {"npm ERR! ", "npm error ", "ERR! ", "yarn: ", "stderr: "};
 
+    line += strspn(line, " \t"); /* Markdown's code, a list */
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(line, prefixes[i], strlen(prefixes[i])) == 0)
             return line + strlen(prefixes[i]);
@@ -279,13 +329,13 @@ static bool is_noise(const char *line)
 static void read_line(struct process *process, const struct output_line *line)
 {
     struct pasted pasted = {.process = process, .line = line, .text = behind_prefix(line->text)};
-    bool shrugs = words_shrug(line->text); /* a check before the start may still only warn */
-    size_t count = shrugs ? 1 : sizeof readers / sizeof *readers;
+    bool shrugs = words_shrug(line->text);
 
     if (is_noise(line->text))
         return;
-    for (size_t i = 0; i < count && !pasted.found; i++)
-        readers[i](&pasted, pasted.text);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers && !pasted.found; i++)
+        if (readers[i].warned || !shrugs)
+            readers[i].read(&pasted, pasted.text);
     if (pasted.found && !told_before(process, &pasted) && (pasted.kind == CAUSE_CRASH || !ended_well(process, line)))
         accuse(process, &pasted, line);
     free(pasted.subject);

@@ -63,6 +63,8 @@ static char *path_behind(const struct process *process, const char *text, const 
     size_t size = open ? strcspn(open + 1, "'\"") : 0;
     CLEANUP_FREE char *path = size && size < 4096 ? xstrndup(open + 1, size) : NULL;
 
+    if (path && strchr(path, '\\')) /* of another system's */
+        return xstrdup(path);
     return path ? path_join(process->cwd ? process->cwd : "/", path) : NULL;
 }
 

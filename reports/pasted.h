@@ -16,11 +16,14 @@ struct pasted {
     char *subject, *missing;
     char *provider; /* or NULL */
     double sure;
+    bool degraded; /* it went on without */
 };
 
+bool pasted_preload(struct pasted *pasted, const char *line);
 bool pasted_execution(struct pasted *pasted, const char *line);
 bool pasted_runtime(struct pasted *pasted, const char *line);
 bool pasted_limit(struct pasted *pasted, const char *line);
+bool pasted_display(struct pasted *pasted, const char *line);
 bool pasted_connection(struct pasted *pasted, const char *line);
 bool pasted_sandbox(struct pasted *pasted, const char *line);
 bool pasted_policy(struct pasted *pasted, const char *line);
@@ -46,8 +49,12 @@ struct pasted_proof {
 };
 void pasted_proof_of(const struct process *process, const char *file, struct pasted_proof *ret);
 void pasted_proof_deinit(struct pasted_proof *proof);
-/* The machine that it was, by uname(1) in the paste; else x86_64. */
+/* The machine that it was, by what uname(1) and others say of it in the paste; NULL: nothing does. */
 const char *pasted_machine(const struct process *process);
+
+/* The mount point of PATH (or NULL: of whatever could not be mapped) that the paste says, or that is likely, to be
+ * mounted noexec; malloced, or NULL. */
+char *pasted_noexec_mount(const struct process *process, const char *path);
 
 /* A symbol that programs for glibc want and musl has not. */
 bool pasted_glibc_alone_has(const char *symbol);

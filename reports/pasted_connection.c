@@ -1,6 +1,8 @@
 /* Servers that were not reached: the address as it stands in the message. */
 #include "pasted.h"
 
+#include "environment.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,15 +62,69 @@ static char *socket_in(const char *line)
     return NULL;
 }
 
-/* "cannot open display: :0", "unable to open display ":77"". */
-static char *display_in(const char *line)
+/* SOCKET, with the rest of it where a terminal broke the line in its middle. */
+static char *whole(const struct pasted *pasted, const char *line, char *socket)
 {
-    const char *at = strcasestr(line, "open display"), *number = at ? strchr(at + 12, ':') : NULL;
+    const struct output_line *next = pasted->line + 1;
+    size_t n = socket ? strlen(socket) : 0, size = strlen(line);
+    char *both;
 
-    if (number && !isdigit((unsigned char)number[1]))
-        number = strchr(number + 1, ':');
-    return number && isdigit((unsigned char)number[1]) ? xasprintf("/tmp/.X11-unix/X%d", atoi(number + 1) & 0xffff)
-                                                       : NULL;
+    if (!n || socket[n - 1] != '/' || size < n || strcmp(line + size - n, socket) != 0 ||
+        next == pasted->process->lines + pasted->process->line_count)
+        return socket;
+    both = xasprintf("%s%.*s", socket, (int)strcspn(next->text, " :,'\""), next->text);
+    free(socket);
+    return both;
+}
+
+/* Behind the words for a display that was not opened; NULL: LINE is not about one. */
+static const char *display_words(const char *line)
+{
+    static const char *const words[] = {"open display", "open X display", "open X11 display", "connect to display",
+                                        "open the display"};
+    const char *at = NULL;
+
+    for (size_t i = 0; !at && i < sizeof words / sizeof *words; i++)
+        if ((at = strcasestr(line, words[i])))
+            at += strlen(words[i]);
+    return at;
+}
+
+/* The address of the display that is named behind AT, ":0", "":77"", "localhost:10.0"; malloced, or NULL (X(7)). */
+static char *display_at(const char *at)
+{
+    for (at += strspn(at, ": \"'`"); at[-1] == ':' && isdigit((unsigned char)*at);)
+        at--;
+    for (const char *colon = at; (colon = strchr(colon, ':')); colon++) {
+        const char *host = colon;
+        int number = isdigit((unsigned char)colon[1]) ? atoi(colon + 1) & 0xffff : -1;
+
+        while (host > at && !strchr(" \"'`(", host[-1]))
+            host--;
+        if (number >= 0 && (host == colon || strncmp(host, "unix:", 5) == 0))
+            return xasprintf("/tmp/.X11-unix/X%d", number);
+        if (number >= 0)
+            return xasprintf("%.*s:%d", (int)(colon - host), host, 6000 + number);
+    }
+    return NULL;
+}
+
+/* Nothing says which display it was to be. */
+static bool without_display(const char *line, const char *at)
+{
+    return strstr(line, "$DISPLAY") || (at && at[-1] == 'y' && *at == ':' && !at[1 + strspn(at + 1, " .\"'`")]);
+}
+
+bool pasted_display(struct pasted *pasted, const char *line)
+{
+    const char *at = display_words(line);
+    char *address = at ? display_at(at) : NULL;
+
+    if (address)
+        pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), address, 0.85);
+    else if (without_display(line, at) && (words_complain(line, 0) || words_object(line)))
+        pasted_found(pasted, CAUSE_ENVIRONMENT_WRONG, pasted_speaker(pasted, line), xstrdup("DISPLAY="), 0.75);
+    return pasted->found;
 }
 
 bool pasted_connection(struct pasted *pasted, const char *line)
@@ -78,16 +134,14 @@ bool pasted_connection(struct pasted *pasted, const char *line)
                    strcasestr(line, "couldn't connect to ") || strstr(line, "connect: no such file or directory") ||
                    strstr(line, "Cannot connect to the Docker daemon") || strstr(line, "connect ENOENT ") ||
                    (strstr(line, "connection to server ") && strstr(line, " failed: "));
-    char *address = strcasestr(line, "open display") ? display_in(line) : NULL;
+    char *address = refused ? address_in(line) : NULL;
 
-    if (!refused && !address)
+    if (!refused)
         return false;
-    if (!address)
-        address = address_in(line);
     if (!address)
         address = host_and_port(line);
     if (!address)
-        address = socket_in(line);
+        address = whole(pasted, line, socket_in(line));
     pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), address, 0.85);
     return true;
 }

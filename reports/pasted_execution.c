@@ -222,7 +222,7 @@ static char *last_word(char *field)
 static void no_executable(struct pasted *pasted, char *path, bool binary)
 {
     struct pasted_proof proof;
-    const char *machine = pasted_machine(pasted->process);
+    const char *told = pasted_machine(pasted->process), *machine = told ? told : "x86_64";
 
     if (!path)
         return;
@@ -233,11 +233,21 @@ static void no_executable(struct pasted *pasted, char *path, bool binary)
         pasted_found(pasted, CAUSE_WRONG_ARCHITECTURE, xstrdup(path), xstrdup(machine),
                      proof.machine          ? 0.92
                      : is_script_name(path) ? 0.4
-                     : binary               ? 0.7
-                                            : 0.6);
+                     : binary || told       ? 0.7
+                                            : 0.55);
     pasted->provider = pasted->found ? xstrdup(path) : NULL;
     pasted_proof_deinit(&proof);
     free(path);
+}
+
+/* A carriage return as it is, where the terminal showed it as "^M". */
+static char *as_interpreter(char *name)
+{
+    size_t n = name ? strlen(name) : 0;
+
+    if (n > 2 && strcmp(name + n - 2, "^M") == 0)
+        strcpy(name + n - 2, "\r");
+    return name;
 }
 
 /* bash: "./x: /bin/nope: bad interpreter: No such file ..."; zsh: "./x: bad interpreter: /bin/nope: no such file ...".
@@ -245,8 +255,7 @@ static void no_executable(struct pasted *pasted, char *path, bool binary)
 static void bad_interpreter(struct pasted *pasted, const char *line, const char *at)
 {
     const char *behind = at + strlen(": bad interpreter: "), *end = strstr(behind, ": ");
-    char *before = pasted_field_before(line, at), *missing, *script;
-    size_t n;
+    char *before = at > line ? pasted_field_before(line, at) : NULL, *missing, *script;
 
     if (*behind == '/') {
         missing = pasted_word(behind, end ? (size_t)(end - behind) : strlen(behind));
@@ -257,10 +266,10 @@ static void bad_interpreter(struct pasted *pasted, const char *line, const char 
         missing = before;
         script = start && start > line + 2 ? pasted_field_before(line, start - 2) : NULL;
     }
-    n = missing ? strlen(missing) : 0;
-    if (n > 2 && strcmp(missing + n - 2, "^M") == 0)
-        strcpy(missing + n - 2, "\r");
-    pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, script, missing, 0.93);
+    missing = as_interpreter(missing);
+    if (!script) /* the beginning of the message was left out */
+        script = xstrdup_or_null(pasted->process->exe);
+    pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, script, missing, 0.9);
 }
 
 static bool by_kernel(struct pasted *pasted, const char *line)
@@ -269,6 +278,13 @@ static bool by_kernel(struct pasted *pasted, const char *line)
 
     if ((at = strstr(line, ": bad interpreter: "))) {
         bad_interpreter(pasted, line, at);
+        return true;
+    }
+    if (strncmp(line, "bad interpreter: /", 18) == 0) {
+        const char *path = line + 17;
+
+        pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, xstrdup_or_null(pasted->process->exe),
+                     as_interpreter(pasted_word(path, strcspn(path, ": "))), 0.8);
         return true;
     }
     if ((at = strstr(line, ": cannot execute: required file not found"))) {
@@ -282,10 +298,11 @@ static bool by_kernel(struct pasted *pasted, const char *line)
     if ((at = strcasestr(line, "exec format error"))) {
         bool behind = strncmp(at + 17, ": '", 3) == 0; /* Python's */
         char *path = behind                                           ? pasted_word(at + 19, strlen(at + 19))
+                     : strstr(line, "exec user process caused")       ? xstrdup_or_null(pasted->process->exe)
                      : at > line + 2 && strncmp(at - 2, ": ", 2) == 0 ? last_word(pasted_field_before(line, at - 2))
                                                                       : NULL;
 
-        no_executable(pasted, path && (strchr(path, '/') || !strchr(path, ' ')) ? path : NULL, false);
+        no_executable(pasted, path, false);
         return true;
     }
     return false;

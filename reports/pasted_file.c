@@ -1,6 +1,7 @@
 /* Files that a program could not have, in its own words: the path stands before or behind the text of the error. */
 #include "pasted.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -29,13 +30,23 @@ static bool only_looks(const char *line)
     return strncmp(line, "readelf: Error", 14) == 0;
 }
 
+/* A name, and no words that happen to stand in quotes. */
+static char *as_path(char *name)
+{
+    if (name && !strchr(name, '/') && strpbrk(name, " \t,;")) {
+        free(name);
+        return NULL;
+    }
+    return name;
+}
+
 /* The quoted path behind AT, or the one that a blank begins; malloced, or NULL. */
 static char *path_behind(const char *at)
 {
     const char *quote = strpbrk(at, "'\"`");
 
     if (quote && quote[1])
-        return pasted_word(quote + 1, strcspn(quote + 1, "'\"`"));
+        return as_path(pasted_word(quote + 1, strcspn(quote + 1, "'\"`")));
     at = strchr(at, '/');
     return at ? pasted_word(at, strcspn(at, " ,)")) : NULL;
 }
@@ -50,7 +61,7 @@ static char *path_before(const char *line, const char *at)
         return NULL;
     path = strpbrk(field, "'\"`");
     if (path && path[1])
-        return pasted_word(path + 1, strcspn(path + 1, "'\"`"));
+        return as_path(pasted_word(path + 1, strcspn(path + 1, "'\"`")));
     path = strrchr(field, ' '); /* "open /x", "cannot stat /x" */
     path = path ? path + 1 : field;
     return strpbrk(path, "/.") ? pasted_word(path, strlen(path)) : NULL;
@@ -71,12 +82,47 @@ static char *path_of(const char *line, const char *at, size_t size)
     return path;
 }
 
+/* A line of strace's in a sentence: whether the program coped with it nobody knows. */
+static bool is_call(const char *line)
+{
+    return strstr(line, " = -1 E") != NULL;
+}
+
+/* The kernel does not let a program be started for reasons of which none is its mode (seccomp(2), nosuid, a security
+ * module): EPERM is not EACCES. */
+static bool is_start(const char *line)
+{
+    return strstr(line, "exec") || strncmp(line, "make: ", 6) == 0 || strncmp(line, "make[", 5) == 0 ||
+           strstr(line, "spawn");
+}
+
 /* What is named so is no file to be read. */
 static bool is_socket(const char *path)
 {
     const char *name = path_base(path);
 
     return strstr(name, ".sock") || strncmp(path, "/tmp/.X11-unix/", 15) == 0 || strcmp(name, "bus") == 0;
+}
+
+/* "/x: No such file or directory" without the name of who says it. */
+static char *speaker_of(const struct pasted *pasted, const char *line, const char *path)
+{
+    char *who = pasted_speaker(pasted, line);
+
+    if (who && strcmp(who, path) == 0) {
+        free(who);
+        who = xstrdup_or_null(pasted->process->exe);
+    }
+    return who;
+}
+
+/* The line before is broken off in the middle of a path. */
+static bool is_rest(const struct pasted *pasted)
+{
+    const char *before = pasted->line > pasted->process->lines ? pasted->line[-1].text : "";
+    size_t n = strlen(before);
+
+    return n > 1 && before[n - 1] == '/' && !isspace((unsigned char)before[n - 2]);
 }
 
 bool pasted_file(struct pasted *pasted, const char *line)
@@ -87,7 +133,7 @@ bool pasted_file(struct pasted *pasted, const char *line)
 
     while (i < sizeof errors / sizeof *errors && !(at = strcasestr(line, errors[i].text)))
         i++;
-    if (!at)
+    if (!at || is_call(line) || is_rest(pasted) || (strcmp(errors[i].name, "EPERM") == 0 && is_start(line)))
         return false;
     path = path_of(line, at, strlen(errors[i].text));
     if (path && errors[i].kind == CAUSE_FILE_MISSING && is_socket(path))
@@ -95,7 +141,7 @@ bool pasted_file(struct pasted *pasted, const char *line)
     else if (path && (strstr(line, "Errno ") || strstr(line, "rror: E"))) /* of a runtime: its name is elsewhere */
         pasted_found(pasted, errors[i].kind, xstrdup(pasted->process->exe), path, 0.85);
     else
-        pasted_found(pasted, errors[i].kind, path ? pasted_speaker(pasted, line) : NULL, path,
+        pasted_found(pasted, errors[i].kind, path ? speaker_of(pasted, line, path) : NULL, path,
                      only_looks(line) ? 0.4 : 0.8);
     return true;
 }

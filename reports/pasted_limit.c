@@ -1,14 +1,29 @@
 /* Limits, in the words of the C library, of node's file watcher, of the kernel's log. */
 #include "pasted.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include <probes/alloc.h>
 
+/* "watch", "watcher", "watches" as a word, which is no part of a name. */
+static bool speaks_of_watching(const char *line)
+{
+    for (const char *at = line; (at = strcasestr(at, "watch")); at += 5) {
+        size_t n = 5 + (strncasecmp(at + 5, "er", 2) == 0 ? 2 : strncasecmp(at + 5, "es", 2) == 0 ? 2 : 0);
+
+        n += at[n] == 's';
+        if ((at == line || strchr(" \t[('\"`", at[-1])) && strchr(" :,;.!)]'\"`", at[n]) &&
+            (at[n] != '.' || !isalnum((unsigned char)at[n + 1])))
+            return true;
+    }
+    return false;
+}
+
 static bool about_watches(const char *line)
 {
-    return strcasestr(line, "inotify") || strcasestr(line, "file watchers") || strcasestr(line, "fsnotify") ||
-           strstr(line, ", watch '") || strstr(line, "syscall: 'watch'");
+    return speaks_of_watching(line) || strcasestr(line, "inotify") || strcasestr(line, "file watchers") ||
+           strcasestr(line, "fsnotify") || strstr(line, ", watch '") || strstr(line, "syscall: 'watch'");
 }
 
 static void found(struct pasted *pasted, enum cause_kind kind, const char *name, double sure)
@@ -62,11 +77,12 @@ bool pasted_limit(struct pasted *pasted, const char *line)
     bool watches = about_watches(line);
 
     if (strcasestr(line, "too many open files") || strcasestr(line, "No file descriptors available") ||
-        strcasestr(line, "inotify instances"))
+        (watches && strstr(line, "EMFILE")) || strcasestr(line, "inotify instances"))
         found(pasted, watches ? CAUSE_WATCH_LIMIT : CAUSE_RESOURCE_LIMIT,
               watches ? "fs.inotify.max_user_instances" : "RLIMIT_NOFILE", watches ? 0.85 : 0.9);
     else if (strstr(line, "number of file watchers reached") || strstr(line, "inotify watches was reached") ||
-             strstr(line, "upper limit on inotify watches") || (watches && strcasestr(line, "no space left on device")))
+             strstr(line, "upper limit on inotify watches") ||
+             (watches && (strcasestr(line, "no space left on device") || strstr(line, "ENOSPC"))))
         found(pasted, CAUSE_WATCH_LIMIT, "fs.inotify.max_user_watches", 0.92);
     else if (strcasestr(line, "no space left on device") || strstr(line, "ENOSPC"))
         no_room(pasted, line);

@@ -3,6 +3,7 @@
 
 #include "environment.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -49,20 +50,28 @@ static void read_file(const char *said, struct pasted_proof *ret)
     }
 }
 
-/* LINE names FILE (or its last component) at its beginning, with a colon behind: file(1)'s rest, or NULL. */
+/* LINE names FILE (or its last component) with a colon behind: file(1)'s rest, or NULL. */
 static const char *of_file(const char *line, const char *file)
 {
-    const char *end = strstr(line, ": "), *name = line;
-    size_t n;
+    const char *name = path_base(file);
+    size_t n = strlen(name);
 
-    if (!end)
-        return NULL;
-    for (const char *p = line; p < end; p++)
-        if (*p == '/')
-            name = p + 1;
-    n = (size_t)(end - name);
-    return n == strlen(path_base(file)) && strncmp(name, path_base(file), n) == 0 ? end + 2 + strspn(end + 2, " ")
-                                                                                  : NULL;
+    for (const char *at = line; n && (at = strstr(at, name)); at += n)
+        if (strncmp(at + n, ": ", 2) == 0 && (at == line || strchr(" \t/`", at[-1])))
+            return at + n + 2 + strspn(at + n + 2, " ");
+    return NULL;
+}
+
+/* ldd(1)'s line of the loader itself, which the program names: "\t/lib64/ld-linux-x86-64.so.2 (0x…)"; malloced, or
+ * NULL.
+ */
+static char *loader_in_ldd(const char *line)
+{
+    const char *at = line + strspn(line, " \t");
+    size_t n = strcspn(at, " ");
+
+    return at > line && *at == '/' && strncmp(at + n, " (0x", 4) == 0 && memmem(at, n, "/ld-", 4) ? xstrndup(at, n)
+                                                                                                  : NULL;
 }
 
 static bool is_mode(const char *line)
@@ -72,6 +81,9 @@ static bool is_mode(const char *line)
 
 void pasted_proof_of(const struct process *process, const char *file, struct pasted_proof *ret)
 {
+    bool ldd = false;
+    char *found;
+
     *ret = (struct pasted_proof){0};
     for (size_t i = 0; i < process->line_count; i++) {
         const char *line = process->lines[i].text, *said = of_file(line, file), *at;
@@ -85,8 +97,15 @@ void pasted_proof_of(const struct process *process, const char *file, struct pas
             take(&ret->interpreter, pasted_word(at, strcspn(at, "]")));
             ret->there = true;
         }
-        if (is_mode(line) && words_path(line, path_base(file)))
+        if (is_mode(line + strspn(line, " \t")) && words_path(line, path_base(file)))
             ret->there = true;
+        if (strstr(line, "ldd ") && words_path(line, path_base(file)))
+            ldd = true;
+        if (ldd && (found = loader_in_ldd(line))) {
+            take(&ret->interpreter, found);
+            ret->there = true;
+            ldd = false;
+        }
         if (strncmp(line, "#!", 2) == 0) {
             at = line + 2 + strspn(line + 2, " ");
             take(&ret->interpreter, pasted_word(at, strcspn(at, " \t\r$^")));
@@ -103,17 +122,94 @@ void pasted_proof_deinit(struct pasted_proof *proof)
     free(proof->target);
 }
 
+/* ---- mounts ---- */
+
+static bool is_under(const char *path, const char *point)
+{
+    size_t n = strlen(point);
+
+    return strncmp(path, point, n) == 0 && (path[n] == '/' || !path[n] || n == 1);
+}
+
+/* The mount point of a line of mount(8), "dev on POINT type T (…)", or of fstab(5) and /proc/mounts, "dev POINT T …",
+ * that has the option noexec; else of people: "/tmp is mounted with noexec". malloced, or NULL. */
+static char *point_in(const char *line)
+{
+    const char *at = strstr(line, " on /"), *option = strstr(line, "noexec");
+
+    if (!option)
+        return NULL;
+    if (at && strstr(at, " type ") && at < option)
+        return pasted_word(at + 4, strcspn(at + 4, " "));
+    for (at = line; (at = strchr(at, '/')); at++)
+        if ((at == line || strchr(" \t`'\"", at[-1])) && strncmp(at, "/dev/", 5) != 0 && isalpha((unsigned char)at[1]))
+            return pasted_word(at, strcspn(at, " \t`'\""));
+    return NULL;
+}
+
+/* Where mounts of their own are usual, and noexec. */
+static char *usual_point(const char *path)
+{
+    static const char *const points[] = {"/var/tmp", "/dev/shm", "/tmp"};
+
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        if (is_under(path, points[i]))
+            return xstrdup(points[i]);
+    return path_dir(path);
+}
+
+char *pasted_noexec_mount(const struct process *process, const char *path)
+{
+    bool absolute = path && *path == '/';
+
+    for (size_t i = 0; i < process->line_count; i++) {
+        char *point = point_in(process->lines[i].text);
+
+        if (point && (!absolute || is_under(path, point)))
+            return point;
+        free(point);
+    }
+    return path && strchr(path, '/') ? usual_point(path) : NULL;
+}
+
+/* ---- machines ---- */
+
+/* A word of LINE, or what stands there between a slash, a dash or a dot. */
+static bool has_word(const char *line, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *at = line; (at = strcasestr(at, word)); at += n)
+        if ((at == line || !isalnum((unsigned char)at[-1])) && !isalnum((unsigned char)at[n]) && at[n] != '_')
+            return true;
+    return false;
+}
+
+/* As uname(1), docker(1) ("linux/arm64") and people call it. */
+static const struct {
+    const char *word, *name;
+} machine_words[] = {
+    {"aarch64", "aarch64"}, {"arm64", "aarch64"},   {"arm64v8", "aarch64"},   {"armv7l", "arm"},  {"armv7", "arm"},
+    {"armv6l", "arm"},      {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"},   {"s390x", "s390x"}, {"x86_64", "x86_64"},
+    {"amd64", "x86_64"},    {"i686", "i386"},       {"Raspberry", "aarch64"},
+};
+
 const char *pasted_machine(const struct process *process)
 {
-    static const char *const names[] = {"aarch64", "riscv64", "ppc64le", "s390x", "armv7l", "i686"};
+    const char *named = NULL;
 
     for (size_t i = 0; i < process->line_count; i++) {
         const char *line = process->lines[i].text;
+        bool tells = strncmp(line, "Linux ", 6) == 0 || strstr(line, "OS/Arch") || strstr(line, "Architecture:");
 
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-            if (strcmp(line, names[k]) == 0 ||
-                (strncmp(line, "Linux ", 6) == 0 && strstr(line, names[k]) && !strstr(line, "x86_64")))
-                return names[k];
+        if (strstr(line, ": ELF "))
+            continue;
+        for (size_t k = 0; k < sizeof machine_words / sizeof *machine_words; k++) {
+            if (strcmp(line, machine_words[k].word) == 0 || (tells && has_word(line, machine_words[k].word)))
+                return machine_words[k].name;
+            if (!named && strcmp(machine_words[k].name, "x86_64") != 0 && has_word(line, machine_words[k].word))
+                named = machine_words[k].name; /* nobody speaks of it who has the common one */
+        }
     }
-    return "x86_64";
+    return named;
 }

@@ -90,6 +90,54 @@ static size_t strip_entities(char *line, size_t size)
     return (size_t)(to - line);
 }
 
+/* The name of an element that editors and web pages put around code, at P, which is "<" or behind "</": its length, or
+ * 0.
+ */
+static size_t element_at(const char *p)
+{
+    static const char *const names[] = {"pre",    "code", "span", "summary", "details", "div", "br",
+                                        "strong", "samp", "kbd",  "li",      "td",      "p"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+
+        if (strncmp(p, names[i], n) == 0 && strchr("> /", p[n]) && p[n])
+            return n;
+    }
+    return 0;
+}
+
+/* Where the tag at P ends, or NULL where that is none: "<pre>", "</code>", "<span class=\"x\">". */
+static const char *tag_end(const char *p)
+{
+    const char *name = p + 1 + (p[1] == '/'), *end;
+    size_t n = element_at(name);
+
+    if (!n)
+        return NULL;
+    end = name + n + strcspn(name + n, "<>");
+    return *end == '>' && (end == name + n || name[n] == '/' || memchr(name + n, '=', (size_t)(end - name) - n))
+               ? end + 1
+               : NULL;
+}
+
+static size_t strip_tags(char *line, size_t size)
+{
+    const char *p = line, *end = line + size;
+    char *to = line;
+
+    while (p < end) {
+        const char *behind = *p == '<' ? tag_end(p) : NULL;
+
+        if (behind)
+            p = behind;
+        else
+            *to++ = *p++;
+    }
+    *to = '\0';
+    return (size_t)(to - line);
+}
+
 /* ---- stamps ---- */
 
 /* As far as P goes like SHAPE: '0' is a digit, ' ' some blanks, '+' the digits that are there, else the character. */
@@ -232,6 +280,22 @@ static bool is_fence(const char *line)
     return n >= 3 && !strpbrk(p + n, " `(=");
 }
 
+/* A fence with the first or the last line of what it is around: without it. */
+static char *strip_fences(char *line, size_t *size)
+{
+    size_t n = strspn(line, "`");
+
+    if (n >= 3) {
+        line += n;
+        *size -= n;
+    }
+    for (n = 0; n < *size && line[*size - n - 1] == '`';)
+        n++;
+    if (n >= 3)
+        line[ *size -= n] = '\0';
+    return line;
+}
+
 bool clean_line(struct clean *clean, char **line, size_t *size)
 {
     static const char bom[] = "\xef\xbb\xbf";
@@ -248,7 +312,16 @@ bool clean_line(struct clean *clean, char **line, size_t *size)
         *size = strip_terminal(from, *size);
     if (memchr(from, '&', *size))
         *size = strip_entities(from, *size);
-    *line = clean_stamp(strip_quoting(from));
+    if (memchr(from, '<', *size))
+        *size = strip_tags(from, *size);
+    *line = strip_quoting(from);
+    *size -= (size_t)(*line - from);
+    if (is_fence(*line))
+        return false;
+    if (*size && (**line == '`' || (*line)[*size - 1] == '`'))
+        *line = strip_fences(*line, size);
+    from = *line;
+    *line = clean_stamp(from);
     *size -= (size_t)(*line - from);
     return !is_fence(*line);
 }

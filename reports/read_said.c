@@ -98,6 +98,12 @@ static const char *behind_occasion(const char *line, struct said *ret)
     return line;
 }
 
+/* Somebody has left out the end of the message; a terminal that breaks lines leaves some of "(required by". */
+static bool tells_no_more(const char *rest)
+{
+    return !rest[strspn(rest, " .,;:!'\"`)\r")];
+}
+
 /* "version `%s' not found (required by %s)": a line of its own at the start, where the program's name is before the
  * library's. */
 static bool parse_version(const char *line, struct said *ret)
@@ -111,11 +117,14 @@ static bool parse_version(const char *line, struct said *ret)
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)name[i] >= 0x80)
             n = i;
-    if (!n || n > 255 || !strstr(name + n, "not found") || !strstr(name + n, "required by "))
+    if (!n || n > 255 || !strstr(name + n, "not found"))
+        return false;
+    ret->object = object_before(line, at);
+    if (!strstr(name + n, "required by ") && !(ret->object && tells_no_more(strstr(name + n, "not found") + 9) &&
+                                               said_is_library(ret->object, strlen(ret->object))))
         return false;
     ret->args[0] = xstrndup(name, n);
     ret->args[1] = in_bracket(name, "required by ");
-    ret->object = object_before(line, at);
     ret->format = "version `%s' not found (required by %s)";
     ret->message = from(ret->object ? name_before(line, at) : at + 2);
     program = ret->object ? name_before(line, at) : line;

@@ -1,6 +1,7 @@
 #include "read_text.h"
 
 #include "read_clean.h"
+#include "read_spans.h"
 
 #include <probes/alloc.h>
 
@@ -11,12 +12,11 @@ enum {
     LINE_MOST = 1 << 20,    /* bytes: what is behind them is left out */
     CHUNK = 256 * 1024,     /* bytes that are read at once */
     WAITING_MOST = 1 << 16, /* bytes of words before the first process */
+    SPANS_MOST = 1 << 13,   /* bytes: no sentence that somebody has written is longer */
 };
 
 static const struct text_reader *const readers[] = {
-    &text_reader_strace,
-    &text_reader_lddebug,
-    &text_reader_words,
+    &text_reader_strace, &text_reader_lddebug, &text_reader_words, /* the last one */
 };
 enum { READER_COUNT = sizeof readers / sizeof *readers };
 
@@ -109,9 +109,31 @@ static void end_made_up(struct text_reading *reading)
 
 /* ---- lines ---- */
 
+/* Of words nothing is taken away: somebody has said them. */
+static void offer_words(struct text_reading *reading, char *line, size_t size)
+{
+    text_reader_words.take(reading->states[READER_COUNT - 1], line, size);
+    line[size] = '\n';
+    text_words(reading, line, size + 1);
+    line[size] = '\0';
+}
+
+/* SIZE bytes of a line as a line. */
+static void offer_piece(struct text_reading *reading, char *piece, size_t size)
+{
+    char behind = piece[size];
+
+    piece[size] = '\0';
+    offer_words(reading, piece, size);
+    piece[size] = behind;
+}
+
 static void offer(struct text_reading *reading, char *line, size_t size)
 {
-    for (size_t i = 0; i < READER_COUNT; i++) {
+    const char *at = line, *from, *next;
+    size_t length;
+
+    for (size_t i = 0; i + 1 < READER_COUNT; i++) {
         if (!readers[i]->take(reading->states[i], line, size))
             continue;
         if (!reading->taker)
@@ -119,9 +141,13 @@ static void offer(struct text_reading *reading, char *line, size_t size)
         reading->taken++;
         return;
     }
-    line[size] = '\n';
-    text_words(reading, line, size + 1);
-    line[size] = '\0';
+    while (size < SPANS_MOST && spans_next(at, &from, &length, &next)) {
+        offer_piece(reading, line + (at - line), (size_t)(from - at));
+        offer_piece(reading, line + (from - line), length);
+        at = next;
+    }
+    if (at == line || *at)
+        offer_words(reading, line + (at - line), size - (size_t)(at - line));
 }
 
 static void on_line(struct text_reading *reading, struct clean *clean, char *line, size_t size)

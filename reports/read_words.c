@@ -65,6 +65,17 @@ static const char *behind_prompt(const char *line)
     return NULL;
 }
 
+/* A prompt's command begins with a name; that of a heading ("# Error: …"), of a list or of what a program says does
+ * not.
+ */
+static bool is_program(const char *word, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)word[i] < 0x80 && !isalnum((unsigned char)word[i]) && !strchr("._/+-~=", word[i]))
+            return false;
+    return size > 0 && size < 4096;
+}
+
 static bool is_word(const char *word, size_t size, const char *name)
 {
     return size == strlen(name) && strncmp(word, name, size) == 0;
@@ -107,7 +118,8 @@ static void on_command(struct words *words, const char *command)
             name_program(words, command, size, false);
             return;
         } else if (!ldd && !goes_before(command, size)) {
-            name_program(words, command, size, false);
+            if (is_program(command, size))
+                name_program(words, command, size, false);
             return;
         }
     }
@@ -127,6 +139,11 @@ static void know_runtime(struct words *words, const char *line)
         {"(Fiddle::DLError)", "ruby"},
         {"(LoadError)", "ruby"},
         {"node_modules/", "node"},
+        {"golang.org/x/tools/gopls", "gopls"},
+        {"golang.org/x/tools/internal/lsp", "gopls"},
+        {"gopls version: ", "gopls"},
+        {"github.com/go-delve/delve", "dlv"},
+        {"could not launch process: ", "dlv"},
         {"DynaLoader.pm", "perl"},
     };
 
@@ -154,10 +171,34 @@ static bool known(const struct words *words, const struct said *said)
     return false;
 }
 
+/* The same told again by one that knows who needs it, or does not; true: one of the two is enough, and is kept. */
+static bool merge(struct words *words, struct said *said)
+{
+    for (size_t i = 0; i < words->said_count; i++) {
+        struct said *other = &words->said[i];
+
+        if (other->format != said->format || !same(other->object, said->object) ||
+            !same(other->args[0], said->args[0]) || (other->args[1] && said->args[1]))
+            continue;
+        if (!other->args[1]) {
+            struct said kept = *other;
+
+            *other = *said;
+            *said = kept;
+        }
+        return true;
+    }
+    return false;
+}
+
 static void keep(struct words *words, struct said *said)
 {
     if (said->program)
         name_program(words, said->program, strlen(said->program), true);
+    if (said->args[0] && merge(words, said)) {
+        said_deinit(said);
+        return;
+    }
     if (words->said_count == SAID_KEPT || known(words, said)) {
         said_deinit(said);
         return;
@@ -287,6 +328,8 @@ static bool take(void *state, char *line, size_t size)
 
     if (size >= LINE_READ)
         return false;
+    if (!command && strncmp(line, "./", 2) == 0 && !strchr(line, ':')) /* the prompt was left out */
+        command = line;
     if (command)
         on_command(words, command);
     know_runtime(words, line);
