@@ -28,7 +28,7 @@ static const struct {
 
 char *pasted_word(const char *at, size_t size)
 {
-    while (size && strchr(" \t'\"`(", *at)) {
+    while (size && strchr(" \t'\"`(\\", *at)) {
         at++;
         size--;
     }
@@ -36,7 +36,7 @@ char *pasted_word(const char *at, size_t size)
         at += 3;
         size -= 3;
     }
-    while (size && strchr(" \t'\"`),;:.", at[size - 1]))
+    while (size && strchr(" \t'\"`),;:.\\", at[size - 1]))
         size--;
     while (size >= 3 && memcmp(at + size - 3, "\xe2\x80", 2) == 0)
         size -= 3;

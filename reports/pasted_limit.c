@@ -76,8 +76,11 @@ bool pasted_limit(struct pasted *pasted, const char *line)
 {
     bool watches = about_watches(line);
 
-    if (strcasestr(line, "too many open files") || strcasestr(line, "No file descriptors available") ||
-        (watches && strstr(line, "EMFILE")) || strcasestr(line, "inotify instances"))
+    if (strstr(line, "static TLS block")) /* which object is not said */
+        pasted_found(pasted, CAUSE_STATIC_TLS_EXHAUSTED, xstrdup(pasted->process->exe), xstrdup(pasted->process->exe),
+                     0.7);
+    else if (strcasestr(line, "too many open files") || strcasestr(line, "No file descriptors available") ||
+             (watches && strstr(line, "EMFILE")) || strcasestr(line, "inotify instances"))
         found(pasted, watches ? CAUSE_WATCH_LIMIT : CAUSE_RESOURCE_LIMIT,
               watches ? "fs.inotify.max_user_instances" : "RLIMIT_NOFILE", watches ? 0.85 : 0.9);
     else if (strstr(line, "number of file watchers reached") || strstr(line, "inotify watches was reached") ||

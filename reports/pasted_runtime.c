@@ -95,8 +95,43 @@ static bool by_emulator(struct pasted *pasted, const char *line)
     return true;
 }
 
+/* What stands behind WORDS in a line of PROCESS's, between quotes or up to a blank; malloced, or NULL. */
+static char *told_elsewhere(const struct process *process, const char *words)
+{
+    for (size_t i = 0; i < process->line_count; i++) {
+        const char *at = strstr(process->lines[i].text, words);
+
+        if (at)
+            return pasted_word(at + strlen(words), strcspn(at + strlen(words), "'\" "));
+    }
+    return NULL;
+}
+
+/* Python that does not find its own library prints what its variables are (Python/pathconfig.c); Go says what it has
+ * looked at: "go: cannot find GOROOT directory: /x". */
+static bool by_home(struct pasted *pasted, const char *line)
+{
+    static const char goroot[] = "cannot find GOROOT directory: ";
+    const char *at = strstr(line, goroot);
+
+    if (at && (at[sizeof goroot - 1] == '/' || at[sizeof goroot] == ':')) {
+        CLEANUP_FREE char *path = pasted_word(at + sizeof goroot - 1, strcspn(at + sizeof goroot - 1, " '\""));
+
+        pasted_found(pasted, CAUSE_ENVIRONMENT_WRONG, xstrdup("go"), path ? xasprintf("GOROOT=%s", path) : NULL, 0.8);
+        return true;
+    }
+    if (strstr(line, "No module named 'encodings'") || strstr(line, "the filesystem encoding")) {
+        CLEANUP_FREE char *home = told_elsewhere(pasted->process, "PYTHONHOME = '");
+
+        pasted_found(pasted, CAUSE_ENVIRONMENT_WRONG, xstrdup("python3"),
+                     home ? xasprintf("PYTHONHOME=%s", home) : NULL, 0.85);
+        return true;
+    }
+    return false;
+}
+
 bool pasted_runtime(struct pasted *pasted, const char *line)
 {
     return by_requirements(pasted, line) || by_libc(pasted, line) || by_node(pasted, line) || by_java(pasted, line) ||
-           by_appimage(pasted, line) || by_emulator(pasted, line);
+           by_appimage(pasted, line) || by_emulator(pasted, line) || by_home(pasted, line);
 }

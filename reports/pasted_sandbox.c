@@ -45,9 +45,12 @@ bool pasted_policy(struct pasted *pasted, const char *line)
     static const char *const free_to_all[] = {"memfd_create", "clone3",     "statx",      "openat2",
                                               "faccessat2",   "pidfd_open", "membarrier", "io_uring_setup",
                                               "close_range",  "getrandom"};
-    const char *end = strstr(line, ": Function not implemented"), *refused = strstr(line, ": Operation not permitted");
-    char *name = end || refused ? pasted_field_before(line, end ? end : refused) : NULL;
-    bool known = name && end && syscall_by_name(name);
+    const char *end = strstr(line, ": Function not implemented"), *refused = strstr(line, ": Operation not permitted"),
+               *rule = strstr(line, "seccomp filter rule for syscall ");
+    char *name = rule             ? pasted_word(rule + 32, strcspn(rule + 32, ": "))
+                 : end || refused ? pasted_field_before(line, end ? end : refused)
+                                  : NULL;
+    bool known = name && (end || rule) && syscall_by_name(name);
 
     for (size_t i = 0; name && refused && i < sizeof free_to_all / sizeof *free_to_all; i++)
         known |= strcmp(name, free_to_all[i]) == 0;

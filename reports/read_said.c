@@ -55,8 +55,11 @@ static const char *name_before(const char *line, const char *end)
 /* What stands before AT, which is ": …": the object of the message. */
 static char *object_before(const char *line, const char *at)
 {
-    const char *start = name_before(line, at);
+    const char *start;
 
+    while (at > line && isspace((unsigned char)at[-1]))
+        at--;
+    start = name_before(line, at);
     return bare(start, (size_t)(at - start));
 }
 
@@ -87,6 +90,10 @@ static const char *const occasions[] = {
 
 static const char *behind_occasion(const char *line, struct said *ret)
 {
+    static const char loading[] = "error while loading shared libraries: "; /* the name before it was left out */
+
+    if (strncmp(line, loading, sizeof loading - 1) == 0)
+        return line + sizeof loading - 1;
     for (size_t i = 0; i < sizeof occasions / sizeof *occasions; i++) {
         const char *at = strstr(line, occasions[i]), *start = at ? name_before(line, at) : NULL;
 
@@ -250,15 +257,14 @@ static bool parse_file(const char *line, const char *begin, struct said *ret)
 
         if (!at || at < line + 2 || strncmp(at - 2, ": ", 2) != 0)
             continue;
-        ret->object = object_before(line, at - 2);
+        ret->object = at > begin ? object_before(line, at - 2) : NULL; /* nothing names the one that it is about */
         ret->format = files[i];
-        ret->message = ret->object ? from(name_before(line, at - 2)) : NULL;
+        ret->message = ret->object ? from(name_before(line, at - 2)) : from(at);
         if (i == 0 && ret->object && !ret->program)
             take_needer(line, ret);
-        if (ret->args[1])
-            return true;
-        return ret->object &&
-               (ret->program || said_is_library(ret->object, strlen(ret->object)) || strchr(ret->object, '/'));
+        if (ret->args[1] || !ret->object)
+            return ret->args[1] || begin > line;
+        return ret->program || said_is_library(ret->object, strlen(ret->object)) || strchr(ret->object, '/');
     }
     return false;
 }

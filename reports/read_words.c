@@ -132,6 +132,8 @@ static void know_runtime(struct words *words, const char *line)
         const char *piece, *name;
     } runtimes[] = {
         {"Traceback (most recent call last)", "python3"},
+        {"/lib/python", "python3"},
+        {"ImportError: ", "python3"},
         {"node:internal/", "node"},
         {"internal/modules/cjs/loader.js", "node"},
         {"ERR_DLOPEN_FAILED", "node"},
