@@ -163,6 +163,17 @@ static const char *value_of(const struct run_program *program, const char *entry
     return NULL;
 }
 
+/* It was set, to a value that the log has not. */
+static bool left_out(const struct run_program *program, const char *entry)
+{
+    size_t n = strcspn(entry, "=");
+
+    for (size_t i = 0; i < program->env_left.n; i++)
+        if (strlen(program->env_left.v[i]) == n && strncmp(program->env_left.v[i], entry, n) == 0)
+            return true;
+    return false;
+}
+
 static bool told_already(const struct diff *diff, const char *name, const char *good, const char *bad)
 {
     for (size_t i = 0; i < diff->count; i++) {
@@ -195,9 +206,11 @@ static void compare_environment(struct diff *diff, const struct cause *cause, co
                                 const struct run_program *bad)
 {
     for (size_t i = 0; i < good->env.n; i++)
-        compare_variable(diff, cause, good->env.v[i], strchr(good->env.v[i], '=') + 1, value_of(bad, good->env.v[i]));
+        if (!left_out(bad, good->env.v[i]))
+            compare_variable(diff, cause, good->env.v[i], strchr(good->env.v[i], '=') + 1,
+                             value_of(bad, good->env.v[i]));
     for (size_t i = 0; i < bad->env.n; i++)
-        if (!value_of(good, bad->env.v[i]))
+        if (!value_of(good, bad->env.v[i]) && !left_out(good, bad->env.v[i]))
             compare_variable(diff, cause, bad->env.v[i], NULL, strchr(bad->env.v[i], '=') + 1);
 }
 

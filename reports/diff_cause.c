@@ -106,6 +106,11 @@ static char *variable_on(const struct side *side, const char *assignment)
         for (size_t k = 0; k < side->run.programs[i]->env.n; k++)
             if (strncmp(side->run.programs[i]->env.v[k], assignment, n + 1) == 0)
                 return xstrdup(side->run.programs[i]->env.v[k]);
+    for (size_t i = 0; n && i < side->run.count; i++)
+        for (size_t k = 0; k < side->run.programs[i]->env_left.n; k++)
+            if (strlen(side->run.programs[i]->env_left.v[k]) == n &&
+                strncmp(side->run.programs[i]->env_left.v[k], assignment, n) == 0)
+                return xasprintf("%.*s is set, to a value that the trace does not have", (int)n, assignment);
     return n ? xasprintf("%.*s is not set", (int)n, assignment) : NULL;
 }
 

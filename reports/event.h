@@ -79,8 +79,9 @@ struct image {
     const char *exe;         /* absolute path inside the process's root (/proc/PID/exe, made relative to its root) */
     const char *const *argv; /* NULL-terminated */
     const char *const *env;  /* NULL-terminated; of the exec, which is what its loader reads */
-    const char *cwd;         /* at that time, inside the root */
-    bool secure;             /* AT_SECURE */
+    const char *const *env_left; /* of a log, or NULL: names of variables that were set, and were left out of it */
+    const char *cwd;             /* at that time, inside the root */
+    bool secure;                 /* AT_SECURE */
     struct cred cred;
     unsigned class, machine;          /* ELFCLASS…, EM_… of the process as it runs */
     bool musl;                        /* the loader is musl's, which is its libc: a call's address tells nothing */

@@ -53,7 +53,8 @@ void judge_display(struct process *process)
     const struct output_line *line;
     struct suspect *suspect;
 
-    if ((display && *display) || (wayland && *wayland) || !process->exe || told_otherwise(process))
+    if ((display && *display) || (wayland && *wayland) || !process->exe || told_otherwise(process) ||
+        process_env_unknown(process, "DISPLAY") || process_env_unknown(process, "WAYLAND_DISPLAY"))
         return;
     line = line_that_wants(process);
     suspect = line ? suspect_add(process, AT_VARIABLE, &finding, line->n, process->end_ns) : NULL;

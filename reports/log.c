@@ -216,8 +216,9 @@ static void put_signal(struct log *log, const struct event_signal *signal)
     put_crash(log, signal->crash);
 }
 
-/* Only what a loader, a search or a language's own search reads: the rest of an environment is nobody's business. */
-static bool variable_matters(const char *entry)
+/* Only what a loader, a search or a language's own search reads: the rest of an environment is nobody's business. Which
+ * of them matter is known at the end (trace_variables.h). */
+static bool variable_may_matter(const char *entry)
 {
     static const char *const names[] = {
         "LD_",       "PATH=",    "LANG",     "LC_",   "HOME=",   "TMPDIR=", "GLIBC_TUNABLES=",
@@ -240,7 +241,7 @@ static void put_environment(struct log *log, const char *const *env)
 
     n = 0;
     for (size_t i = 0; env && env[i]; i++)
-        if (variable_matters(env[i]))
+        if (variable_may_matter(env[i]))
             kept[n++] = env[i];
     put_array(log, "env", kept);
 }
@@ -250,6 +251,7 @@ static void put_image(struct log *log, const struct image *image)
     put(log, "exe", image->exe);
     put_array(log, "argv", image->argv);
     put_environment(log, image->env);
+    put_array(log, "env_left", image->env_left);
     put_true(log, "secure", image->secure);
     put_true(log, "musl", image->musl);
     put_int(log, "class", image->class);

@@ -32,8 +32,8 @@ struct reader {
     uint64_t number;
     struct json_line line;
     struct place_known *places;
-    const char **vectors[3]; /* argv, env, seen */
-    size_t vector_caps[3];
+    const char **vectors[4]; /* argv, env, seen, env_left */
+    size_t vector_caps[4];
     struct image image;
     struct sight sight;
     struct crash *crash; /* or NULL */
@@ -267,6 +267,7 @@ static const struct image *make_image(struct reader *reader, const char *cwd)
         .exe = string(reader, "exe"),
         .argv = vector(reader, "argv", 0),
         .env = vector(reader, "env", 1),
+        .env_left = json_line_get(&reader->line, "env_left") ? vector(reader, "env_left", 3) : NULL,
         .cwd = cwd,
         .secure = json_line_true(&reader->line, "secure"),
         .musl = json_line_true(&reader->line, "musl"),
@@ -320,7 +321,8 @@ static bool make_output(struct reader *reader, struct event_output *output)
         .fd = number_int(reader, "fd"),
         .data = data->string,
         .size = data->size,
-        .whole = whole < 0 || (uint64_t)whole < data->size ? data->size : (size_t)whole,
+        .whole =
+            whole > 0 ? (size_t)whole : data->size, /* less than what it was written as, where bytes were no text */
         .by = by_of(reader),
     };
     return true;
@@ -565,6 +567,7 @@ int log_read(FILE *in, const struct sink *sink, uint64_t *skipped, struct err *e
     free(reader.vectors[0]);
     free(reader.vectors[1]);
     free(reader.vectors[2]);
+    free(reader.vectors[3]);
     free(reader.groups);
     crash_put(reader.crash);
     json_line_deinit(&reader.line);

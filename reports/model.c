@@ -78,6 +78,7 @@ static void process_free(struct model *model, struct process *process)
     free(process->cred.groups);
     strings_deinit(&process->argv);
     strings_deinit(&process->env);
+    strings_deinit(&process->env_left);
     strings_deinit(&process->env_by);
     free(process);
 }
@@ -171,6 +172,7 @@ static void take_image(struct process *process, const struct image *image)
     process->has_image = true;
     take_strings(&process->argv, image->argv);
     take_strings(&process->env, image->env);
+    take_strings(&process->env_left, image->env_left);
 }
 
 static void inherit_image(struct process *child, const struct process *parent)
@@ -195,6 +197,8 @@ static void inherit_image(struct process *child, const struct process *parent)
         strings_add(&child->argv, xstrdup(parent->argv.v[i]));
     for (size_t i = 0; i < parent->env.n; i++)
         strings_add(&child->env, xstrdup(parent->env.v[i]));
+    for (size_t i = 0; i < parent->env_left.n; i++)
+        strings_add(&child->env_left, xstrdup(parent->env_left.v[i]));
     for (size_t i = 0; i < parent->env_by.n; i++)
         strings_add(&child->env_by, xstrdup(parent->env_by.v[i]));
 }
@@ -502,6 +506,14 @@ const char *process_env(const struct process *process, const char *name)
         if (strncmp(process->env.v[i], name, size) == 0 && process->env.v[i][size] == '=')
             return process->env.v[i] + size + 1;
     return NULL;
+}
+
+bool process_env_unknown(const struct process *process, const char *name)
+{
+    for (size_t i = 0; i < process->env_left.n; i++)
+        if (strcmp(process->env_left.v[i], name) == 0)
+            return true;
+    return false;
 }
 
 bool process_failed(const struct process *process)

@@ -242,7 +242,8 @@ struct process {
     bool executed; /* has an image of its own (else it runs its parent's) */
     char *exe, *cwd, *root;
     struct strings argv, env;
-    struct strings env_by; /* who put each of env there: a program's path, "" where it was inherited from the start */
+    struct strings env_left; /* of a log: names of variables that it has not */
+    struct strings env_by;   /* who put each of env there: a program's path, "" where it was inherited from the start */
     bool secure;
     struct cred cred;
     unsigned class, machine;
@@ -399,6 +400,8 @@ bool model_reached(const struct model *model, const char *target, uint64_t n);
 char *connection_service(const char *target);
 /* The value of an environment variable of PROCESS's image, or NULL. */
 const char *process_env(const struct process *process, const char *name);
+/* It was set, but the log has left its value out. */
+bool process_env_unknown(const struct process *process, const char *name);
 /* The newest complete or partial line on descriptor 2 in which NEEDLE stands as a word of its own (not within a longer
  * name), or NULL. */
 const struct output_line *process_says(const struct process *process, const char *needle);

@@ -191,6 +191,7 @@ static void on_image(struct run *run, struct run_process *process, const struct 
     for (size_t i = 0; image->env && image->env[i]; i++)
         if (strchr(image->env[i], '='))
             strings_add(&program->env, xstrdup(image->env[i]));
+    take(&program->env_left, image->env_left);
     process->program = program;
     process->own = true;
 }
@@ -383,6 +384,7 @@ static void program_free(struct run_program *program)
     free(program->exe);
     strings_deinit(&program->argv);
     strings_deinit(&program->env);
+    strings_deinit(&program->env_left);
     free(program);
 }
 

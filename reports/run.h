@@ -31,6 +31,7 @@ struct run_program {
     char *called; /* the path that was executed, */
     char *exe;    /* and what ran: the program itself, or a script's interpreter */
     struct strings argv, env;
+    struct strings env_left;    /* names of variables whose values the log has not */
     struct run_object *objects; /* hashes */
     struct run_file *files;
     bool ended;

@@ -149,6 +149,7 @@ void trace_pieces_destroy(struct trace_pieces *pieces)
 
 struct pass {
     const struct trace_pieces *pieces;
+    const struct trace_variables *variables;
     struct sink log;
 };
 
@@ -167,6 +168,7 @@ static void close_all(struct trace_pieces *pieces)
 static void pass_event(void *ctx, const struct event *event)
 {
     const struct pass *pass = ctx;
+    struct trace_variables_kept kept;
     struct event changed = *event;
     struct piece *piece = NULL;
 
@@ -176,12 +178,15 @@ static void pass_event(void *ctx, const struct event *event)
         changed.output.data = piece->text;
         changed.output.size = strlen(piece->text);
     }
+    trace_variables_filter(pass->variables, &changed, &kept);
     pass->log.event(pass->log.ctx, &changed);
+    trace_variables_kept_deinit(&kept);
 }
 
-int trace_redact(FILE *raw, struct trace_pieces *pieces, struct redactor *redactor, FILE **ret, struct err *err)
+int trace_redact(FILE *raw, struct trace_pieces *pieces, const struct trace_variables *variables,
+                 struct redactor *redactor, FILE **ret, struct err *err)
 {
-    struct pass pass = {.pieces = pieces};
+    struct pass pass = {.pieces = pieces, .variables = variables};
     const struct sink sink = {pass_event, &pass};
     FILE *out = tmpfile();
     struct log *log;
@@ -189,8 +194,9 @@ int trace_redact(FILE *raw, struct trace_pieces *pieces, struct redactor *redact
 
     if (!out)
         return err_errno(err, errno, "cannot keep the log of a bundle in %s", P_tmpdir);
-    close_all(pieces);
-    log = log_create(out, redactor_callback, redactor, &pass.log);
+    if (pieces)
+        close_all(pieces);
+    log = log_create(out, redactor ? redactor_callback : NULL, redactor, &pass.log);
     rewind(raw);
     status = log_read(raw, &sink, NULL, err);
     log_destroy(log);

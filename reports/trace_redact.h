@@ -1,5 +1,5 @@
 /* trace.jsonl as it may be shown: the log of a session, read again when it is over and written with everything replaced
- * that must not be given away.
+ * that must not be given away, and without the variables that do not matter (trace_variables.h).
  *
  * Not while the session runs: who must be hidden is known when all environments were seen, and a secret that a program
  * writes in pieces is recognised only when its line is complete. */
@@ -8,6 +8,7 @@
 
 #include "event.h"
 #include "redact.h"
+#include "trace_variables.h"
 
 #include <probes/err.h>
 
@@ -20,8 +21,9 @@ struct trace_pieces;
 struct trace_pieces *trace_pieces_create(struct sink *ret);
 void trace_pieces_destroy(struct trace_pieces *pieces);
 
-/* RAW, whose events PIECES saw, in a new file without a name: *RET, positioned at its start, to be closed by the
- * caller. RAW is read from its start. */
-int trace_redact(FILE *raw, struct trace_pieces *pieces, struct redactor *redactor, FILE **ret, struct err *err);
+/* RAW, whose events PIECES saw, with VARIABLES alone, in a new file without a name: *RET, positioned at its start, to
+ * be closed by the caller. RAW is read from its start. PIECES and REDACTOR are NULL where nothing is to be replaced. */
+int trace_redact(FILE *raw, struct trace_pieces *pieces, const struct trace_variables *variables,
+                 struct redactor *redactor, FILE **ret, struct err *err);
 
 #endif

@@ -91,14 +91,28 @@ static void hide(struct report *report, struct redactor *redactor)
 }
 
 /* The trace as it may be shown, or NULL. Where it cannot be hidden there is none. */
-static FILE *hidden_trace(const struct outlets *outlets)
+static FILE *hidden_trace(const struct outlets *outlets, const struct trace_variables *variables)
 {
     FILE *hidden = NULL;
     struct err err;
 
-    if (outlets->trace && trace_redact(outlets->trace, outlets->pieces, outlets->redactor, &hidden, &err) < 0)
+    if (variables && trace_redact(outlets->trace, outlets->pieces, variables, outlets->redactor, &hidden, &err) < 0)
         fprintf(stderr, "glibctrace: the trace is left out: %s\n", err.text);
     return hidden;
+}
+
+/* False, after a message, where there is no trace or it cannot be read. */
+static bool find_variables(const struct outlets *outlets, const struct report *report, struct trace_variables *ret)
+{
+    struct err err;
+
+    *ret = (struct trace_variables){0};
+    if (!outlets->trace)
+        return false;
+    if (trace_variables_of(report, outlets->model, outlets->trace, ret, &err) == 0)
+        return true;
+    fprintf(stderr, "glibctrace: the trace is left out: %s\n", err.text);
+    return false;
 }
 
 /* The reproduction, hidden before where REDACTOR is there; its own words are hidden after. */
@@ -142,7 +156,9 @@ int finish_report(const struct finish *finish, const struct session_result *resu
     const struct outlets *outlets = finish->outlets;
     struct report *report = report_create();
     CLEANUP_FREE char *scratch = NULL; /* in which the reproduction stays until the bundle is packed */
-    FILE *hidden = NULL;
+    struct trace_variables variables;
+    bool has_variables;
+    FILE *hidden;
     struct err err;
     int status;
 
@@ -156,21 +172,21 @@ int finish_report(const struct finish *finish, const struct session_result *resu
     report_name_stacks(report);
     if (finish->options->minimize && finish->how == INPUT_LAUNCH)
         minimize(finish->options, report);
+    has_variables = find_variables(outlets, report, &variables);
     if (outlets->redactor)
         hide(report, outlets->redactor);
     try_it(finish, report, scratch, outlets->redactor);
-    if (outlets->redactor) {
-        hidden = hidden_trace(outlets);
+    hidden = hidden_trace(outlets, has_variables ? &variables : NULL);
+    if (outlets->redactor)
         redactor_tell(outlets->redactor, &report->redacted);
-    }
     if (scratch && report->minimal.n && minimize_write(report, scratch, &err) < 0)
         fprintf(stderr, "glibctrace: %s\n", err.text);
-    const struct bundle_parts parts = {.trace = outlets->redactor ? hidden : outlets->trace,
-                                       .repro_dir = scratch && report->has_repro ? scratch : NULL};
+    const struct bundle_parts parts = {.trace = hidden, .repro_dir = scratch && report->has_repro ? scratch : NULL};
 
     status = put(finish, report, &parts);
     if (hidden)
         fclose(hidden);
+    trace_variables_deinit(&variables);
     if (scratch)
         repro_scratch_remove(scratch);
     report_destroy(report);

@@ -161,3 +161,39 @@ def test_a_full_disk(tool, tmp_path):
     assert done.stdout.split() == ["status", "1"], done
     said = [line for line in done.stderr.splitlines() if line.startswith("glibctrace:")]
     assert len(said) == 1 and "case.tar.zst" in said[0] and "No space left on device" in said[0]
+
+
+# --- variables ---
+
+IDLE = {"LD_BIND_NOT": "idle0", "LD_DEBUG_OUTPUT": "idle1", "PYTHONSTARTUP": "idle2", "NODE_OPTIONS": "--title=idle3",
+        "GOFLAGS": "-ldflags=idle4", "GOPRIVATE": "idle5", "JAVA_TOOL_OPTIONS": "idle6", "RUBYOPT": "idle7",
+        "VSCODE_IPC": "idle8", "LC_IDENTIFICATION": "idle9", "NODE_PATH": "/idle10", "DISPLAY": ":1idle11"}
+CHILD = "import os, subprocess; subprocess.run(['/bin/sh', '-c', ':'], env={'PYTHONHOME': 'idle%d' % 12})\n"
+FAILS = CHILD + "import ctypes; ctypes.CDLL('libplanted.so.7')\n"
+READS = CHILD + "open(os.environ['APP_CONF'])\n"
+RUNS = CHILD + "subprocess.run(['sh', '-c', 'no-such-tool; exit 127'], check=True)\n"
+FINDS = CHILD + "import planted\n"
+
+
+@pytest.mark.parametrize("redact", [True, False], ids=["redacted", "as it is"])
+@pytest.mark.parametrize("text, kind, variable, value", [
+    (FAILS, "library-missing", "LD_LIBRARY_PATH", "{here}/useful"),
+    (READS, "environment-wrong", "APP_CONF", "{here}/useful/app.conf"),
+    (RUNS, "command-not-found", "PATH", "/usr/bin:/bin:{here}/useful"),
+    (FINDS, None, "PYTHONPATH", "{here}/useful")], ids=["searched", "wrong", "path", "healthy"])
+def test_only_variables_that_matter(run, tmp_path, text, kind, variable, value, redact):
+    """Of the others not even a trace remains; where nothing failed those stand that led to what was found."""
+    (tmp_path / "useful").mkdir()
+    (tmp_path / "useful" / "planted.py").write_text("")
+    value, bundle = value.format(here=tmp_path), tmp_path / "case.tar.zst"
+    result = run("-o", bundle, "--", "/usr/bin/python3", "-c", text, env={**IDLE, "HOME": tmp_path, variable: value},
+                 redact=redact)
+    assert [cause["kind"] for cause in result.causes[:1]] == ([kind] if kind else [])
+    files = unpacked(bundle)
+    assert not {word for word in (f"idle{i}" for i in range(13)) for data in files.values() if word.encode() in data}
+    events = [json.loads(line) for line in files["case/trace.jsonl"].splitlines()]
+    images = [event for event in events if event.get("what") == "exec"]
+    wanted = f"{variable}={value}".replace(str(tmp_path), "$HOME" if redact else str(tmp_path))
+    told = [*images[0]["env"], *itertools.chain.from_iterable(event.get("variables", ()) for event in events)]
+    assert wanted in told and not {entry.split("=")[0] for entry in told} & set(IDLE)
+    assert "NODE_OPTIONS" in images[0]["env_left"] and any("PYTHONHOME" in image["env_left"] for image in images)
