@@ -62,19 +62,24 @@ static bool names_places(const struct variable *variable)
     return !variable_is(variable, "HOME");
 }
 
-/* VALUE names FILE or a directory above it. */
-static bool leads_to(const char *value, const char *cwd, const char *file)
+/* TEXT, which may be a file, has PATH in it, alone or with more of a path behind it. */
+static bool tells_of(const char *text, const char *path)
+{
+    return text && words_path(text, path);
+}
+
+/* What CAUSE tells lies where VALUE leads. */
+static bool leads_to(const char *value, const char *cwd, const struct cause *cause)
 {
     struct strings paths;
     bool leads = false;
 
-    if (!file || file[0] != '/')
-        return false;
     variable_paths(value, cwd, &paths);
     for (size_t i = 0; i < paths.n && !leads; i++) {
-        enum variable_fit fit = variable_fit(paths.v[i], file);
+        const char *path = paths.v[i];
 
-        leads = fit == FIT_EXACT || fit == FIT_BENEATH;
+        leads = tells_of(cause->subject, path) || tells_of(cause->provider, path) || tells_of(cause->missing, path) ||
+                tells_of(cause->summary, path) || tells_of(cause->detail, path) || tells_of(cause->words, path);
     }
     strings_deinit(&paths);
     return leads;
@@ -86,11 +91,7 @@ static bool matters(const struct cause *cause, const struct process *process, co
 
     if (strcmp(cause->missing, entry) == 0 || is_told(cause, entry))
         return true;
-    if (!variable_of(entry, &variable) || !names_places(&variable))
-        return false;
-    return leads_to(variable.value, process->cwd, cause->subject) ||
-           leads_to(variable.value, process->cwd, cause->provider) ||
-           leads_to(variable.value, process->cwd, cause->missing);
+    return variable_of(entry, &variable) && names_places(&variable) && leads_to(variable.value, process->cwd, cause);
 }
 
 static void keep_of(struct trace_variables *variables, const struct cause *cause, const struct process *process)

@@ -2,7 +2,7 @@
  *
  * The rule. A variable of a process that a cause is about matters where that cause is about it (environment-wrong),
  * tells of it (its name stands in what is told: sentences, places that were searched, what helps), or where its value
- * leads to the file that makes the demand, the one that was asked, or the one that is missing. Who handed it on has it,
+ * leads to a file that it tells of: all but HOME, which has most files beneath it, and PATH. Who handed it on has it,
  * too, with the same value; nobody has any other. Where there is no cause the trace is one side of a comparison
  * (diff.h): there a variable stands whose value led a program to something that it found. Of the others the name alone
  * is told, and of those alone that a loader or a language reads, so that "left out" is not read as "not set". */
