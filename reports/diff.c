@@ -331,6 +331,15 @@ static bool is_loose(struct loose *list, const struct run *run, const char *path
     return loose && !of_the_kernel(path) && (!loose->good || !loose->bad);
 }
 
+/* Its own file, or that of an object in it: whether a program opens one of these once more, to read what it maps, is
+ * the chance of its threads (node's do). */
+static bool mapped_in(const struct run_program *program, const char *path)
+{
+    const struct run_object *object = run_program_object(program, path_base(path));
+
+    return strcmp(program->exe, path) == 0 || (object && strcmp(object->path, path) == 0);
+}
+
 static void loose_deinit(struct loose *list)
 {
     struct loose *loose, *next;
@@ -382,11 +391,13 @@ static void compare_files(struct diff *diff, const struct cause *cause, const st
     {
         const struct run_file *other = run_program_file(bad, file->path);
 
-        if (other ? other->found != file->found : is_loose(loose, &diff->good.run, file->path))
+        if (other ? other->found != file->found
+                  : !mapped_in(bad, file->path) && is_loose(loose, &diff->good.run, file->path))
             add_file(diff, cause, file->path, file, other, told);
     }
     HASH_ITER(hh, bad->files, file, next)
-    if (!run_program_file(good, file->path) && is_loose(loose, &diff->bad.run, file->path))
+    if (!run_program_file(good, file->path) && !mapped_in(good, file->path) &&
+        is_loose(loose, &diff->bad.run, file->path))
         add_file(diff, cause, file->path, NULL, file, told);
     loose_deinit(loose);
 }

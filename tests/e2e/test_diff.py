@@ -201,6 +201,16 @@ def test_runs_that_are_alike(traced, diff, what, redact):
     assert text.endswith("\nNo difference.\n")
 
 
+@pytest.mark.parametrize("path, told", [(os.path.realpath(shutil.which("perl")), []),
+                                        ("/lib/x86_64-linux-gnu/libc.so.6", []), ("/etc/passwd", ["file"])])
+def test_a_program_that_opens_what_it_maps(traced, diff, path, told):
+    """Whether it reads its own file is the chance of its threads (node's do); whether it reads another is not."""
+    opens = f"$ARGV[0] and open(F, '<', '{path}')"
+    sides = [traced(name, "perl", "-e", opens, number) for name, number in (("good", 0), ("bad", 1))]
+    for pair in (sides, sides[::-1]):
+        assert [d["kind"] for d in diff(*pair)[0] if d["kind"] != "argument"] == told
+
+
 def test_names_of_temporary_files_are_no_excuse(traced, diff, script, tmp_path):
     """A library of another directory is another one, wherever that stands."""
     differences, _ = diff(traced("good", "sh", "-c", "exit 0", "one"), traced("bad", "sh", "-c", "exit 0", "two"))
