@@ -19,9 +19,9 @@ static const struct {
     bool (*read)(struct pasted *pasted, const char *line);
     bool warned; /* a line that only warns may be the last word of one that ends */
 } readers[] = {
-    {pasted_preload, true}, {pasted_runtime, true},     {pasted_execution, false}, {pasted_limit, false},
-    {pasted_display, true}, {pasted_connection, false}, {pasted_sandbox, true},    {pasted_policy, false},
-    {pasted_file, false},   {pasted_crash, false},
+    {pasted_preload, true}, {pasted_module, true},  {pasted_runtime, true},     {pasted_execution, false},
+    {pasted_limit, false},  {pasted_display, true}, {pasted_connection, false}, {pasted_sandbox, true},
+    {pasted_policy, false}, {pasted_file, false},   {pasted_crash, false},
 };
 
 /* ---- for the readers ---- */
@@ -219,6 +219,8 @@ static char *sentence(const struct pasted *pasted)
         return xasprintf("A variable of %s's environment leads astray: %s.", subject, missing);
     case CAUSE_CRASH:
         return xasprintf("%s was ended by %s.", subject, missing);
+    case CAUSE_MODULE_ABI_MISMATCH:
+        return xasprintf("%s was built for another runtime than this one, which wants %s.", subject, missing);
     case CAUSE_SYSCALL_BLOCKED:
         return xasprintf("%s needs the system call %s, which is refused to it.", subject, missing);
     default:

@@ -20,6 +20,7 @@ struct pasted {
 };
 
 bool pasted_preload(struct pasted *pasted, const char *line);
+bool pasted_module(struct pasted *pasted, const char *line);
 bool pasted_execution(struct pasted *pasted, const char *line);
 bool pasted_runtime(struct pasted *pasted, const char *line);
 bool pasted_limit(struct pasted *pasted, const char *line);

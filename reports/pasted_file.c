@@ -125,6 +125,14 @@ static bool is_rest(const struct pasted *pasted)
     return n > 1 && before[n - 1] == '/' && !isspace((unsigned char)before[n - 2]);
 }
 
+/* "dial unix /run/x.sock: connect: permission denied" (Go's net): the socket; malloced, or NULL. */
+static char *dialled(const char *line)
+{
+    const char *at = strstr(line, "dial unix ");
+
+    return at ? pasted_word(at + 10, strcspn(at + 10, ": ")) : NULL;
+}
+
 bool pasted_file(struct pasted *pasted, const char *line)
 {
     const char *at = NULL;
@@ -135,7 +143,9 @@ bool pasted_file(struct pasted *pasted, const char *line)
         i++;
     if (!at || is_call(line) || is_rest(pasted) || (strcmp(errors[i].name, "EPERM") == 0 && is_start(line)))
         return false;
-    path = path_of(line, at, strlen(errors[i].text));
+    path = dialled(line);
+    if (!path)
+        path = path_of(line, at, strlen(errors[i].text));
     if (path && errors[i].kind == CAUSE_FILE_MISSING && is_socket(path))
         pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), path, 0.75);
     else if (path && (strstr(line, "Errno ") || strstr(line, "rror: E"))) /* of a runtime: its name is elsewhere */

@@ -67,9 +67,9 @@ static void no_room(struct pasted *pasted, const char *line)
     CLEANUP_FREE char *point = full_mount(pasted->process, path);
     CLEANUP_FREE char *directory = path ? path_dir(path) : NULL;
 
-    if (point || directory)
-        pasted_found(pasted, CAUSE_RESOURCE_LIMIT, pasted_speaker(pasted, line),
-                     xasprintf("ENOSPC:%s", point ? point : directory), point ? 0.85 : 0.6);
+    pasted_found(pasted, CAUSE_RESOURCE_LIMIT, pasted_speaker(pasted, line),
+                 point || directory ? xasprintf("ENOSPC:%s", point ? point : directory) : xstrdup("ENOSPC"),
+                 point ? 0.85 : 0.6);
 }
 
 bool pasted_limit(struct pasted *pasted, const char *line)
@@ -93,7 +93,8 @@ bool pasted_limit(struct pasted *pasted, const char *line)
         pasted_found(pasted, CAUSE_RESOURCE_LIMIT, killed(line), xstrdup("memory.max"), 0.9);
     else if (strstr(line, "Out of memory: Killed process "))
         pasted_found(pasted, CAUSE_RESOURCE_LIMIT, killed(line), xstrdup("ENOMEM"), 0.85);
-    else if (strstr(line, "fork: ") && strcasestr(line, "resource temporarily unavailable"))
+    else if ((strstr(line, "fork: ") || strstr(line, "pthread_create")) &&
+             strcasestr(line, "resource temporarily unavailable"))
         found(pasted, CAUSE_RESOURCE_LIMIT, "RLIMIT_NPROC", 0.6);
     else if (strstr(line, "annot allocate memory") || strstr(line, ": Out of memory") ||
              strstr(line, "std::bad_alloc") || strncmp(line, "MemoryError", 11) == 0)

@@ -9,12 +9,9 @@
 
 bool pasted_sandbox(struct pasted *pasted, const char *line)
 {
-    static const char *const words[] = {"No usable sandbox!",
-                                        "Failed to move to new namespace",
-                                        "No permissions to create new namespace",
-                                        "unshare failed: Operation not permitted",
-                                        "bwrap: setting up uid map",
-                                        "Creating new namespace failed"};
+    static const char *const words[] = {"No usable sandbox!",        "Failed to move to new namespace",
+                                        "No permissions to creat",   "unshare failed: Operation not permitted",
+                                        "bwrap: setting up uid map", "Creating new namespace failed"};
     static const char as_root[] = "Running as root without --no-sandbox is not supported";
     const char *end = strstr(line, "sandbox") ? strstr(line, " is owned by root") : NULL, *start = end;
     bool known = false;

@@ -38,6 +38,7 @@ struct debugged {
     bool finished;         /* it has called its finalisers: no signal ended it */
     bool passed;           /* the program was given control */
     char *search;          /* the library that is looked for at last, or NULL: it was found */
+    bool exhausted;        /* … and the default directories, which are the last ones, were come to */
     char *asker;           /* who needs it, or NULL … */
     char *asked;           /* … and the name that was told with it */
     bool opening;          /* ASKER has called dlopen(3) */
@@ -76,6 +77,7 @@ static void forget_errors(struct debugged *process)
 
 static void forget_search(struct debugged *process)
 {
+    process->exhausted = false;
     free(steal_pointer(&process->search));
     free(steal_pointer(&process->unfit));
     strings_deinit(&process->places);
@@ -249,6 +251,7 @@ static void on_search(struct debugged *process, const char *at)
 /* "search path=/a:/b\t\t(LD_LIBRARY_PATH)". */
 static void on_search_path(struct debugged *process, const char *at)
 {
+    process->exhausted |= strstr(at, "(system search path)") != NULL;
     size_t size = strcspn(at, " \t");
 
     if (!process->library_path && strstr(at + size, "(LD_LIBRARY_PATH)"))
@@ -344,7 +347,7 @@ static bool is_error(const struct lddebug *log, const struct debugged *process)
 
 static bool has_failed(const struct lddebug *log, const struct debugged *process)
 {
-    return is_error(log, process) || (process->search && process->places.n);
+    return is_error(log, process) || (process->search && process->exhausted);
 }
 
 static void start(struct lddebug *log, struct debugged *process)
@@ -427,7 +430,7 @@ static void tell_failure(struct lddebug *log, const struct debugged *process)
 
     for (size_t i = 0; is_error(log, process) && i < process->error_count; i++)
         tell(log, process, &process->errors[i]);
-    if (process->error_count || !process->search || !process->places.n)
+    if (process->error_count || !process->search || !process->exhausted)
         return;
     tell_places(log, process);
     if (is_refused(log, process->search))

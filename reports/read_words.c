@@ -59,7 +59,7 @@ static const char *behind_prompt(const char *line)
         const char *at = strstr(line, marks[i]);
 
         if (at && (at == line || (at - line < 80 && (memchr(line, '@', (size_t)(at - line)) || *line == '[' ||
-                                                     memchr(line, '~', (size_t)(at - line))))))
+                                                     *line == '/' || memchr(line, '~', (size_t)(at - line))))))
             return at + strlen(marks[i]);
     }
     return NULL;
