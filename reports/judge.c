@@ -301,6 +301,12 @@ static void settle_muted(const struct process *process, struct suspect *suspect)
         suspect->coped = true;
 }
 
+/* A record that was cut in the middle of a search: what would have come of it nobody knows. */
+static bool is_cut(const struct process *process, const struct suspect *suspect)
+{
+    return suspect->at == AT_COMMAND && !process->ended && !suspect->actor->ended && path_nowhere(process->root);
+}
+
 static void settle(struct process *process, struct suspect *suspect)
 {
     const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
@@ -328,6 +334,8 @@ static void settle(struct process *process, struct suspect *suspect)
         settle_muted(process, suspect);
     suspect->coped |= line && shrugged_off(process, suspect, line);
     cause->confidence = confidence_of(process, suspect, line || (suspect->muted && suspect->at == AT_DLOPEN));
+    if (!line && is_cut(process, suspect))
+        cause->confidence = 0;
     cause->impact = failed && !suspect->lived_with &&
                             (suspect->certain || line || suspect->muted || suspect->last_act || suspect->tried ||
                              suspect->at == AT_EXECUTION || suspect->at == AT_VARIABLE)

@@ -27,6 +27,8 @@ static const struct {
     {"signal=TRAP", "SIGTRAP", false},
     {"killed by SIGSEGV", "SIGSEGV", false}, /* abrt's */
     {"killed by SIGABRT", "SIGABRT", false},
+    {"SIGSEGV (0xb) at pc=", "SIGSEGV", false}, /* Java's */
+    {"SIGBUS (0x7) at pc=", "SIGBUS", false},
     {"status=5/TRAP", "SIGTRAP", false},
     {"status=8/FPE", "SIGFPE", false},
     {"status=11/SEGV", "SIGSEGV", false},
@@ -85,6 +87,8 @@ static char *command_of(const char *line, const char *at)
             return pasted_word(quote + (from[-1] != '='), strcspn(quote + 1, " '\"") + (from[-1] == '='));
     }
     gap = gap ? gap + strspn(gap, " ") : NULL;
+    if (gap && strncmp(gap, "(core dumped) ", 14) == 0)
+        gap += 14 + strspn(gap + 14, " ");
     return gap && *gap && *gap != '(' ? pasted_word(gap, strcspn(gap, " ")) : NULL;
 }
 
@@ -150,7 +154,7 @@ static bool by_go(struct pasted *pasted, const char *line)
 {
     if (strncmp(line, "panic: ", 7) != 0 && strncmp(line, "fatal error: ", 13) != 0)
         return false;
-    if (says(pasted->process, "goroutine "))
+    if (says(pasted->process, "goroutine ") && !strstr(line, "exec user process caused")) /* a container's start */
         crashed(pasted, NULL, says(pasted->process, "[signal SIGSEGV") ? "SIGSEGV" : "SIGABRT", 0.85);
     return true;
 }

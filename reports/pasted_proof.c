@@ -70,8 +70,10 @@ static char *loader_in_ldd(const char *line)
     const char *at = line + strspn(line, " \t");
     size_t n = strcspn(at, " ");
 
-    return at > line && *at == '/' && strncmp(at + n, " (0x", 4) == 0 && memmem(at, n, "/ld-", 4) ? xstrndup(at, n)
-                                                                                                  : NULL;
+    return at > line && *at == '/' && (strncmp(at + n, " (0x", 4) == 0 || strncmp(at + n, " => /", 5) == 0) &&
+                   memmem(at, n, "/ld-", 4)
+               ? xstrndup(at, n)
+               : NULL;
 }
 
 static bool is_mode(const char *line)

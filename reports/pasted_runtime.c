@@ -130,8 +130,24 @@ static bool by_home(struct pasted *pasted, const char *line)
     return false;
 }
 
+/* What libstdc++ throws where the locale of the environment is not there; which variable is seldom told. */
+static bool by_locale(struct pasted *pasted, const char *line)
+{
+    static const char *const variables[] = {"LC_ALL=", "LC_CTYPE=", "LANG="};
+    CLEANUP_FREE char *value = NULL;
+    size_t i = 0;
+
+    if (!strstr(line, "locale::facet::_S_create_c_locale name not valid"))
+        return false;
+    while (i < sizeof variables / sizeof *variables && !(value = told_elsewhere(pasted->process, variables[i])))
+        i++;
+    pasted_found(pasted, CAUSE_ENVIRONMENT_WRONG, xstrdup(pasted->process->exe),
+                 value ? xasprintf("%s%s", variables[i], value) : xstrdup("LC_ALL"), value ? 0.8 : 0.7);
+    return true;
+}
+
 bool pasted_runtime(struct pasted *pasted, const char *line)
 {
     return by_requirements(pasted, line) || by_libc(pasted, line) || by_node(pasted, line) || by_java(pasted, line) ||
-           by_appimage(pasted, line) || by_emulator(pasted, line) || by_home(pasted, line);
+           by_appimage(pasted, line) || by_emulator(pasted, line) || by_home(pasted, line) || by_locale(pasted, line);
 }

@@ -58,8 +58,10 @@ static const char *behind_prompt(const char *line)
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         const char *at = strstr(line, marks[i]);
 
-        if (at && (at == line || (at - line < 80 && (memchr(line, '@', (size_t)(at - line)) || *line == '[' ||
-                                                     *line == '/' || memchr(line, '~', (size_t)(at - line))))))
+        if (at &&
+            (at == line || (at - line < 80 && (memchr(line, '@', (size_t)(at - line)) || *line == '[' || *line == '/' ||
+                                               strncmp(line, "bash-", 5) == 0 || strncmp(line, "sh-", 3) == 0 ||
+                                               memchr(line, '~', (size_t)(at - line))))))
             return at + strlen(marks[i]);
     }
     return NULL;
@@ -270,10 +272,23 @@ static void read_said(struct words *words, const char *line, size_t size)
 
 /* ---- ldd(1) ---- */
 
+/* Where the name begins that ends at AT, or, where AT is NULL, LINE's first word: other tools pass lines of ldd's on.
+ */
+static const char *ldd_name(const char *line, const char *at)
+{
+    const char *first = line + strspn(line, " \t"), *name = at;
+
+    if (!at || (first[strcspn(first, " ")] == ' ' && first[strcspn(first, " ") + 1] == '('))
+        return first;
+    while (name > line && !strchr(" \t\"'`", name[-1]))
+        name--;
+    return strncmp(name, "\\t", 2) == 0 ? name + 2 : name; /* quoted by a program */
+}
+
 /* "\tlibx.so.1 => not found"; of "ldd -v": "\t\tlibx.so (V2) => not found". */
 static void read_ldd(struct words *words, const char *line)
 {
-    const char *name = line + strspn(line, " \t"), *at = strstr(name, " => not found");
+    const char *at = strstr(line, " => not found"), *name = ldd_name(line, at);
     size_t size = at ? strcspn(name, " ") : 0;
     struct said said = {0};
     const char *open;
