@@ -17,6 +17,11 @@ STATIC_LIBS := -larchive -ljansson -lseccomp -lzstd -ldw -lelf -lcapstone -lz -l
 ifeq ($(SAN),1)
 BUILD := build/san
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+else ifeq ($(SAN),fuzz)
+BUILD := build/fuzz
+CC := clang
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined \
+    -D__builtin_cpu_supports\(x\)=0
 else
 BUILD := build
 endif
@@ -41,7 +46,8 @@ library = $(foreach l,$(1),$(or $(call archive_of,$(l)),-l$(l)))
 LIBS = -no-pie $(call library,archive jansson seccomp zstd dw elf capstone z $(if $(call archive_of,dw),bz2 lzma))
 TEST_LIBS = -no-pie $(shell pkg-config --libs check $(MODULES))
 
-SOURCES := $(sort $(wildcard probes/*.c reports/*.c tracer/*.c))
+ROOMS := probes reports $(if $(filter fuzz,$(SAN)),,tracer)
+SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 MAIN := $(BUILD)/tracer/main.o
 LIBRARY := $(BUILD)/libglibctrace.a
@@ -51,10 +57,11 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
 BENCHES := $(BENCH_SOURCES:tests/bench/%.c=$(BUILD)/bench/%)
+FUZZ_SOURCES := tests/fuzz/fuzz.c tests/fuzz/targets.c
 COMPARE_SOURCES := $(sort $(wildcard tests/conformance/*.c))
 COMPARE := $(BUILD)/conformance/bindings
 FORMATTED = $(wildcard probes/*.[ch] reports/*.[ch] tracer/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch] \
-    tests/conformance/*.[ch] tests/score/*.[ch])
+    tests/conformance/*.[ch] tests/score/*.[ch] tests/fuzz/*.[ch])
 
 all: $(PROGRAM)
 
@@ -70,17 +77,18 @@ help:
 	@echo 'make unit        only the unit tests'
 	@echo 'make rounds      attach, load and kill, 200 times each (ROUNDS=N), on gopls, node and a C program'
 	@echo 'make real        real programs: VS Code Server, chromium, npm add-ons, newer programs on older C libraries'
+	@echo 'make fuzz        every reader under libFuzzer (FUZZ_SECONDS=60 each, FUZZ_TARGETS="strace trace")'
 	@echo 'make roots       small root directories with other libcs, for the tests'
 	@echo 'make libc-table  what Debian'\''s releases define, against the table in probes/releases.c'
 	@echo 'make lint        formatting, layering, clang-tidy, cppcheck; make format mends the first'
 	@echo 'make clean       remove build/'
 
 # --- set-up: a cheap test each time, an installation only where something is missing ---------------------------
-SETUPS := setup-build setup-static setup-test setup-bench setup-lint
+SETUPS := setup-build setup-static setup-test setup-bench setup-lint setup-fuzz
 $(SETUPS): setup-%:
 	@sh .ci/setup $*
 # One after the other: two package managers at once lock each other out.
-setup-static setup-test setup-bench setup-lint: | setup-build
+setup-static setup-test setup-bench setup-lint setup-fuzz: | setup-build
 
 # --- the program -----------------------------------------------------------------------------------------------
 $(PROGRAM): $(MAIN) $(LIBRARY)
@@ -116,6 +124,12 @@ $(BUILD)/tests/%: tests/unit/%.c $(LIBRARY) $(BUILD)/flags | setup-test
 	$(call say,cc,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(LDFLAGS) $(TEST_LIBS)
 
+# The inputs that the fuzzers found, without a fuzzer.
+$(BUILD)/tests/test_fuzz: tests/unit/test_fuzz.c tests/fuzz/targets.c tests/fuzz/targets.h $(LIBRARY) $(BUILD)/flags | setup-test
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ tests/unit/test_fuzz.c tests/fuzz/targets.c $(LIBRARY) $(LDFLAGS) $(TEST_LIBS)
+
 # Only the unit tests: needs no main.
 unit: $(UNIT_TESTS)
 	@bash tests/run.sh unit $(UNIT_TESTS)
@@ -133,6 +147,16 @@ rounds: $(PROGRAM) | setup-test
 real: $(PROGRAM) | setup-test
 	@GLIBCTRACE='$(abspath $(PROGRAM))' LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -q -p no:cacheprovider -rfEs $(REAL_ARGS) tests/real
+
+# Each reader for a time, with what testdata/fuzz has; ends with 1 where one was broken. What is found lies in
+# build/fuzz/found, what is learnt in build/fuzz/learnt: the next run begins there.
+fuzz: | setup-fuzz
+	@$(MAKE) --no-print-directory SAN=fuzz build/fuzz/fuzz
+	@FUZZ_SECONDS='$(or $(FUZZ_SECONDS),60)' bash tests/fuzz/run.sh build/fuzz $(FUZZ_TARGETS)
+
+$(BUILD)/fuzz: $(FUZZ_SOURCES) tests/fuzz/targets.h $(LIBRARY)
+	$(call say,link,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $(FUZZ_SOURCES) $(LIBRARY) $(LDFLAGS) -no-pie $$(pkg-config --libs $(MODULES))
 
 roots: | setup-test
 	@bash tests/roots.sh
@@ -219,5 +243,5 @@ FORCE:
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help static check unit rounds real roots libc-table demo bench score install uninstall format format-check layering lint tidy \
+.PHONY: all help static check unit fuzz rounds real roots libc-table demo bench score install uninstall format format-check layering lint tidy \
     $(TIDY) cppcheck clean FORCE $(SETUPS)

@@ -109,6 +109,7 @@ struct event_process {
     bool by_loader;      /* EXITING: exit_group was called from ld.so's code */
     bool heard;          /* EXITING: from its start on each exception that its loader made was told as LOADER_ERROR */
     struct crash *crash; /* EXITING: of a signal that the program had caught before it ended, or NULL */
+    bool forgotten;      /* DETACHED: the reader of a log has no room for it any more: nothing else will come of it */
     bool by_words;       /* START: all that is known of it somebody has pasted, no call of it was seen */
     const struct image *image;
     const char *text;

@@ -379,12 +379,24 @@ static bool passes_on(const struct model *model, const struct process *process)
     return false;
 }
 
+/* Few processes have met a refusal, and of those that have not nothing is asked: PASSES_ON looks at every other. */
+static bool any_refusal(const struct process *process)
+{
+    for (size_t i = 0; i < process->failure_count; i++)
+        if (is_refusal(&process->failures[i]))
+            return true;
+    return false;
+}
+
 void judge_connections(const struct model *model, struct process *process)
 {
-    bool passed = passes_on(model, process_owner(process));
-    bool named = any_named(process, process_owner(process));
+    bool passed, named;
     size_t before = process_owner(process)->suspect_count;
 
+    if (!any_refusal(process))
+        return;
+    passed = passes_on(model, process_owner(process));
+    named = any_named(process, process_owner(process));
     for (size_t i = process->failure_count; i-- > 0;) {
         const struct failure *failure = &process->failures[i];
 

@@ -185,7 +185,8 @@ static void take_libraries(struct process *teller, struct process *worker)
 
 static void take_from(struct process *teller, struct process *worker)
 {
-    if (worker == teller || !worker->judged || !started_by(worker, teller))
+    if (worker == teller || !worker->judged || (!worker->untold_count && !worker->suspect_count) ||
+        !started_by(worker, teller))
         return;
     take_files(teller, worker);
     take_libraries(teller, worker);

@@ -23,7 +23,7 @@ void suspect_deinit(struct suspect *suspect)
     free(suspect->argv_rest);
 }
 
-static void process_free(struct model *model, struct process *process)
+void process_free(struct model *model, struct process *process)
 {
     model_forget_shots(model, process);
     model_forget_episodes(process);
@@ -132,6 +132,7 @@ static struct process *process_add(struct model *model, pid_t pid, const struct 
         *(struct process **)array_add(&model->retired, &model->retired_count, &model->retired_cap,
                                       sizeof(struct process *)) = process;
     }
+    model_prune(model);
     process = xcalloc(1, sizeof *process);
     process->pid = pid;
     process->start_n = event->n;
@@ -420,6 +421,12 @@ static void on_process(struct model *model, const struct event *event)
         break;
     case PROCESS_THREAD:
         model->thread_count++;
+        break;
+    case PROCESS_DETACHED:
+        if (what->forgotten) {
+            process->forgotten = true;
+            on_end(model, process);
+        }
         break;
     case PROCESS_EXITING:
         model_shot(model, process, event);

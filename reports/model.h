@@ -320,7 +320,9 @@ struct process {
     uint64_t signal_n, signal_addr, signal_ip;
     bool signal_by_loader;
     bool judged;
-    bool by_words; /* as in struct event_process */
+    bool by_words;  /* as in struct event_process */
+    bool forgotten; /* likewise: no more will come of it, and how it ended is not known */
+    unsigned held;  /* by how many others; model_prune.c's */
     uint64_t loader_base, loader_end;
 
     struct shot *shots; /* oldest first */
@@ -349,6 +351,8 @@ struct model {
     size_t retired_count, retired_cap;
     struct process *first; /* the program launched or first attached to */
     uint64_t events, failed, process_count, thread_count, lost;
+    uint64_t forgotten; /* processes of which nothing is kept any more: model_prune() */
+    size_t prune_at;
     char *within; /* a library that stands outside this directory is not on this system; or NULL: it is */
     struct strings unseen;
     struct answers seen; /* what the judges have asked of files */

@@ -1,10 +1,13 @@
-/* What the parts of the model (model.c, episode.c, failure.c, words.c, model_loader.c, model_objects.c) ask of each
- * other; nobody else includes this. */
+/* What the parts of the model (model.c, model_prune.c, episode.c, failure.c, words.c, model_loader.c, model_objects.c)
+ * ask of each other; nobody else includes this. */
 #ifndef GLIBCTRACE_REPORTS_MODEL_PARTS_H
 #define GLIBCTRACE_REPORTS_MODEL_PARTS_H
 
 #include "model.h"
 
+/* model_prune.c: where there are too many processes some that have ended are forgotten. */
+void model_prune(struct model *model);
+void process_free(struct model *model, struct process *process);
 /* A file call of PROCESS that has a path: an attempt that failed, or one that ends an episode well. */
 void model_file_call(struct process *process, const struct event *event);
 void model_forget_episodes(struct process *process);

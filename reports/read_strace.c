@@ -250,7 +250,7 @@ static void on_call(struct strace *strace, struct strace_thread *thread, const s
 {
     const struct strace_name *name = strace_name(strace, line->name, line->name_size);
 
-    thread->call[0] = '\0';
+    strace_set_call(strace, thread, NULL, 0);
     thread->last_call = name;
     if (!boring(strace, name, thread) || (name && lacks_something(line->result)))
         read_call(strace, thread, name, line->args, line->result);
@@ -258,11 +258,9 @@ static void on_call(struct strace *strace, struct strace_thread *thread, const s
 
 static void on_unfinished(struct strace *strace, struct strace_thread *thread, const struct strace_line *line)
 {
-    size_t n = line->name_size < sizeof thread->call ? line->name_size : sizeof thread->call - 1;
     const struct strace_name *name = strace_name(strace, line->name, line->name_size);
 
-    memcpy(thread->call, line->name, n);
-    thread->call[n] = '\0';
+    strace_set_call(strace, thread, line->name, line->name_size);
     text_clear(&thread->pending);
     if (!boring(strace, name, thread) && line->args_size < PENDING_MOST)
         text_addn(&thread->pending, line->args, line->args_size);
@@ -283,7 +281,7 @@ static void on_resumed(struct strace *strace, struct strace_thread *thread, cons
         text_addn(&thread->pending, line->args, line->args_size);
         read_call(strace, thread, name, thread->pending.v, line->result);
     }
-    thread->call[0] = '\0';
+    strace_set_call(strace, thread, NULL, 0);
     text_clear(&thread->pending);
 }
 

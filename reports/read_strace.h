@@ -27,6 +27,7 @@ struct strace_limit {
     uint64_t soft, hard;
 };
 
+enum { STRACE_THREADS = 4096 };
 enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64, STRACE_FAILED = 32, STRACE_SEEN = 8, STRACE_ERRORS = 8 };
 
 /* What a descriptor is, as far as it matters. */
@@ -85,8 +86,10 @@ struct strace_group {
 
 struct strace_thread {
     pid_t tid;
+    uint64_t line; /* number of the last line that was its */
     struct strace_group *group;
     char call[48];                       /* that is unfinished, "" for none … */
+    bool forks;                          /* … which makes a process or thread */
     struct text pending;                 /* … and its arguments so far */
     const struct strace_name *last_call; /* its last call, or NULL */
     int signal;                          /* the last one that came, … */
@@ -149,7 +152,8 @@ struct strace_opened {
 struct strace {
     struct text_reading *reading;
     struct strace_name names[STRACE_NAMES]; /* hashed */
-    struct strace_thread *threads;          /* hash by tid */
+    struct strace_thread *threads;          /* hash by tid; STRACE_THREADS at most, and some */
+    size_t forking;                         /* of them are within a fork(2) or the like */
     struct strace_thread *last;             /* whose line was the last */
     struct strace_thread *nameless;         /* of lines without a number, or NULL */
     pid_t coming;                           /* announced, and not yet known whose child it is; or 0 */
@@ -174,6 +178,8 @@ void strace_event(struct strace *strace, struct strace_thread *thread, struct ev
 /* strace_process.c */
 /* The thread TID (0: the line says none), made where it is not known. */
 struct strace_thread *strace_thread(struct strace *strace, pid_t tid);
+/* THREAD's call NAME is unfinished; SIZE 0: none is. */
+void strace_set_call(struct strace *strace, struct strace_thread *thread, const char *name, size_t size);
 /* A clone(2) and the like by THREAD has given CHILD. */
 void strace_cloned(struct strace *strace, struct strace_thread *thread, pid_t child, bool is_thread);
 /* An execve(2) of PATH by THREAD has succeeded; its group's argv and env are set. */

@@ -45,6 +45,7 @@ static struct strace_thread *thread_add(struct strace *strace, pid_t tid, struct
 static void thread_remove(struct strace *strace, struct strace_thread *thread)
 {
     HASH_DEL(strace->threads, thread);
+    strace->forking -= thread->forks;
     if (strace->last == thread)
         strace->last = NULL;
     if (strace->nameless == thread)
@@ -115,17 +116,57 @@ static bool forks(const char *call)
     return strncmp(call, "clone", 5) == 0 || strcmp(call, "fork") == 0 || strcmp(call, "vfork") == 0;
 }
 
+void strace_set_call(struct strace *strace, struct strace_thread *thread, const char *name, size_t size)
+{
+    if (size >= sizeof thread->call)
+        size = sizeof thread->call - 1;
+    strace->forking -= thread->forks;
+    memcpy(thread->call, name ? name : "", size);
+    thread->call[size] = '\0';
+    thread->forks = forks(thread->call);
+    strace->forking += thread->forks;
+}
+
 /* Whoever is within a clone: TID may be its child. The last one whose line came is the likeliest. */
 static struct strace_thread *forking(const struct strace *strace)
 {
     struct strace_thread *thread, *next;
 
-    if (strace->last && forks(strace->last->call))
+    if (!strace->forking)
+        return NULL;
+    if (strace->last && strace->last->forks)
         return strace->last;
     HASH_ITER(hh, strace->threads, thread, next)
-    if (forks(thread->call))
+    if (thread->forks)
         return thread;
     return NULL;
+}
+
+/* A log that was cut, or of a filter, has no ends: who was not heard of for long is forgotten. */
+static void forget(struct strace *strace, struct strace_thread *thread)
+{
+    struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_DETACHED, .forgotten = true}};
+
+    strace_tell_exec(strace, thread, NULL);
+    if (strace->opened.thread == thread)
+        strace_tell_opened(strace, NULL);
+    if (thread->group->threads == 1)
+        strace_event(strace, thread, &event);
+    thread_remove(strace, thread);
+}
+
+static void make_room(struct strace *strace)
+{
+    struct strace_thread *thread, *next;
+    uint64_t sum = 0, mean;
+
+    HASH_ITER(hh, strace->threads, thread, next)
+    sum += thread->line;
+    mean = sum / HASH_COUNT(strace->threads);
+    HASH_ITER(hh, strace->threads, thread, next)
+    if (thread->line <= mean && thread != strace->last && thread != strace->nameless &&
+        (thread->group->pid != strace->reading->about || thread->group->threads > 1))
+        forget(strace, thread);
 }
 
 static bool makes_thread(const struct strace_thread *thread)
@@ -147,7 +188,7 @@ static struct strace_thread *without_number(struct strace *strace)
     return strace->nameless;
 }
 
-struct strace_thread *strace_thread(struct strace *strace, pid_t tid)
+static struct strace_thread *known_thread(struct strace *strace, pid_t tid)
 {
     struct strace_thread *thread = tid ? find(strace, tid) : without_number(strace), *parent;
 
@@ -169,6 +210,17 @@ struct strace_thread *strace_thread(struct strace *strace, pid_t tid)
         return find(strace, tid);
     }
     return start(strace, tid, parent);
+}
+
+struct strace_thread *strace_thread(struct strace *strace, pid_t tid)
+{
+    struct strace_thread *thread;
+
+    if (HASH_COUNT(strace->threads) >= STRACE_THREADS)
+        make_room(strace);
+    thread = known_thread(strace, tid);
+    thread->line = strace->reading->number;
+    return thread;
 }
 
 void strace_cloned(struct strace *strace, struct strace_thread *thread, pid_t child, bool is_thread)

@@ -422,6 +422,11 @@ void judge_verdict(struct model *model, struct report *report)
     report->lost = model->lost;
     for (size_t i = 0; i < model->unseen.n; i++)
         strings_add(&report->unseen, xstrdup(model->unseen.v[i]));
+    if (model->forgotten)
+        strings_addf(&report->unseen,
+                     "%llu of the processes, which had ended and seemed to matter least: there were too many to keep "
+                     "what was known of each",
+                     (unsigned long long)model->forgotten);
     if (!report->cause_count || report->causes[0]->confidence < CONFIDENCE_TO_BET ||
         report->causes[0]->impact != IMPACT_FATAL)
         rule_out_unknown(model, report);

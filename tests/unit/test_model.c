@@ -2,6 +2,8 @@
 #include <reports/model.h>
 #include <reports/syscall.h>
 
+#include <probes/alloc.h>
+
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -354,6 +356,84 @@ START_TEST(objects_come_and_go)
 }
 END_TEST
 
+static void child(pid_t pid, pid_t parent, int status)
+{
+    struct event event = base(EVENT_PROCESS);
+
+    event.pid = event.tid = pid;
+    event.process = (struct event_process){.what = PROCESS_START, .parent = parent};
+    model_event(model, &event);
+    if (status < 0)
+        return;
+    event = base(EVENT_PROCESS);
+    event.pid = event.tid = pid;
+    event.process = (struct event_process){.what = PROCESS_EXITING, .status = status};
+    model_event(model, &event);
+}
+
+static void suspect_all(struct model *of, struct process *process)
+{
+    struct suspect *suspect =
+        array_add(&process->suspects, &process->suspect_count, &process->suspect_cap, sizeof *suspect);
+
+    (void)of;
+    suspect->cause = cause_create(CAUSE_FILE_MISSING);
+    suspect->actor = process->parent ? process->parent : process;
+}
+
+static void suspect_nobody(struct model *of, struct process *process)
+{
+    (void)of;
+    (void)process;
+}
+
+static size_t kept(void)
+{
+    return HASH_COUNT(model->processes) + model->retired_count;
+}
+
+START_TEST(processes_are_bounded)
+{
+    model->at_end = suspect_nobody;
+    for (pid_t pid = 100; pid < 20100; pid++)
+        child(pid, pid % 100 == 0 ? 10 : 0, pid % 50 ? 0 : 1 << 8);
+    ck_assert_uint_le(kept(), 4200);
+    ck_assert_uint_eq(model->process_count, 20001);
+    ck_assert_uint_eq(model->forgotten + kept(), 20001);
+    ck_assert_ptr_nonnull(model_process(model, 10));    /* the first */
+    ck_assert_ptr_nonnull(model_process(model, 20099)); /* the newest */
+    ck_assert_ptr_nonnull(model_process(model, 100));   /* it ended badly: those that did not go first */
+    ck_assert_ptr_null(model_process(model, 101));
+}
+END_TEST
+
+START_TEST(who_is_needed_stays)
+{
+    child(50, 0, 0);
+    model->at_end = suspect_all;
+    child(60, 50, 1 << 8); /* 50 did what it is suspected of */
+    model->at_end = suspect_nobody;
+    child(70, 0, -1); /* lives */
+    for (pid_t pid = 100; pid < 20100; pid++)
+        child(pid, 0, 0);
+    ck_assert_ptr_nonnull(model_process(model, 50));
+    ck_assert_ptr_nonnull(model_process(model, 60));
+    ck_assert_ptr_nonnull(model_process(model, 70));
+    ck_assert_uint_le(kept(), 4200);
+}
+END_TEST
+
+START_TEST(suspects_are_bounded_too)
+{
+    model->at_end = suspect_all;
+    for (pid_t pid = 100; pid < 20100; pid++)
+        child(pid, 10, 1 << 8);
+    ck_assert_uint_le(kept(), 4200);
+    ck_assert_ptr_nonnull(model_process(model, 100)); /* one of the first with suspects */
+    ck_assert_ptr_nonnull(model_process(model, 20099));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("model");
@@ -375,6 +455,9 @@ int main(void)
     tcase_add_test(tc, the_loaders_words_are_bounded);
     tcase_add_test(tc, calls_that_failed_are_kept_until_the_next_image);
     tcase_add_test(tc, objects_come_and_go);
+    tcase_add_test(tc, processes_are_bounded);
+    tcase_add_test(tc, who_is_needed_stays);
+    tcase_add_test(tc, suspects_are_bounded_too);
     tcase_add_test(tc, a_number_that_comes_round_is_another_process);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
