@@ -2,6 +2,7 @@
 
 #include "bundle.h"
 #include "evidence_decode.h"
+#include "evidence_set.h"
 #include "json_line.h"
 #include "log.h"
 #include "read_text.h"
@@ -181,6 +182,23 @@ static int load_report(struct evidence *evidence, FILE *in, struct err *err)
     return report_json_parse(data, n, evidence->name, &evidence->report, err);
 }
 
+static int open_stream(struct evidence *evidence, FILE *in, struct err *err);
+
+/* The files NAME.PID that belong to the evidence's name: 1; 0 where there is none. */
+static int open_set(struct evidence *evidence, struct err *err)
+{
+    struct evidence_set set;
+    FILE *merged = NULL;
+    int result = evidence_set_find(evidence->name, &set, err);
+
+    if (result >= 0 && set.count) {
+        merged = evidence_set_merge(&set, evidence->name, err);
+        result = merged ? open_stream(evidence, merged, err) : -1;
+    }
+    evidence_set_deinit(&set);
+    return result < 0 ? -1 : merged != NULL;
+}
+
 static int open_folder(struct evidence *evidence, struct err *err)
 {
     CLEANUP_CLOSE int at = open(evidence->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -196,10 +214,15 @@ static int open_folder(struct evidence *evidence, struct err *err)
         result = load_report(evidence, report, err);
         fclose(report);
     }
-    if (!evidence->log && !report)
-        return err_set(err, "%s: the folder holds neither trace.jsonl nor report.json: no bundle was unpacked there",
+    if (evidence->log || report)
+        return result;
+    result = open_set(evidence, err);
+    if (!result)
+        return err_set(err,
+                       "%s: the folder holds neither trace.jsonl nor report.json, and no logs of single processes "
+                       "(log.PID, of strace -ff or LD_DEBUG_OUTPUT)",
                        evidence->name);
-    return result;
+    return result < 0 ? -1 : 0;
 }
 
 /* All that comes from IN, in a file without a name: a pipe cannot be read twice. */
@@ -270,20 +293,33 @@ static int open_stream(struct evidence *evidence, FILE *in, struct err *err)
     return result;
 }
 
-static int open_file(struct evidence *evidence, struct err *err)
+/* The file NAME, or what comes from it; NULL with ERR. */
+static FILE *open_named(const struct evidence *evidence, const char *name, struct err *err)
 {
-    bool standard = strcmp(evidence->name, "-") == 0;
-    FILE *in = standard ? stdin : fopen(evidence->name, "re"), *whole;
+    bool standard = strcmp(name, "-") == 0;
+    FILE *in = standard ? stdin : fopen(name, "re"), *whole;
     struct stat st;
 
-    if (!in)
-        return err_errno(err, errno, "%s", evidence->name);
+    if (!in) {
+        err_errno(err, errno, "%s", name);
+        return NULL;
+    }
     if (!standard && fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode))
-        return open_stream(evidence, in, err);
+        return in;
     whole = spool(evidence, in, err);
     if (!standard)
         fclose(in);
-    return whole ? open_stream(evidence, whole, err) : -1;
+    return whole;
+}
+
+static int open_file(struct evidence *evidence, struct err *err)
+{
+    FILE *in = open_named(evidence, evidence->name, err);
+    struct err unused;
+
+    if (!in && access(evidence->name, F_OK) < 0 && errno == ENOENT && open_set(evidence, &unused) > 0)
+        return 0;
+    return in ? open_stream(evidence, in, err) : -1;
 }
 
 int evidence_open(const char *name, struct evidence *ret, struct err *err)
@@ -299,6 +335,32 @@ int evidence_open(const char *name, struct evidence *ret, struct err *err)
     if (result < 0)
         evidence_close(ret);
     return result;
+}
+
+int evidence_open_all(char *const *names, size_t count, struct evidence *ret, struct err *err)
+{
+    struct evidence_set set = {0};
+    FILE *merged = NULL;
+    int result = 0;
+
+    if (count == 1)
+        return evidence_open(names[0], ret, err);
+    *ret = (struct evidence){.name = xasprintf("%s and %zu more", names[0], count - 1)};
+    for (size_t i = 0; result >= 0 && i < count; i++) {
+        FILE *in = open_named(ret, names[i], err);
+
+        result = in ? evidence_set_add(&set, names[i], in, err) : -1;
+    }
+    if (result >= 0)
+        merged = evidence_set_merge(&set, ret->name, err);
+    if (merged)
+        result = open_stream(ret, merged, err);
+    evidence_set_deinit(&set);
+    if (!merged || result < 0) {
+        evidence_close(ret);
+        return -1;
+    }
+    return 0;
 }
 
 void evidence_close(struct evidence *evidence)

@@ -35,8 +35,11 @@ struct evidence {
     struct report *report;                /* what was said of it then, or NULL: a log alone */
 };
 
-/* NAME: a file, a folder, or "-". On an error RET needs no evidence_close(). */
+/* NAME: a file, a folder, or "-"; where there is no such file, NAME.PID, all there are. On an error RET needs no
+ * evidence_close(). */
 int evidence_open(const char *name, struct evidence *ret, struct err *err);
+/* The same for COUNT of them, more than one of which are read as one text (evidence_set.h). */
+int evidence_open_all(char *const *names, size_t count, struct evidence *ret, struct err *err);
 void evidence_close(struct evidence *evidence);
 /* What can be read, for messages: "a bundle (.tar.zst), …". */
 const char *evidence_known(void);

@@ -57,7 +57,7 @@ static int cmd_explain(const struct options *options, struct err *err)
     for (size_t i = 0; i < options->outputs.n; i++)
         if (output_check(options->outputs.v[i], err) < 0)
             return -1;
-    if (evidence_open(options->rest[0], &evidence, err) < 0)
+    if (evidence_open_all(options->rest, options->rest_count, &evidence, err) < 0)
         return -1;
     status = explain(&evidence, options, err);
     evidence_close(&evidence);
@@ -68,7 +68,7 @@ static int cmd_explain(const struct options *options, struct err *err)
 static const char *const takes[] = {"output", "quiet", "color", "no-redact", NULL};
 static const struct usage usage = {
     .name = "explain",
-    .arguments = "FILE|-",
+    .arguments = "FILE...|-",
     .purpose = "the report from what was recorded elsewhere: a bundle's log, strace's output, a paste",
     .about =
         "Reads the log of a bundle (.tar.zst), of the folder that one was unpacked into, or a trace.jsonl alone; "
@@ -76,9 +76,12 @@ static const struct usage usage = {
         "in one file if need be, packed with gzip or zstd or not, and says why the program failed. Nothing is run, "
         "and no file of this machine is looked at: what only the files could tell is not known then, and the report "
         "says so."
+        "\n\nSeveral files are read as one: what strace -ff -o log or LD_DEBUG_OUTPUT=log wrote (log.PID for each "
+        "process), in the order of their times or of who started whom. The folder that they are in, or \"log\" alone, "
+        "names them too."
         "\vThe exit status is 0 where no cause is found, 1 where one is, and 2 where FILE cannot be read.",
     .takes = takes,
     .least = 1,
-    .most = 1,
+    .most = 1 << 16,
 };
 const struct command command_explain = {"explain", &usage, cmd_explain};
