@@ -3,6 +3,7 @@
 #include "bundle.h"
 #include "evidence_decode.h"
 #include "evidence_set.h"
+#include "evidence_stream.h"
 #include "json_line.h"
 #include "log.h"
 #include "read_text.h"
@@ -19,7 +20,6 @@ enum {
     HEAD_MAX = 64 * 1024,  /* bytes that are looked at to know what a file is */
     REPORT_MAX = 64 << 20, /* … and of a report.json */
 };
-#define SPOOL_MAX (UINT64_C(4) << 30)
 
 /* ---- the formats ---- */
 
@@ -76,7 +76,8 @@ static size_t read_head(FILE *in, char head[HEAD_MAX + 1])
     size_t n = fread(head, 1, HEAD_MAX, in);
 
     head[n] = '\0';
-    rewind(in);
+    if (n) /* else an error is still to be asked for */
+        rewind(in);
     return n;
 }
 
@@ -193,6 +194,7 @@ static int open_set(struct evidence *evidence, struct err *err)
 
     if (result >= 0 && set.count) {
         merged = evidence_set_merge(&set, evidence->name, err);
+        evidence->cut |= set.cut;
         result = merged ? open_stream(evidence, merged, err) : -1;
     }
     evidence_set_deinit(&set);
@@ -225,32 +227,51 @@ static int open_folder(struct evidence *evidence, struct err *err)
     return result < 0 ? -1 : 0;
 }
 
-/* All that comes from IN, in a file without a name: a pipe cannot be read twice. */
-static FILE *spool(const struct evidence *evidence, FILE *in, struct err *err)
+static bool is_file(FILE *in)
 {
-    FILE *out = tmpfile();
-    char buffer[1 << 14];
-    uint64_t all = 0;
-    size_t n;
+    struct stat st;
 
-    if (!out) {
-        err_errno(err, errno, "cannot keep %s in %s", evidence->name, P_tmpdir);
-        return NULL;
+    return fileno(in) >= 0 && fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* IN, or what comes from it, in a file; NULL with ERR. */
+static FILE *as_file(const struct evidence *evidence, FILE *in, struct err *err)
+{
+    return is_file(in) ? in : stream_keep(in, evidence->name, err);
+}
+
+/* A bundle that IN is, which is taken over. */
+static int open_packed(struct evidence *evidence, FILE *in, struct err *err)
+{
+    struct stat st;
+    bool named = stat(evidence->name, &st) == 0 && S_ISREG(st.st_mode);
+    CLEANUP_FREE char *path = NULL;
+    int result;
+
+    in = as_file(evidence, in, err);
+    if (!in)
+        return -1;
+    path = xasprintf("/proc/self/fd/%d", fileno(in));
+    result = open_bundle(evidence, named ? evidence->name : path, err);
+    fclose(in);
+    return result;
+}
+
+/* What IN, which begins with HEAD, N bytes, is read as: 0; it is taken over then. */
+static int choose_reader(struct evidence *evidence, FILE **in, const char *head, size_t n, struct err *err)
+{
+    evidence->reader = reader_for(head, n);
+    if (evidence->reader && evidence->reader->whole)
+        *in = as_file(evidence, *in, err);
+    if (evidence->reader) {
+        evidence->log = *in;
+        return *in ? 0 : -1;
     }
-    while ((n = fread(buffer, 1, sizeof buffer, in)) > 0 && (all += n) <= SPOOL_MAX)
-        fwrite(buffer, 1, n, out);
-    if (all > SPOOL_MAX)
-        err_set(err, "%s does not end within %llu GB", evidence->name, (unsigned long long)(SPOOL_MAX >> 30));
-    else if (ferror(in))
-        err_errno(err, errno, "%s cannot be read", evidence->name);
-    else if (fflush(out) != 0 || ferror(out))
-        err_errno(err, errno, "cannot keep %s in %s", evidence->name, P_tmpdir);
-    else {
-        rewind(out);
-        return out;
-    }
-    fclose(out);
-    return NULL;
+    if (ferror(*in))
+        return err_errno(err, errno, "%s cannot be read", evidence->name);
+    if (!n)
+        return err_set(err, "%s is empty", evidence->name);
+    return err_set(err, "%s is nothing that can be read: it wants %s", evidence->name, evidence_known());
 }
 
 /* What IN is, which is taken over. */
@@ -259,57 +280,30 @@ static int open_stream(struct evidence *evidence, FILE *in, struct err *err)
     static const char zstd[] = "\x28\xb5\x2f\xfd"; /* RFC 8878, section 3.1.1 */
     CLEANUP_FREE char *head = xmalloc(HEAD_MAX + 1);
     size_t n;
-    int result;
+    int result = evidence_decode(&in, evidence->name, &evidence->cut, err);
 
-    if (evidence_decode(&in, evidence->name, err) < 0) {
+    if (result >= 0) {
+        n = read_head(in, head);
+        if (n >= 4 && memcmp(head, zstd, 4) == 0)
+            return open_packed(evidence, in, err);
+        if (n && head[strspn(head, " \t\r\n")] == '{' && strstr(head, "glibctrace.report/"))
+            result = load_report(evidence, in, err);
+        else if ((result = choose_reader(evidence, &in, head, n, err)) == 0)
+            return 0;
+    }
+    if (in)
         fclose(in);
-        return -1;
-    }
-    n = read_head(in, head);
-    if (n >= 4 && memcmp(head, zstd, 4) == 0) {
-        CLEANUP_FREE char *path = xasprintf("/proc/self/fd/%d", fileno(in));
-        struct stat st;
-        bool named = stat(evidence->name, &st) == 0 && S_ISREG(st.st_mode);
-
-        result = open_bundle(evidence, named ? evidence->name : path, err);
-        fclose(in);
-        return result;
-    }
-    if (n && head[strspn(head, " \t\r\n")] == '{' && strstr(head, "glibctrace.report/")) {
-        result = load_report(evidence, in, err);
-        fclose(in);
-        return result;
-    }
-    evidence->reader = reader_for(head, n);
-    if (evidence->reader) {
-        evidence->log = in;
-        return 0;
-    }
-    if (!n)
-        result = err_set(err, "%s is empty", evidence->name);
-    else
-        result = err_set(err, "%s is nothing that can be read: it wants %s", evidence->name, evidence_known());
-    fclose(in);
     return result;
 }
 
 /* The file NAME, or what comes from it; NULL with ERR. */
-static FILE *open_named(const struct evidence *evidence, const char *name, struct err *err)
+static FILE *open_named(struct evidence *evidence, const char *name, struct err *err)
 {
-    bool standard = strcmp(name, "-") == 0;
-    FILE *in = standard ? stdin : fopen(name, "re"), *whole;
-    struct stat st;
+    FILE *in = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
 
-    if (!in) {
+    if (!in)
         err_errno(err, errno, "%s", name);
-        return NULL;
-    }
-    if (!standard && fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode))
-        return in;
-    whole = spool(evidence, in, err);
-    if (!standard)
-        fclose(in);
-    return whole;
+    return !in || (in != stdin && is_file(in)) ? in : stream_over(in, &evidence->cut);
 }
 
 static int open_file(struct evidence *evidence, struct err *err)
@@ -353,6 +347,7 @@ int evidence_open_all(char *const *names, size_t count, struct evidence *ret, st
     }
     if (result >= 0)
         merged = evidence_set_merge(&set, ret->name, err);
+    ret->cut |= set.cut;
     if (merged)
         result = open_stream(ret, merged, err);
     evidence_set_deinit(&set);

@@ -30,7 +30,8 @@ struct evidence_reader {
 
 struct evidence {
     char *name;                           /* as it was given */
-    FILE *log;                            /* at its start, or NULL: a report.json alone */
+    FILE *log;                            /* at its start, or NULL: a report.json alone; of text it can be read once */
+    bool cut;                             /* it is packed and ends too early, or is too large: known when it was read */
     const struct evidence_reader *reader; /* of the log */
     struct report *report;                /* what was said of it then, or NULL: a log alone */
 };

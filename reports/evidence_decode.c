@@ -1,83 +1,143 @@
 #include "evidence_decode.h"
 
+#include "evidence_stream.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include <probes/alloc.h>
 
-#define UNPACKED_MAX (UINT64_C(4) << 30)
-enum { CHUNK = 1 << 16 };
-
-struct unpacking {
-    FILE *in, *out;
-    const char *name;
-    uint64_t all;
+enum {
+    CHUNK = 1 << 16,
+    LAYERS_MOST = 3, /* one within the other */
+    GUESSED = 256,   /* bytes by which UTF-16 without a mark is known */
 };
 
-static int put(struct unpacking *unpacking, const void *data, size_t size, struct err *err)
-{
-    unpacking->all += size;
-    if (unpacking->all > UNPACKED_MAX)
-        return err_set(err, "%s: more than %llu GB when unpacked", unpacking->name,
-                       (unsigned long long)(UNPACKED_MAX >> 30));
-    if (fwrite(data, 1, size, unpacking->out) != size)
-        return err_errno(err, errno, "cannot keep %s in %s", unpacking->name, P_tmpdir);
-    return 0;
-}
+struct unpacking {
+    FILE *in; /* what is packed; the stream's, but that close_in() may leave it */
+    bool keep_in;
+    bool *cut;
+    bool any, over; /* something has come out; nothing more will */
+    z_stream inflate;
+    ZSTD_DStream *zstd;
+    ZSTD_inBuffer packed;
+    bool within; /* a frame of zstd's is not at its end */
+    bool big;    /* UTF-16BE */
+    char chunk[CHUNK];
+};
 
-/* What there is of a file that ends too early is read. */
-static int gunzip(struct unpacking *unpacking, struct err *err)
+/* What there is of a file that ends too early, or is damaged further on, is read. */
+static ssize_t broken(struct unpacking *unpacking)
 {
-    CLEANUP_FREE char *buffer = xmalloc(CHUNK);
-    int fd = fcntl(fileno(unpacking->in), F_DUPFD_CLOEXEC, 3), got, result = 0;
-    gzFile file = NULL;
-
-    if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0)
-        file = gzdopen(fd, "r");
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
-        return err_errno(err, errno, "%s cannot be unpacked", unpacking->name);
+    unpacking->over = true;
+    if (unpacking->any) {
+        *unpacking->cut = true;
+        return 0;
     }
-    while (result == 0 && (got = gzread(file, buffer, CHUNK)) > 0)
-        result = put(unpacking, buffer, (size_t)got, err);
-    gzclose(file);
-    return result;
+    errno = EILSEQ;
+    return -1;
 }
 
-static int unzstd(struct unpacking *unpacking, size_t most, struct err *err)
+static void close_in(struct unpacking *unpacking)
 {
-    CLEANUP_FREE char *from = xmalloc(CHUNK), *to = xmalloc(CHUNK);
-    ZSTD_DStream *stream = ZSTD_createDStream();
-    int result = stream ? 0 : err_set(err, "%s cannot be unpacked", unpacking->name);
-    size_t got;
+    if (!unpacking->keep_in)
+        fclose(unpacking->in);
+}
 
-    while (result == 0 && unpacking->all < most && (got = fread(from, 1, CHUNK, unpacking->in)) > 0) {
-        ZSTD_inBuffer in = {from, got, 0};
-        bool more = true;
+/* ---- gzip ---- */
 
-        while (result == 0 && more) {
-            ZSTD_outBuffer out = {to, CHUNK, 0};
-            size_t left = ZSTD_decompressStream(stream, &out, &in);
+/* More of what is packed; false at its end. */
+static bool refill(struct unpacking *unpacking)
+{
+    z_stream *z = &unpacking->inflate;
 
-            if (ZSTD_isError(left))
-                result = err_set(err, "%s cannot be unpacked: %s", unpacking->name, ZSTD_getErrorName(left));
-            else
-                result = put(unpacking, to, out.pos, err);
-            more = in.pos < in.size || out.pos == out.size;
+    if (z->avail_in)
+        return true;
+    z->next_in = (unsigned char *)unpacking->chunk;
+    z->avail_in = (unsigned)fread(unpacking->chunk, 1, CHUNK, unpacking->in);
+    return z->avail_in > 0;
+}
+
+/* Members may stand behind each other (RFC 1952, 2.2); anything else there is no matter of ours. */
+static void next_member(struct unpacking *unpacking)
+{
+    unpacking->over = !refill(unpacking) || *unpacking->inflate.next_in != 0x1f;
+    if (!unpacking->over)
+        inflateReset(&unpacking->inflate);
+}
+
+static ssize_t read_gzip(void *state, char *to, size_t size)
+{
+    struct unpacking *unpacking = state;
+    z_stream *z = &unpacking->inflate;
+
+    z->next_out = (unsigned char *)to;
+    z->avail_out = size < CHUNK ? (unsigned)size : CHUNK;
+    size = z->avail_out;
+    while (!unpacking->over && z->avail_out == size) {
+        int status = refill(unpacking) ? inflate(z, Z_NO_FLUSH) : Z_BUF_ERROR;
+
+        unpacking->any |= z->avail_out < size;
+        if (status == Z_STREAM_END)
+            next_member(unpacking);
+        else if (status != Z_OK && z->avail_out == size)
+            return broken(unpacking);
+    }
+    return (ssize_t)(size - z->avail_out);
+}
+
+static void free_gzip(void *state)
+{
+    struct unpacking *unpacking = state;
+
+    inflateEnd(&unpacking->inflate);
+    close_in(unpacking);
+    free(unpacking);
+}
+
+/* ---- zstd ---- */
+
+static ssize_t read_zstd(void *state, char *to, size_t size)
+{
+    struct unpacking *unpacking = state;
+    ZSTD_outBuffer out = {to, size, 0};
+
+    while (!unpacking->over && out.pos == 0) {
+        ZSTD_inBuffer *in = &unpacking->packed;
+        size_t left, before;
+
+        if (in->pos == in->size)
+            *in = (ZSTD_inBuffer){unpacking->chunk, fread(unpacking->chunk, 1, CHUNK, unpacking->in), 0};
+        before = in->pos;
+        left = in->size || unpacking->within ? ZSTD_decompressStream(unpacking->zstd, &out, in) : 0;
+        if (ZSTD_isError(left))
+            return broken(unpacking);
+        unpacking->any |= out.pos > 0;
+        unpacking->within = left > 0;
+        if (out.pos == 0 && in->pos == before && in->size == 0) { /* nothing comes in, nothing comes out */
+            if (left)
+                return broken(unpacking);
+            unpacking->over = true;
         }
     }
-    ZSTD_freeDStream(stream);
-    return result;
+    return (ssize_t)out.pos;
 }
 
-static size_t utf8(uint32_t c, char out[4])
+static void free_zstd(void *state)
+{
+    struct unpacking *unpacking = state;
+
+    ZSTD_freeDStream(unpacking->zstd);
+    close_in(unpacking);
+    free(unpacking);
+}
+
+/* ---- UTF-16 ---- */
+
+static size_t utf8(uint32_t c, char *out)
 {
     if (c < 0x80) {
         out[0] = (char)c;
@@ -101,81 +161,145 @@ static size_t utf8(uint32_t c, char out[4])
     return 4;
 }
 
-static int32_t unit(FILE *in, bool big)
+static int32_t unit(const struct unpacking *unpacking)
 {
-    int a = getc_unlocked(in), b = getc_unlocked(in);
+    int a = getc_unlocked(unpacking->in), b = getc_unlocked(unpacking->in);
 
-    return b == EOF ? -1 : big ? a << 8 | b : b << 8 | a;
+    return b == EOF ? -1 : unpacking->big ? a << 8 | b : b << 8 | a;
 }
 
-/* As PowerShell's redirections write; the mark at the beginning is left out. */
-static int from_utf16(struct unpacking *unpacking, bool big, struct err *err)
+/* As PowerShell's redirections write. */
+static ssize_t read_utf16(void *state, char *to, size_t size)
 {
+    struct unpacking *unpacking = state;
     int32_t c, low;
-    char bytes[4];
-    int result = 0;
+    size_t n = 0;
 
-    fseek(unpacking->in, 2, SEEK_SET);
-    while (result == 0 && (c = unit(unpacking->in, big)) >= 0) {
-        if (c >= 0xd800 && c < 0xdc00 && (low = unit(unpacking->in, big)) >= 0xdc00 && low < 0xe000)
-            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-        result = put(unpacking, bytes, utf8((uint32_t)c, bytes), err);
+    while (n + 8 <= size && (c = unit(unpacking)) >= 0) {
+        if (c >= 0xd800 && c < 0xdc00 && (low = unit(unpacking)) >= 0) {
+            if (low >= 0xdc00 && low < 0xe000) {
+                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            } else { /* half a pair: what follows it stands for itself */
+                n += utf8(0xfffd, to + n);
+                c = low;
+            }
+        }
+        n += utf8((uint32_t)c, to + n);
     }
-    return result;
+    return (ssize_t)n;
+}
+
+static void free_utf16(void *state)
+{
+    close_in(state);
+    free(state);
+}
+
+/* ---- what it is ---- */
+
+enum packing { PACKED_NOT, PACKED_GZIP, PACKED_ZSTD, PACKED_UTF16 };
+
+/* Text in which nearly every other byte is a NUL; BIG: the first ones. */
+static bool like_utf16(const unsigned char *head, size_t size, bool big)
+{
+    size_t zeros = 0, others = 0;
+
+    for (size_t i = 0; i + 1 < size; i += 2) {
+        zeros += head[i + !big] == 0;
+        others += head[i + big] != 0;
+    }
+    return size >= 16 && others == size / 2 && zeros >= size / 2 - size / 16;
+}
+
+static enum packing packing_of(FILE *in, bool *big, size_t *mark)
+{
+    unsigned char head[GUESSED] = {0};
+    size_t n = fread(head, 1, sizeof head, in);
+
+    rewind(in);
+    *mark = 0;
+    if (n >= 3 && memcmp(head, "\x1f\x8b\x08", 3) == 0)
+        return PACKED_GZIP;
+    if (n >= 4 && memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0)
+        return PACKED_ZSTD;
+    *big = n >= 2 && memcmp(head, "\xfe\xff", 2) == 0;
+    if (*big || (n >= 2 && memcmp(head, "\xff\xfe", 2) == 0)) {
+        *mark = 2;
+        return PACKED_UTF16;
+    }
+    *big = like_utf16(head, n, true);
+    return *big || like_utf16(head, n, false) ? PACKED_UTF16 : PACKED_NOT;
+}
+
+/* A stream of what is in UNPACKING->in. */
+static FILE *open_packed(struct unpacking *unpacking, enum packing packing, bool *cut)
+{
+    static const struct stream_source sources[] = {
+        [PACKED_GZIP] = {NULL, read_gzip, free_gzip},
+        [PACKED_ZSTD] = {NULL, read_zstd, free_zstd},
+        [PACKED_UTF16] = {NULL, read_utf16, free_utf16},
+    };
+    struct stream_source source = sources[packing];
+
+    if (packing == PACKED_GZIP && inflateInit2(&unpacking->inflate, 15 + 16) != Z_OK)
+        alloc_failed();
+    if (packing == PACKED_ZSTD && !(unpacking->zstd = ZSTD_createDStream()))
+        alloc_failed();
+    source.state = unpacking;
+    return stream_open(&source, cut);
 }
 
 /* The magic of a tar archive's first header (POSIX, pax: ustar interchange format). */
 static bool is_archive(FILE *unpacked)
 {
     char head[512] = "";
+    bool is = fread(head, 1, sizeof head, unpacked) == sizeof head && memcmp(head + 257, "ustar", 5) == 0;
 
     rewind(unpacked);
-    return fread(head, 1, sizeof head, unpacked) == sizeof head && memcmp(head + 257, "ustar", 5) == 0;
+    return is;
 }
 
-/* 1 where it was packed. */
-static int unpack(struct unpacking *unpacking, struct err *err)
+/* One layer: 1 where there was one. */
+static int take_off(FILE **in, const char *name, bool *cut, struct err *err)
 {
-    unsigned char magic[4] = {0};
-    size_t n = fread(magic, 1, sizeof magic, unpacking->in);
-    int result = 0;
+    struct unpacking *unpacking;
+    bool big = false, nothing;
+    size_t mark;
+    enum packing packing = packing_of(*in, &big, &mark);
+    FILE *out;
+    int c;
 
-    rewind(unpacking->in);
-    if (n >= 3 && memcmp(magic, "\x1f\x8b\x08", 3) == 0)
-        return gunzip(unpacking, err) < 0 ? -1 : 1;
-    if (n >= 2 && (memcmp(magic, "\xff\xfe", 2) == 0 || memcmp(magic, "\xfe\xff", 2) == 0))
-        return from_utf16(unpacking, magic[0] == 0xfe, err) < 0 ? -1 : 1;
-    if (n < 4 || memcmp(magic, "\x28\xb5\x2f\xfd", 4) != 0)
+    if (packing == PACKED_NOT)
         return 0;
-    if (unzstd(unpacking, 1, err) < 0 || is_archive(unpacking->out)) {
-        rewind(unpacking->in);
-        return 0; /* a bundle's reader knows better what is wrong */
+    unpacking = xcalloc(1, sizeof *unpacking);
+    unpacking->in = *in;
+    unpacking->cut = cut;
+    unpacking->big = big;
+    unpacking->keep_in = true;
+    while (mark--)
+        getc_unlocked(*in);
+    out = open_packed(unpacking, packing, cut);
+    c = getc(out);
+    nothing = c == EOF && ferror(out);
+    clearerr(out);
+    rewind(out);
+    if (nothing || (packing == PACKED_ZSTD && is_archive(out))) {
+        fclose(out);
+        rewind(*in);
+        if (packing == PACKED_ZSTD)
+            return 0; /* a bundle's reader knows better what is wrong */
+        return err_set(err, "%s is packed with gzip and cannot be unpacked: it is damaged from its beginning", name);
     }
-    rewind(unpacking->in);
-    rewind(unpacking->out);
-    unpacking->all = 0;
-    result = ftruncate(fileno(unpacking->out), 0) < 0 ? err_errno(err, errno, "%s", unpacking->name)
-                                                      : unzstd(unpacking, SIZE_MAX, err);
-    return result < 0 ? -1 : 1;
+    unpacking->keep_in = false;
+    *in = out;
+    return 1;
 }
 
-int evidence_decode(FILE **in, const char *name, struct err *err)
+int evidence_decode(FILE **in, const char *name, bool *cut, struct err *err)
 {
-    struct unpacking unpacking = {.in = *in, .out = tmpfile(), .name = name};
-    int result;
+    int result = 1;
 
-    if (!unpacking.out)
-        return err_errno(err, errno, "cannot keep %s in %s", name, P_tmpdir);
-    result = unpack(&unpacking, err);
-    if (result > 0 && (fflush(unpacking.out) != 0 || ferror(unpacking.out)))
-        result = err_errno(err, errno, "cannot keep %s in %s", name, P_tmpdir);
-    if (result <= 0) {
-        rewind(*in);
-        fclose(unpacking.out);
-        return result;
-    }
-    fclose(*in);
-    rewind(unpacking.out);
-    *in = unpacking.out;
-    return 0;
+    for (int layer = 0; layer < LAYERS_MOST && result > 0; layer++)
+        result = take_off(in, name, cut, err);
+    return result;
 }

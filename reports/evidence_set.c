@@ -1,6 +1,7 @@
 #include "evidence_set.h"
 
 #include "evidence_decode.h"
+#include "evidence_stream.h"
 #include "read_text.h"
 #include "strace_line.h"
 
@@ -90,14 +91,14 @@ static bool classify(struct set_file *file, char *head)
 }
 
 /* What is packed is unpacked; *HEAD gets its beginning, malloced. Takes IN over. */
-static int examine(struct set_file *file, FILE *in, char **head, struct err *err)
+static int examine(struct set_file *file, FILE *in, bool *cut, char **head, struct err *err)
 {
     struct stat st;
     size_t n;
 
     *head = xmalloc(HEAD_MOST + 1);
     file->in = in;
-    if (evidence_decode(&file->in, file->path, err) < 0)
+    if (evidence_decode(&file->in, file->path, cut, err) < 0)
         return -1;
     n = fread(*head, 1, HEAD_MOST, file->in);
     if (ferror(file->in))
@@ -109,6 +110,10 @@ static int examine(struct set_file *file, FILE *in, char **head, struct err *err
         if (!(*head)[i])
             (*head)[i] = ' ';
     rewind(file->in);
+    if (fileno(file->in) < 0)
+        file->in = stream_keep(file->in, file->path, err);
+    if (!file->in)
+        return -1;
     if (fstat(fileno(file->in), &st) == 0 && st.st_nlink) /* it has a name: there may be more files than descriptors */
         fclose(steal_pointer(&file->in));
     return 0;
@@ -130,7 +135,7 @@ int evidence_set_add(struct evidence_set *set, const char *name, FILE *in, struc
 
     file->path = xstrdup(name);
     file->pid = number_of(path_base(name), &stem);
-    if (examine(file, in, &head, err) < 0)
+    if (examine(file, in, &set->cut, &head, err) < 0)
         return -1;
     classify(file, head);
     return 0;
@@ -174,7 +179,7 @@ static void add_member(struct evidence_set *set, const char *folder, const char 
     CLEANUP_FREE char *head = NULL;
     struct err unused;
 
-    if (in && examine(&file, in, &head, &unused) == 0 && classify(&file, head))
+    if (in && examine(&file, in, &set->cut, &head, &unused) == 0 && classify(&file, head))
         *(struct set_file *)array_add(&set->files, &set->count, &set->cap, sizeof file) = file;
     else
         file_deinit(&file);

@@ -37,6 +37,7 @@ struct set_file {
 struct evidence_set {
     struct set_file *files;
     size_t count, cap;
+    bool cut; /* one that is packed ends too early */
 };
 
 /* The files NAME.PID beside NAME, or in the folder NAME whatever is before their numbers, that hold such logs. 0 where

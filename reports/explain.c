@@ -128,6 +128,10 @@ int explain_log(struct evidence *evidence, const struct sink *sink, struct repor
         fill_input(evidence, model, read.how, report);
         fill_outcome(model, evidence->report, report);
         fill_rest(&reading, read.skipped, report);
+        if (evidence->cut)
+            strings_addf(&report->unseen,
+                         "the end of %s: it is cut off or damaged where it is packed, or longer than 4 GB",
+                         evidence->name);
     }
     model_destroy(model);
     return status;

@@ -185,7 +185,7 @@ static void take_libraries(struct process *teller, struct process *worker)
 
 static void take_from(struct process *teller, struct process *worker)
 {
-    if (worker == teller || !worker->judged || (!worker->untold_count && !worker->suspect_count) ||
+    if (worker == teller || (!worker->untold_count && !worker->suspect_count) || !worker->judged ||
         !started_by(worker, teller))
         return;
     take_files(teller, worker);
@@ -196,7 +196,7 @@ void judge_workers(const struct model *model, struct process *teller, struct pro
 {
     struct process *process, *next;
 
-    if (!teller->line_count || !process_gave_up(teller))
+    if (!teller->has_children || !teller->line_count || !process_gave_up(teller))
         return;
     if (worker) {
         take_from(teller, worker);

@@ -337,6 +337,8 @@ static void on_start(struct model *model, const struct event *event)
     struct process *parent = event->process.parent ? model_process(model, event->process.parent) : NULL;
 
     process->parent = parent;
+    if (parent)
+        parent->has_children = true;
     process->by_words = event->process.by_words;
     if (event->process.image) {
         take_image(process, event->process.image);

@@ -236,6 +236,7 @@ enum {
 
 struct process {
     pid_t pid;
+    bool has_children;      /* it was seen to fork */
     struct process *parent; /* NULL: launched or attached to, or not seen being forked */
     uint64_t start_n, exec_n, end_n;
     uint64_t start_ns, end_ns;

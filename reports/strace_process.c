@@ -118,6 +118,8 @@ static bool forks(const char *call)
 
 void strace_set_call(struct strace *strace, struct strace_thread *thread, const char *name, size_t size)
 {
+    if (!size && !thread->call[0])
+        return;
     if (size >= sizeof thread->call)
         size = sizeof thread->call - 1;
     strace->forking -= thread->forks;

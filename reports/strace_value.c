@@ -78,9 +78,10 @@ static uint64_t value_of(const char *name, size_t n)
 
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = strncmp(name, names[middle].name, n);
+        const char *known = names[middle].name;
+        int order = *name != *known ? (unsigned char)*name - (unsigned char)*known : strncmp(name, known, n);
 
-        if (!order && names[middle].name[n])
+        if (!order && known[n])
             order = -1;
         if (!order)
             return names[middle].value;

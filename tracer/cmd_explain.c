@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "outlets.h"
+#include "progress.h"
 
 #include <reports/explain.h>
 #include <reports/output.h>
@@ -31,6 +32,8 @@ static int put(const struct options *options, const struct report *report, FILE 
 static int explain(struct evidence *evidence, const struct options *options, struct err *err)
 {
     struct report *report;
+    struct progress progress;
+    FILE *log = evidence->log;
     bool trace = evidence->reader && evidence->reader->whole;
     int status;
 
@@ -39,8 +42,13 @@ static int explain(struct evidence *evidence, const struct options *options, str
     if (!trace && outlets_bundle(options)) /* text is no trace.jsonl, and nothing in it was hidden */
         return err_set(err, "%s: a bundle is made of a run, or of the log of one; of text, -o wants another form",
                        evidence->name);
-    if (explain_log(evidence, NULL, &report, err) < 0)
+    evidence->log = progress_start(&progress, log, evidence->name, options->quiet);
+    status = explain_log(evidence, NULL, &report, err);
+    progress_end(&progress, evidence->log);
+    evidence->log = log;
+    if (status < 0)
         return -1;
+    rewind(log);
     if (evidence->report) /* the log was redacted when it was written */
         for (size_t i = 0; i < evidence->report->redacted.n; i++)
             strings_add(&report->redacted, xstrdup(evidence->report->redacted.v[i]));

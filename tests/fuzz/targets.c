@@ -3,6 +3,7 @@
 #include <reports/bundle.h>
 #include <reports/diff.h>
 #include <reports/evidence_decode.h>
+#include <reports/evidence_set.h>
 #include <reports/explain.h>
 #include <reports/log.h>
 #include <reports/read_clean.h>
@@ -141,12 +142,39 @@ static void run_clean(const uint8_t *data, size_t size)
 static void run_decode(const uint8_t *data, size_t size)
 {
     FILE *in = fdopen(file_of(data, size), "r");
+    bool cut = false;
     struct err err;
 
-    evidence_decode(&in, "fuzz", &err);
+    evidence_decode(&in, "fuzz", &cut, &err);
     while (getc_unlocked(in) != EOF)
         ;
     fclose(in);
+}
+
+/* Up to nine files with a NUL between them: log.1, log.2, … */
+static void run_set(const uint8_t *data, size_t size)
+{
+    struct evidence_set set = {0};
+    struct err err;
+    bool good = true;
+    FILE *merged = NULL;
+
+    for (int pid = 1; good && pid < 10; pid++) {
+        const uint8_t *nul = memchr(data, '\0', size);
+        size_t length = nul ? (size_t)(nul - data) : size;
+        CLEANUP_FREE char *name = xasprintf("log.%d", pid);
+
+        good = evidence_set_add(&set, name, fdopen(file_of(data, length), "r"), &err) == 0;
+        data += length + (nul != NULL);
+        size -= length + (nul != NULL);
+    }
+    if (good)
+        merged = evidence_set_merge(&set, "fuzz", &err);
+    while (merged && getc_unlocked(merged) != EOF)
+        ;
+    if (merged)
+        fclose(merged);
+    evidence_set_deinit(&set);
 }
 
 /* ---- files ---- */
@@ -201,6 +229,15 @@ static void run_report(const uint8_t *data, size_t size)
 }
 
 const struct fuzz_target fuzz_targets[] = {
-    {"trace", run_trace},   {"strace", run_text}, {"lddebug", run_text},  {"words", run_text},    {"clean", run_clean},
-    {"decode", run_decode}, {"elf", run_elf},     {"bundle", run_bundle}, {"report", run_report}, {0},
+    {"trace", run_trace},
+    {"strace", run_text},
+    {"lddebug", run_text},
+    {"words", run_text},
+    {"clean", run_clean},
+    {"decode", run_decode},
+    {"set", run_set},
+    {"elf", run_elf},
+    {"bundle", run_bundle},
+    {"report", run_report},
+    {0},
 };
