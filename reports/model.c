@@ -334,7 +334,8 @@ static void on_end(struct model *model, struct process *process)
 static void on_start(struct model *model, const struct event *event)
 {
     struct process *process = process_add(model, event->pid, event);
-    struct process *parent = event->process.parent ? model_process(model, event->process.parent) : NULL;
+    pid_t number = event->process.parent != event->pid ? event->process.parent : 0; /* nobody is his own */
+    struct process *parent = number ? model_process(model, number) : NULL;
 
     process->parent = parent;
     if (parent)

@@ -235,12 +235,19 @@ int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err
 
 bool text_knows(const char *head, size_t size)
 {
-    size_t strange = 0;
+    enum { BLOCKS = 4 }; /* of NULs, as a file system leaves them in a log that was being written when all stopped */
+    size_t strange = 0, zeros = 0, blocks = 0;
 
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)head[i];
 
-        strange += c == 0x7f || (c < ' ' && !strchr("\t\n\v\f\r\b\a\033", c)) || c == 0;
+        zeros += c == 0;
+        blocks += c == 0 && (i == 0 || head[i - 1] != 0);
+        strange += c == 0x7f || (c && c < ' ' && !strchr("\t\n\v\f\r\b\a\033", c));
     }
+    if (blocks > BLOCKS)
+        strange += zeros;
+    else
+        size -= zeros;
     return size > 0 && strange <= size / 64; /* a keyboard's ^C here and there */
 }
