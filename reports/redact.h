@@ -22,6 +22,8 @@ void redactor_add_home(struct redactor *redactor, const char *home);
 void redactor_add_user(struct redactor *redactor, const char *user);
 void redactor_add_host(struct redactor *redactor, const char *host);
 void redactor_add_environment(struct redactor *redactor, const char *const *env);
+/* What is secret in a command line is hidden wherever it stands, where it is long enough. */
+void redactor_add_argv(struct redactor *redactor, const char *const *argv);
 /* The above for this process: ENV, the user UID's line of PASSWD ("/etc/passwd"; read by hand, no NSS; may be absent),
  * and the host name of uname(2). */
 void redactor_add_here(struct redactor *redactor, const char *const *env, const char *passwd, uid_t uid);
@@ -31,6 +33,8 @@ void redactor_keep(struct redactor *redactor, const char *text);
 
 /* BYTES with all of that replaced, malloced. Addresses are numbered as they are met: equal ones get the same word. */
 char *redactor_text(struct redactor *redactor, const char *bytes);
+/* The same of a command line, of which more is hidden (redact_argv.h): its words are added to RET. ARGV may be NULL. */
+void redactor_argv(struct redactor *redactor, const char *const *argv, struct strings *ret);
 /* The same as a callback for strings that come one by one in their order, as trace.jsonl's do; CTX is a struct
  * redactor. A string that is NAME=value as a whole, or that follows an option such as "--password", is taken as one
  * value. */

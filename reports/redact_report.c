@@ -33,13 +33,14 @@ static void redact_strings(struct redactor *redactor, struct strings *list)
 
 static void redact_argv(struct redactor *redactor, struct strings *argv)
 {
-    for (size_t i = 0; i < argv->n; i++) {
-        char *redacted = redactor_callback(redactor, argv->v[i]);
+    CLEANUP_FREE const char **words = xcalloc(argv->n + 1, sizeof *words);
+    struct strings redacted = {0};
 
-        free(argv->v[i]);
-        argv->v[i] = redacted;
-    }
-    redactor_end(redactor);
+    for (size_t i = 0; i < argv->n; i++)
+        words[i] = argv->v[i];
+    redactor_argv(redactor, words, &redacted);
+    strings_deinit(argv);
+    *argv = redacted;
 }
 
 static void redact_lists(struct redactor *redactor, struct cause *cause)

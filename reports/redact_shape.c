@@ -51,9 +51,9 @@ static bool ends_with(const char *word, size_t length, const char *end)
  * are other words. */
 static bool is_secret_word(const char *word, size_t length)
 {
-    static const char *const ends[] = {"TOKEN",      "KEY",    "SECRET",     "PASSWORD",    "PASSWD",
-                                       "PASSPHRASE", "COOKIE", "CREDENTIAL", "CREDENTIALS", "COOKIES",
-                                       "SECRETS",    "TOKENS", "BEARER"};
+    static const char *const ends[] = {"TOKEN",      "KEY",    "SECRET",     "PASSWORD",     "PASSWD",
+                                       "PASSPHRASE", "COOKIE", "CREDENTIAL", "CREDENTIALS",  "COOKIES",
+                                       "SECRETS",    "TOKENS", "BEARER",     "AUTHORIZATION"};
     static const char *const whole[] = {"AUTH", "AUTHORIZATION", "PASS", "PWD", "PRIVATE", "SIGNATURE", "KEYS"};
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
@@ -114,7 +114,7 @@ static size_t value_length(const char *value, size_t *quote)
 }
 
 /* Of "name: value", which is prose more often than not: what is no plain word. */
-static bool is_value_like(const char *value, size_t length)
+bool redact_value_like(const char *value, size_t length)
 {
     bool digit = false, upper = false, lower = false;
 
@@ -145,7 +145,7 @@ static size_t option_value_at(const char *name, size_t length, size_t shortest, 
     value += listed ? 4 : strspn(value, " ");
     n = listed ? strcspn(value, "\"") : value_length(value, &quote);
     if (n < shortest || value[quote] == '-' || (!password && value[quote] == '/') ||
-        (!password && !listed && !quote && !is_value_like(value, n)))
+        (!password && !listed && !quote && !redact_value_like(value, n)))
         return 0;
     *skip = (size_t)(value - name) + quote;
     return n;
@@ -181,7 +181,7 @@ static size_t named_at(const char *text, size_t at, size_t shortest, size_t *ski
     header = colon && !quote && is_header(name, length);
     if (header)
         n = strcspn(value, "\r\n\"'");
-    if (n < shortest || (colon && !quote && !header && !is_value_like(value, n)))
+    if (n < shortest || (colon && !quote && !header && !redact_value_like(value, n)))
         return 0;
     *skip = (size_t)(value - name) + quote;
     return n;

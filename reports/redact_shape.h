@@ -12,5 +12,7 @@
 size_t redact_secret_at(const char *text, size_t at, size_t shortest, size_t *skip);
 /* Whether a variable of that name holds a password, which may be a plain word. */
 bool redact_password_name(const char *name, size_t length);
+/* A value that is no plain word: "name: value" is prose more often than not. */
+bool redact_value_like(const char *value, size_t length);
 
 #endif

@@ -2,6 +2,7 @@
 #include "redact_parts.h"
 
 #include "redact_address.h"
+#include "redact_argv.h"
 #include "redact_shape.h"
 #include "text.h"
 
@@ -10,8 +11,10 @@
 #include <string.h>
 
 enum {
-    VALUE_SHORTEST = 4,   /* of NAME=value: shorter ones are settings ("--key=2") */
-    CUT_SHORTEST = 6,     /* what is left of a secret where a string was cut */
+    VALUE_SHORTEST = 4,  /* of NAME=value: shorter ones are settings ("--key=2") */
+    CUT_SHORTEST = 6,    /* what is left of a secret where a string was cut */
+    SECRET_SHORTEST = 6, /* of one in a command line that is hidden wherever it stands */
+    SECRET_LONGEST = 4096,
     LITERALS_MOST = 2000, /* of addresses that are numbered; further ones are all alike */
 };
 
@@ -241,4 +244,80 @@ char *redactor_callback(void *ctx, const char *bytes)
 void redactor_end(struct redactor *redactor)
 {
     free(steal_pointer(&redactor->option));
+}
+
+/* ---- command lines ---- */
+
+struct hiding {
+    struct redactor *redactor;
+    const char *const *argv;
+    struct text out; /* of WORD, up to AT */
+    size_t word, at;
+    struct strings *ret;
+};
+
+static void hide_rest(struct hiding *hiding)
+{
+    const char *word = hiding->argv[hiding->word];
+
+    text_add(&hiding->out, word + hiding->at);
+    strings_add(hiding->ret, redactor_text(hiding->redactor, hiding->out.v));
+    text_clear(&hiding->out);
+    hiding->word++;
+    hiding->at = 0;
+}
+
+static void hide_part(void *ctx, const struct redact_argv_part *part)
+{
+    struct hiding *hiding = ctx;
+    const char *word;
+
+    while (hiding->word < part->word)
+        hide_rest(hiding);
+    word = hiding->argv[hiding->word];
+    text_addn(&hiding->out, word + hiding->at, part->at - hiding->at);
+    text_add(&hiding->out, HIDDEN);
+    hiding->redactor->secrets += strncmp(word + part->at, HIDDEN, part->length) != 0;
+    hiding->at = part->at + part->length;
+}
+
+void redactor_argv(struct redactor *redactor, const char *const *argv, struct strings *ret)
+{
+    struct hiding hiding = {.redactor = redactor, .argv = argv, .ret = ret};
+
+    redact_argv_find(argv, hide_part, &hiding);
+    while (argv && argv[hiding.word])
+        hide_rest(&hiding);
+    text_deinit(&hiding.out);
+}
+
+struct learning {
+    struct redactor *redactor;
+    const char *const *argv;
+};
+
+/* A name of a file stands in too many strings that a report is about. */
+static bool looks_like_file(const char *s)
+{
+    const char *dot = strrchr(s, '.');
+
+    return strchr(s, '/') || (dot && dot[1] && strlen(dot) <= 5);
+}
+
+static void learn_part(void *ctx, const struct redact_argv_part *part)
+{
+    const struct learning *learning = ctx;
+    CLEANUP_FREE char *secret = xstrndup(learning->argv[part->word] + part->at, part->length);
+
+    if (strlen(secret) >= SECRET_SHORTEST && strlen(secret) <= SECRET_LONGEST && !looks_like_file(secret) &&
+        learning->redactor->count < LITERALS_MOST && !strstr(secret, HIDDEN) &&
+        !redact_has(learning->redactor, secret, strlen(secret)))
+        redact_add(learning->redactor, RULE_SECRET, secret, strlen(secret), xstrdup(HIDDEN));
+}
+
+void redactor_add_argv(struct redactor *redactor, const char *const *argv)
+{
+    struct learning learning = {redactor, argv};
+
+    redact_argv_find(argv, learn_part, &learning);
 }

@@ -1,6 +1,7 @@
 #include "trace_redact.h"
 
 #include "log.h"
+#include "syscall.h"
 #include "text.h"
 
 #include <probes/alloc.h>
@@ -150,6 +151,7 @@ void trace_pieces_destroy(struct trace_pieces *pieces)
 struct pass {
     const struct trace_pieces *pieces;
     const struct trace_variables *variables;
+    struct redactor *redactor; /* or NULL */
     struct sink log;
 };
 
@@ -165,10 +167,69 @@ static void close_all(struct trace_pieces *pieces)
     }
 }
 
+/* The command line of a call or an image, hidden. */
+struct hidden_line {
+    struct strings words;
+    const char **argv;
+    struct image image;
+    char *text; /* as it stands among a call's arguments */
+};
+
+static void hide_line(struct redactor *redactor, const char *const *argv, struct hidden_line *ret)
+{
+    redactor_argv(redactor, argv, &ret->words);
+    ret->argv = xcalloc(ret->words.n + 1, sizeof *ret->argv);
+    for (size_t i = 0; i < ret->words.n; i++)
+        ret->argv[i] = ret->words.v[i];
+}
+
+/* ["prog", "word"], as strace has it. */
+static char *line_text(const struct hidden_line *line)
+{
+    struct text text = {0};
+
+    text_addc(&text, '[');
+    for (size_t i = 0; i < line->words.n; i++) {
+        text_add(&text, i ? ", " : "");
+        text_quote(&text, line->words.v[i], strlen(line->words.v[i]));
+    }
+    text_addc(&text, ']');
+    return text.v;
+}
+
+static void hide_command(const struct pass *pass, struct event *event, struct hidden_line *ret)
+{
+    *ret = (struct hidden_line){0};
+    if (!pass->redactor)
+        return;
+    if (event->type == EVENT_PROCESS && event->process.image && event->process.image->argv) {
+        hide_line(pass->redactor, event->process.image->argv, ret);
+        ret->image = *event->process.image;
+        ret->image.argv = ret->argv;
+        event->process.image = &ret->image;
+    } else if (event->type == EVENT_SYSCALL && event->syscall.desc->family == FAMILY_PROCESS) {
+        if (event->syscall.argv) {
+            hide_line(pass->redactor, event->syscall.argv, ret);
+            event->syscall.argv = ret->argv;
+        }
+        for (size_t i = 0; i < 6 && event->syscall.text[i]; i++)
+            if (strncmp(event->syscall.text[i], "[\"", 2) == 0 && !ret->text)
+                event->syscall.text[i] = ret->text = line_text(ret); /* of one that could not be read: nothing */
+    }
+}
+
+static void hidden_line_deinit(struct hidden_line *line)
+{
+    strings_deinit(&line->words);
+    free(line->argv);
+    free(line->text);
+}
+
 static void pass_event(void *ctx, const struct event *event)
 {
     const struct pass *pass = ctx;
     struct trace_variables_kept kept;
+    struct hidden_line line;
     struct event changed = *event;
     struct piece *piece = NULL;
 
@@ -179,14 +240,16 @@ static void pass_event(void *ctx, const struct event *event)
         changed.output.size = strlen(piece->text);
     }
     trace_variables_filter(pass->variables, &changed, &kept);
+    hide_command(pass, &changed, &line);
     pass->log.event(pass->log.ctx, &changed);
+    hidden_line_deinit(&line);
     trace_variables_kept_deinit(&kept);
 }
 
 int trace_redact(FILE *raw, struct trace_pieces *pieces, const struct trace_variables *variables,
                  struct redactor *redactor, FILE **ret, struct err *err)
 {
-    struct pass pass = {.pieces = pieces, .variables = variables};
+    struct pass pass = {.pieces = pieces, .variables = variables, .redactor = redactor};
     const struct sink sink = {pass_event, &pass};
     FILE *out = tmpfile();
     struct log *log;

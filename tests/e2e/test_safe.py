@@ -38,6 +38,13 @@ say("mail {mail} at {ip4} or [{ip6}] via {mac} on {domain_host}\\n")
 say("of {other_home}/x\\n")
 subprocess.run([sys.argv[0], "--token", "{child_argument}"], env={{"CHILD_TOKEN": "{child_environment}"}},
                executable="/bin/true")
+subprocess.run(["mysql", "-p{client_glued}", "me:{login}@db"], executable="/bin/true")
+subprocess.run(["sh", "-c", "sshpass -p {in_script} true; curl -H 'Authorization: Bearer {in_header}' x"],
+               executable="/bin/true")
+try:
+    subprocess.run(["/nowhere/redis-cli", "-a", "{not_run}"])
+except OSError:
+    say("no redis with {not_run}\\n")
 sys.stderr.flush()
 os.write(2, b"unfinished {unfinished}")
 ctypes.CDLL("libplanted.so.7")
@@ -65,6 +72,14 @@ def plant(seed):
         "mac": f"52:54:00:ab:{draw.randint(16, 99)}:{draw.randint(16, 99)}", "domain_host": "buildbox7.corp-intra.example",
         "other_home": "/home/wilhelmine", "child_argument": word(20), "child_environment": word(20),
         "unfinished": "dop_v1_" + word(40), "full_name": "Rosalinde Parks",
+        "client_glued": "tiger" + word(4, string.ascii_lowercase), "login": "lion" + word(6, string.ascii_lowercase),
+        "in_script": "lynx" + word(6, string.ascii_lowercase), "in_header": "puma" + word(6, string.ascii_lowercase),
+        "not_run": "wolf" + word(6, string.ascii_lowercase), "argv_apart": "hawk " + word(6, string.ascii_lowercase),
+        "argv_glued": "crow" + word(6, string.ascii_lowercase), "argv_json": "swan" + word(6, string.ascii_lowercase),
+        "argv_header": "duck" + word(6, string.ascii_lowercase), "argv_pair": "hare" + word(6, string.ascii_lowercase),
+        "argv_base64": base64.b64encode(word(13).encode()).decode(), "argv_hex": word(40, "0123456789abcdef"),
+        "argv_lower": "".join(draw.choice(string.ascii_lowercase) + draw.choice(string.digits) for _ in range(14)),
+        "argv_base32": "".join(draw.choice(string.ascii_uppercase) + draw.choice("234567") for _ in range(8)),
     }
 
 
@@ -96,8 +111,11 @@ def test_what_is_planted_is_in_no_file(run, tmp_path, seed):
     result = run(*itertools.chain.from_iterable(("-o", path) for path in (bundle, *forms)), "--", "/usr/bin/python3",
                  "app.py", "--token", secrets["argv_token"], "--password=" + secrets["argv_password"],
                  f"https://x:{secrets['argv_url']}@host/", "-H", "Authorization: Bearer " + secrets["argv_bearer"],
-                 secrets["argv_jwt"], env=env, cwd=folder, redact=True)
-    assert result.causes[-1]["missing"] == "libplanted.so.7"  # the file that it complained of came before
+                 secrets["argv_jwt"], "--pass", secrets["argv_apart"], "-p" + secrets["argv_glued"],
+                 json.dumps({"auth": {"pass": secrets["argv_json"]}}), "-H", "X-Api-Key: " + secrets["argv_header"], "-u",
+                 "me:" + secrets["argv_pair"], "--data=" + secrets["argv_base64"], secrets["argv_hex"],
+                 secrets["argv_lower"], "--x=" + secrets["argv_base32"], env=env, cwd=folder, redact=True)
+    assert "libplanted.so.7" in [cause["missing"] for cause in result.causes]
     files = unpacked(bundle)
     data = {name: name.encode() + text for name, text in files.items()}
     data.update((path.name, path.read_bytes()) for path in (*forms, result.report_path))

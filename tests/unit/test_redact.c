@@ -197,6 +197,143 @@ START_TEST(planted_secrets_go)
 }
 END_TEST
 
+/* Command lines, words divided by "|"; nothing of the second may be left. */
+static const char *const typed[][2] = {
+    {"prog|--password=X", "X"},
+    {"prog|--password|hunter", "hunter"},
+    {"prog|--password|/etc/passwort", "passwort"},
+    {"prog|-password|with blanks in it", "blanks"},
+    {"prog|--db-pass:=tiger", "tiger"},
+    {"prog|password=a", "=a"},
+    {"prog|--api-key|plain", "plain"},
+    {"prog|/opt/x?token=plainword&n=1", "plainword"},
+    {"env|PGPASSWORD=tiger|psql", "tiger"},
+    {"mysql|-u|root|-ptiger", "tiger"},
+    {"/usr/bin/mariadb-dump|-ptiger", "tiger"},
+    {"sshpass|-p|tiger|ssh|host", "tiger"},
+    {"sshpass|-ptiger", "tiger"},
+    {"prog|-pTiger7", "Tiger7"},
+    {"prog|-phunter", "hunter"},
+    {"docker|login|-u|me|-p|tiger", "tiger"},
+    {"redis-cli|-a|tiger", "tiger"},
+    {"ldapsearch|-D|cn=x|-w|tiger", "tiger"},
+    {"unzip|-P|tiger|a.zip", "tiger"},
+    {"7z|x|-ptiger|a.7z", "tiger"},
+    {"openssl|rsa|-passin|pass:tiger", "tiger"},
+    {"xfreerdp|/u:me|/p:tiger", "tiger"},
+    {"curl|-u|me:tiger|http://x/", "tiger"},
+    {"curl|-ume:tiger", "tiger"},
+    {"prog|-u|me:tiger", "tiger"},
+    {"prog|--user|me:ti/ger", "ti/ger"},
+    {"smbclient|-U|me%tiger", "tiger"},
+    {"scp|me:tiger@host:x", "tiger"},
+    {"psql|postgres://me:ti/ger@host:5432/db", "ti/ger"},
+    {"curl|-H|Authorization: Bearer abc", "abc"},
+    {"curl|-HAuthorization: Bearer abc def", "abc"},
+    {"curl|-H|X-Api-Key: abc", "abc"},
+    {"curl|--header=Authorization: Basic abc", "abc"},
+    {"curl|-d|{\"password\":\"x y\",\"n\":1}", "x y"},
+    {"curl|-d|{\"pass\": 1234}", "1234"},
+    {"curl|-d|{\"auth\":{\"user\":\"u\",\"word\":\"tiger\"}}", "tiger"},
+    {"prog|\"{\\\"secret\\\": \\\"tiger\\\"}\"", "tiger"},
+    {"sh|-c|mysql -ptiger <x", "tiger"},
+    {"sh|-c|mysql --password 'two words'", "two words"},
+    {"sh|-c|curl -H 'Authorization: Bearer abc' x", "abc"},
+    {"sh|-c|PASSWORD=tiger prog", "tiger"},
+    {"sh|-c|ssh x \"sshpass -p tiger y\"", "tiger"},
+    {"prog|dXNlcjpwYXNzd29yZA==", "dXNlcjpw"},
+    {"prog|--data=aGVsbG8gd29ybGQgYWdhaW4=", "aGVsbG8"},
+    {"prog|9f86d081884c7d659a2feaa0c55ad015", "9f86d081"},
+    {"prog|k3j9x0q8v7z2m1n5b4c6", "k3j9x0"},
+    {"prog|JBSWY3DPEHPK3PXP", "JBSWY3"},
+    {"prog|3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e0"},
+    {"prog|ab+cd/Ef3gH5jK7mN9/pQ+rS2tU", "Ef3gH5"},
+};
+
+static void split(const char *line, struct strings *words, const char **ret)
+{
+    size_t n = 0;
+
+    for (const char *p = line; *p; p += *p == '|') {
+        strings_add(words, xstrndup(p, strcspn(p, "|")));
+        ret[n++] = words->v[words->n - 1];
+        p += strcspn(p, "|");
+    }
+    ret[n] = NULL;
+}
+
+static char *hidden_line(struct redactor *redactor, const char *line)
+{
+    struct strings words = {0}, hidden = {0};
+    const char *argv[16];
+    char *joined = xstrdup("");
+
+    split(line, &words, argv);
+    redactor_add_argv(redactor, argv);
+    redactor_argv(redactor, argv, &hidden);
+    ck_assert_uint_eq(words.n, hidden.n);
+    for (size_t i = 0; i < hidden.n; i++) {
+        char *longer = xasprintf("%s%s%s", joined, i ? "|" : "", hidden.v[i]);
+
+        free(joined);
+        joined = longer;
+    }
+    strings_deinit(&words);
+    strings_deinit(&hidden);
+    return joined;
+}
+
+START_TEST(typed_secrets_go)
+{
+    struct redactor *redactor = redactor_create();
+    CLEANUP_FREE char *hidden = hidden_line(redactor, typed[_i][0]), *again = hidden_line(redactor, hidden);
+
+    ck_assert_msg(!strstr(hidden, typed[_i][1]), "left in: %s", hidden);
+    ck_assert_msg(strstr(hidden, "[redacted]"), "not said: %s", hidden);
+    ck_assert_str_eq(again, hidden);
+    redactor_destroy(redactor);
+}
+END_TEST
+
+/* What is read to see what failed. */
+static const char *const untyped[] = {
+    "/usr/bin/node|/opt/x/index.js|--max-old-space-size=4096|-r|./x.js",
+    "gcc|-pthread|-pipe|-print-search-dirs|-I/opt/x|-Wl,-rpath,$ORIGIN/../lib|-o|x|x.c",
+    "ld.so|--library-path|/opt/lib:/opt/x|./prog|-p8080",
+    "docker|run|-p|127.0.0.1:8080:80/tcp|--user|1000:1000|debian:12",
+    "sh|-c|cd /opt && exec ./prog --flag=value \"$@\"",
+    "python3|-c|import ctypes; ctypes.CDLL('libnowhere.so.1')",
+    "git|clone|git@example.com:x/y.git",
+    "http://localhost:8080/a@b|x86_64-unknown-linux-gnu|manylinux_2_17_x86_64|cpython-311-x86_64-linux-gnu",
+    "/nix/store/a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6-glibc-2.38/lib/libc.so.6",
+    "prog|--key=2|--key|/etc/ssl/private/server|--pass-through",
+    "libThisIsAVeryLongLibraryNameInCamelCase2024.so.1|fmod@GLIBC_2.38|_ZN2v88internal7Isolate4InitEPNS0_18Snap",
+};
+
+START_TEST(what_is_typed_stays)
+{
+    struct redactor *redactor = redactor_create();
+    CLEANUP_FREE char *hidden = hidden_line(redactor, untyped[_i]);
+
+    ck_assert_str_eq(hidden, untyped[_i]);
+    redactor_destroy(redactor);
+}
+END_TEST
+
+/* A secret that was typed is hidden where it is said again. */
+START_TEST(typed_secrets_are_learnt)
+{
+    struct redactor *redactor = redactor_create();
+    static const char *const argv[] = {"prog", "--password", "open sesame", NULL};
+    CLEANUP_FREE char *text = NULL;
+
+    redactor_add_argv(redactor, argv);
+    text = redactor_text(redactor, "denied (using open sesame)");
+    ck_assert_str_eq(text, "denied (using [redacted])");
+    redactor_destroy(redactor);
+}
+END_TEST
+
 static const char *const innocent[] = {
     "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
     "version `GLIBCXX_3.4.32' not found (required by /opt/app/build/addon.node)",
@@ -394,6 +531,14 @@ START_TEST(long_texts)
             memcpy(text + at, units[i], n + 1);
         redacted = redactor_text(redactor, text);
         ck_assert_ptr_nonnull(redacted);
+        {
+            const char *const argv[] = {text, NULL};
+            struct strings words = {0};
+
+            redactor_argv(redactor, argv, &words);
+            ck_assert_uint_eq(words.n, 1);
+            strings_deinit(&words);
+        }
     }
     redactor_destroy(redactor);
 }
@@ -414,6 +559,9 @@ int main(void)
     tcase_add_test(tcase, cut_secrets);
     tcase_add_test(tcase, many_addresses);
     tcase_add_loop_test(tcase, planted_secrets_go, 0, sizeof planted / sizeof *planted);
+    tcase_add_loop_test(tcase, typed_secrets_go, 0, sizeof typed / sizeof *typed);
+    tcase_add_loop_test(tcase, what_is_typed_stays, 0, sizeof untyped / sizeof *untyped);
+    tcase_add_test(tcase, typed_secrets_are_learnt);
     tcase_add_loop_test(tcase, innocents_stay, 0, sizeof innocent / sizeof *innocent);
     tcase_add_test(tcase, secret_names);
     tcase_add_test(tcase, accounts_that_are_nobody);
