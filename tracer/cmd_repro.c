@@ -243,7 +243,7 @@ static int run(struct guest *guest, const struct options *options, struct err *e
         return -1;
     remove_leftover(guest);
     if (!alone_without_network() && !options->quiet)
-        fputs("glibctrace: the kernel lets it not be cut off from the network\n", stderr);
+        fputs("glibctrace: the kernel does not let it be cut off from the network\n", stderr);
     if (repro_run_script(guest->directory, "repro.sh", &got, &code, err) < 0)
         return -1;
     status = conclude(guest, got, code);
