@@ -110,6 +110,10 @@ static void tell_helper(const struct finding *finding, struct cause *cause)
                    (unsigned)st.st_uid);
         cause->summary = xasprintf("The sandbox of %s cannot start: its helper %s is not set-user-ID root.",
                                    path_base(finding->subject), helper);
+    } else if (path_nowhere(finding->process->root)) {
+        cause->summary =
+            xasprintf("The sandbox of %s cannot start: its helper %s is not set-user-ID root, or not there.",
+                      path_base(finding->subject), helper);
     } else {
         cause->summary = xasprintf("The sandbox of %s cannot start: its helper %s is not there.",
                                    path_base(finding->subject), helper);

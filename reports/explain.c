@@ -85,6 +85,16 @@ static void fill_input(const struct evidence *evidence, const struct model *mode
     report->pid = model->first ? model->first->pid : 0;
 }
 
+/* A page of text has neither clocks nor numbers of processes: those of the events that it was made into are ours. */
+static void forget_numbers(struct report *report)
+{
+    report->pid = 0;
+    for (size_t i = 0; i < report->cause_count; i++) {
+        report->causes[i]->pid = 0;
+        report->causes[i]->seconds = -1;
+    }
+}
+
 static void fill_rest(const struct reading *reading, uint64_t skipped, struct report *report)
 {
     report->seconds = (double)reading->last_ns / 1e9;
@@ -126,6 +136,8 @@ int explain_log(struct evidence *evidence, const struct sink *sink, struct repor
         homes_in_report(report, true);
         fill_system(evidence->report, report);
         fill_input(evidence, model, read.how, report);
+        if (read.how == INPUT_TEXT)
+            forget_numbers(report);
         fill_outcome(model, evidence->report, report);
         fill_rest(&reading, read.skipped, report);
         if (evidence->cut)

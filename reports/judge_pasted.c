@@ -328,12 +328,29 @@ static bool is_noise(const char *line)
     return false;
 }
 
+/* "code: 'ENOSPC'": a property of the error that node printed with its message some lines before. */
+static bool is_repeated(const struct process *process, const struct output_line *line, const char *text)
+{
+    enum { LINES_BACK = 24 };
+    static const char start[] = "code: '";
+    const char *name = text + sizeof start - 1;
+
+    if (strncmp(text, start, sizeof start - 1) != 0)
+        return false;
+    CLEANUP_FREE char *code = xstrndup(name, strcspn(name, "'"));
+
+    for (const struct output_line *other = line; *code && other > process->lines && line - other < LINES_BACK;)
+        if (strstr((--other)->text, code))
+            return true;
+    return false;
+}
+
 static void read_line(struct process *process, const struct output_line *line)
 {
     struct pasted pasted = {.process = process, .line = line, .text = behind_prefix(line->text)};
     bool shrugs = words_shrug(line->text);
 
-    if (is_noise(line->text))
+    if (is_noise(line->text) || is_repeated(process, line, pasted.text))
         return;
     for (size_t i = 0; i < sizeof readers / sizeof *readers && !pasted.found; i++)
         if (readers[i].warned || !shrugs)

@@ -30,6 +30,8 @@ def test_paste(tool, tmp_path, name):
     if "kind" not in expected:
         assert not report["causes"]
         return
+    others = expected.pop("others", [])  # kinds of what else is told
+    assert [cause["kind"] for cause in report["causes"][1:]] == others
     cause = report["causes"][0]
     found = (cause["kind"], os.path.basename(cause["subject"]), cause["missing"])
     missing = cause["missing"] if "/" in expected["missing"] else os.path.basename(cause["missing"])
