@@ -442,7 +442,7 @@ static bool passes_on(const struct model *model, const struct process *process)
     return false;
 }
 
-static void settle_all(struct process *process, size_t from)
+void judge_settle(struct process *process, size_t from)
 {
     for (size_t i = from; i < process->suspect_count; i++)
         settle(process, &process->suspects[i]);
@@ -454,7 +454,7 @@ static void tell_after(const struct model *model, struct process *teller, struct
     size_t before = teller->suspect_count;
 
     judge_workers(model, teller, worker);
-    settle_all(teller, before);
+    judge_settle(teller, before);
     for (size_t i = before; i < teller->suspect_count; i++)
         remedies_resolve(teller->suspects[i].cause);
 }
@@ -475,15 +475,16 @@ void judge_process(struct model *model, struct process *process)
     judge_open(process);
     judge_connections(model, process);
     judge_modules(process);
-    settle_all(process, 0);
+    judge_settle(process, 0);
     before = process->suspect_count;
     if (!process->by_words) /* of its environment nothing is known */
         judge_environment(process);
-    settle_all(process, before);
+    judge_settle(process, before);
     if (process == model->first || process->suspect_count)
         judge_system(model, process);
     settle_survived(process);
     settle_sent(process);
+    judge_cut_off(process);
     judge_before_crash(model, process);
     earlier = explanation(process);
     if (earlier)

@@ -142,6 +142,12 @@ void judge_exec(struct process *process, bool over);
 /* What PROCESS did in event N it did as a shell that reads as commands what the kernel has refused as no executable. */
 bool judge_reads_machine_code(struct process *process, uint64_t n);
 void judge_open(struct process *process);
+/* Decides which of the suspects of PROCESS, from number FROM on, did harm. */
+void judge_settle(struct process *process, size_t from);
+/* What PROCESS failed at last, where nothing else explains its end and a log has cut what it said then. */
+void judge_cut_off(struct process *process);
+/* Of a log: what PROCESS began to say with LINE is not known to its end. */
+bool judge_begins_cut(const struct process *process, const struct output_line *line);
 /* Servers that were not reached. */
 void judge_connections(const struct model *model, struct process *process);
 /* model.at_failure, model.at_words, model.at_leave: what can only be seen at that moment. */

@@ -132,7 +132,8 @@ static bool says_another(const struct process *process, uint64_t n, int error)
 
     for (size_t i = 0; i < process->line_count; i++)
         if (process->lines[i].n > n)
-            return !words_vague(process->lines[i].text, process->exe ? path_base(process->exe) : NULL, error, &text);
+            return !judge_begins_cut(process, &process->lines[i]) &&
+                   !words_vague(process->lines[i].text, process->exe ? path_base(process->exe) : NULL, error, &text);
     return false;
 }
 

@@ -204,12 +204,29 @@ static void inherit_image(struct process *child, const struct process *parent)
         strings_add(&child->env_by, xstrdup(parent->env_by.v[i]));
 }
 
+/* By a log that has the path by which a program was called: where it asks what stands there ("python3" is a link to
+ * python3.11), the log tells which file it is. */
+static void take_link(struct process *process, const struct event_syscall *call)
+{
+    bool itself = call->path && process->exe && strcmp(call->path, process->exe) == 0;
+    CLEANUP_FREE char *directory = itself ? path_dir(process->exe) : NULL;
+
+    if (!itself && call->string && strcmp(call->string, "/proc/self/exe") == 0 && call->result[0] == '/')
+        directory = xstrdup("/");
+    if (!directory)
+        return;
+    free(process->exe);
+    process->exe = path_join(directory, call->result);
+}
+
 static void on_syscall(struct model *model, struct process *process, const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
 
     if (call->error)
         model->failed++;
+    if (path_nowhere(process->root) && call->result && !call->error && strncmp(call->desc->name, "readlink", 8) == 0)
+        take_link(process, call);
     if (!strcmp(call->desc->name, "exit_group")) {
         process->leave_n = event->n;
         if (model->live && model->at_leave)

@@ -120,6 +120,7 @@ enum strace_handling {
     HANDLE_MMAP,
     HANDLE_MUNMAP,
     HANDLE_LIMIT,
+    HANDLE_READLINK,
 };
 
 struct strace_name {
@@ -188,6 +189,8 @@ void strace_executed(struct strace *strace, struct strace_thread *thread, const 
 void strace_tell_exec(struct strace *strace, struct strace_thread *thread, const struct strace_call *next);
 /* THREAD has ended, STATUS as waitpid(2) packs it. */
 void strace_ended(struct strace *strace, struct strace_thread *thread, int status);
+/* Where the words of GROUP go, as struct sight has it. */
+const char *strace_words_to(const struct strace_group *group);
 /* The text is over: ends what ended without a line that says so. */
 void strace_finish_processes(struct strace *strace);
 

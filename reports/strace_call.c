@@ -377,6 +377,18 @@ static void own_directory(struct strace *strace, struct strace_group *group, con
         moved_to(group, strace->data.v);
 }
 
+/* What the link says, where the whole of it is shown. */
+static const char *link_text(struct strace *strace, const struct strace_call *call)
+{
+    unsigned at = (unsigned)call->name->desc->path_arg + 1;
+    bool cut;
+
+    text_clear(&strace->result);
+    if (call->result.error || at >= call->count || !strace_string(call->text[at], &strace->result, &cut) || cut)
+        return NULL;
+    return text_of(&strace->result);
+}
+
 static const char *outcome(struct strace *strace, const struct strace_call *call)
 {
     const char *p = call->count > 3 ? call->text[3] : "";
@@ -423,7 +435,8 @@ static void changed(struct strace *strace, struct strace_thread *thread, const s
         return;
     switch (call->name->handling) {
     case HANDLE_CLOSE:
-        fd_set_to(group, number(call, 0), FD_OTHER, NULL);
+        if (number(call, 0) != 2) /* programs close it before they end: where their words went stays known */
+            fd_set_to(group, number(call, 0), FD_OTHER, NULL);
         break;
     case HANDLE_DUP:
         fd_copy(group, number(call, 0), number(call, 1));
@@ -504,6 +517,9 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
     case HANDLE_OUTCOME:
         if (call->count > 2 && strcmp(call->text[2], "SO_ERROR") == 0)
             plain(strace, thread, call, outcome(strace, call), NULL);
+        return;
+    case HANDLE_READLINK:
+        plain(strace, thread, call, link_text(strace, call), NULL);
         return;
     case HANDLE_MMAP:
         mapped(group, call);

@@ -31,6 +31,7 @@ static const char *const sentences[] = {
     "cannot apply additional memory protection after relocation",
     "cannot create cache for search path",
     "unexpected reloc type in static binary",
+    "can't start new thread\n", /* Python's _thread */
 };
 
 /* What stands before the text for an error, behind a name, and behind that text. */
@@ -165,7 +166,9 @@ static bool completes_error(const struct cut *cut, const char *what, int error, 
             for (size_t k = 0; k < sizeof behinds / sizeof *behinds; k++) {
                 CLEANUP_FREE char *tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
 
-                if (completes(cut, what, tail, *what ? alike : alike + strlen(befores[i])))
+                size_t least = *what ? alike : *befores[i] ? alike + strlen(befores[i]) : ALIKE;
+
+                if (completes(cut, what, tail, least))
                     return true;
             }
     }
@@ -232,21 +235,75 @@ static bool completes_failed(const struct strace *strace, const struct strace_gr
     return false;
 }
 
-/* Python's and others' "[Errno 2] No such file or directory: 'NAME'": the number says which text stands there. */
+static bool completes_quoted(const struct cut *cut, int error, const char *name)
+{
+    static const char *const forms[] = {"[Errno %d] %s: '%s'\n", "[Errno %d] %s: '%s'"};
+
+    for (size_t i = 0; name && i < 2 * sizeof forms / sizeof *forms; i++) {
+        CLEANUP_FREE char *text = xasprintf(forms[i / 2], error, strerror(error), i % 2 ? path_base(name) : name);
+
+        if (completes(cut, text, "", 0))
+            return true;
+    }
+    return false;
+}
+
+/* Of a script that it is to run. */
+static bool completes_python(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+{
+    const char *name = latest(strace, group, 0);
+
+    for (size_t i = 0; i < STRACE_FAILED && name; i++) {
+        CLEANUP_FREE char *text = group->failed.names[i] == name
+                                      ? xasprintf("can't open file '%s': [Errno %d] %s\n", name,
+                                                  group->failed.errors[i], strerror(group->failed.errors[i]))
+                                      : NULL;
+
+        if (text && completes(cut, text, "", 10))
+            return true;
+    }
+    return false;
+}
+
+/* Python's and others' "[Errno 2] No such file or directory: 'NAME'": the number says which text stands there, if not
+ * which name. */
 static bool completes_numbered(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
 {
-    static const char *const forms[] = {"[Errno %d] %s: '%s'\n", "[Errno %d] %s: '%s'", "[Errno %d] %s\n",
-                                        "[Errno %d] %s"};
     const char *at = strstr(cut->out->v + cut->from, "[Errno ");
     int error = at ? atoi(at + 7) : 0;
-    const char *name = error > 0 && errno_name(error) ? latest(strace, group, error) : NULL;
+    CLEANUP_FREE char *text = at && errno_name(error) ? xasprintf("[Errno %d] %s", error, strerror(error)) : NULL;
+    size_t seen = at ? strlen(at) : 0, before = at ? (size_t)(at - cut->out->v) - cut->from : 0;
 
-    for (size_t i = 0; at && errno_name(error) && i < sizeof forms / sizeof *forms; i++) {
-        CLEANUP_FREE char *full = xasprintf(forms[i], error, strerror(error), name ? name : "");
-        CLEANUP_FREE char *base = xasprintf(forms[i], error, strerror(error), name ? path_base(name) : "");
-
-        if (completes(cut, full, "", 10) || completes(cut, base, "", 10))
+    if (!text || completes_quoted(cut, error, latest(strace, group, error)))
+        return text != NULL;
+    for (size_t i = 0; i < STRACE_FAILED; i++)
+        if (group->failed.errors[i] == error && completes_quoted(cut, error, group->failed.names[i]))
             return true;
+    if (strncmp(text, at, seen < strlen(text) ? seen : strlen(text)) != 0 || before + strlen(text) > cut->whole)
+        return false;
+    cut->out->n = cut->from + before;
+    text_add(cut->out, text);
+    text_add(cut->out, before + strlen(text) + 1 < cut->whole ? " ...\n" : "\n");
+    return true;
+}
+
+/* What failed last has begun at the end of what is there, and there is room for the rest of it: how the sentence ends
+ * is not known. */
+static bool completes_begun(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+{
+    enum { BEGUN = 4 };
+    const char *text = cut->out->v + cut->from, *name = latest(strace, group, 0);
+    size_t known = cut->out->n - cut->from, n = name ? strlen(name) : 0;
+
+    for (size_t begin = 0; begin + BEGUN <= known && n; begin++) {
+        size_t seen = known - begin;
+
+        if ((begin && !strace_boundary(text[begin - 1])) || seen > n || begin + n > cut->whole ||
+            memcmp(text + begin, name, seen) != 0)
+            continue;
+        text_add(cut->out, name + seen);
+        text_add(cut->out, " ...");
+        return true;
     }
     return false;
 }
@@ -315,11 +372,15 @@ bool strace_complete(struct strace *strace, struct strace_group *group, struct t
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
         if (completes(&cut, "", tails[i], ALIKE))
             return true;
-    if (completes_musl(group, &cut) || completes_failed(strace, group, &cut) || completes_numbered(strace, group, &cut))
+    if (completes_musl(group, &cut) || completes_failed(strace, group, &cut) ||
+        completes_numbered(strace, group, &cut) || completes_python(strace, group, &cut))
         return true;
     for (size_t i = 0; i < group->library_count; i++)
         if (completes_name(&cut, group->libraries[i], ENOENT, true))
             return true;
-    return completes_name(&cut, group->exe, 0, true) ||
-           (group->argv.n && completes_name(&cut, group->argv.v[0], 0, true)) || completes_version(group, &cut);
+    if (completes_name(&cut, group->exe, 0, true) ||
+        (group->argv.n && completes_name(&cut, group->argv.v[0], 0, true)) || completes_version(group, &cut))
+        return true;
+    group->in_line = completes_begun(strace, group, &cut);
+    return group->in_line;
 }

@@ -384,15 +384,22 @@ static char *searched(const struct strace_group *group)
     return text.v;
 }
 
+/* As far as the log tells: where it began it is the session's own. */
+const char *strace_words_to(const struct strace_group *group)
+{
+    enum strace_fd_is is = group->fds[2].is;
+
+    return is == FD_NULL ? "null" : is == FD_STDERR || is == FD_STDOUT ? "shared" : "other";
+}
+
 static void tell_end(struct strace *strace, struct strace_thread *thread, const struct event *told)
 {
     CLEANUP_FREE char *path = searched(thread->group);
     const char *const variables[] = {path, NULL};
-    struct sight sight = {.variables = variables};
+    struct sight sight = {.variables = variables, .words_to = strace_words_to(thread->group)};
     struct event event = *told;
 
-    if (path)
-        event.sight = &sight;
+    event.sight = &sight;
     strace_event(strace, thread, &event);
 }
 
