@@ -104,6 +104,14 @@ static bool means_nothing(struct process *actor, enum suspicion at, uint64_t n)
     return (at == AT_EXECUTION || at == AT_COMMAND || at == AT_OPEN) && judge_reads_machine_code(actor, n);
 }
 
+/* By a log, which does not tell what the kernel has refused: a name that is none. */
+static bool is_machine_code(const struct process *actor, const char *name)
+{
+    size_t n = strcspn(name, "\001\002\003\004\005\006\007\010\016\017\020\033\177");
+
+    return path_nowhere(actor->root) && name[n];
+}
+
 /* Whose matter it is. What a fork loads for itself it has to live with itself; and so has it with anything else where
  * the process that executed the program has ended before (a daemon). */
 static struct process *bearer_of(struct process *actor, enum suspicion at)
@@ -128,7 +136,7 @@ struct suspect *suspect_add(struct process *actor, enum suspicion at, const stru
     for (size_t i = 0; i < process->suspect_count; i++)
         if (same_cause(process->suspects[i].cause, finding, subject, missing))
             return NULL;
-    if (!desc || means_nothing(actor, at, n))
+    if (!desc || means_nothing(actor, at, n) || is_machine_code(actor, missing))
         return NULL;
     suspect = array_add(&process->suspects, &process->suspect_count, &process->suspect_cap, sizeof *suspect);
     suspect->at = at;
@@ -214,7 +222,7 @@ static double confidence_of(const struct process *process, struct suspect *suspe
     case AT_OPEN:
         if (!failed)
             return 0;
-        return said ? 0.93 : suspect->last_act ? 0.7 : 0;
+        return said ? suspect->doubtful ? 0.85 : 0.93 : suspect->last_act ? 0.7 : 0;
     case AT_CALL:
         if (said)
             return !failed ? 0.75 : suspect->doubtful ? 0.6 : 0.93;

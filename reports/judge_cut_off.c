@@ -99,6 +99,14 @@ static const struct attempt *without_ending(const struct process *process, const
     return attempt;
 }
 
+/* glibc's loader asks of directories in which it has not found a library whether they are there. */
+static bool is_of_loader(const struct process *process, const struct attempt *attempt)
+{
+    uint64_t last = process->act_count ? process->acts[process->act_count - 1].n : 0;
+
+    return attempt->by == BY_LOADER || (strstr(attempt->desc->name, "stat") && last > process->last_done_n);
+}
+
 void judge_cut_off(struct process *process)
 {
     const struct attempt *attempt = process->before_words;
@@ -114,7 +122,7 @@ void judge_cut_off(struct process *process)
         return;
     }
     line = attempt && process->last_file_n <= process->first_output_n ? cut_after(process, attempt->last_n) : NULL;
-    if (!line || attempt->by == BY_LOADER || attempt->execution || !judge_open_fits(attempt) ||
+    if (!line || is_of_loader(process, attempt) || attempt->execution || !judge_open_fits(attempt) ||
         judge_open_optional(attempt->path) || names_another(line->text, attempt->path))
         return;
     suspect = judge_open_blame(process, without_ending(process, attempt));

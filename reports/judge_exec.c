@@ -128,7 +128,7 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         judge_led(&finding, actor, attempt, &lead);
         suspect = known ? suspect_attempt(actor, AT_EXECUTION, attempt, &finding) : NULL;
         known = suspect != NULL;
-        if (suspect && attempt->sight && attempt->sight->verdict && strcmp(attempt->sight->verdict, "unsaid") == 0)
+        if (suspect && sight_unsaid(attempt))
             suspect->sure = FILE_OR_INTERPRETER;
     }
     lead_deinit(&lead);

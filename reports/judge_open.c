@@ -89,6 +89,8 @@ static struct suspect *suspect_open(struct process *actor, const struct attempt 
     find_attempt(actor, attempt, &finding, &walk, &lead);
     finding.episode = episode;
     suspect = suspect_add(actor, AT_OPEN, &finding, attempt->n, attempt->t_ns);
+    if (suspect)
+        suspect->doubtful = finding.kind == CAUSE_FILE_MISSING && sight_unsaid(attempt);
     lead_deinit(&lead);
     path_walk_deinit(&walk);
     return suspect;
@@ -129,6 +131,8 @@ static int absent_components(const struct process *actor, const struct attempt *
     sight_walk(attempt, process_cred(actor), &walk);
     if (sight_has_come(actor, attempt, &walk))
         count = -1;
+    else if (sight_unsaid(attempt))
+        count = 1; /* which of its directories are there is not known: the first place goes before the others */
     else if (walk.reason != PATH_OK && walk.at)
         count = components_behind(attempt->path, path_base(walk.at));
     path_walk_deinit(&walk);

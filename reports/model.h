@@ -183,7 +183,7 @@ struct suspect {
     bool muted;      /* its process ended badly and said so to /dev/null: whoever sent the words there may cope */
     char *server;    /* of a connection: as struct failure has it, or NULL */
     char *argv_rest; /* COMMAND: as struct attempt has it, or NULL */
-    bool doubtful;   /* a limit, by a log: another one may have been met */
+    bool doubtful;   /* by a log: another limit may have been met; a link may be there that points at nothing */
     double sure;     /* confidence, where the judge that made it knows best; else 0 */
 };
 

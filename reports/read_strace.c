@@ -467,6 +467,7 @@ static void end(void *state)
     text_deinit(&strace->data);
     text_deinit(&strace->result);
     text_deinit(&strace->limit);
+    strace_seen_deinit(strace);
     strace_failed_deinit(&strace->executions);
     text_deinit(&strace->place);
     free(strace);

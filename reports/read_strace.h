@@ -28,7 +28,7 @@ struct strace_limit {
 };
 
 enum { STRACE_THREADS = 4096 };
-enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64, STRACE_FAILED = 32, STRACE_SEEN = 8, STRACE_ERRORS = 8 };
+enum { STRACE_FDS = 64, STRACE_LIBRARIES = 64, STRACE_FAILED = 32, STRACE_SEEN = 64, STRACE_ERRORS = 8 };
 
 /* What a descriptor is, as far as it matters. */
 enum strace_fd_is { FD_OTHER, FD_STDOUT, FD_STDERR, FD_NULL };
@@ -44,6 +44,13 @@ struct strace_failed {
     int errors[STRACE_FAILED];
     uint64_t order[STRACE_FAILED]; /* among those of all processes */
     size_t count;                  /* all there were */
+};
+
+/* What calls have shown to stand somewhere. */
+struct strace_seen {
+    char *path;   /* "" once it is gone */
+    char *target; /* absolute; or NULL */
+    bool link, executable;
 };
 
 /* A process: what its threads share. */
@@ -66,12 +73,10 @@ struct strace_group {
     struct strace_failed failed;
     int errors[STRACE_ERRORS]; /* of calls that failed, whatever they were about, … */
     size_t error_count;        /* … the last ones, likewise */
-    char *seen[STRACE_SEEN];   /* likewise that something was seen to stand at */
-    size_t seen_count;
-    struct strings sought; /* directories in which one command was looked for, one after the other */
-    char *sought_name;     /* its name, or NULL */
-    bool narrow;           /* its calls are those of 32-bit x86 */
-    bool refused;          /* a call has failed since it last printed something */
+    struct strings sought;     /* directories in which one command was looked for, one after the other */
+    char *sought_name;         /* its name, or NULL */
+    bool narrow;               /* its calls are those of 32-bit x86 */
+    bool refused;              /* a call has failed since it last printed something */
     bool ended;
     struct strace_limit limits[STRACE_LIMITS];
     int top_fd;              /* the highest number that a descriptor has had */
@@ -166,7 +171,9 @@ struct strace {
     unsigned held_lines;
     bool in_errno; /* the line before ended within the words of its errno */
     struct strace_opened opened;
-    uint64_t failures;                            /* so many calls on a file have failed */
+    uint64_t failures;                    /* so many calls on a file have failed */
+    struct strace_seen seen[STRACE_SEEN]; /* of so many the last ones: */
+    size_t seen_count;
     struct strace_failed executions;              /* of whomever: a parent may tell of what its child failed at */
     struct text path, data, result, limit, place; /* of the event in the making */
 };
@@ -210,6 +217,13 @@ void strace_limit_wait(struct strace *strace, struct strace_group *group, const 
                        const char *path);
 /* What waits, where what is SAID tells of it; or NULL. */
 const struct sight *strace_limit_said(struct strace_group *group, const char *said, size_t size, struct sight *ret);
+
+/* strace_seen.c */
+/* What CALL, which has succeeded, shows. */
+void strace_see(struct strace *strace, const struct strace_group *group, const struct event_syscall *call);
+/* What was seen where CALL has failed, noted in RET; or NULL. */
+const struct sight *strace_seen_of(struct strace *strace, const struct event_syscall *call, struct sight *ret);
+void strace_seen_deinit(struct strace *strace);
 
 /* strace_loader.c */
 /* Whose CALL of GROUP it is; PATH: that it is about, or NULL. */

@@ -376,6 +376,11 @@ void sight_walk(const struct attempt *attempt, const struct cred *cred, struct p
     ret->target = xstrdup_or_null(sight ? sight->target : NULL);
 }
 
+bool sight_unsaid(const struct attempt *attempt)
+{
+    return attempt->sight && attempt->sight->verdict && strcmp(attempt->sight->verdict, "unsaid") == 0;
+}
+
 bool sight_absent(const struct attempt *attempt)
 {
     struct stat st;

@@ -31,6 +31,8 @@ void sight_free(struct sight *sight);
 
 /* path_walk() and execfile_inspect() of ATTEMPT's path, as CRED sees it. */
 void sight_walk(const struct attempt *attempt, const struct cred *cred, struct path_walk *ret);
+/* Of ATTEMPT the log has no more than that the kernel said ENOENT. */
+bool sight_unsaid(const struct attempt *attempt);
 /* Whether nothing stands at ATTEMPT's path, whoever may look. */
 bool sight_absent(const struct attempt *attempt);
 /* Whether what ATTEMPT missed, by the call's error, was there when PROCESS ended; WALK is what sight_walk() gave. */

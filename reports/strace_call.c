@@ -110,10 +110,14 @@ static const char *file_behind(struct strace *strace, struct strace_group *group
 {
     const struct strace_fd *entry = fd_of(group, number(call, i));
 
+    const char *path = entry ? entry->path : NULL;
+    size_t n = path ? strlen(path) : 0;
+
     text_clear(&strace->place);
-    if (i < call->count && strace_annotation(call->text[i], &strace->place))
-        return strace->place.v;
-    return entry ? entry->path : NULL;
+    if (i >= call->count || !strace_annotation(call->text[i], &strace->place) ||
+        (path && strace->place.n >= n && strcmp(strace->place.v + strace->place.n - n, path) == 0))
+        return path; /* from outside a root of the process's own it has another beginning */
+    return strace->place.v;
 }
 
 static const struct sight *sight_of(struct strace *strace, struct strace_group *group, const struct strace_call *made,
@@ -126,21 +130,7 @@ static const struct sight *sight_of(struct strace *strace, struct strace_group *
 
     if (limit)
         return limit;
-    if (call->error != ENOENT || call->desc->family != FAMILY_PROCESS || !call->path)
-        return NULL;
-    ret->verdict = "unsaid"; /* the file, or what it wants to be run by: execve(2) tells neither */
-    for (size_t i = 0; i < STRACE_SEEN; i++)
-        if (group->seen[i] && strcmp(group->seen[i], call->path) == 0)
-            ret->walk = "there";
-    return ret;
-}
-
-static void remember(char **list, size_t most, size_t *count, const char *string)
-{
-    char **slot = &list[(*count)++ % most];
-
-    free(*slot);
-    *slot = xstrdup(string);
+    return call->error ? strace_seen_of(strace, call, ret) : NULL;
 }
 
 /* One command that is looked for in one directory after the other (execvp(3)). */
@@ -162,12 +152,11 @@ static void note_outcome(struct strace *strace, struct strace_group *group, cons
 {
     if (call->returned && call->error)
         group->errors[group->error_count++ % STRACE_ERRORS] = call->error;
+    strace_see(strace, group, call);
     if (!call->returned || !call->string)
         return;
     if (call->error)
         strace_failed_add(strace, &group->failed, call->string, call->error);
-    else if (!group->loading && call->path && strncmp(call->desc->name, "open", 4) != 0)
-        remember(group->seen, STRACE_SEEN, &group->seen_count, call->path);
     if (call->error && strncmp(call->desc->name, "execve", 6) == 0 && call->path)
         seek(group, call->path);
     if (call->error && strncmp(call->desc->name, "execve", 6) == 0)
@@ -403,8 +392,34 @@ static const char *outcome(struct strace *strace, const struct strace_call *call
     return strace->result.v;
 }
 
-static void mapped(struct strace_group *group, const struct strace_call *call)
+/* A library is mapped to be executed, and EPERM is what mmap(2) gives where its file system is mounted noexec: the
+ * loader says so in its turn, if anybody hears it. */
+static void not_mapped(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
 {
+    const char *path = file_behind(strace, thread->group, call, 4);
+    CLEANUP_FREE char *object = path ? xstrdup(path) : NULL;
+    CLEANUP_FREE char *mount = path ? path_dir(path) : NULL;
+    struct sight sight = {.mount = mount};
+    struct event event = {
+        .type = EVENT_LOADER,
+        .sight = &sight,
+        .loader = {.what = LOADER_ERROR,
+                   .object = object,
+                   .format = "failed to map segment from shared object",
+                   .error = EPERM,
+                   .outcome = thread->group->loading ? LOADER_FATAL : LOADER_CAUGHT},
+    };
+
+    if (object && library_like(object))
+        strace_event(strace, thread, &event);
+}
+
+static void mapped(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
+{
+    struct strace_group *group = thread->group;
+
+    if (call->result.error == EPERM && call->count > 4 && strstr(call->text[2], "PROT_EXEC"))
+        not_mapped(strace, thread, call);
     if (group->cache_fd < 0 || number(call, 4) != group->cache_fd || call->result.error)
         return;
     group->cache_addr = (uint64_t)call->result.value;
@@ -522,7 +537,7 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
         plain(strace, thread, call, link_text(strace, call), NULL);
         return;
     case HANDLE_MMAP:
-        mapped(group, call);
+        mapped(strace, thread, call);
         break;
     case HANDLE_MUNMAP:
         unmapped(group, call);

@@ -310,6 +310,20 @@ static bool completes_begun(const struct strace *strace, const struct strace_gro
 
 /* ---- the loaders' ---- */
 
+/* dlerror(3)'s words of a library that was opened: its name, and what is wrong with it. */
+static bool completes_library(const struct cut *cut, const char *library)
+{
+    static const char *const ends[] = {"\n", ""};
+
+    for (size_t i = 0; i < 2 * sizeof sentences / sizeof *sentences; i++) {
+        CLEANUP_FREE char *tail = xasprintf(": %s%s", sentences[i / 2], ends[i % 2]);
+
+        if (completes(cut, library, tail, 2 * ALIKE))
+            return true;
+    }
+    return false;
+}
+
 /* "version `X' not found (required by NAME)": NAME is one of those that were opened. */
 static bool completes_version(const struct strace_group *group, const struct cut *cut)
 {
@@ -376,7 +390,7 @@ bool strace_complete(struct strace *strace, struct strace_group *group, struct t
         completes_numbered(strace, group, &cut) || completes_python(strace, group, &cut))
         return true;
     for (size_t i = 0; i < group->library_count; i++)
-        if (completes_name(&cut, group->libraries[i], ENOENT, true))
+        if (completes_name(&cut, group->libraries[i], ENOENT, true) || completes_library(&cut, group->libraries[i]))
             return true;
     if (completes_name(&cut, group->exe, 0, true) ||
         (group->argv.n && completes_name(&cut, group->argv.v[0], 0, true)) || completes_version(group, &cut))

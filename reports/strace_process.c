@@ -18,8 +18,6 @@ static void group_free(struct strace_group *group)
     for (size_t i = 0; i < group->library_count; i++)
         free(group->libraries[i]);
     strace_failed_deinit(&group->failed);
-    for (size_t i = 0; i < STRACE_SEEN; i++)
-        free(group->seen[i]);
     strings_deinit(&group->argv);
     strings_deinit(&group->env);
     strings_deinit(&group->sought);
