@@ -402,19 +402,6 @@ static const char *level_of(const struct saying *saying, const char *path)
     return NULL;
 }
 
-/* The noexec mount that the object at PATH stands on, as it was noted of what the loader said. */
-static const char *noted_mount(const struct saying *saying, const char *path)
-{
-    const struct process *process = saying->process;
-
-    if (saying->error && saying->error->mount)
-        return saying->error->mount;
-    for (size_t i = 0; i < process->error_count; i++)
-        if (process->errors[i].mount && process->errors[i].object && strcmp(process->errors[i].object, path) == 0)
-            return process->errors[i].mount;
-    return NULL;
-}
-
 /* The object is sound, and refused. */
 static bool refused_answer(const struct saying *saying, struct answer *ret)
 {
@@ -441,7 +428,7 @@ static bool refused_answer(const struct saying *saying, struct answer *ret)
         return finding->missing != NULL;
     case TOLD_NOT_MAPPED:
         finding->kind = CAUSE_NOEXEC_MOUNT;
-        finding->missing = noted_mount(saying, path);
+        finding->missing = process_mount(saying->process, path);
         if (!finding->missing)
             finding->missing = said_mount(saying, path, ret);
         return finding->missing != NULL;

@@ -420,6 +420,8 @@ const char *process_last_words(const struct process *process, const char *prefix
 /* As process_says(), of what it has said on standard output. */
 const struct output_line *process_spoke(const struct process *process, const char *needle);
 bool process_hushed(const struct process *process, const char *needle);
+/* The noexec mount that the object at PATH stands on, as a log notes it of what the loader said; or NULL. */
+const char *process_mount(const struct process *process, const char *path);
 /* The stack of event number N, or NULL. */
 const struct shot *process_shot(const struct process *process, uint64_t n);
 /* One of an event about a file called NAME, or NULL. */

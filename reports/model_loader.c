@@ -171,3 +171,11 @@ void model_forget_loader(struct process *process)
     process->error_count = process->call_count = process->unloaded_count = process->return_count = 0;
     process->errors_dropped = 0;
 }
+
+const char *process_mount(const struct process *process, const char *path)
+{
+    for (size_t i = 0; i < process->error_count; i++)
+        if (process->errors[i].mount && process->errors[i].object && strcmp(process->errors[i].object, path) == 0)
+            return process->errors[i].mount;
+    return NULL;
+}
