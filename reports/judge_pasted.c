@@ -7,6 +7,7 @@
 #include "pasted.h"
 
 #include "environment.h"
+#include "foreign.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,82 +16,18 @@
 
 enum { CAUSES_MOST = 8 };
 
+/* A reader that returns true knows the line, whatever it makes of it. */
 static const struct {
     bool (*read)(struct pasted *pasted, const char *line);
     bool warned; /* a line that only warns may be the last word of one that ends */
 } readers[] = {
-    {pasted_preload, true}, {pasted_module, true},  {pasted_runtime, true},     {pasted_execution, false},
-    {pasted_limit, false},  {pasted_display, true}, {pasted_connection, false}, {pasted_sandbox, true},
-    {pasted_policy, false}, {pasted_file, false},   {pasted_crash, false},
+    {pasted_preload, true},     {pasted_module, true},  {pasted_runtime, true},    {pasted_display, true},
+    {pasted_started, false},    {pasted_kernel, false}, {pasted_execution, false}, {pasted_limit, false},
+    {pasted_connection, false}, {pasted_sandbox, true}, {pasted_policy, false},    {pasted_file, false},
+    {pasted_crash, false},
 };
 
 /* ---- for the readers ---- */
-
-char *pasted_word(const char *at, size_t size)
-{
-    while (size && strchr(" \t'\"`(\\", *at)) {
-        at++;
-        size--;
-    }
-    while (size >= 3 && memcmp(at, "\xe2\x80", 2) == 0) { /* typographic quotes */
-        at += 3;
-        size -= 3;
-    }
-    while (size && strchr(" \t'\"`),;:.\\", at[size - 1]))
-        size--;
-    while (size >= 3 && memcmp(at + size - 3, "\xe2\x80", 2) == 0)
-        size -= 3;
-    return size && size < 4096 ? xstrndup(at, size) : NULL;
-}
-
-char *pasted_field_before(const char *line, const char *at)
-{
-    const char *start = at;
-
-    while (start > line && !(start[-1] == ' ' && start - line >= 2 && start[-2] == ':'))
-        start--;
-    return pasted_word(start, (size_t)(at - start));
-}
-
-/* "Error", "OSError", "exec": what a runtime calls its message. */
-static bool is_sort(const char *word, size_t size)
-{
-    static const char *const sorts[] = {"exec",      "fatal",  "panic", "warning",
-                                        "exception", "failed", "open",  "caused by"};
-
-    if (size >= 5 && (strncasecmp(word + size - 5, "error", 5) == 0 || strncmp(word, "qt.", 3) == 0))
-        return true;
-    for (size_t i = 0; i < sizeof sorts / sizeof *sorts; i++)
-        if (size == strlen(sorts[i]) && strncasecmp(word, sorts[i], size) == 0)
-            return true;
-    return size >= 9 && strncmp(word + size - 9, "Exception", 9) == 0;
-}
-
-/* "(prog:123): Gtk-WARNING **: …", as GLib names the program; malloced, or NULL. */
-static char *glib_speaker(const char *line)
-{
-    size_t n = *line == '(' ? strcspn(line + 1, ":) ") : 0;
-
-    if (!n || n > 255 || line[1 + n] != ':')
-        return NULL;
-    return line[2 + n + strspn(line + 2 + n, "0123456789")] == ')' ? xstrndup(line + 1, n) : NULL;
-}
-
-char *pasted_speaker(const struct pasted *pasted, const char *line)
-{
-    size_t n = strcspn(line, ": \t");
-    char *glib = glib_speaker(line);
-
-    if (glib)
-        return glib;
-    if (*line == '-') { /* a login shell: "-bash: x: command not found" */
-        line++;
-        n -= n > 0;
-    }
-    if (n && n < 256 && line[n] == ':' && !memchr(line, '[', n) && !is_sort(line, n))
-        return xstrndup(line, n);
-    return xstrdup(pasted->process->exe);
-}
 
 void pasted_found(struct pasted *pasted, enum cause_kind kind, char *subject, char *missing, double sure)
 {
@@ -252,17 +189,31 @@ static enum suspicion at_of(enum cause_kind kind)
     }
 }
 
-/* Another line tells of the same. */
-static bool told_before(const struct process *process, const struct pasted *pasted)
+static bool is_same(const struct cause *cause, const struct pasted *pasted)
 {
-    for (size_t i = 0; i < process->suspect_count; i++) {
-        const struct cause *cause = process->suspects[i].cause;
+    return cause->confidence > 0 && (strcmp(path_base(cause->missing), path_base(pasted->missing)) == 0 ||
+                                     (cause->kind == pasted->kind && pasted->kind == CAUSE_CRASH));
+}
 
-        if (cause->confidence > 0 && (strcmp(path_base(cause->missing), path_base(pasted->missing)) == 0 ||
-                                      (cause->kind == pasted->kind && pasted->kind == CAUSE_CRASH)))
-            return true;
+/* Another line tells of the same; one that is less sure is made surer, or goes. */
+static bool told_before(struct process *process, const struct pasted *pasted)
+{
+    bool told = false;
+
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        struct cause *cause = process->suspects[i].cause;
+
+        if (!is_same(cause, pasted))
+            continue;
+        if (cause->confidence >= CONFIDENCE_TO_BET || cause->confidence >= pasted->sure || cause->kind == pasted->kind)
+            told = true;
+        else
+            cause->confidence = 0;
+        if (told && cause->kind == pasted->kind && cause->confidence < CONFIDENCE_TO_BET &&
+            cause->confidence < pasted->sure)
+            cause->confidence = pasted->sure;
     }
-    return false;
+    return told;
 }
 
 static void accuse(struct process *process, const struct pasted *pasted, const struct output_line *line)
@@ -284,26 +235,24 @@ static void accuse(struct process *process, const struct pasted *pasted, const s
     suspect->said_n = line->n;
 }
 
-/* What tools put before the lines of what they run. */
-static const char *behind_prefix(const char *line)
+static bool holds_one(const char *line, const char *const pieces[], size_t count)
 {
-    static const char *const prefixes[] = {"npm ERR! ", "npm error ", "ERR! ", "yarn: ", "stderr: "};
-
-    line += strspn(line, " \t"); /* Markdown's code, a list */
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (strncmp(line, prefixes[i], strlen(prefixes[i])) == 0)
-            return line + strlen(prefixes[i]);
-    return line;
+    for (size_t i = 0; i < count; i++)
+        if (strcasestr(line, pieces[i]))
+            return true;
+    return false;
 }
 
 /* Whatever LINE complains of, a later one says that it went well. */
 static bool ended_well(const struct process *process, const struct output_line *line)
 {
     static const char *const words[] = {"successful", "succeeded", "completed", "finished", "all tests passed"};
+    static const char *const not_well[] = {"not ", "exit code", "error", "exited", "fail"};
 
     for (const struct output_line *later = line + 1; later < process->lines + process->line_count; later++)
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strcasestr(later->text, words[i]) && !words_complain(later->text, 0) && !strstr(later->text, "not "))
+            if (strcasestr(later->text, words[i]) && !words_complain(later->text, 0) &&
+                !holds_one(later->text, not_well, sizeof not_well / sizeof *not_well))
                 return true;
     return false;
 }
@@ -347,14 +296,16 @@ static bool is_repeated(const struct process *process, const struct output_line 
 
 static void read_line(struct process *process, const struct output_line *line)
 {
-    struct pasted pasted = {.process = process, .line = line, .text = behind_prefix(line->text)};
-    bool shrugs = words_shrug(line->text);
+    CLEANUP_FREE char *english = foreign_in_english(line->text);
+    CLEANUP_FREE char *text = pasted_bare(english ? english : line->text);
+    struct pasted pasted = {.process = process, .line = line, .text = text};
+    bool shrugs = words_shrug(line->text) && !strstr(line->text, "default action of signal "), done = false;
 
     if (is_noise(line->text) || is_repeated(process, line, pasted.text))
         return;
-    for (size_t i = 0; i < sizeof readers / sizeof *readers && !pasted.found; i++)
+    for (size_t i = 0; i < sizeof readers / sizeof *readers && !done && !pasted.found; i++)
         if (readers[i].warned || !shrugs)
-            readers[i].read(&pasted, pasted.text);
+            done = readers[i].read(&pasted, text);
     if (pasted.found && !told_before(process, &pasted) && (pasted.kind == CAUSE_CRASH || !ended_well(process, line)))
         accuse(process, &pasted, line);
     free(pasted.subject);
@@ -382,6 +333,23 @@ static double most_of(enum cause_kind kind)
     }
 }
 
+/* Who ends himself says why before: what he says, and not that he ended. */
+static void forgive_aborts(struct process *process)
+{
+    bool other = false;
+
+    for (size_t i = 0; i < process->suspect_count; i++)
+        other |= process->suspects[i].cause->kind != CAUSE_CRASH &&
+                 process->suspects[i].cause->confidence >= CONFIDENCE_TO_BET;
+    for (size_t i = 0; other && i < process->suspect_count; i++) {
+        struct cause *cause = process->suspects[i].cause;
+
+        if (cause->kind == CAUSE_CRASH &&
+            (strcmp(cause->missing, "SIGABRT") == 0 || strcmp(cause->missing, "SIGTRAP") == 0))
+            cause->confidence = 0;
+    }
+}
+
 static bool is_known(const struct process *process)
 {
     for (size_t i = 0; i < process->suspect_count; i++)
@@ -406,6 +374,7 @@ void judge_pasted(struct process *process)
     before = process->suspect_count;
     for (size_t i = process->line_count; i-- > 0 && process->suspect_count < before + CAUSES_MOST;)
         read_line(process, &process->lines[i]);
+    forgive_aborts(process);
     for (size_t i = 0; i < process->suspect_count; i++)
         any |= process->suspects[i].cause->confidence > 0;
     if (!any) /* that it failed was supposed only, so that its words were looked at */

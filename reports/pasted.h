@@ -23,18 +23,29 @@ bool pasted_preload(struct pasted *pasted, const char *line);
 bool pasted_module(struct pasted *pasted, const char *line);
 bool pasted_execution(struct pasted *pasted, const char *line);
 bool pasted_runtime(struct pasted *pasted, const char *line);
-bool pasted_limit(struct pasted *pasted, const char *line);
+bool pasted_started(struct pasted *pasted, const char *line);
+bool pasted_kernel(struct pasted *pasted, const char *line);
 bool pasted_display(struct pasted *pasted, const char *line);
+bool pasted_limit(struct pasted *pasted, const char *line);
 bool pasted_connection(struct pasted *pasted, const char *line);
 bool pasted_sandbox(struct pasted *pasted, const char *line);
 bool pasted_policy(struct pasted *pasted, const char *line);
 bool pasted_file(struct pasted *pasted, const char *line);
 bool pasted_crash(struct pasted *pasted, const char *line);
 
+/* PATH, which is taken, or a name on PATH was to be executed, and something that is wanted for it is not there. */
+void pasted_not_found(struct pasted *pasted, char *name);
+/* … and is there, but nothing that this machine executes. BINARY: the message says that it is one. */
+void pasted_no_executable(struct pasted *pasted, char *path, bool binary);
+
+/* LINE without what tools put around the lines of what they run: prefixes, logs of key and value, JSON. malloced. */
+char *pasted_bare(const char *line);
 /* SIZE bytes without blanks and quotes around them, malloced; NULL: nothing is left. */
 char *pasted_word(const char *at, size_t size);
 /* What stands between the last ": " before AT and AT. */
 char *pasted_field_before(const char *line, const char *at);
+/* What stands in quotes of any sort behind AT, or NULL. */
+char *pasted_quoted(const char *at);
 /* Who says LINE: "bash" of "bash: line 1: …", else the program that is known. */
 char *pasted_speaker(const struct pasted *pasted, const char *line);
 /* Tells of a cause; SUBJECT and MISSING are taken. NULL for either: of none. */

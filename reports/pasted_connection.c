@@ -1,10 +1,6 @@
 /* Servers that were not reached: the address as it stands in the message. */
 #include "pasted.h"
 
-#include "environment.h"
-
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -15,7 +11,7 @@ static char *address_in(const char *line)
     char *found = NULL;
 
     for (const char *at = line; *at;) {
-        size_t n = strcspn(at, " \t'\"`(),;=");
+        size_t all = strcspn(at, " \t'\"`(),;="), n = all - (all && at[all - 1] == ':');
         const char *colon = n ? memrchr(at, ':', n) : NULL;
         size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
         const char *host = at, *scheme = memmem(at, n, "://", 3);
@@ -27,7 +23,7 @@ static char *address_in(const char *line)
             free(found);
             found = xstrndup(host, (size_t)(colon - host) + 1 + digits);
         }
-        at += n + (at[n] != '\0');
+        at += all + (at[all] != '\0');
     }
     return found;
 }
@@ -77,54 +73,14 @@ static char *whole(const struct pasted *pasted, const char *line, char *socket)
     return both;
 }
 
-/* Behind the words for a display that was not opened; NULL: LINE is not about one. */
-static const char *display_words(const char *line)
+/* "HTTPConnectionPool(host='localhost', port=8080)" (urllib3), "host=db port=5432" (libpq). */
+static char *host_and_port_keys(const char *line)
 {
-    static const char *const words[] = {"open display", "open X display", "open X11 display", "connect to display",
-                                        "open the display"};
-    const char *at = NULL;
+    const char *host = strstr(line, "host="), *port = strstr(line, "port=");
+    CLEANUP_FREE char *name = host ? pasted_word(host + 5, strcspn(host + 5, " ,)")) : NULL;
+    size_t digits = port ? strspn(port + 5, "0123456789") : 0;
 
-    for (size_t i = 0; !at && i < sizeof words / sizeof *words; i++)
-        if ((at = strcasestr(line, words[i])))
-            at += strlen(words[i]);
-    return at;
-}
-
-/* The address of the display that is named behind AT, ":0", "":77"", "localhost:10.0"; malloced, or NULL (X(7)). */
-static char *display_at(const char *at)
-{
-    for (at += strspn(at, ": \"'`"); at[-1] == ':' && isdigit((unsigned char)*at);)
-        at--;
-    for (const char *colon = at; (colon = strchr(colon, ':')); colon++) {
-        const char *host = colon;
-        int number = isdigit((unsigned char)colon[1]) ? atoi(colon + 1) & 0xffff : -1;
-
-        while (host > at && !strchr(" \"'`(", host[-1]))
-            host--;
-        if (number >= 0 && (host == colon || strncmp(host, "unix:", 5) == 0))
-            return xasprintf("/tmp/.X11-unix/X%d", number);
-        if (number >= 0)
-            return xasprintf("%.*s:%d", (int)(colon - host), host, 6000 + number);
-    }
-    return NULL;
-}
-
-/* Nothing says which display it was to be. */
-static bool without_display(const char *line, const char *at)
-{
-    return strstr(line, "$DISPLAY") || (at && at[-1] == 'y' && *at == ':' && !at[1 + strspn(at + 1, " .\"'`")]);
-}
-
-bool pasted_display(struct pasted *pasted, const char *line)
-{
-    const char *at = display_words(line);
-    char *address = at ? display_at(at) : NULL;
-
-    if (address)
-        pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), address, 0.85);
-    else if (without_display(line, at) && (words_complain(line, 0) || words_object(line)))
-        pasted_found(pasted, CAUSE_ENVIRONMENT_WRONG, pasted_speaker(pasted, line), xstrdup("DISPLAY="), 0.75);
-    return pasted->found;
+    return name && digits ? xasprintf("%s:%.*s", name, (int)(digits < 6 ? digits : 5), port + 5) : NULL;
 }
 
 bool pasted_connection(struct pasted *pasted, const char *line)
@@ -133,15 +89,23 @@ bool pasted_connection(struct pasted *pasted, const char *line)
                    strstr(line, "Failed to connect to ") || strcasestr(line, "could not connect to ") ||
                    strcasestr(line, "couldn't connect to ") || strstr(line, "connect: no such file or directory") ||
                    strstr(line, "Cannot connect to the Docker daemon") || strstr(line, "connect ENOENT ") ||
-                   (strstr(line, "connection to server ") && strstr(line, " failed: "));
-    char *address = refused ? address_in(line) : NULL;
+                   (strstr(line, "connection to server ") && strstr(line, " failed: ")) ||
+                   strstr(line, "Can't connect to local ");
+    char *address;
+    bool known;
 
     if (!refused)
         return false;
+    address = host_and_port_keys(line);
+    if (!address)
+        address = address_in(line);
     if (!address)
         address = host_and_port(line);
     if (!address)
         address = whole(pasted, line, socket_in(line));
-    pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), address, 0.85);
+    known = address != NULL;
+    if (!known && strcasestr(line, "connection refused"))
+        address = xstrdup("a server"); /* which one stands nowhere */
+    pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), address, known ? 0.85 : 0.45);
     return true;
 }

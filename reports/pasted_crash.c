@@ -35,6 +35,17 @@ static const struct {
     {"status=6/ABRT", "SIGABRT", false},
     {"status=4/ILL", "SIGILL", false},
     {"status=7/BUS", "SIGBUS", false},
+    {"Memory fault", "SIGSEGV", false}, /* ksh's word */
+    {"default action of signal 11 ", "SIGSEGV", false},
+    {"default action of signal 7 ", "SIGBUS", false},
+    {"default action of signal 4 ", "SIGILL", false},
+    {"default action of signal 6 ", "SIGABRT", false},
+    {"AddressSanitizer: SEGV on ", "SIGSEGV", false},
+    {"AddressSanitizer: BUS on ", "SIGBUS", false},
+    {"AddressSanitizer: FPE on ", "SIGFPE", false},
+    {"AddressSanitizer: ILL on ", "SIGILL", false},
+    {"#  SIGBUS (", "SIGBUS", false},
+    {"#  SIGILL (", "SIGILL", false},
     {"Signal: 11 (SEGV)", "SIGSEGV", false},
     {"Signal: 6 (ABRT)", "SIGABRT", false},
     {"Bus error", "SIGBUS", false},
@@ -140,6 +151,15 @@ static char *named_elsewhere(const struct process *process)
     return NULL;
 }
 
+/* A sentence about it, and no shell's word for it: "Segmentation fault handling was …". */
+static bool is_prose(const char *line, const char *at, const char *piece)
+{
+    const char *behind = at + strlen(piece);
+
+    return piece[strlen(piece) - 1] != ' ' && behind[0] == ' ' && islower((unsigned char)behind[1]) &&
+           strncmp(behind, " at ", 4) != 0 && strncmp(behind, " in ", 4) != 0 && (at == line || at[-1] == ' ');
+}
+
 static void crashed(struct pasted *pasted, char *subject, const char *signal, double sure)
 {
     if (!subject)
@@ -149,13 +169,13 @@ static void crashed(struct pasted *pasted, char *subject, const char *signal, do
     pasted_found(pasted, CAUSE_CRASH, subject, xstrdup(signal), sure);
 }
 
-/* A panic is one where goroutines follow; "panic: x" alone may be anybody's word. */
+/* A panic of Go's ends with status 2, unless it was a signal; "panic: x" alone may be anybody's word. */
 static bool by_go(struct pasted *pasted, const char *line)
 {
     if (strncmp(line, "panic: ", 7) != 0 && strncmp(line, "fatal error: ", 13) != 0)
         return false;
-    if (says(pasted->process, "goroutine ") && !strstr(line, "exec user process caused")) /* a container's start */
-        crashed(pasted, NULL, says(pasted->process, "[signal SIGSEGV") ? "SIGSEGV" : "SIGABRT", 0.85);
+    if (says(pasted->process, "goroutine ") && says(pasted->process, "[signal SIGSEGV"))
+        crashed(pasted, NULL, "SIGSEGV", 0.85);
     return true;
 }
 
@@ -172,7 +192,8 @@ bool pasted_crash(struct pasted *pasted, const char *line)
 
         if (!at || (words[i].begins && at != line && !(colon && at == colon + 2)))
             continue;
-        if (strcmp(words[i].piece, "' failed.") == 0 && !strstr(line, "Assertion `"))
+        if ((strcmp(words[i].piece, "' failed.") == 0 && !strstr(line, "Assertion `")) ||
+            is_prose(line, at, words[i].piece))
             continue;
         if (strcmp(words[i].piece, "Aborted") == 0 && at[7] && !strchr(" .\t", at[7]))
             continue;

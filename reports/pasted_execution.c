@@ -45,7 +45,7 @@ static void not_started(struct pasted *pasted, char *path, bool known)
     free(path);
 }
 
-static void not_found(struct pasted *pasted, char *name)
+void pasted_not_found(struct pasted *pasted, char *name)
 {
     size_t n = name ? strlen(name) : 0;
 
@@ -87,20 +87,45 @@ static bool by_handle(struct pasted *pasted, const char *line)
     return at != NULL;
 }
 
+/* "./build.sh: 3: x: not found": a shell that runs a script says its line. */
+static bool numbers_line(const char *line)
+{
+    const char *at = strstr(line, ": ");
+
+    return at && strspn(at + 2, "0123456789") && strncmp(at + 2 + strspn(at + 2, "0123456789"), ": ", 2) == 0;
+}
+
+/* What such a shell says of the first bytes of a program that is for another machine, where it takes it for a script.
+ */
+static bool takes_for_script(struct pasted *pasted, const char *line)
+{
+    const char *end = strstr(line, ": not found");
+    char *name = end ? pasted_field_before(line, end) : NULL;
+    const char *p = name ? name + strspn(name, "\x7f^?") : "";
+    bool taken = strncmp(p, "ELF", 3) == 0 && (p > name || (unsigned char)p[3] < ' ' || (unsigned char)p[3] > '~');
+
+    free(name);
+    if (taken)
+        pasted_no_executable(pasted, pasted_word(line, strcspn(line, ":")), false);
+    return taken;
+}
+
 static bool by_shell(struct pasted *pasted, const char *line)
 {
     static const char *const behind[] = {
         "command not found: ", "Unknown command: ", "unknown command: ", "fish: Unknown command "};
     const char *at;
 
+    if (takes_for_script(pasted, line))
+        return true;
     for (size_t i = 0; i < sizeof behind / sizeof *behind; i++)
         if ((at = strstr(line, behind[i])) && !strchr(at + strlen(behind[i]), ' ') &&
             (i == 0 || strncmp(line, "fish", 4) == 0 || at == line)) {
-            not_found(pasted, pasted_word(at + strlen(behind[i]), strlen(at + strlen(behind[i]))));
+            pasted_not_found(pasted, pasted_word(at + strlen(behind[i]), strlen(at + strlen(behind[i]))));
             return true;
         }
     if ((at = strstr(line, ": command not found")) || (at = strstr(line, ": Command not found"))) {
-        not_found(pasted, pasted_field_before(line, at));
+        pasted_not_found(pasted, pasted_field_before(line, at));
         return true;
     }
     /* "sh: 1: x: not found", "/bin/sh: x: not found": nothing else is said of a library or symbol */
@@ -108,8 +133,8 @@ static bool by_shell(struct pasted *pasted, const char *line)
         char *who = pasted_speaker(pasted, line);
 
         at = strstr(line, ": not found");
-        if (judge_is_shell(who) || strcmp(who, "sudo") == 0 || strcmp(who, "make") == 0)
-            not_found(pasted, pasted_field_before(line, at));
+        if (judge_is_shell(who) || strcmp(who, "sudo") == 0 || strcmp(who, "make") == 0 || numbers_line(line))
+            pasted_not_found(pasted, pasted_field_before(line, at));
         free(who);
         return true;
     }
@@ -151,20 +176,20 @@ static bool by_runtime(struct pasted *pasted, const char *line)
         return true;
     }
     if (end && end > at + 6) {
-        not_found(pasted, pasted_word(at + 6, (size_t)(end - at - 6)));
+        pasted_not_found(pasted, pasted_word(at + 6, (size_t)(end - at - 6)));
         return true;
     }
     at = strstr(line, file);
     if (at && mentions(pasted->process, "_execute_child")) {
         at += sizeof file - 1;
-        not_found(pasted, pasted_word(at, strlen(at)));
+        pasted_not_found(pasted, pasted_word(at, strlen(at)));
         return true;
     }
     return false;
 }
 
-/* "env: ‘x’: No such file or directory", "nohup: failed to run command 'x': No such file …", "exec /x: no such file …"
- */
+/* "env: ‘x’: No such file or directory", "nohup: failed to run command 'x': No such file …", "exec /x: no such file …":
+ * at the beginning of the line, or of what somebody passes on. */
 static bool by_tool(struct pasted *pasted, const char *line)
 {
     static const char *const tools[] = {"env: can't execute ",
@@ -174,24 +199,27 @@ static bool by_tool(struct pasted *pasted, const char *line)
                                         "execvp: ",
                                         "make: ",
                                         "nice: ",
-                                        "nohup: failed to run command ",
-                                        "timeout: failed to run command ",
-                                        "chroot: failed to run command ",
-                                        "setsid: failed to execute ",
                                         "exec failed: ",
+                                        "failed to run command ",
+                                        "failed to execute ",
+                                        "unable to execute ",
+                                        "cannot run ",
+                                        "Can't stat ",
                                         "exec: ",
                                         "fork/exec ",
                                         "exec "};
-    const char *at = strcasestr(line, ": no such file or directory");
+    const char *at = strcasestr(line, ": no such file or directory"), *from;
     size_t n;
 
     for (size_t i = 0; at && i < sizeof tools / sizeof *tools; i++) {
         n = strlen(tools[i]);
-        if (strncmp(line, tools[i], n) != 0 || line + n >= at)
+        from = strstr(line, tools[i]);
+        if (!from || (from != line && (from < line + 2 || strncmp(from - 2, ": ", 2) != 0)) || from + n >= at)
             continue;
-        if (strstr(line, "***")) /* make's targets */
-            return true;
-        not_found(pasted, pasted_word(line + n, (size_t)(at - line) - n));
+        if (memmem(from, (size_t)(at - from), ": stat ", 7)) /* runc has looked: it is not there (execvp's search) */
+            return false;
+        if (!strstr(line, "***")) /* make's targets */
+            pasted_not_found(pasted, pasted_word(from + n, (size_t)(at - from) - n));
         return true;
     }
     return false;
@@ -219,7 +247,7 @@ static char *last_word(char *field)
     return field;
 }
 
-static void no_executable(struct pasted *pasted, char *path, bool binary)
+void pasted_no_executable(struct pasted *pasted, char *path, bool binary)
 {
     struct pasted_proof proof;
     const char *told = pasted_machine(pasted->process), *machine = told ? told : "x86_64";
@@ -272,6 +300,17 @@ static void bad_interpreter(struct pasted *pasted, const char *line, const char 
     pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, script, missing, 0.9);
 }
 
+/* fish tells of it in lines of its own: "Failed to execute process './x'. Reason:". */
+static char *fish_tried(const struct pasted *pasted)
+{
+    const struct process *process = pasted->process;
+
+    for (size_t i = process->line_count; i-- > 0;)
+        if (&process->lines[i] < pasted->line && strstr(process->lines[i].text, "Failed to execute process "))
+            return pasted_quoted(process->lines[i].text);
+    return NULL;
+}
+
 static bool by_kernel(struct pasted *pasted, const char *line)
 {
     const char *at;
@@ -292,17 +331,21 @@ static bool by_kernel(struct pasted *pasted, const char *line)
         return true;
     }
     if ((at = strstr(line, ": cannot execute binary file"))) {
-        no_executable(pasted, pasted_field_before(line, at), true);
+        pasted_no_executable(pasted, pasted_field_before(line, at), true);
         return true;
     }
     if ((at = strcasestr(line, "exec format error"))) {
-        bool behind = strncmp(at + 17, ": '", 3) == 0; /* Python's */
-        char *path = behind                                           ? pasted_word(at + 19, strlen(at + 19))
+        bool behind = strncmp(at + 17, ": '", 3) == 0 || strncmp(at + 17, ": ./", 4) == 0 ||
+                      strncmp(at + 17, ": /", 3) == 0; /* Python's, zsh's */
+        char *path = behind                            ? pasted_word(at + 19, strlen(at + 19))
+                     : strncmp(line, "exec: ", 6) == 0 ? fish_tried(pasted)
+                     : at > line && at[-1] == '[' && strstr(line, ": cannot execute")
+                         ? pasted_field_before(line, strstr(line, ": cannot execute")) /* ksh's */
                      : strstr(line, "exec user process caused")       ? xstrdup_or_null(pasted->process->exe)
                      : at > line + 2 && strncmp(at - 2, ": ", 2) == 0 ? last_word(pasted_field_before(line, at - 2))
                                                                       : NULL;
 
-        no_executable(pasted, path, false);
+        pasted_no_executable(pasted, path, false);
         return true;
     }
     return false;
@@ -334,7 +377,8 @@ static bool by_path(struct pasted *pasted, const char *line)
 
         pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup_or_null(path), path, 0.88);
         taken = true;
-    } else if ((at = strstr(line, ": Permission denied"))) {
+    } else if ((at = strstr(line, ": cannot execute [Permission denied]")) ||
+               (at = strstr(line, ": Permission denied"))) {
         char *path = path_before(line, at);
 
         taken = path != NULL;

@@ -40,13 +40,20 @@ static char *as_path(char *name)
     return name;
 }
 
+/* What is refused there is somebody's key, not a file. */
+static bool is_login(const char *line)
+{
+    return strstr(line, "Permission denied (publickey") || strstr(line, "Permission denied, please try again") ||
+           strstr(line, "Permission denied (gssapi") || strstr(line, "Permission denied (password");
+}
+
 /* The quoted path behind AT, or the one that a blank begins; malloced, or NULL. */
 static char *path_behind(const char *at)
 {
-    const char *quote = strpbrk(at, "'\"`");
+    char *quoted = pasted_quoted(at);
 
-    if (quote && quote[1])
-        return as_path(pasted_word(quote + 1, strcspn(quote + 1, "'\"`")));
+    if (quoted)
+        return as_path(quoted);
     at = strchr(at, '/');
     return at ? pasted_word(at, strcspn(at, " ,)")) : NULL;
 }
@@ -56,12 +63,13 @@ static char *path_before(const char *line, const char *at)
 {
     CLEANUP_FREE char *field = pasted_field_before(line, at);
     const char *path;
+    char *quoted;
 
     if (!field)
         return NULL;
-    path = strpbrk(field, "'\"`");
-    if (path && path[1])
-        return as_path(pasted_word(path + 1, strcspn(path + 1, "'\"`")));
+    quoted = pasted_quoted(field);
+    if (quoted)
+        return as_path(quoted);
     path = strrchr(field, ' '); /* "open /x", "cannot stat /x" */
     path = path ? path + 1 : field;
     return strpbrk(path, "/.") ? pasted_word(path, strlen(path)) : NULL;
@@ -133,6 +141,14 @@ static char *dialled(const char *line)
     return at ? pasted_word(at + 10, strcspn(at + 10, ": ")) : NULL;
 }
 
+/* "… the Docker daemon socket at unix:///var/run/docker.sock". */
+static char *socket_in(const char *line)
+{
+    const char *at = strstr(line, "unix://");
+
+    return at ? pasted_word(at + 7, strcspn(at + 7, " '\"`,")) : NULL;
+}
+
 bool pasted_file(struct pasted *pasted, const char *line)
 {
     const char *at = NULL;
@@ -141,9 +157,14 @@ bool pasted_file(struct pasted *pasted, const char *line)
 
     while (i < sizeof errors / sizeof *errors && !(at = strcasestr(line, errors[i].text)))
         i++;
-    if (!at || is_call(line) || is_rest(pasted) || (strcmp(errors[i].name, "EPERM") == 0 && is_start(line)))
+    if (!at || is_login(line) || is_call(line) || is_rest(pasted) ||
+        (strcmp(errors[i].name, "EPERM") == 0 && is_start(line)))
         return false;
     path = dialled(line);
+    if (!path && errors[i].kind == CAUSE_PERMISSION_DENIED && (path = socket_in(line))) {
+        pasted_found(pasted, CAUSE_PERMISSION_DENIED, pasted_speaker(pasted, line), path, 0.8);
+        return true;
+    }
     if (!path)
         path = path_of(line, at, strlen(errors[i].text));
     if (path && errors[i].kind == CAUSE_FILE_MISSING && is_socket(path))

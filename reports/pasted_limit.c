@@ -85,6 +85,7 @@ bool pasted_limit(struct pasted *pasted, const char *line)
               watches ? "fs.inotify.max_user_instances" : "RLIMIT_NOFILE", watches ? 0.85 : 0.9);
     else if (strstr(line, "number of file watchers reached") || strstr(line, "inotify watches was reached") ||
              strstr(line, "upper limit on inotify watches") ||
+             strstr(line, "unable to watch for file changes in this large") ||
              (watches && (strcasestr(line, "no space left on device") || strstr(line, "ENOSPC"))))
         found(pasted, CAUSE_WATCH_LIMIT, "fs.inotify.max_user_watches", 0.92);
     else if (strcasestr(line, "no space left on device") || strstr(line, "ENOSPC"))
@@ -97,7 +98,8 @@ bool pasted_limit(struct pasted *pasted, const char *line)
              strcasestr(line, "resource temporarily unavailable"))
         found(pasted, CAUSE_RESOURCE_LIMIT, "RLIMIT_NPROC", 0.6);
     else if (strstr(line, "annot allocate memory") || strstr(line, ": Out of memory") ||
-             strstr(line, "std::bad_alloc") || strncmp(line, "MemoryError", 11) == 0)
+             strstr(line, "insufficient memory for the Java Runtime") || strstr(line, "std::bad_alloc") ||
+             strncmp(line, "MemoryError", 11) == 0)
         found(pasted, CAUSE_RESOURCE_LIMIT, "ENOMEM", 0.6); /* or a limit of its own */
     else
         return false;

@@ -203,9 +203,14 @@ const char *pasted_machine(const struct process *process)
     for (size_t i = 0; i < process->line_count; i++) {
         const char *line = process->lines[i].text;
         bool tells = strncmp(line, "Linux ", 6) == 0 || strstr(line, "OS/Arch") || strstr(line, "Architecture:");
+        const char *host = strstr(line, "host platform (");
 
         if (strstr(line, ": ELF "))
             continue;
+        if (host) { /* docker's: that of the image is before it */
+            line = host;
+            tells = true;
+        }
         for (size_t k = 0; k < sizeof machine_words / sizeof *machine_words; k++) {
             if (strcmp(line, machine_words[k].word) == 0 || (tells && has_word(line, machine_words[k].word)))
                 return machine_words[k].name;

@@ -39,15 +39,20 @@ static bool by_libc(struct pasted *pasted, const char *line)
     return true;
 }
 
-/* "Cannot find module '/app/addon.node'": a path is a file; a bare name is looked for in many places. */
-static bool by_node(struct pasted *pasted, const char *line)
+/* A native part of another build of the runtime: what the runtime wants is not said. */
+static bool by_other_build(struct pasted *pasted, const char *line)
 {
-    const char *at = strstr(line, "Cannot find module '/");
+    static const char ruby[] = "incompatible library version - ";
+    const char *at = strstr(line, ruby);
 
-    if (!at)
+    if (at && strstr(line, "(LoadError)"))
+        pasted_found(pasted, CAUSE_MODULE_ABI_MISMATCH,
+                     pasted_word(at + sizeof ruby - 1, strcspn(at + sizeof ruby - 1, " ")),
+                     xstrdup("the ABI of this ruby"), 0.45);
+    else if (strstr(line, "loadable library and perl binaries are mismatched"))
+        pasted_found(pasted, CAUSE_MODULE_ABI_MISMATCH, xstrdup("perl"), xstrdup("the ABI of this perl"), 0.45);
+    else
         return false;
-    at += strlen("Cannot find module '");
-    pasted_found(pasted, CAUSE_FILE_MISSING, xstrdup("node"), pasted_word(at, strcspn(at, "'")), 0.8);
     return true;
 }
 
@@ -63,6 +68,78 @@ static bool by_java(struct pasted *pasted, const char *line)
     if (name)
         pasted_found(pasted, CAUSE_LIBRARY_MISSING, xstrdup("java"), xasprintf("lib%s.so", name), 0.8);
     return name != NULL;
+}
+
+/* "Can't load AMD 64-bit .so on a AARCH64-bit platform: /x.so" (java.lang.ClassLoader). */
+static bool by_java_machine(struct pasted *pasted, const char *line)
+{
+    static const struct {
+        const char *platform, *name;
+    } machines[] = {{"AARCH64", "aarch64"}, {"AMD 64", "x86_64"}, {"IA 32", "i386"}, {"ARM", "arm"}};
+    const char *at = strstr(line, "Can't load "), *on = at ? strstr(at, " .so on a") : NULL, *path;
+
+    if (!on || !(path = strstr(on, "platform: ")))
+        return false;
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
+        if (strstr(on, machines[i].platform)) {
+            pasted->provider = pasted_word(path + 10, strcspn(path + 10, " "));
+            pasted_found(pasted, CAUSE_WRONG_ARCHITECTURE, xstrdup("java"), xstrdup(machines[i].name), 0.85);
+            return true;
+        }
+    return true;
+}
+
+/* Libraries that a runtime or a check before a start names in a sentence of its own. */
+static bool by_check(struct pasted *pasted, const char *line)
+{
+    static const struct {
+        const char *before, *behind;
+    } sentences[] = {
+        {"The required library ", " could not be found"}, /* .NET's host */
+        {"No usable version of ", " was found"},          /* .NET: libssl */
+        {"Couldn't find a valid ", " package installed"}, /* .NET: ICU */
+    };
+
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
+        const char *at = strstr(line, sentences[i].before), *name = at ? at + strlen(sentences[i].before) : NULL;
+        const char *end = name ? strstr(name, sentences[i].behind) : NULL;
+        size_t n = end ? (size_t)(end - name) : 0;
+
+        if (!n || memchr(name, ' ', n))
+            continue;
+        pasted_found(pasted, CAUSE_LIBRARY_MISSING, xstrdup(pasted->process->exe),
+                     strncmp(name, "ICU", n) == 0 ? xstrdup("libicu") : pasted_word(name, n), 0.75);
+        return true;
+    }
+    return false;
+}
+
+/* A list under "Missing libraries:" (playwright), one a line, in a frame. */
+static bool by_list(struct pasted *pasted, const char *line)
+{
+    const struct process *process = pasted->process;
+    const char *at = strstr(line, "lib");
+    size_t n = at ? strcspn(at, " ") : 0;
+
+    if (!n || strspn(line, " |\xe2\x95\x91") != (size_t)(at - line) || !memmem(at, n, ".so", 3) ||
+        at[n + strspn(at + n, " |\xe2\x95\x91")])
+        return false;
+    for (const struct output_line *before = pasted->line; before-- > process->lines;)
+        if (strstr(before->text, "Missing libraries:")) {
+            pasted_found(pasted, CAUSE_LIBRARY_MISSING, xstrdup(process->exe), pasted_word(at, n), 0.75);
+            return true;
+        }
+    return false;
+}
+
+/* elf/dl-call-libc-early-init.c: a libc.so.6 that has not what this loader calls. */
+static bool by_loader(struct pasted *pasted, const char *line)
+{
+    if (!strstr(line, "Inconsistency detected by ld.so") || !strstr(line, "_dl_call_libc_early_init"))
+        return false;
+    pasted_found(pasted, CAUSE_LOADER_LIBC_SKEW, xstrdup(pasted->process->exe),
+                 xstrdup("__libc_early_init@GLIBC_PRIVATE"), 0.85);
+    return true;
 }
 
 /* "dlopen(): error loading libfuse.so.2" (AppImage's runtime). */
@@ -148,6 +225,8 @@ static bool by_locale(struct pasted *pasted, const char *line)
 
 bool pasted_runtime(struct pasted *pasted, const char *line)
 {
-    return by_requirements(pasted, line) || by_libc(pasted, line) || by_node(pasted, line) || by_java(pasted, line) ||
-           by_appimage(pasted, line) || by_emulator(pasted, line) || by_home(pasted, line) || by_locale(pasted, line);
+    return by_requirements(pasted, line) || by_libc(pasted, line) || by_java(pasted, line) ||
+           by_appimage(pasted, line) || by_emulator(pasted, line) || by_home(pasted, line) || by_locale(pasted, line) ||
+           by_other_build(pasted, line) || by_java_machine(pasted, line) || by_check(pasted, line) ||
+           by_list(pasted, line) || by_loader(pasted, line);
 }

@@ -49,6 +49,11 @@ bool pasted_policy(struct pasted *pasted, const char *line)
                                   : NULL;
     bool known = name && (end || rule) && syscall_by_name(name);
 
+    if (strstr(line, "Bad system call") || strstr(line, "signal SIGSYS") || strstr(line, "status=31/SYS")) {
+        free(name); /* SIGSYS: a filter has ended it, and which call it was stands nowhere */
+        pasted_found(pasted, CAUSE_SYSCALL_BLOCKED, pasted_speaker(pasted, line), xstrdup("a system call"), 0.45);
+        return true;
+    }
     for (size_t i = 0; name && refused && i < sizeof free_to_all / sizeof *free_to_all; i++)
         known |= strcmp(name, free_to_all[i]) == 0;
     if (!known) {

@@ -54,18 +54,45 @@ static size_t strip_terminal(char *line, size_t size)
 /* ---- HTML ---- */
 
 static const struct entity {
-    const char *name;
-    char is;
+    const char *name, *is;
 } entities[] = {
-    {"&lt;", '<'},    {"&gt;", '>'},    {"&quot;", '"'}, {"&#34;", '"'}, {"&#39;", '\''},
-    {"&#x27;", '\''}, {"&apos;", '\''}, {"&nbsp;", ' '}, {"&amp;", '&'},
+    {"&lt;", "<"},
+    {"&gt;", ">"},
+    {"&quot;", "\""},
+    {"&apos;", "'"},
+    {"&nbsp;", " "},
+    {"&amp;", "&"},
+    {"&lsquo;", "\xe2\x80\x98"},
+    {"&rsquo;", "\xe2\x80\x99"},
+    {"&ldquo;", "\xe2\x80\x9c"},
+    {"&rdquo;", "\xe2\x80\x9d"},
+    {"&hellip;", "..."},
 };
 
-static const struct entity *entity_at(const char *p)
+/* "&#96;", "&#x60;": of printable ASCII. The character, or 0; RET is what it takes. */
+static char numbered(const char *p, size_t *ret)
 {
+    const char *at = p + 2;
+    unsigned value = 0, base = *at == 'x' || *at == 'X' ? 16 : 10;
+    size_t digits = 0;
+
+    at += base == 16;
+    for (; isxdigit((unsigned char)*at) && (base == 16 || isdigit((unsigned char)*at)) && digits < 4; at++, digits++)
+        value = value * base + (unsigned)(isdigit((unsigned char)*at) ? *at - '0' : (*at | 0x20) - 'a' + 10);
+    *ret = (size_t)(at + 1 - p);
+    return digits && *at == ';' && value >= ' ' && value < 0x7f ? (char)value : 0;
+}
+
+/* What the entity at P is, and its size there and as it is; NULL: none. */
+static const char *entity_at(const char *p, char memory[2], size_t *size)
+{
+    if (p[1] == '#' && (memory[0] = numbered(p, size))) {
+        memory[1] = '\0';
+        return memory;
+    }
     for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
-        if (strncmp(p, entities[i].name, strlen(entities[i].name)) == 0)
-            return &entities[i];
+        if (strncmp(p, entities[i].name, *size = strlen(entities[i].name)) == 0)
+            return entities[i].is;
     return NULL;
 }
 
@@ -77,14 +104,17 @@ static size_t strip_entities(char *line, size_t size)
     char *to = line;
 
     while (p < end) {
-        const struct entity *entity = *p == '&' ? entity_at(p) : NULL;
+        char memory[2];
+        size_t size_there = 0;
+        const char *is = *p == '&' ? entity_at(p, memory, &size_there) : NULL;
 
-        if (!entity || (brackets && (entity->is == '<' || entity->is == '>')) || (quotes && entity->is == '"')) {
+        if (!is || (brackets && (*is == '<' || *is == '>')) || (quotes && *is == '"')) {
             *to++ = *p++;
             continue;
         }
-        *to++ = entity->is;
-        p += strlen(entity->name);
+        while (*is) /* never longer than its name */
+            *to++ = *is++;
+        p += size_there;
     }
     *to = '\0';
     return (size_t)(to - line);

@@ -116,6 +116,7 @@ static bool tells_no_more(const char *rest)
 static bool parse_version(const char *line, struct said *ret)
 {
     const char *at = strstr(line, ": version "), *name = at ? at + strlen(": version ") : NULL, *program;
+    bool quoted = name && strchr("`'\"", *name);
     size_t n;
 
     while (name && (strchr("`'\"", *name) || (unsigned char)*name >= 0x80) && *name)
@@ -124,6 +125,8 @@ static bool parse_version(const char *line, struct said *ret)
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)name[i] >= 0x80)
             n = i;
+    if (quoted && name[n] == ' ') /* broken off within the name */
+        return false;
     if (!n || n > 255 || !strstr(name + n, "not found"))
         return false;
     ret->object = object_before(line, at);
@@ -250,10 +253,31 @@ static void take_needer(const char *line, struct said *ret)
     ret->format = "Error loading shared library %s: %m (needed by %s)";
 }
 
+/* Where PIECE begins in LINE, which may have been cut behind it: "cannot open shared obj…". */
+static const char *piece_in(const char *line, const char *piece)
+{
+    const char *at = strstr(line, piece), *end;
+    size_t n = strlen(line), cut;
+
+    if (at)
+        return at;
+    while (n && (strchr(". ", line[n - 1]) || (unsigned char)line[n - 1] >= 0x80))
+        n--;
+    if (n == strlen(line))
+        return NULL;
+    end = line + n;
+    for (at = strstr(line, ": "); at; at = strstr(at + 2, ": ")) {
+        cut = (size_t)(end - at) - 2;
+        if (at + 2 < end && cut > 8 && cut < strlen(piece) && strncmp(at + 2, piece, cut) == 0)
+            return at + 2;
+    }
+    return NULL;
+}
+
 static bool parse_file(const char *line, const char *begin, struct said *ret)
 {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const char *at = strstr(begin, files[i]);
+        const char *at = piece_in(begin, files[i]);
 
         if (!at || at < line + 2 || strncmp(at - 2, ": ", 2) != 0)
             continue;

@@ -434,6 +434,8 @@ static bool take(void *state, char *text, size_t size)
             return true;
         return take_up(strace, text, size);
     }
+    if (line.kind == STRACE_PARTIAL && !line.pid && strncmp(text, "  ", 2) == 0)
+        return take_up(strace, text, size); /* strace indents no call: a line of somebody's source, in a traceback */
     if (line.kind == STRACE_PARTIAL) {
         give_up_held(strace);
         hold(strace, &line);

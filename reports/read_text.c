@@ -73,7 +73,9 @@ void text_about(struct text_reading *reading, pid_t pid)
 static void make_up(struct text_reading *reading)
 {
     enum { MADE_UP = 1 };
+    const char *const env[] = {reading->library_path, NULL};
     const struct image image = {
+        .env = env,
         .exe = reading->argv.n ? reading->argv.v[0] : "the program",
         .argv = (const char *const *)reading->argv.v,
         .musl = reading->musl,
@@ -141,7 +143,7 @@ static void offer(struct text_reading *reading, char *line, size_t size)
         reading->taken++;
         return;
     }
-    while (size < SPANS_MOST && spans_next(at, &from, &length, &next)) {
+    while (size < SPANS_MOST && strncmp(line, "If ", 3) != 0 && spans_next(at, &from, &length, &next)) {
         offer_piece(reading, line + (at - line), (size_t)(from - at));
         offer_piece(reading, line + (from - line), length);
         at = next;
@@ -226,6 +228,7 @@ int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err
         end_made_up(&reading);
     *how = reading.taker ? reading.taker->how : INPUT_TEXT;
     strings_deinit(&reading.argv);
+    free(reading.library_path);
     text_deinit(&reading.waiting);
     strings_deinit(&reading.refused);
     strings_deinit(&reading.told);
@@ -235,7 +238,10 @@ int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err
 
 bool text_knows(const char *head, size_t size)
 {
-    enum { BLOCKS = 4 }; /* of NULs, as a file system leaves them in a log that was being written when all stopped */
+    enum {
+        BLOCKS = 4, /* of NULs, as a file system leaves them in a log that was being written when all stopped */
+        FEW = 6,    /* a shell that takes an ELF file for a script says its first bytes */
+    };
     size_t strange = 0, zeros = 0, blocks = 0;
 
     for (size_t i = 0; i < size; i++) {
@@ -249,5 +255,5 @@ bool text_knows(const char *head, size_t size)
         strange += zeros;
     else
         size -= zeros;
-    return size > 0 && strange <= size / 64; /* a keyboard's ^C here and there */
+    return size > 0 && strange <= size / 64 + (strange <= FEW ? FEW : 0); /* a keyboard's ^C here and there */
 }

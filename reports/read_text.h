@@ -25,6 +25,7 @@ struct text_reading {
     int status;                      /* how a made-up one ended, as waitpid(2) packs it … */
     bool status_known;               /* … and whether the text says so; else it is taken to have failed */
     struct strings argv;             /* what a made-up one runs, by a prompt that shows it; may be empty */
+    char *library_path;              /* "LD_LIBRARY_PATH=…", by a prompt; or NULL */
     bool argv_sure;                  /* the loader's own words have its name */
     bool musl;                       /* they are musl's loader's */
     bool by_words;                   /* of the process nothing but its words, or its loader's, is known */

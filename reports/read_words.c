@@ -5,6 +5,7 @@
  * its width. All is bounded. */
 #include "read_text.h"
 
+#include "foreign.h"
 #include "read_said.h"
 
 #include <probes/alloc.h>
@@ -25,6 +26,7 @@ struct words {
     struct said said[SAID_KEPT];
     size_t said_count;
     char *before;         /* the line before, where nothing was made of it; or NULL */
+    size_t width;         /* of that, or of the first of several */
     char *asked;          /* the file that ldd(1) is at work on, by its prompt or its own heading; or NULL */
     char *program;        /* who is meant, as far as is known; or NULL */
     bool sure;            /* … by the loader's own words */
@@ -72,6 +74,8 @@ static const char *behind_prompt(const char *line)
  */
 static bool is_program(const char *word, size_t size)
 {
+    if (isupper((unsigned char)*word) && word[size] == ' ' && islower((unsigned char)word[size + 1]))
+        return false; /* "# A fatal error has been …" */
     for (size_t i = 0; i < size; i++)
         if ((unsigned char)word[i] < 0x80 && !isalnum((unsigned char)word[i]) && !strchr("._/+-~=", word[i]))
             return false;
@@ -83,10 +87,22 @@ static bool is_word(const char *word, size_t size, const char *name)
     return size == strlen(name) && strncmp(word, name, size) == 0;
 }
 
+/* "LD_LIBRARY_PATH=/a:$LD_LIBRARY_PATH", as a shell is told it. */
+static void note_variable(struct words *words, const char *word, size_t size)
+{
+    static const char name[] = "LD_LIBRARY_PATH=";
+
+    if (size < sizeof name || size > 4095 || strncmp(word, name, sizeof name - 1) != 0)
+        return;
+    free(words->reading->library_path);
+    words->reading->library_path = xstrndup(word, size);
+}
+
 /* What goes before a command and is none: NAME=value, sudo(8) and the like. */
 static bool goes_before(const char *word, size_t size)
 {
-    static const char *const names[] = {"sudo", "env", "exec", "time", "strace", "nohup", "command", "-f", "-v", "-r"};
+    static const char *const names[] = {"sudo",   "env",   "exec",    "export", "set", "time",
+                                        "strace", "nohup", "command", "-f",     "-v",  "-r"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (is_word(word, size, names[i]))
@@ -119,6 +135,8 @@ static void on_command(struct words *words, const char *command)
             words->asked = xstrndup(command, size < 4096 ? size : 4095);
             name_program(words, command, size, false);
             return;
+        } else if (memchr(command, '=', size) && *command != '/' && *command != '.') {
+            note_variable(words, command, size);
         } else if (!ldd && !goes_before(command, size)) {
             if (is_program(command, size))
                 name_program(words, command, size, false);
@@ -146,9 +164,19 @@ static void know_runtime(struct words *words, const char *line)
         {"golang.org/x/tools/gopls", "gopls"},
         {"golang.org/x/tools/internal/lsp", "gopls"},
         {"gopls version: ", "gopls"},
+        {"go command required", "gopls"},
         {"github.com/go-delve/delve", "dlv"},
         {"could not launch process: ", "dlv"},
         {"DynaLoader.pm", "perl"},
+        {" in @INC ", "perl"},
+        {" (Errno::E", "ruby"},
+        {"Cannot connect to the Docker daemon", "docker"},
+        {"Docker daemon socket", "docker"},
+        {"[Errno ", "python3"},
+        {"<--- JS stacktrace --->", "node"},
+        {"Module version mismatch. Expected ", "node"},
+        {"Java Runtime Environment", "java"},
+        {"Exception in thread \"main\"", "java"},
     };
 
     for (size_t i = 0; !words->program && i < sizeof runtimes / sizeof *runtimes; i++)
@@ -223,8 +251,14 @@ static bool is_broken_off(const char *line)
 
 static bool warns(const char *line)
 {
-    return strcasestr(line, "warning") || strstr(line, "WARN") || strcasestr(line, "ignor") ||
-           strcasestr(line, "falling back") || strcasestr(line, "fallback") || strcasestr(line, "optional");
+    static const char *const words[] = {"warning",  "ignor",    "falling back", "fallback",     "optional",
+                                        "; trying", ", trying", "retry",        "search paths", "libgl error",
+                                        ": w ",     ": i "}; /* and how logs mark what is no error */
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(line, words[i]))
+            return true;
+    return strstr(line, "WARN") || strncmp(line, "If ", 3) == 0;
 }
 
 /* "prog: libx.so: cannot open …": who passes it on. */
@@ -243,30 +277,67 @@ static void know_speaker(struct words *words, const char *line, const struct sai
         name_program(words, line, n, false);
 }
 
+/* LINE may be of another language: its message is kept as it stands there. */
+static bool parse(const char *line, struct said *ret)
+{
+    bool library = strstr(line, ".so") || strstr(line, ".node");
+    CLEANUP_FREE char *english = library ? foreign_in_english(line) : NULL;
+    const char *name, *at;
+
+    if (!english || !said_parse(english, ret))
+        return said_parse(line, ret);
+    name = ret->object ? ret->object : ret->args[0];
+    at = name && *line ? strstr(line + 1, name) : NULL;
+    free(ret->message);
+    ret->message = xstrdup(at ? at : line);
+    return true;
+}
+
 static bool said_in(struct words *words, const char *line)
 {
     struct said said;
 
-    if (warns(line) || !said_parse(line, &said))
+    if (warns(line) || !parse(line, &said))
         return false;
     know_speaker(words, line, &said);
     keep(words, &said);
     return true;
 }
 
-/* LINE, or the one before it with LINE as its rest. */
+/* What a terminal, or a mail, has broken into lines: BEFORE, with LINE as its rest, or as a part of that. A terminal
+ * breaks all at one width, wherever that is. False: they are not of one message. */
+static bool read_joined(struct words *words, const char *before, const char *line, size_t size)
+{
+    bool one_width = size + 2 > words->width && size < words->width + 2, taken;
+    char *joined = xasprintf("%s%s", before, line);
+    char *spaced = xasprintf("%s %s", before, line + strspn(line, " "));
+
+    if (is_broken_off(joined)) {
+        taken = one_width || is_broken_off(before);
+        if (taken)
+            words->before = one_width ? steal_pointer(&joined) : steal_pointer(&spaced);
+    } else {
+        taken = said_in(words, joined) || said_in(words, spaced);
+    }
+    free(joined);
+    free(spaced);
+    return taken;
+}
+
 static void read_said(struct words *words, const char *line, size_t size)
 {
-    CLEANUP_FREE char *joined = words->before && size < LINE_READ ? xasprintf("%s%s", words->before, line) : NULL;
-    CLEANUP_FREE char *spaced = joined ? xasprintf("%s %s", words->before, line + strspn(line, " ")) : NULL;
-    bool broken = words->before && is_broken_off(words->before);
+    CLEANUP_FREE char *before = steal_pointer(&words->before);
+    bool rest = before && is_broken_off(before), off = is_broken_off(line);
 
-    free(steal_pointer(&words->before));
-    if (broken && said_in(words, joined))
+    if (!rest && !off && said_in(words, line))
         return;
-    if (is_broken_off(line) || !said_in(words, line)) {
-        if (!(joined && (said_in(words, spaced) || said_in(words, joined))) && size > SHORT && size < LINE_READ)
-            words->before = xstrdup(line);
+    if (before && strlen(before) + size < LINE_READ && read_joined(words, before, line, size))
+        return;
+    if (rest && !off && said_in(words, line)) /* what was broken off stands nowhere */
+        return;
+    if (size > SHORT && size < LINE_READ) {
+        words->before = xstrdup(line);
+        words->width = size;
     }
 }
 
