@@ -1,5 +1,5 @@
-/* What C libraries and shells say in other languages, where people paste it: their fixed texts, put back into English, so
- * that one reader does for all. Names, paths and whatever else stands around them stay as they are. */
+/* What C libraries and shells say in other languages, where people paste it: their fixed texts, put back into English,
+ * so that one reader does for all. Names, paths and whatever else stands around them stay as they are. */
 #ifndef GLIBCTRACE_REPORTS_FOREIGN_H
 #define GLIBCTRACE_REPORTS_FOREIGN_H
 

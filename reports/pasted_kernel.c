@@ -80,7 +80,7 @@ static const char *refused_call(long number)
         {SYS_io_uring_setup, "io_uring_setup"},
         {SYS_unshare, "unshare"},
         {SYS_close_range, "close_range"},
-        {SYS_ptrace, "ptrace"},
+
         {SYS_pidfd_open, "pidfd_open"},
         {SYS_mount, "mount"},
         {SYS_userfaultfd, "userfaultfd"},
