@@ -4,6 +4,7 @@
 #include "remedy.h"
 #include "scenario.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <probes/alloc.h>
@@ -107,23 +108,55 @@ static void tell_remedies(const struct finding *finding, struct cause *cause)
                    "or set it to where the thing is, or put that at %s", finding->lead->path);
 }
 
+/* A library that is where nobody looks, because the variable names a directory that is not there. */
+static void library_scenario(const struct finding *finding, struct cause *cause)
+{
+    struct mini_object *library = tell_needed_scenario(finding, cause);
+
+    scenario_mend_last(cause->scenario);
+    library->directory = 2;
+    cause->scenario->variable_path = xstrdup(path_base(finding->lead->path));
+}
+
+/* What was asked for below what VARIABLE names, where that is no directory or one of something else; NULL otherwise. */
+static const char *asked_inside(const struct finding *finding)
+{
+    const struct lead *lead = finding->lead;
+    size_t n = lead->path ? strlen(lead->path) : 0;
+    bool beneath = n && finding->path && strncmp(finding->path, lead->path, n) == 0 && finding->path[n] == '/';
+
+    if (!beneath || lead->fault != LEAD_NOT_MEANT)
+        return NULL;
+    return finding->error == ENOTDIR || (finding->error == ENOENT && lead_is_tree(&lead->variable))
+               ? finding->path + n + 1
+               : NULL;
+}
+
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     const struct lead *lead = finding->lead;
     const char *at = lead->path ? strstr(lead->variable.value, lead->path) : NULL;
+    const char *inside = asked_inside(finding);
+    bool for_loader = strncmp(lead->variable.entry, "LD_", 3) == 0;
     struct mini_object *file;
 
-    /* What the loader itself reads, a stub that only opens a file says nothing about. */
-    if (!at || lead->fault != LEAD_ABSENT || finding->fault || strncmp(lead->variable.entry, "LD_", 3) == 0)
+    if (!at || (lead->fault != LEAD_ABSENT && !inside) || for_loader != (finding->fault && finding->elsewhere))
         return;
-    cause->scenario = scenario_create(SCENARIO_OPEN);
-    scenario_object(cause->scenario, path_base(finding->subject));
-    file = scenario_object(cause->scenario, path_base(lead->path));
-    file->absent = true;
-    cause->scenario->mend_object = 1;
+    if (finding->fault) {
+        library_scenario(finding, cause);
+    } else { /* what the loader itself reads, a stub that only opens a file says nothing about */
+        cause->scenario = scenario_create(SCENARIO_OPEN);
+        scenario_object(cause->scenario, path_base(finding->subject));
+        file = scenario_object(cause->scenario, path_base(lead->path));
+        file->absent = !inside;
+        cause->scenario->inside = xstrdup_or_null(inside);
+        cause->scenario->emptied = inside && finding->error == ENOENT;
+        cause->scenario->mend_object = 1;
+    }
     cause->scenario->variable = xstrndup(lead->variable.entry, lead->variable.name_size);
-    cause->scenario->before = xstrndup(lead->variable.value, (size_t)(at - lead->variable.value));
-    cause->scenario->after = xstrdup(at + strlen(lead->path));
+    /* Of a list for the loader nothing else: what other directories hold is not to be looked at there. */
+    cause->scenario->before = xstrndup(lead->variable.value, finding->fault ? 0 : (size_t)(at - lead->variable.value));
+    cause->scenario->after = xstrdup(finding->fault ? "" : at + strlen(lead->path));
 }
 
 void cause_environment_tell(const struct finding *finding, struct cause *cause)

@@ -23,6 +23,21 @@ static void symbol_scenario(const struct finding *finding, struct cause *cause)
     mini_object_define(cause->scenario->mended, fault->name, NULL);
 }
 
+/* The object that asks for the last one has been linked to glibc's libc.so.6. */
+static void need_libc(struct scenario *scenario)
+{
+    struct mini_object *library = scenario->objects[scenario->object_count - 1], *libc;
+
+    for (size_t i = 0; i + 1 < scenario->object_count; i++)
+        for (size_t k = 0; k < scenario->objects[i]->needed.n; k++)
+            if (strcmp(scenario->objects[i]->needed.v[k], library->name) == 0) {
+                mini_object_need(scenario->objects[i], "libc.so.6");
+                libc = scenario_object(scenario, "libc.so.6");
+                libc->soname = xstrdup("libc.so.6");
+                return;
+            }
+}
+
 static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     struct mini_object *library;
@@ -34,6 +49,8 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     library = tell_needed_scenario(finding, cause);
     scenario_mend_last(cause->scenario);
     library->absent = true;
+    if (finding->load->family == LOADER_MUSL) /* which takes it for itself: it tells of whom the object is */
+        need_libc(cause->scenario);
 }
 
 void cause_family_tell(const struct finding *finding, struct cause *cause)

@@ -76,6 +76,8 @@ static bool file_fault(struct finding *finding, const struct execfile *file)
     case EXECFILE_BROKEN:
         finding->kind = CAUSE_OBJECT_CORRUPT;
         finding->provider = file->path;
+        if (!finding->elf && !path_nowhere(finding_root(finding))) /* empty, or without as much as a header */
+            finding->elf = elffile_get(finding_root(finding), file->path);
         return true;
     default:
         return false;

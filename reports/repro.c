@@ -26,6 +26,19 @@ static int make_directory(struct writer *writer, const char *path)
     return 0;
 }
 
+/* With all above it. */
+static int make_directories(struct writer *writer, const char *path)
+{
+    for (const char *end = strchr(path, '/');; end = strchr(end + 1, '/')) {
+        CLEANUP_FREE char *part = end ? xstrndup(path, (size_t)(end - path)) : xstrdup(path);
+
+        if (make_directory(writer, part) < 0)
+            return -1;
+        if (!end)
+            return 0;
+    }
+}
+
 static int write_file(struct writer *writer, const char *path, const void *bytes, size_t size, mode_t mode)
 {
     CLEANUP_CLOSE int fd = openat(writer->directory, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -97,6 +110,8 @@ static int write_object(struct writer *writer, const struct plan_file *file, con
 
         return write_link(writer, path, target);
     }
+    if (file->here)
+        return write_link(writer, path, ".");
     if (file->plain)
         return write_counted(writer, path, "", 0, 0644);
     if (stub_build(object, NULL, file->runpath, &stub, writer->err) < 0)
@@ -119,7 +134,7 @@ static int write_objects(void *ctx)
         const struct plan_file *file = &plan->files[i];
         CLEANUP_FREE char *directory = path_dir(file->path);
 
-        if (make_directory(writer, directory) < 0 || write_object(writer, file, file->path, !file->mended) < 0)
+        if (make_directories(writer, directory) < 0 || write_object(writer, file, file->path, !file->mended) < 0)
             return -1;
     }
     return 0;

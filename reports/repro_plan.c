@@ -146,7 +146,7 @@ static int check_objects(const struct scenario *scenario, struct err *err)
         if (!repro_name_fits(object->name) || object->directory >= DIRECTORIES)
             return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a file in it",
                            object->name ? object->name : "");
-        if (i && strncmp(object->name, "ld-linux", 8) == 0)
+        if (i && !object->absent && strncmp(object->name, "ld-linux", 8) == 0)
             return err_set(err, "no reproduction: %.200s is the loader itself, which a stub cannot stand for",
                            object->name);
     }
@@ -188,6 +188,11 @@ static int plan_load(struct plan *plan, struct err *err)
         shadowed = shadowed || scenario->objects[i]->directory == 1;
     shadowed = shadowed && !scenario->by_library_path;
     plan->library_path = scenario->by_library_path ? "wrong" : scenario->mount;
+    if (scenario->variable_path && !repro_name_fits(scenario->variable_path))
+        return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a directory in it",
+                       scenario->variable_path);
+    if (scenario->variable_path)
+        plan->call.path = xasprintf("data/%s", scenario->variable_path);
     for (size_t i = 0; i < scenario->object_count; i++) {
         const struct mini_object *object = scenario->objects[i];
         struct mini_object *stub;
@@ -242,6 +247,8 @@ static const char *error_words(int error)
         return "Connection refused";
     case ELOOP:
         return "Too many levels of symbolic links";
+    case ENOTDIR:
+        return "Not a directory";
     default:
         return "No such file or directory";
     }
@@ -310,6 +317,38 @@ static int plan_execute(struct plan *plan, struct err *err)
     return plan_caller(plan, asker ? asker : "launcher", xasprintf("./%s", plan->program), false, error, err);
 }
 
+static bool path_fits(const char *path)
+{
+    size_t size = strlen(path);
+
+    for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/') {
+        CLEANUP_FREE char *name = xstrndup(p, strcspn(p, "/"));
+
+        if (!repro_name_fits(name))
+            return false;
+    }
+    return size && size < 1024 && path[size - 1] != '/';
+}
+
+/* Something below a path is opened, and what stands at the path is no directory, or has something else in it. */
+static int plan_open_inside(struct plan *plan, struct err *err)
+{
+    const struct scenario *scenario = plan->scenario;
+    const char *name = scenario->objects[1]->name, *inside = scenario->inside;
+    struct plan_file *file, *good;
+
+    if (!path_fits(inside))
+        return err_set(err, "no reproduction: \"%.200s\" cannot be the name of a file in it", inside);
+    plan->shown = xasprintf("data/%s", name);
+    file = add_file(plan, mini_object_create(name), xasprintf("root/data/%s", name), NULL);
+    file->plain = true;
+    file->here = scenario->emptied;
+    good = add_file(plan, mini_object_create(name), xasprintf("mended/data/%s/%s", name, inside), NULL);
+    good->plain = good->mended = true;
+    return plan_caller(plan, plan->program, xasprintf("data/%s/%s", name, inside), true,
+                       scenario->emptied ? ENOENT : ENOTDIR, err);
+}
+
 static int plan_open(struct plan *plan, struct err *err)
 {
     const struct scenario *scenario = plan->scenario;
@@ -319,6 +358,8 @@ static int plan_open(struct plan *plan, struct err *err)
         return err_set(err, "no reproduction: it is not known which file is opened");
     if (scenario->variable && strspn(scenario->variable, VARIABLE_LETTERS) != strlen(scenario->variable))
         return err_set(err, "no reproduction: env(1) cannot be told to set \"%.200s\"", scenario->variable);
+    if (scenario->inside)
+        return plan_open_inside(plan, err);
     file = scenario->objects[1];
     if (file->absent || file->defect == MINI_NO_PERMISSION || file->defect == MINI_LOOP ||
         file->defect == MINI_DANGLING) {

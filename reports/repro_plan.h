@@ -12,6 +12,7 @@ struct plan_file {
     const char *runpath; /* or NULL */
     bool mended;         /* only control.sh uses it; its defect does not count */
     bool plain;          /* no ELF file: an empty one, where it is sound */
+    bool here;           /* a link to the directory in which it stands: a directory that has not got what is wanted */
 };
 
 struct plan {

@@ -190,7 +190,8 @@ static char *set_variable(const struct plan *plan)
 {
     const struct scenario *scenario = plan->scenario;
     CLEANUP_FREE char *before = repro_quote(scenario->before ? scenario->before : "");
-    CLEANUP_FREE char *path = repro_quote(plan->call.path);
+    CLEANUP_FREE char *named = scenario->inside ? xasprintf("data/%s", scenario->objects[1]->name) : NULL;
+    CLEANUP_FREE char *path = repro_quote(named ? named : plan->call.path);
     CLEANUP_FREE char *after = repro_quote(scenario->after ? scenario->after : "");
 
     return xasprintf("%s=%s\"$PWD/\"%s%s ", scenario->variable, before, path, after);
@@ -203,7 +204,8 @@ char *repro_file_command(const struct plan *plan, const char *directory, const c
     CLEANUP_FREE char *file = repro_quote(path);
     CLEANUP_FREE char *preloaded = preload ? repro_quote(preload) : NULL;
     CLEANUP_FREE char *list = libraries ? repro_quote(libraries) : NULL;
-    CLEANUP_FREE char *set = plan->scenario->variable ? set_variable(plan) : NULL;
+    bool sets = plan->scenario->variable && !(plan->scenario->variable_path && list); /* which mends it */
+    CLEANUP_FREE char *set = sets ? set_variable(plan) : NULL;
 
     return xasprintf("env -i %s%s%s%s%s%s%s%s", set ? set : "", list ? "LD_LIBRARY_PATH=" : "", list ? list : "",
                      list ? " " : "", preloaded ? "LD_PRELOAD=" : "", preloaded ? preloaded : "", preloaded ? " " : "",

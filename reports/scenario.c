@@ -194,6 +194,8 @@ void scenario_redact(struct scenario *scenario, char *(*redact)(void *ctx, const
     redact_string(&redaction, &scenario->variable);
     redact_string(&redaction, &scenario->before);
     redact_string(&redaction, &scenario->after);
+    redact_string(&redaction, &scenario->variable_path);
+    redact_string(&redaction, &scenario->inside);
 }
 
 void scenario_destroy(struct scenario *scenario)
@@ -215,6 +217,8 @@ void scenario_destroy(struct scenario *scenario)
     free(scenario->variable);
     free(scenario->before);
     free(scenario->after);
+    free(scenario->variable_path);
+    free(scenario->inside);
     free(scenario);
 }
 

@@ -96,6 +96,10 @@ struct scenario {
     int error;            /* how it fails; CONNECT: ENOENT or ECONNREFUSED */
     char *variable;       /* OPEN: the variable through which objects[1] is named, or NULL; … */
     char *before, *after; /* … what stands around the path in its value */
+    char *variable_path;  /* LOAD: VARIABLE names a directory of this name, which is not there */
+    char
+        *inside; /* OPEN: the path below objects[1] that is opened, or NULL: objects[1] itself. There objects[1] is … */
+    bool emptied;         /* … a directory without it, else no directory */
     bool by_library_path; /* directory 1 is put first by LD_LIBRARY_PATH (else by the run path) */
 };
 

@@ -310,6 +310,30 @@ static int make_and_try(const struct scenario *scenario, const struct cause *wan
     return make_and_try_one(scenario, wanted, directory, &judge, fill, err);
 }
 
+/* Why nothing can be made that fails like WANTED. */
+static char *why_not(const struct cause *wanted)
+{
+    const char *subject = wanted->subject && *wanted->subject ? base(wanted->subject) : "the program";
+
+    switch (wanted->kind) {
+    case CAUSE_CRASH:
+        return xstrdup("a crash comes of what the program had in its memory, which no small copy of it has");
+    case CAUSE_ENVIRONMENT_WRONG:
+        if (wanted->impact == IMPACT_DEGRADED)
+            return xasprintf("%s goes on all the same: there is no end to be shown", subject);
+        return xasprintf("what %.*s has to say is known to %s alone, for which no stub can stand",
+                         (int)strcspn(wanted->missing, "="), wanted->missing, subject);
+    case CAUSE_MODULE_ABI_MISMATCH:
+        return xasprintf("it takes the runtime itself to find that %s is of another one", subject);
+    case CAUSE_LOADER_LIBC_SKEW:
+        return xstrdup("it takes the two builds themselves, whose bytes do not belong into a reproduction");
+    case CAUSE_CPU_LEVEL_TOO_LOW:
+        return xasprintf("it takes the code of %s, whose bytes do not belong into a reproduction", subject);
+    default:
+        return xasprintf("no reproduction is known for %s", cause_kind_name(wanted->kind));
+    }
+}
+
 int repro_run(const struct scenario *scenario, const struct cause *wanted, const char *directory, struct report *fill,
               struct err *err)
 {
@@ -323,10 +347,7 @@ int repro_run(const struct scenario *scenario, const struct cause *wanted, const
     if (!scenario)
         scenario = own = scenario_of_cause(wanted);
     if (!scenario) {
-        conclude(fill, REPRO_NOT_ATTEMPTED,
-                 wanted->kind == CAUSE_CRASH
-                     ? xstrdup("a crash comes of what the program had in its memory, which no small copy of it has")
-                     : xasprintf("no reproduction is known for %s", cause_kind_name(wanted->kind)));
+        conclude(fill, REPRO_NOT_ATTEMPTED, why_not(wanted));
         return 0;
     }
     if (!directory) {

@@ -135,6 +135,46 @@ def test_executing_alone(run, cc, script, tmp_path, way):
     _check_alone(bundle, None, tmp_path)
 
 
+@pytest.mark.skipif(not shutil.which("zstd"), reason="tar needs zstd to read a bundle")
+def test_executing_an_empty_file_alone(run, script, tmp_path):
+    """The shell would read it as a script of nothing: another program executes it."""
+    bundle = tmp_path / "case.tar.zst"
+    tool = script("tool", "")
+    result = run("-o", bundle, "--", "/usr/bin/python3", "-c", f"import os; os.execv('{tool}', ['tool'])")
+    assert (result.first["kind"], result.first["missing"]) == ("object-corrupt", str(tool))
+    _verified(result)
+    _check_alone(bundle, "Exec format error", tmp_path)
+
+
+CALLS_DEP = "int dep(void);\nint main(void) { return dep(); }\n"
+LED = {  # what the variable is set to, what stands there, the command, and the words of the reproduction
+    "a file that is no directory": ("APP_HOME", "{here}/home", "home", ["/usr/bin/python3", "-c",
+                                    "import os; open(os.environ['APP_HOME'] + '/etc/app.conf')"], "Not a directory"),
+    "a directory of something else": ("JAVA_HOME", "{here}/jdk", "jdk/README", ["sh", "-c", 'exec "$JAVA_HOME/bin/java"'],
+                                      "No such file or directory"),
+    "a part of a list": ("APP_PATH", "{here}:{here}/none", "x", ["/usr/bin/python3", "-c",
+                         "import os; os.listdir(os.environ['APP_PATH'].split(':')[1])"], "No such file or directory"),
+    "nowhere, for the loader": ("LD_LIBRARY_PATH", "{here}/none", None, None, "libdep.so.1"),
+}
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="tar needs zstd to read a bundle")
+@pytest.mark.parametrize("how", LED)
+def test_led_by_a_variable_alone(run, cc, tmp_path, how):
+    name, value, there, command, words = LED[how]
+    if there:
+        (tmp_path / there).parent.mkdir(exist_ok=True)
+        (tmp_path / there).write_text("")
+    else:
+        library = cc("int dep(void) { return 0; }", "-Wl,-soname,libdep.so.1", name="libdep.so.1")
+        command = [cc(CALLS_DEP, library)]
+    value, bundle = value.format(here=tmp_path), tmp_path / "case.tar.zst"
+    result = run("-o", bundle, "--", *command, env={name: value})
+    assert (result.first["kind"], result.first["missing"]) == ("environment-wrong", f"{name}={value}")
+    _verified(result)
+    _check_alone(bundle, words, tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["file-missing", "symlink-loop", "symlink-dangling", "permission-denied"])
 def test_opening(run, cc, tmp_path, kind):
     prog, user = cc(OPENS), []
