@@ -47,6 +47,13 @@ static bool fits(const struct elffile *elf)
     return strcmp(name, machine_of_kernel()) == 0;
 }
 
+/* The kernel asks for the machine before it looks at anything behind the header (load_elf_binary() of fs/binfmt_elf.c):
+ * what else is wrong with a file for another machine is no matter here. */
+static bool tells_machine(const struct elffile *elf)
+{
+    return elf->machine != EM_NONE || elf->state == ELFFILE_OK;
+}
+
 /* Without credentials the kernel is asked what this process may do; it must have looked at the file already (FD's
  * status is ST). */
 static bool may_execute(const char *root, const char *path, const struct stat *st, const struct cred *cred)
@@ -65,12 +72,12 @@ static enum execfile_verdict look_at_elf(const char *root, const struct elffile 
 
     if (elf->state == ELFFILE_NOT_ELF)
         return EXECFILE_TEXT;
-    if (elf->state != ELFFILE_OK && elf->state != ELFFILE_UNREADABLE)
-        return EXECFILE_BROKEN;
-    if (!fits(elf) && (error == ENOEXEC || error == 0)) {
+    if (tells_machine(elf) && !fits(elf) && (error == ENOEXEC || error == 0)) {
         ret->machine_wanted = machine_of_kernel();
         return EXECFILE_OTHER_MACHINE;
     }
+    if (elf->state != ELFFILE_OK && elf->state != ELFFILE_UNREADABLE)
+        return EXECFILE_BROKEN;
     if (elf->interp && path_stat(root, elf->interp, &st) < 0) {
         ret->interpreter = xstrdup(elf->interp);
         return EXECFILE_INTERP_ABSENT;

@@ -201,7 +201,8 @@ static const struct attempt *attempt_before(const struct process *process, pid_t
         const struct attempt *attempt = episode->attempts[i];
 
         if (attempt->tid == tid && attempt->by != BY_LOADER && !attempt->execution && attempt->last_n < before &&
-            judge_open_fits(attempt) && (!best || attempt->last_n > best->last_n))
+            judge_open_fits(attempt) && !judge_open_optional(attempt->path) &&
+            (!best || attempt->last_n > best->last_n))
             best = attempt;
     }
     return best;

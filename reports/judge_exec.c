@@ -300,6 +300,22 @@ static bool led_astray(struct finding *finding, const struct process *actor, con
     return false;
 }
 
+/* In a directory of PATH stands a link of that name, which leads nowhere: it is what was meant. */
+static bool dangles(const struct process *actor, const struct attempt *attempt, struct finding *finding,
+                    struct path_walk *walk)
+{
+    sight_walk(attempt, process_cred(actor), walk);
+    if ((walk->reason == PATH_DANGLING || walk->reason == PATH_LOOP) && walk->at &&
+        strcmp(walk->at, attempt->path) == 0 && judge_path_fault(finding, walk, attempt->path)) {
+        finding->path = attempt->path;
+        return true;
+    }
+    path_walk_deinit(walk);
+    *walk = (struct path_walk){0};
+    finding->walk = NULL;
+    return false;
+}
+
 static bool judge_path_search(struct process *actor, const struct episode *episode)
 {
     const struct process *image = process_owner(actor);
@@ -315,6 +331,7 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
                               .missing = episode->name,
                               .subject = image->exe ? image->exe : episode->name};
     CLEANUP_FREE char *script_path = NULL;
+    struct path_walk walk = {0};
     struct lead lead = {0};
     struct suspect *suspect;
 
@@ -323,9 +340,12 @@ static bool judge_path_search(struct process *actor, const struct episode *episo
         finding.subject = script_path = path_join(image->cwd ? image->cwd : "/", script);
         finding.interpreter = episode->name;
     }
-    led_astray(&finding, actor, episode, &lead);
+    if (!led_astray(&finding, actor, episode, &lead))
+        for (size_t i = 0; i < episode->count && !script && !dangles(actor, episode->attempts[i], &finding, &walk); i++)
+            ;
     suspect = suspect_attempt(actor, AT_COMMAND, first, &finding);
     lead_deinit(&lead);
+    path_walk_deinit(&walk);
     if (!suspect)
         return false;
     suspect->last_n = episode->last_n;

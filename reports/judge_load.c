@@ -5,6 +5,9 @@
  * loader failures no system call fails at all.) */
 #include "judge.h"
 
+#include "environment.h"
+#include "told.h"
+
 #include <ctype.h>
 #include <dlfcn.h>
 #include <signal.h>
@@ -451,6 +454,52 @@ static void judge_wanted_symbol(struct process *process, const struct maps *maps
         process->suspects[process->suspect_count - 1].last_act = true;
 }
 
+/* It says that it goes on by another way: a symbol that is tried first, and another where that is not there. */
+static bool has_another_way(const char *line)
+{
+    static const char *const words[] = {"fall back", "falling", "fallback", "instead", "default", "optional",
+                                        "using",     "trying",  "older",    "legacy",  NULL};
+
+    for (const char *const *word = words; *word; word++)
+        if (strcasestr(line, *word))
+            return true;
+    return false;
+}
+
+/* A plug-in without what its host asks it for: the host names the symbol, complains, and may do without the plug-in. */
+static bool misses_aloud(const struct process *process, const struct loader_error *error)
+{
+    const struct output_line *line;
+    struct told told;
+    bool aloud;
+
+    if (error->outcome != LOADER_CAUGHT || strncmp(error->format, "undefined symbol", 16) != 0 ||
+        call_of(process, error->tid, error->n))
+        return false;
+    told_by_loader(error, &told);
+    line = told.symbol ? process_says(process, told.symbol) : NULL;
+    aloud = line && line->n > error->n &&
+            (words_object(line->text) || words_warn(line->text) || strstr(line->text, "undefined symbol")) &&
+            !has_another_way(line->text);
+    told_deinit(&told);
+    return aloud;
+}
+
+static bool misses_any_aloud(const struct process *process)
+{
+    for (size_t i = 0; i < process->error_count; i++)
+        if (misses_aloud(process, &process->errors[i]))
+            return true;
+    return false;
+}
+
+static void judge_missed_symbols(struct process *process, const struct maps *maps, const struct load *load)
+{
+    for (size_t i = 0; i < process->error_count; i++)
+        if (misses_aloud(process, &process->errors[i]) && opened_itself(load, process->errors[i].object))
+            judge_told(process, maps, load, &process->errors[i]);
+}
+
 static void judge_with(struct process *process, const struct maps *maps, struct load *load)
 {
     bool by_loader = process_failed(process) && (ended_by_loader(process, load) || died_of_its_file(process, load));
@@ -474,6 +523,8 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
         judge_words_said(process);
     }
     if (process->suspect_count == 0)
+        judge_missed_symbols(process, maps, load);
+    if (process->suspect_count == 0)
         judge_wanted_symbol(process, maps, load);
 }
 
@@ -496,7 +547,7 @@ void judge_load(struct process *process, bool live)
     }
     if (live)
         maps_read(process->pid, &maps);
-    if (process_failed(process) || !all_well(process, &maps)) {
+    if (process_failed(process) || !all_well(process, &maps) || misses_any_aloud(process)) {
         struct direct direct;
 
         env = process_env_array(process);

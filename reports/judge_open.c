@@ -441,6 +441,15 @@ static bool for_a_panic(const struct process *process)
     return process->words_kind == WORDS_RUST && process->words_n == process->first_output_n;
 }
 
+/* "bad config": a variable was set so that it goes there, it is not there, and no other reason is given. */
+static bool of_the_led(const struct process *process, const struct attempt *attempt, const char *line)
+{
+    const struct process *image = process_owner((struct process *)process);
+
+    return words_object(line) && !words_shrug(line) &&
+           !words_own_reason(line, image->exe ? path_base(image->exe) : NULL) && is_led(process, attempt);
+}
+
 /* "cannot start": no name in it, but it follows the failed call with nothing between, and the end follows it. With the
  * text of that very error any call on a file will do; without it only a file that was to be opened, and a line that
  * could be about nothing else. */
@@ -459,7 +468,8 @@ static void judge_last_act(struct process *process)
     if (!line)
         return;
     base = naming_mentions(image, line->text, attempt);
-    if (!thrown && !words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) && !base)
+    if (!thrown && !words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) &&
+        !base && !of_the_led(process, attempt, line->text))
         return;
     if ((!base && about_absent_path(image, line->text)) ||
         (judge_is_module(image, attempt) && !is_led(process, attempt)))

@@ -84,6 +84,41 @@ static void add_needles(struct suspect *suspect, const struct failure *failure)
         strings_add(&suspect->needles, xstrdup(failure->target));
 }
 
+/* What makes a program faster, or tells it more, and is done without: that nothing came between such a call and the
+ * program's end says nothing. */
+static bool is_convenience(const struct failure *failure)
+{
+    static const char *const names[] = {
+        "setpriority",
+        "sched_setaffinity",
+        "sched_setattr",
+        "sched_setparam",
+        "sched_setscheduler",
+        "ioprio_set",
+        "mlock",
+        "mlock2",
+        "mlockall",
+        "membarrier",
+        "get_mempolicy",
+        "mbind",
+        "migrate_pages",
+        "move_pages",
+        "kcmp",
+        "name_to_handle_at",
+        "perf_event_open",
+        "prlimit64",
+        "setrlimit",
+        "personality",
+        "fallocate",
+        "landlock_create_ruleset",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is(failure->desc, names[i]))
+            return true;
+    return false;
+}
+
 void judge_policy(struct process *process)
 {
     const struct process *image = process_owner(process);
@@ -107,5 +142,6 @@ void judge_policy(struct process *process)
         add_needles(suspect, failure);
         suspect_failure(suspect, process, failure);
         suspect->coped |= did_without(failure);
+        suspect->last_act &= !is_convenience(failure);
     }
 }
