@@ -123,7 +123,7 @@ void judge_cut_off(struct process *process)
     }
     line = attempt && process->last_file_n <= process->first_output_n ? cut_after(process, attempt->last_n) : NULL;
     if (!line || is_of_loader(process, attempt) || attempt->execution || !judge_open_fits(attempt) ||
-        judge_open_optional(attempt->path) || names_another(line->text, attempt->path))
+        judge_open_optional(attempt->path) || strstr(attempt->path, "/.") || names_another(line->text, attempt->path))
         return;
     suspect = judge_open_blame(process, without_ending(process, attempt));
     if (suspect)

@@ -382,6 +382,13 @@ static bool cut_in_errno(const struct strace_line *line)
     return open && !strchr(open, ')');
 }
 
+static bool forks(const struct strace_line *line)
+{
+    return line->name &&
+           (line->name_size > 3 && (memcmp(line->name, "clon", 4) == 0 || memcmp(line->name, "fork", 4) == 0 ||
+                                    memcmp(line->name, "vfor", 4) == 0));
+}
+
 /* A line of strace's. */
 static bool on_line(struct strace *strace, const struct strace_line *line)
 {
@@ -394,8 +401,10 @@ static bool on_line(struct strace *strace, const struct strace_line *line)
         strace->coming = line->other;
         return true;
     }
+    strace->executes = line->name && line->name_size >= 6 && memcmp(line->name, "execve", 6) == 0;
     thread = strace_thread(strace, line->pid);
     strace->last = thread;
+    strace->forks |= forks(line);
     switch (line->kind) {
     case STRACE_CALL:
         on_call(strace, thread, line);

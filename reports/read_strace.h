@@ -162,6 +162,8 @@ struct strace {
     size_t forking;                         /* of them are within a fork(2) or the like */
     struct strace_thread *last;             /* whose line was the last */
     struct strace_thread *nameless;         /* of lines without a number, or NULL */
+    bool executes;                          /* the line that is read is of an execve */
+    bool forks;                             /* the log shows calls that make processes */
     pid_t coming;                           /* announced, and not yet known whose child it is; or 0 */
     bool has_start, has_ended;              /* of the clock; of the process that the text is about, held back … */
     uint64_t start_ns, now_ns;

@@ -306,7 +306,8 @@ static void opened(struct strace *strace, struct strace_thread *thread, const st
     note_library(group, path);
 }
 
-static void strings_at(struct strings *list, const char *p)
+/* WHOLE: half of one is of no use. */
+static void strings_at(struct strings *list, const char *p, bool whole)
 {
     strings_deinit(list);
     *list = (struct strings){0};
@@ -315,10 +316,13 @@ static void strings_at(struct strings *list, const char *p)
         bool cut;
 
         p = strace_string(p, &one, &cut);
+        p += strspn(p, ", ");
         if (cut)
             text_add(&one, "...");
-        strings_add(list, one.v ? one.v : xstrdup(""));
-        p += strspn(p, ", ");
+        if (cut && whole)
+            text_deinit(&one);
+        else
+            strings_add(list, one.v ? one.v : xstrdup(""));
     }
 }
 
@@ -329,9 +333,9 @@ static void execution(struct strace *strace, struct strace_thread *thread, struc
     struct strace_group *group = thread->group;
 
     if (at < call->count)
-        strings_at(&argv, call->text[at]);
+        strings_at(&argv, call->text[at], false);
     if (at + 1 < call->count)
-        strings_at(&env, call->text[at + 1]);
+        strings_at(&env, call->text[at + 1], true);
     strings_add(&argv, NULL);
     argv.n--;
     if (call->result.returned)

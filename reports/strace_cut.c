@@ -276,7 +276,7 @@ static bool completes_numbered(const struct strace *strace, const struct strace_
 
     if (!text || completes_quoted(cut, error, latest(strace, group, error)))
         return text != NULL;
-    for (size_t i = 0; i < STRACE_FAILED; i++)
+    for (size_t i = 0; i < STRACE_FAILED && error != ENOENT; i++) /* of those there are many */
         if (group->failed.errors[i] == error && completes_quoted(cut, error, group->failed.names[i]))
             return true;
     if (strncmp(text, at, seen < strlen(text) ? seen : strlen(text)) != 0 || before + strlen(text) > cut->whole)

@@ -6,7 +6,9 @@
 
 #include <probes/alloc.h>
 
+#include <elf.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -84,6 +86,8 @@ static struct strace_thread *start(struct strace *strace, pid_t tid, struct stra
     struct strace_group *group = xcalloc(1, sizeof *group);
     struct strace_thread *thread = thread_add(strace, tid, group);
     struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_START}};
+    char name[32];
+    struct image image = {.exe = name, .loader_base = 1, .loader_end = 2, .class = ELFCLASS64, .machine = EM_X86_64};
 
     group->pid = tid;
     group->cache_fd = group->full_fd = -1;
@@ -94,6 +98,10 @@ static struct strace_thread *start(struct strace *strace, pid_t tid, struct stra
     } else {
         group->fds[1].is = FD_STDOUT;
         group->fds[2].is = FD_STDERR;
+    }
+    if (!parent && !strace->executes) { /* the log begins in the middle (strace -p): which program it is is not known */
+        snprintf(name, sizeof name, "process %d", (int)tid);
+        event.process.image = &image;
     }
     strace_event(strace, thread, &event);
     if (!strace->reading->about)
@@ -205,6 +213,10 @@ static struct strace_thread *known_thread(struct strace *strace, pid_t tid)
     if (tid == strace->coming)
         strace->coming = 0;
     parent = forking(strace);
+    /* The call that made it is not in the log (-e trace=file, a beginning in the middle): strace follows children only.
+     */
+    if (!parent && !(strace->executes && strace->forks))
+        parent = strace->last ? strace->last : strace->threads;
     if (parent && makes_thread(parent)) {
         start_thread(strace, tid, parent);
         return find(strace, tid);

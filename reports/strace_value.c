@@ -215,14 +215,16 @@ static bool unix_address(const char *p, struct text *out)
 bool strace_address(const char *p, struct text *out)
 {
     const char *port = strstr(p, "port=htons("), *name;
-    bool six = strstr(p, "AF_INET6") != NULL;
+    bool six = strstr(p, "AF_INET6") != NULL, cut;
 
     if (strstr(p, "AF_UNIX") || strstr(p, "AF_LOCAL") || strstr(p, "AF_FILE"))
         return unix_address(p, out);
     name = six ? strstr(p, "inet_pton(AF_INET6, \"") : strstr(p, "inet_addr(\"");
     if (!port || !name)
         return false;
-    name += six ? 21 : 11;
-    text_addf(out, six ? "[%.*s]:%lu" : "%.*s:%lu", (int)strcspn(name, "\""), name, strtoul(port + 11, NULL, 10));
+    name += six ? 20 : 10;
+    text_add(out, six ? "[" : "");
+    strace_string(name, out, &cut);
+    text_addf(out, six ? "]:%lu" : ":%lu", strtoul(port + 11, NULL, 10));
     return true;
 }

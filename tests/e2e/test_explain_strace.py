@@ -191,3 +191,93 @@ def test_no_bundle_is_made_of_text(run, tmp_path):
     page = tmp_path / "page.html"
     assert run("explain", "-o", page, log, report=False).returncode in (0, 1)
     assert "broken" not in page.read_text().split("</style>")[1].split("<script")[0]
+
+
+RUN = ('execve("/opt/tool", ["tool", "/srv/data"], 0x7ffc /* 9 vars */) = 0\nbrk(NULL) = 0x55\n'
+       'rt_sigaction(SIGINT, NULL, {sa_handler=SIG_DFL}, 8) = 0\n')
+END = "exit_group(3) = ?\n+++ exited with 3 +++\n"
+
+
+def told(report):
+    return [(cause["kind"], cause["subject"], cause["missing"], cause["impact"]) for cause in report["causes"]]
+
+
+@pytest.mark.parametrize("lines, kind, missing", [
+    ('prlimit64(0, RLIMIT_NPROC, {rlim_cur=7, rlim_max=7}, NULL) = 0\nclone(child_stack=NULL, flags=CLONE_CHILD_SETTID|'
+     'SIGCHLD) = -1 EAGAIN (Resource temporarily unavailable)\nwrite(2, "tool: fork: Resource temporarily"..., 45) = 45',
+     "resource-limit", "RLIMIT_NPROC"),
+    ('openat(AT_FDCWD, "/srv/data", O_WRONLY|O_CREAT, 0666) = 3\nwrite(3, "\\0\\0"..., 65536) = -1 ENOSPC (No space left '
+     'on device)\nwrite(2, "tool: /srv/data: No space left o"..., 41) = 41', "resource-limit", "ENOSPC:/srv"),
+    ('write(3</srv/data>, "\\0\\0"..., 65536) = -1 EFBIG (File too large)\nwrite(2, "tool: File too large\\n", 21) = 21',
+     "resource-limit", "RLIMIT_FSIZE"),
+    ('openat(AT_FDCWD, "/srv/data", O_WRONLY) = 4\ncopy_file_range(3, NULL, 4, NULL, 4096, 0) = -1 EDQUOT (Disk quota '
+     'exceeded)\nwrite(2, "tool: Disk quota exceeded\\n", 26) = 26', "resource-limit", "EDQUOT:/srv"),
+    ('setrlimit(RLIMIT_AS, {rlim_cur=200000*1024, rlim_max=RLIM_INFINITY}) = 0\nmmap(NULL, 1073741824, PROT_READ|PROT_WRITE,'
+     ' MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = -1 ENOMEM (Cannot allocate memory)\nwrite(2, "tool: C"..., 30) = 30',
+     "resource-limit", "RLIMIT_AS"),
+    ('mlock(0x7f00, 1048576) = -1 ENOMEM (Cannot allocate memory)\nwrite(2, "mlock: Cannot allocate memory\\n", 30) = 30',
+     "resource-limit", "RLIMIT_MEMLOCK"),
+    ('inotify_init1(IN_CLOEXEC) = -1 EMFILE (Too many open files)\nwrite(2, "tool: Too many open files\\n", 26) = 26',
+     "watch-limit", "fs.inotify.max_user_instances"),
+    ('prlimit64(0, RLIMIT_NOFILE, {rlim_cur=9, rlim_max=9}, NULL) = 0\nopenat(AT_FDCWD, "/dev/null", O_RDONLY) = 8\n'
+     'inotify_init1(IN_CLOEXEC) = -1 EMFILE (Too many open files)\nwrite(2, "tool: Too many open files\\n", 26) = 26',
+     "resource-limit", "RLIMIT_NOFILE"),
+    ('memfd_create("x", MFD_CLOEXEC) = -1 EPERM (Operation not permitted)\nwrite(2, "tool: memfd_create: O"..., 45) = 45',
+     "syscall-blocked", "memfd_create"),
+    ('connect(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("\\x31\\x32\\x37\\x2e\\x30\\x2e\\x30\\x2e\\x31")}, '
+     '16) = -1 ECONNREFUSED (Connection refused)\nwrite(2, "tool: connect: Connection refused\\n", 34) = 34',
+     "connection-refused", "127.0.0.1:80"),
+    ('readlink("/srv/data", "data.old", 4096) = 8\nopenat(AT_FDCWD, "/srv/data", O_RDONLY) = -1 ENOENT (No such file or '
+     'directory)\nwrite(2, "tool: /srv/data: No such file or directory\\n", 43) = 43', "symlink-dangling", "/srv/data.old"),
+], ids=["processes", "room", "size", "quota", "memory", "locked", "instances", "descriptors", "policy", "hex", "link"])
+def test_what_a_call_says(explain, lines, kind, missing):
+    assert told(explain(RUN + lines + "\n" + END)) == [(kind, "/opt/tool", missing, "fatal")]
+
+
+def test_the_kernel_ends_it_for_a_limit(explain):
+    report = explain(RUN + "--- SIGXFSZ {si_signo=SIGXFSZ, si_code=SI_USER, si_pid=1, si_uid=0} ---\n"
+                     "+++ killed by SIGXFSZ +++\n")
+    assert told(report) == [("resource-limit", "/opt/tool", "RLIMIT_FSIZE", "fatal")]
+
+
+@pytest.mark.parametrize("words, missing", [
+    ('write(2, "tool: cannot open \'/srv/d"..., 60)', "/srv/data.json"),      # has begun, and how it ends is not known
+    ('write(2, "OSError: [Errno 2] No "..., 63)', "/srv/data.json"),         # python: its length fits
+    ('write(2, "loading the table of all"..., 90)', "/srv/data.json"),       # nothing seen of it
+], ids=["begun", "numbered", "unseen"])
+def test_words_that_are_cut(explain, words, missing):
+    failed = 'openat(AT_FDCWD, "/srv/data.json", O_RDONLY) = -1 ENOENT (No such file or directory)\n'
+    report = explain(RUN + failed + words + " = 1\n" + END)
+    assert told(report) == [("file-missing", "/opt/tool", missing, "fatal")]
+    assert (top(report)["confidence"] < 0.7) == ("loading" in words)
+
+
+def test_lengths_that_are_alike_by_chance(explain):
+    tried = "".join(f'openat(AT_FDCWD, "/etc/{name}.cfg", O_RDONLY) = -1 ENOENT (No such file or directory)\n'
+                    for name in ("tool", "site", "user")) + 'openat(AT_FDCWD, "/srv/data", O_RDONLY) = 3\n'
+    report = explain(RUN + tried + 'write(2, "tool: bad table "..., 48) = 48\n' + END)
+    assert told(report) == []
+
+
+def test_a_log_that_begins_in_the_middle(explain):
+    report = explain('strace: Process 4711 attached\nread(3, "x", 1) = 1\n'
+                     'openat(AT_FDCWD, "/srv/data", O_RDONLY) = -1 EACCES (Permission denied)\n'
+                     'write(2, "tool: /srv/data: Permission denied\\n", 36) = 36\n' + END)
+    assert [cause["missing"] for cause in report["causes"]] == ["/srv/data"]
+    assert top(report)["kind"] == "permission-denied" and top(report)["subject"].startswith("process ")
+
+
+def test_a_child_whose_beginning_is_not_in_the_log(explain):
+    """-e trace=file: that it was forked, and by whom, and what anybody said, is not there."""
+    report = explain('101 execve("/opt/tool", ["tool"], 0x7ffc /* 9 vars */) = 0\n101 openat(AT_FDCWD, "/srv/x", O_RDONLY) = 3\n'
+                     '102 execve("/usr/bin/helper", ["helper"], 0x7f /* 9 vars */) = -1 ENOENT (No such file or directory)\n'
+                     '102 execve("/bin/helper", ["helper"], 0x7f /* 9 vars */) = -1 ENOENT (No such file or directory)\n'
+                     '102 +++ exited with 255 +++\n101 +++ exited with 0 +++\n')
+    assert told(report) == []
+
+
+def test_mapped_from_a_noexec_mount(explain):
+    report = explain(RUN + 'openat(AT_FDCWD, "/media/x/plug.so", O_RDONLY|O_CLOEXEC) = 3\n'
+                     'mmap(0x7f1000, 4096, PROT_READ|PROT_EXEC, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x1000) = -1 EPERM '
+                     '(Operation not permitted)\nwrite(2, "tool: /media/x/plug.so: failed t"..., 65) = 65\n' + END)
+    assert told(report) == [("noexec-mount", "/opt/tool", "/media/x", "fatal")]
