@@ -40,6 +40,10 @@ static void tell_address(const struct crash *crash, struct cause *cause)
 
     if (!crash->has_addr)
         return;
+    if (!crash->address) { /* of another tool's log, which has no mappings */
+        cause_fact(cause, "the address", "0x%llx", (unsigned long long)crash->addr);
+        return;
+    }
     cause_fact(cause, "the address", "0x%llx%s%s: %s", (unsigned long long)crash->addr, uses[crash->use],
                crash->computed ? " (worked out from the instruction)" : "", crash->address);
 }
@@ -153,8 +157,12 @@ static void tell_sections(const struct crash *crash, struct cause *cause)
 {
     if (!crash)
         return;
-    section_registers(crash, cause);
-    section_code(crash, cause);
+    if (crash->register_count || crash->sp_addr) {
+        section_registers(crash, cause);
+        section_code(crash, cause);
+    } else if (crash->ip_addr) { /* of a log, which has no more */
+        cause_fact(cause, "instruction", "at 0x%llx", (unsigned long long)crash->ip_addr);
+    }
     section_threads(crash, cause);
 }
 

@@ -141,6 +141,24 @@ static char *what_file(const struct crash *crash)
         verb_of(crash->use), (unsigned long long)crash->file_offset, crash->file, (long long)crash->file_size);
 }
 
+enum { NULL_END = 65536 }; /* nothing is ever mapped below: vm.mmap_min_addr's usual value */
+
+/* What the signal alone says of the address, where no mappings are known: of a log. */
+static char *what_code(const struct crash *crash)
+{
+    unsigned long long addr = crash->addr;
+
+    if (crash->address)
+        return xasprintf("the address was 0x%llx: %s", addr, crash->address);
+    if (crash->signal == SIGSEGV && crash->code == SEGV_MAPERR && addr < NULL_END)
+        return xstrdup("it used a null pointer");
+    if (crash->signal == SIGSEGV && crash->code == SEGV_MAPERR)
+        return xasprintf("it went through 0x%llx, where nothing is mapped", addr);
+    if (crash->signal == SIGSEGV && crash->code == SEGV_ACCERR)
+        return xasprintf("the memory at 0x%llx does not allow what it did there", addr);
+    return xasprintf("the address was 0x%llx", addr);
+}
+
 static char *what_address(const struct process *process, const struct crash *crash)
 {
     const char *verb = verb_of(crash->use);
@@ -156,6 +174,8 @@ static char *what_address(const struct process *process, const struct crash *cra
         return xasprintf("its instruction %s wants an aligned address, and 0x%llx is none", crash_instruction(crash),
                          (unsigned long long)crash->addr);
     switch (crash->what) {
+    case ADDRESS_UNKNOWN:
+        return what_code(crash);
     case ADDRESS_NULL:
         return crash->use ? xasprintf("it %s through a null pointer", verb) : xstrdup("it used a null pointer");
     case ADDRESS_NON_CANONICAL:
