@@ -185,6 +185,25 @@ void redactor_add_environment(struct redactor *redactor, const char *const *env)
     }
 }
 
+/* The environments of the command and of all that it starts may hold secrets that ours does not (-E, -u, -p), and so
+ * may what they are called with. */
+static void learn_event(void *ctx, const struct event *event)
+{
+    struct redactor *redactor = ctx;
+
+    if (event->type == EVENT_PROCESS && event->process.image) {
+        redactor_add_environment(redactor, event->process.image->env);
+        redactor_add_argv(redactor, event->process.image->argv);
+    } else if (event->type == EVENT_SYSCALL && event->syscall.argv && event->syscall.error) {
+        redactor_add_argv(redactor, event->syscall.argv);
+    }
+}
+
+struct sink redactor_sink(struct redactor *redactor)
+{
+    return (struct sink){learn_event, redactor};
+}
+
 /* One line of passwd(5): name:password:UID:GID:GECOS:directory:shell. Of GECOS a name of several words is taken: a
  * single one is a common word too often. */
 static void add_passwd_line(struct redactor *redactor, char *line, uid_t uid)

@@ -8,6 +8,7 @@
 #ifndef GLIBCTRACE_REPORTS_REDACT_H
 #define GLIBCTRACE_REPORTS_REDACT_H
 
+#include "event.h"
 #include "report.h"
 
 struct redactor;
@@ -27,6 +28,9 @@ void redactor_add_argv(struct redactor *redactor, const char *const *argv);
 /* The above for this process: ENV, the user UID's line of PASSWD ("/etc/passwd"; read by hand, no NSS; may be absent),
  * and the host name of uname(2). */
 void redactor_add_here(struct redactor *redactor, const char *const *env, const char *passwd, uid_t uid);
+
+/* A sink, whose context is the redactor: it learns what the processes were started with. */
+struct sink redactor_sink(struct redactor *redactor);
 
 /* An address within TEXT is what the report is about: it stays. */
 void redactor_keep(struct redactor *redactor, const char *text);

@@ -228,7 +228,7 @@ static void hidden_line_deinit(struct hidden_line *line)
 static void pass_event(void *ctx, const struct event *event)
 {
     const struct pass *pass = ctx;
-    struct trace_variables_kept kept;
+    struct trace_variables_kept kept = {0};
     struct hidden_line line;
     struct event changed = *event;
     struct piece *piece = NULL;
@@ -239,7 +239,8 @@ static void pass_event(void *ctx, const struct event *event)
         changed.output.data = piece->text;
         changed.output.size = strlen(piece->text);
     }
-    trace_variables_filter(pass->variables, &changed, &kept);
+    if (pass->variables)
+        trace_variables_filter(pass->variables, &changed, &kept);
     hide_command(pass, &changed, &line);
     pass->log.event(pass->log.ctx, &changed);
     hidden_line_deinit(&line);

@@ -22,7 +22,8 @@ struct trace_pieces *trace_pieces_create(struct sink *ret);
 void trace_pieces_destroy(struct trace_pieces *pieces);
 
 /* RAW, whose events PIECES saw, with VARIABLES alone, in a new file without a name: *RET, positioned at its start, to
- * be closed by the caller. RAW is read from its start. PIECES and REDACTOR are NULL where nothing is to be replaced. */
+ * be closed by the caller. RAW is read from its start. PIECES and REDACTOR are NULL where nothing is to be replaced,
+ * VARIABLES where all that are in RAW stay. */
 int trace_redact(FILE *raw, struct trace_pieces *pieces, const struct trace_variables *variables,
                  struct redactor *redactor, FILE **ret, struct err *err);
 

@@ -6,9 +6,14 @@
 
 #include <reports/explain.h>
 #include <reports/output.h>
+#include <reports/redact.h>
+#include <reports/trace_redact.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
+
+#include <sys/utsname.h>
+#include <unistd.h>
 
 /* The report goes where that of a run goes. TRACE: a trace.jsonl, or NULL. */
 static int put(const struct options *options, const struct report *report, FILE *trace, struct err *err)
@@ -29,37 +34,72 @@ static int put(const struct options *options, const struct report *report, FILE 
     return 0;
 }
 
-static int explain(struct evidence *evidence, const struct options *options, struct err *err)
+/* As of a run: what others sent is passed on as well. What was replaced when the log was written stands beside it. */
+static void hide(const struct evidence *evidence, struct redactor *redactor, struct report *report)
 {
+    struct strings now = {0};
+
+    if (evidence->report)
+        for (size_t i = 0; i < evidence->report->redacted.n; i++)
+            strings_add(&report->redacted, xstrdup(evidence->report->redacted.v[i]));
+    if (!redactor)
+        return;
+    report_redact(report, redactor);
+    redactor_tell(redactor, &now);
+    for (size_t i = 0; i < now.n; i++)
+        strings_add(&report->redacted, xstrdup(now.v[i]));
+    strings_deinit(&now);
+}
+
+/* REPORT, and with it the log, where that is a whole one, which text is not. */
+static int put_hidden(const struct evidence *evidence, const struct options *options, struct redactor *redactor,
+                      struct report *report, struct err *err)
+{
+    FILE *log = evidence->reader && evidence->reader->whole ? evidence->log : NULL, *hidden = NULL;
+    int status = 0;
+
+    hide(evidence, redactor, report);
+    if (log && redactor)
+        status = trace_redact(log, NULL, NULL, redactor, &hidden, err);
+    if (status == 0)
+        status = put(options, report, hidden ? hidden : log, err);
+    if (hidden)
+        fclose(hidden);
+    return status;
+}
+
+static int explain(struct evidence *evidence, const struct options *options, struct redactor *redactor, struct err *err)
+{
+    const struct sink learns = redactor ? redactor_sink(redactor) : (struct sink){0};
     struct report *report;
     struct progress progress;
     FILE *log = evidence->log;
-    bool trace = evidence->reader && evidence->reader->whole;
     int status;
 
     if (!evidence->log)
         return err_set(err, "%s is a report already: what is explained is a log, %s", evidence->name, evidence_known());
-    if (!trace && outlets_bundle(options)) /* text is no trace.jsonl, and nothing in it was hidden */
+    if (!(evidence->reader && evidence->reader->whole) && outlets_bundle(options)) /* text is no trace.jsonl */
         return err_set(err, "%s: a bundle is made of a run, or of the log of one; of text, -o wants another form",
                        evidence->name);
     evidence->log = progress_start(&progress, log, evidence->name, options->quiet);
-    status = explain_log(evidence, NULL, &report, err);
+    status = explain_log(evidence, redactor ? &learns : NULL, &report, err);
     progress_end(&progress, evidence->log);
     evidence->log = log;
     if (status < 0)
         return -1;
     rewind(log);
-    if (evidence->report) /* the log was redacted when it was written */
-        for (size_t i = 0; i < evidence->report->redacted.n; i++)
-            strings_add(&report->redacted, xstrdup(evidence->report->redacted.v[i]));
-    status = put(options, report, trace ? evidence->log : NULL, err) < 0 ? -1 : report->cause_count ? STATUS_FOUND : 0;
+    status = put_hidden(evidence, options, redactor, report, err);
+    if (status == 0)
+        status = report->cause_count ? STATUS_FOUND : 0;
     report_destroy(report);
     return status;
 }
 
 static int cmd_explain(const struct options *options, struct err *err)
 {
+    struct redactor *redactor = NULL;
     struct evidence evidence;
+    struct utsname here;
     int status;
 
     for (size_t i = 0; i < options->outputs.n; i++)
@@ -67,7 +107,14 @@ static int cmd_explain(const struct options *options, struct err *err)
             return -1;
     if (evidence_open_all(options->rest, options->rest_count, &evidence, err) < 0)
         return -1;
-    status = explain(&evidence, options, err);
+    if (!options->no_redact) {
+        redactor = redactor_create();
+        redactor_add_environment(redactor, (const char *const *)environ);
+        if (uname(&here) == 0) /* no file of this machine is looked at */
+            redactor_add_host(redactor, here.nodename);
+    }
+    status = explain(&evidence, options, redactor, err);
+    redactor_destroy(redactor);
     evidence_close(&evidence);
     elffile_forget_all();
     return status;

@@ -37,25 +37,11 @@ static struct model *judged_model(const struct options *options)
     return model;
 }
 
-/* The environments of the command and of all that it starts may hold secrets that ours does not (-E, -u, -p), and so
- * may what they are called with. */
-static void learn_secrets(void *ctx, const struct event *event)
-{
-    struct redactor *redactor = ctx;
-
-    if (event->type == EVENT_PROCESS && event->process.image) {
-        redactor_add_environment(redactor, event->process.image->env);
-        redactor_add_argv(redactor, event->process.image->argv);
-    } else if (event->type == EVENT_SYSCALL && event->syscall.argv && event->syscall.error) {
-        redactor_add_argv(redactor, event->syscall.argv);
-    }
-}
-
 static void open_redactor(struct outlets *outlets)
 {
     outlets->redactor = redactor_create();
     redactor_add_here(outlets->redactor, (const char *const *)environ, "/etc/passwd", getuid());
-    outlets->sinks[outlets->count++] = (struct sink){learn_secrets, outlets->redactor};
+    outlets->sinks[outlets->count++] = redactor_sink(outlets->redactor);
 }
 
 /* It lies in an unnamed file until the report is written: a million events need no memory. */

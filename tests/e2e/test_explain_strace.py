@@ -281,3 +281,36 @@ def test_mapped_from_a_noexec_mount(explain):
                      'mmap(0x7f1000, 4096, PROT_READ|PROT_EXEC, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x1000) = -1 EPERM '
                      '(Operation not permitted)\nwrite(2, "tool: /media/x/plug.so: failed t"..., 65) = 65\n' + END)
     assert told(report) == [("noexec-mount", "/opt/tool", "/media/x", "fatal")]
+
+
+# --- as of a run ---
+
+OTHERS = """execve("/home/rosalinde/prog", ["/home/rosalinde/prog", "--password", "hunter22"], 0x7ffd /* 10 vars */) = 0
+openat(AT_FDCWD, "/home/rosalinde/x.conf", O_RDONLY) = -1 ENOENT (No such file or directory)
+write(2, "prog: /home/rosalinde/x.conf: No such file or directory\\n", 57) = 57
+exit_group(1)                           = ?
++++ exited with 1 +++
+"""
+
+
+@pytest.mark.parametrize("redact", [True, False], ids=["redacted", "as it is"])
+def test_what_others_sent_is_redacted(run, tmp_path, redact):
+    (tmp_path / "log").write_text(OTHERS)
+    result = run("explain", "-o", tmp_path / "r.html", tmp_path / "log", redact=redact)
+    assert result.first["missing"] == ("/home/user1/x.conf" if redact else "/home/rosalinde/x.conf")
+    for text in (result.stderr, (tmp_path / "r.html").read_text(), result.report_path.read_text()):
+        assert ("rosalinde" in text) == (not redact) and not (redact and "hunter22" in text)
+    assert not redact or "user name, as user1: " in " ".join(result.report["redacted"])
+
+
+@pytest.mark.parametrize("told, said", [("si_code=SEGV_MAPERR, si_addr=NULL", "it used a null pointer"),
+                                        ("si_code=SEGV_ACCERR, si_addr=0x7f00dead000", "0x7f00dead000 does not allow"),
+                                        ("si_code=SI_KERNEL, si_addr=NULL", "crashed")])
+def test_a_crash_of_which_the_log_says_little(run, tmp_path, told, said):
+    """No register is made up."""
+    (tmp_path / "log").write_text('execve("/opt/prog", ["/opt/prog"], 0x7ffd /* 10 vars */) = 0\n'
+                                  f"--- SIGSEGV {{si_signo=SIGSEGV, {told}}} ---\n+++ killed by SIGSEGV (core dumped) +++\n")
+    result = run("explain", tmp_path / "log")
+    assert result.first["kind"] == "crash" and said in result.first["summary"]
+    assert "(null)" not in result.stderr and "0x0" not in result.first["summary"]
+    assert "registers" not in result.stderr and "instruction 0x0" not in result.stderr
