@@ -5,12 +5,43 @@
 
 #include <string.h>
 
+bool judge_logged_cut(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n >= 3 && strcmp(name + n - 3, "...") == 0;
+}
+
+/* What is missing has no name, or half of one. */
+static char *cut_sentence(const struct finding *finding)
+{
+    const char *subject = path_base(finding->subject);
+
+    switch (finding->kind) {
+    case CAUSE_SYMBOL_VERSION_MISSING:
+        return xasprintf("%s needs a version that %s does not define; its name was cut off before the log was written "
+                         "(strace's -s keeps more).",
+                         subject, finding->provider ? path_base(finding->provider) : "what it was loaded with");
+    case CAUSE_INTERPRETER_MISSING:
+    case CAUSE_SCRIPT_INTERPRETER_MISSING:
+        return xasprintf("%s is there and cannot be executed: what it wants to be run by is not there; the log does "
+                         "not show what that is.",
+                         subject);
+    default:
+        return xasprintf("%s could not be loaded: it needs a symbol or a version that nothing it was loaded with "
+                         "defines; the log does not have its whole name (strace's -s keeps more).",
+                         subject);
+    }
+}
+
 /* %1 the subject's name, %2 what is missing, %3 the provider's name, %4 where a copy stands. */
 static char *sentence(const struct finding *finding)
 {
     const char *subject = path_base(finding->subject), *missing = finding->missing;
     const char *provider = finding->provider ? path_base(finding->provider) : "what it was loaded with";
 
+    if (judge_logged_cut(missing))
+        return cut_sentence(finding);
     switch (finding->kind) {
     case CAUSE_SYMBOL_VERSION_MISSING:
         return xasprintf("%s needs %s, which %s does not define.", subject, missing, provider);
@@ -35,7 +66,9 @@ static char *sentence(const struct finding *finding)
     case CAUSE_WRONG_ARCHITECTURE:
         return xasprintf("%s, which %s needs, is not for %s.", provider, subject, missing);
     case CAUSE_CPU_LEVEL_TOO_LOW:
-        return xasprintf("%s needs a processor of level %s.", provider, missing);
+        return strncmp(missing, "x86-64-v", 8) == 0
+                   ? xasprintf("%s needs a processor of level %s.", provider, missing)
+                   : xasprintf("%s needs %s than the processor has; the log does not show which.", provider, missing);
     case CAUSE_OBJECT_CORRUPT:
         return xasprintf("%s, which %s needs, is no sound ELF file.", path_base(missing), subject);
     case CAUSE_STATIC_TLS_EXHAUSTED:

@@ -344,6 +344,8 @@ static void settle(struct process *process, struct suspect *suspect)
     cause->confidence = confidence_of(process, suspect, line || (suspect->muted && suspect->at == AT_DLOPEN));
     if (!line && is_cut(process, suspect))
         cause->confidence = 0;
+    if (suspect->most > 0 && cause->confidence > suspect->most)
+        cause->confidence = suspect->most;
     cause->impact = failed && !suspect->lived_with &&
                             (suspect->certain || line || suspect->muted || suspect->last_act || suspect->tried ||
                              suspect->at == AT_EXECUTION || suspect->at == AT_VARIABLE)

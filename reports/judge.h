@@ -111,6 +111,23 @@ void judge_logged(struct process *process);
 /* Tells of FINDING without looking at files, where there are none and its kind's own sentences would; false: they may
  * be used. */
 bool judge_logged_tells(const struct finding *finding, struct cause *cause);
+/* Parts of it (logged_copy.c). A copy of the library at PATH that would have done, and is not PATH; or NULL. */
+const char *logged_copy(const struct process *process, const char *path);
+/* A variable of PROCESS's, whose environment is in the log, has put the library at PATH first. */
+bool logged_put_first(const struct process *process, const char *path);
+/* PATH is a part of glibc that is not where the system has it: there are two. */
+bool logged_second_libc(const struct process *process, const char *path);
+/* Makes FINDING, of a symbol, one of the only library that a variable has put first, where there is one. */
+void logged_only_put_first(struct finding *finding);
+/* The mount that PATH most likely lies on; malloced. */
+char *logged_mount(const struct process *process, const char *path);
+/* How sure FINDING, of ERROR (or NULL), can be at most where the log does not have all that it takes; else 0. */
+double logged_most(const struct process *process, const struct loader_error *error, const struct finding *finding);
+/* The C library's own names, and its loader's. */
+bool logged_libc_of_musl(const char *name);
+bool logged_libc_of_glibc(const char *name);
+/* NAME is not known to its end: the log has cut it. */
+bool judge_logged_cut(const char *name);
 /* Of a process of which its words alone are known. To be asked last. */
 void judge_pasted(struct process *process);
 /* The two names are of one library: other versions, other builds. */

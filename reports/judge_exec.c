@@ -121,7 +121,11 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         struct execfile file;
 
         sight_inspect(attempt, process_cred(actor), &file);
-        known = file_fault(&finding, &file) && suspect_attempt(actor, AT_EXECUTION, attempt, &finding);
+        suspect = file_fault(&finding, &file) ? suspect_attempt(actor, AT_EXECUTION, attempt, &finding) : NULL;
+        known = suspect != NULL;
+        if (suspect && (judge_logged_cut(finding.missing) ||
+                        (attempt->sight && attempt->sight->walk && strcmp(attempt->sight->walk, "unsaid") == 0)))
+            suspect->sure = suspect->most = FILE_OR_INTERPRETER;
         execfile_deinit(&file);
     } else {
         known = judge_path_fault(&finding, &walk, attempt->path);
@@ -131,7 +135,7 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         suspect = known ? suspect_attempt(actor, AT_EXECUTION, attempt, &finding) : NULL;
         known = suspect != NULL;
         if (suspect && sight_unsaid(attempt))
-            suspect->sure = FILE_OR_INTERPRETER;
+            suspect->sure = suspect->most = FILE_OR_INTERPRETER;
     }
     lead_deinit(&lead);
     path_walk_deinit(&walk);
@@ -264,6 +268,9 @@ static const char *script_behind(const struct process *image, const char *name)
 {
     size_t n = strlen(name);
 
+    if (n >= 2 && name[n - 1] == '\r' && path_nowhere(image->root) && image->exe &&
+        strcmp(path_base(image->exe), "env") != 0)
+        return image->exe; /* other tools take the script for what was executed */
     if (n < 2 || name[n - 1] != '\r' || image->argv.n < 3 || strcmp(path_base(image->argv.v[0]), "env") != 0)
         return NULL;
     return image->argv.v[image->argv.n - 1];

@@ -84,6 +84,8 @@ static const char *asker_of(const struct saying *saying, const char *name)
 {
     const char *needer = needer_of(saying, name);
 
+    if (!needer && saying->error && saying->error->by && saying->error->by[0] == '/')
+        needer = saying->error->by;
     return needer ? needer : caller_of(saying);
 }
 
@@ -113,28 +115,7 @@ static const char *machine_of(const struct process *process)
     return known ? known : "an unknown machine";
 }
 
-/* A copy of the library of NAME's name that would have done, and is not PATH. */
-static const char *copy_of(const struct process *process, const char *path)
-{
-    for (size_t i = 0; i < process->copies.n; i++)
-        if (strcmp(path_base(process->copies.v[i]), path_base(path)) == 0 && strcmp(process->copies.v[i], path) != 0)
-            return process->copies.v[i];
-    return NULL;
-}
-
 /* ---- the two C libraries ---- */
-
-static bool libc_of_musl(const char *name)
-{
-    return strncmp(name, "libc.musl-", 10) == 0 || strncmp(name, "ld-musl-", 8) == 0 || strcmp(name, "libc.so") == 0;
-}
-
-/* musl has all of these in one (ldso/dynlink.c of it: reserved names), but not what glibc has besides. */
-static bool libc_of_glibc(const char *name)
-{
-    return strcmp(name, "libc.so.6") == 0 || strncmp(name, "ld-linux", 8) == 0 || strcmp(name, "libresolv.so.2") == 0 ||
-           strcmp(name, "libanl.so.1") == 0;
-}
 
 static bool runs_musl(const struct process *process)
 {
@@ -143,7 +124,7 @@ static bool runs_musl(const struct process *process)
 
 static bool is_other_libc(const struct process *process, const char *name)
 {
-    return runs_musl(process) ? libc_of_glibc(path_base(name)) : libc_of_musl(path_base(name));
+    return runs_musl(process) ? logged_libc_of_glibc(path_base(name)) : logged_libc_of_musl(path_base(name));
 }
 
 static bool needs_other_libc(const struct process *process, const char *object)
@@ -169,9 +150,11 @@ static bool version_answer(const struct saying *saying, struct answer *ret)
     finding->missing = told->version;
     finding->provider = path_of(ret, saying, told->object);
     finding->subject = told->needer ? path_of(ret, saying, told->needer) : asker_of(saying, told->object);
-    finding->elsewhere = copy_of(saying->process, finding->provider);
+    finding->elsewhere = logged_copy(saying->process, finding->provider);
     if (finding->kind == CAUSE_SYMBOL_VERSION_MISSING &&
-        (finding->elsewhere || pasted_put_before(saying->process, finding->subject, finding->provider)))
+        (finding->elsewhere || logged_put_first(saying->process, finding->provider) ||
+         logged_second_libc(saying->process, finding->provider) ||
+         pasted_put_before(saying->process, finding->subject, finding->provider)))
         finding->kind = CAUSE_LIBRARY_SHADOWED;
     return true;
 }
@@ -182,7 +165,7 @@ static void symbol_shadowed(const struct saying *saying, struct finding *finding
     const struct process *process = saying->process;
 
     for (size_t i = 0; i < process->loaded_count; i++) {
-        const char *copy = copy_of(process, process->loaded[i].path);
+        const char *copy = logged_copy(process, process->loaded[i].path);
 
         if (!copy)
             continue;
@@ -197,7 +180,7 @@ static void symbol_shadowed(const struct saying *saying, struct finding *finding
         return;
     }
     for (size_t i = 0; i < process->act_count; i++) { /* musl's objects are told when all are there */
-        const char *copy = process->acts[i].error ? NULL : copy_of(process, process->acts[i].path);
+        const char *copy = process->acts[i].error ? NULL : logged_copy(process, process->acts[i].path);
 
         if (!copy)
             continue;
@@ -206,6 +189,7 @@ static void symbol_shadowed(const struct saying *saying, struct finding *finding
         finding->elsewhere = copy;
         return;
     }
+    logged_only_put_first(finding);
 }
 
 static bool symbol_answer(const struct saying *saying, struct answer *ret)
@@ -220,7 +204,10 @@ static bool symbol_answer(const struct saying *saying, struct answer *ret)
     finding->subject = told->object ? path_of(ret, saying, told->object) : caller_of(saying);
     if (told->version && strcmp(told->version, "GLIBC_PRIVATE") == 0)
         finding->kind = CAUSE_LOADER_LIBC_SKEW;
-    else if (runs_musl(saying->process) && pasted_glibc_alone_has(told->symbol))
+    else if (told->object && strcmp(path_base(told->object), "libc.so.6") == 0 && !runs_musl(saying->process))
+        finding->kind = CAUSE_LOADER_LIBC_SKEW; /* it asks nobody but ld.so */
+    else if (runs_musl(saying->process) &&
+             (pasted_glibc_alone_has(told->symbol) || (finding->subject && strstr(finding->subject, "-linux-gnu/"))))
         finding->kind = CAUSE_LIBC_FAMILY_MISMATCH;
     else if (finding->subject && needs_other_libc(saying->process, finding->subject))
         finding->kind = CAUSE_LIBC_FAMILY_MISMATCH;
@@ -267,6 +254,14 @@ static bool bad_place(const struct saying *saying, const char *name, struct answ
     return false;
 }
 
+/* ACT is about PATH, or a library of that name. Where the process was may have become known only later. */
+static bool is_file(const struct process *process, const struct load_act *act, const char *path)
+{
+    CLEANUP_FREE char *opened = absolute(process, act->path);
+
+    return strcmp(strchr(path, '/') ? opened : act->name, path) == 0 || strcmp(act->path, path) == 0;
+}
+
 /* What the loader opened at PATH and could not take, by a note of what it is. */
 static bool bad_library(const struct saying *saying, const char *path, struct answer *ret)
 {
@@ -278,8 +273,7 @@ static bool bad_library(const struct saying *saying, const char *path, struct an
     for (size_t i = 0; i < process->act_count && !is; i++) {
         const struct load_act *act = &process->acts[i];
 
-        if (act->error || act->n > saying->n || !act->sight || !act->sight->elf ||
-            (strchr(path, '/') ? strcmp(act->path, path) != 0 : strcmp(act->name, path) != 0))
+        if (act->error || act->n > saying->n || !act->sight || !act->sight->elf || !is_file(process, act, path))
             continue;
         is = act->sight->elf;
         finding->provider = act->path;
@@ -294,14 +288,6 @@ static bool bad_library(const struct saying *saying, const char *path, struct an
             finding->missing = finding->provider;
         }
     return true;
-}
-
-/* What only the files would tell, and words do not: as much as they say. */
-static const char *said_mount(const struct saying *saying, const char *path, struct answer *ret)
-{
-    char *point = saying->process->by_words ? pasted_noexec_mount(saying->process, path) : NULL;
-
-    return point ? own(ret, point) : NULL;
 }
 
 static bool not_found_answer(const struct saying *saying, struct answer *ret)
@@ -322,15 +308,10 @@ static bool not_found_answer(const struct saying *saying, struct answer *ret)
     if (bad_library(saying, name, ret) || bad_place(saying, name, ret) ||
         pasted_error(saying->process, saying->error, name, finding))
         return true;
-    if (saying->process->by_words && saying->error && saying->error->error == EPERM && strchr(name, '/')) {
-        finding->kind = CAUSE_NOEXEC_MOUNT; /* mmap(2)'s answer there */
-        finding->missing = said_mount(saying, name, ret);
-        finding->provider = name;
-        return true;
-    }
-    if (saying->error && saying->error->mount && saying->error->error != ENOENT) {
-        finding->kind = CAUSE_NOEXEC_MOUNT;
-        finding->missing = saying->error->mount;
+    if (saying->error && ((saying->error->error == EPERM && strchr(name, '/')) ||
+                          (saying->error->mount && saying->error->error != ENOENT))) {
+        finding->kind = CAUSE_NOEXEC_MOUNT; /* mmap(2)'s answer there is EPERM */
+        finding->missing = saying->error->mount ? saying->error->mount : own(ret, logged_mount(saying->process, name));
         finding->provider = name;
         return true;
     }
@@ -338,7 +319,7 @@ static bool not_found_answer(const struct saying *saying, struct answer *ret)
         return false; /* musl's words for whatever it could not do with it */
     finding->kind = CAUSE_LIBRARY_MISSING;
     finding->missing = name;
-    finding->elsewhere = copy_of(saying->process, name);
+    finding->elsewhere = logged_copy(saying->process, name);
     if (finding->elsewhere)
         finding->kind = CAUSE_LIBRARY_OFF_PATH;
     return true;
@@ -423,14 +404,14 @@ static bool refused_answer(const struct saying *saying, struct answer *ret)
     case TOLD_LEVEL:
         finding->kind = CAUSE_CPU_LEVEL_TOO_LOW;
         finding->missing = level_of(saying, path);
-        if (!finding->missing && saying->process->by_words)
+        if (!finding->missing)
             finding->missing = "a higher x86-64 level";
-        return finding->missing != NULL;
+        return true;
     case TOLD_NOT_MAPPED:
         finding->kind = CAUSE_NOEXEC_MOUNT;
         finding->missing = process_mount(saying->process, path);
         if (!finding->missing)
-            finding->missing = said_mount(saying, path, ret);
+            finding->missing = own(ret, logged_mount(saying->process, path));
         return finding->missing != NULL;
     default:
         return false;
@@ -522,6 +503,7 @@ static void judge_saying(const struct saying *saying, bool fatal)
     if (suspect) {
         add_needles(suspect, saying->told);
         suspect->certain = fatal;
+        suspect->most = logged_most(saying->process, saying->error, &answer.finding);
         if (!fatal) {
             const struct loader_call *call =
                 saying->error ? call_of(saying->process, saying->error->tid, saying->error->n) : NULL;

@@ -185,6 +185,7 @@ struct suspect {
     char *argv_rest; /* COMMAND: as struct attempt has it, or NULL */
     bool doubtful;   /* by a log: another limit may have been met; a link may be there that points at nothing */
     double sure;     /* confidence, where the judge that made it knows best; else 0 */
+    double most;     /* confidence at most, or 0: what it takes to be sure is not known */
 };
 
 /* A file that a process could not have and said nothing of: perhaps it told another process, and that one says so. */

@@ -191,8 +191,14 @@ static bool known(const void *ctx, const char *name, size_t size)
 
 void strace_event(struct strace *strace, struct strace_thread *thread, struct event *event)
 {
-    if (strace->opened.thread)
-        strace_tell_opened(strace, NULL);
+    struct strace_execution *execution = &thread->group->execution;
+
+    if (strace->opened.thread && !strace_opened_waits(strace, thread, event))
+        strace_tell_opened(strace);
+    if (execution->waits &&
+        !(event->type == EVENT_SYSCALL && event->syscall.path && strncmp(event->syscall.desc->name, "execve", 6) != 0 &&
+          strcmp(event->syscall.path, execution->path) == 0))
+        strace_tell_execution(strace, thread);
     if (strace->has_ended) {
         strace->has_ended = false;
         text_event(strace->reading, &strace->end);
@@ -227,7 +233,7 @@ static bool boring(const struct strace *strace, const struct strace_name *name, 
     if (!name || name->handling == HANDLE_NOTHING)
         return true;
     if (name->handling == HANDLE_READ)
-        return !strace->opened.thread && !thread->group->exec_waits && thread->group->loading;
+        return !strace->opened.thread && !thread->group->exec_waits && !thread->group->execution.path;
     return !name->desc && name->handling == HANDLE_PLAIN && !thread->group->loading && !thread->group->exec_waits;
 }
 
@@ -259,6 +265,7 @@ static void on_call(struct strace *strace, struct strace_thread *thread, const s
 
     strace_set_call(strace, thread, NULL, 0);
     thread->last_call = name;
+    strace->all_calls |= name && (name->handling == HANDLE_MMAP || name->handling == HANDLE_MUNMAP);
     if (!boring(strace, name, thread) || (name && lacks_something(line->result)))
         read_call(strace, thread, name, line->args, line->result);
 }
@@ -473,6 +480,7 @@ static void end(void *state)
     strace_finish_processes(strace);
     if (strace->has_ended)
         text_event(strace->reading, &strace->end);
+    strings_deinit(&strace->library_path);
     text_deinit(&strace->held);
     text_deinit(&strace->path);
     text_deinit(&strace->data);

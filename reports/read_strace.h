@@ -53,6 +53,49 @@ struct strace_seen {
     bool link, executable;
 };
 
+enum { STRACE_BATCH = 64 };
+
+/* A library that the loader has opened. */
+struct strace_object {
+    char *path, *first; /* FIRST: where it was looked for at first, in vain; or NULL */
+    uint64_t base, size;
+    bool ready; /* its relocations are done */
+    bool cut;   /* what was mapped of it lies behind the file's end */
+};
+
+/* What the loader is at work on (strace_load.c). */
+struct strace_load {
+    struct strace_object objects[STRACE_BATCH]; /* of one dlopen, or of the start */
+    size_t count;
+    pid_t tid;         /* whose dlopen it is: other threads go on meanwhile */
+    bool over;         /* it is done: what comes next is another one */
+    bool started;      /* the program's relocations are done */
+    char *refused;     /* that was taken out again, the last dlopen's first; or NULL */
+    bool opening;      /* the last one is open … */
+    int fd;            /* … here, … */
+    int64_t size;      /* … and has so many bytes; -1: not known */
+    char *sought;      /* what was looked for in vain until now, or NULL … */
+    char *first;       /* … and where at first */
+    int error;         /* the errno value there */
+    char *lost;        /* that was not found anywhere, or NULL … */
+    char *lost_needer; /* … and what needs it, where that can be told */
+    char *told;        /* what the last error was about that was told, or NULL */
+};
+
+/* An execve(2) that failed, and what was seen of its file. */
+struct strace_execution {
+    bool waits;                      /* it has not been told of yet */
+    const struct syscall_desc *desc; /* NULL: there was none */
+    char *path, *string;
+    struct strings argv;
+    int error;
+    int64_t ret;
+    bool there, absent;  /* by calls that came after it, or before */
+    int64_t size;        /* -1: not known */
+    const char *verdict; /* as struct sight has it, by what stands in the file; or NULL … */
+    char *needs;         /* … likewise */
+};
+
 /* A process: what its threads share. */
 struct strace_group {
     pid_t pid;
@@ -64,12 +107,12 @@ struct strace_group {
     bool loading;                      /* the dynamic loader is at work before the program's first instruction */
     uint64_t cache_addr;               /* where it has mapped ld.so.cache, or 0 */
     int cache_fd;                      /* or -1 */
-    char *libraries[STRACE_LIBRARIES]; /* paths that it opened, the last ones, in no order */
-    size_t library_count;
-    struct text line;             /* of its words, not ended yet */
-    bool in_line;                 /* its last words were cut within a line, or at its end */
-    bool leaving, left_by_loader; /* exit_group(2) was called … */
-    int leave_status;             /* … with this */
+    char *libraries[STRACE_LIBRARIES]; /* paths that it opened, … */
+    size_t library_count;              /* … of so many the last ones */
+    struct text line;                  /* of its words, not ended yet */
+    bool in_line;                      /* its last words were cut within a line, or at its end */
+    bool leaving, left_by_loader;      /* exit_group(2) was called … */
+    int leave_status;                  /* … with this */
     struct strace_failed failed;
     int errors[STRACE_ERRORS]; /* of calls that failed, whatever they were about, … */
     size_t error_count;        /* … the last ones, likewise */
@@ -87,6 +130,9 @@ struct strace_group {
     char *lacked_name;       /* … and as struct sight has it; or NULL */
     const char *lacked_unit; /* static */
     struct strace_fd fds[STRACE_FDS];
+    struct strace_load load;
+    struct strace_execution execution;
+    bool musl; /* it runs on that C library */
 };
 
 struct strace_thread {
@@ -153,6 +199,8 @@ struct strace_opened {
     uint64_t flags;
     int64_t fd;
     uint64_t now_ns;
+    bool read;       /* its beginning: … */
+    const char *elf; /* … what it is, as struct sight has it, or NULL */
 };
 
 struct strace {
@@ -171,11 +219,13 @@ struct strace {
     struct text held; /* a call that its line has cut, … */
     pid_t held_pid;
     unsigned held_lines;
-    bool in_errno; /* the line before ended within the words of its errno */
+    bool all_calls; /* what every program does is in it, not only calls that somebody has chosen (-e) */
+    bool in_errno;  /* the line before ended within the words of its errno */
     struct strace_opened opened;
     uint64_t failures;                    /* so many calls on a file have failed */
     struct strace_seen seen[STRACE_SEEN]; /* of so many the last ones: */
     size_t seen_count;
+    struct strings library_path;                  /* directories that a variable has put first, as a search shows */
     struct strace_failed executions;              /* of whomever: a parent may tell of what its child failed at */
     struct text path, data, result, limit, place; /* of the event in the making */
 };
@@ -234,8 +284,47 @@ enum event_by strace_by(struct strace_group *group, const struct strace_call *ca
 bool strace_opens(struct strace *strace, struct strace_thread *thread, const struct event_syscall *call);
 /* A read of THREAD's: what the loader found at the beginning of the library that it opened. */
 void strace_read(struct strace *strace, const struct strace_thread *thread, const struct strace_call *call);
-/* Tells of the library that waits; ELF: what it is, as struct sight has it, or NULL. */
-void strace_tell_opened(struct strace *strace, const char *elf);
+/* EVENT of THREAD is of what the loader does between it and the next one. */
+bool strace_opened_waits(const struct strace *strace, const struct strace_thread *thread, const struct event *event);
+/* Tells of the library that waits. */
+void strace_tell_opened(struct strace *strace);
+
+/* Whether CALL, which opens PATH, is the loader's search for a library. */
+bool strace_seeks(const struct strace_group *group, const struct strace_call *call, const char *path);
+
+/* strace_load.c */
+/* Before CALL is told of: STRACE->path and STRACE->data are its. */
+void strace_load_follows(struct strace *strace, struct strace_thread *thread, const struct strace_call *call);
+/* THREAD is the last of its group, which ends with STATUS. */
+void strace_load_ends(struct strace *strace, struct strace_thread *thread, int status);
+/* Tells of an ERROR of the loader's. */
+void strace_tell_refused(struct strace *strace, struct strace_thread *thread, const struct event_loader *error);
+/* The last error that was told was about NAME. */
+bool strace_has_told(const struct strace_group *group, const char *name);
+/* Which object needs NAME, which was not found, where that can be told; or NULL. */
+const char *strace_needer(const struct strace_group *group, const char *name);
+/* ADDRESS lies in a library that the loader is at work on. */
+bool strace_load_has(const struct strace_group *group, uint64_t address);
+/* CALL asks of a file by its descriptor: the loader does, of the one that it has opened. */
+bool strace_load_measures(struct strace_group *group, const struct strace_call *call);
+void strace_load_deinit(struct strace_load *load);
+
+/* strace_execution.c */
+/* CALL has executed nothing, and what is told of it later has more; false: it may be told of now. */
+bool strace_execution_waits(struct strace *strace, struct strace_group *group, const struct event_syscall *call);
+/* A CALL of GROUP's about PATH (or NULL) that follows. */
+void strace_execution_follows(struct strace_group *group, const struct strace_call *call, const char *path);
+/* THREAD has read from the file at PATH (or NULL). */
+void strace_execution_read(struct strace *strace, struct strace_thread *thread, const struct strace_call *call,
+                           const char *path);
+void strace_tell_execution(struct strace *strace, struct strace_thread *thread);
+void strace_execution_deinit(struct strace_execution *execution);
+
+/* strace_refusal.c */
+/* Stands for a name, or its end, that the text does not have. */
+enum { STRACE_UNKNOWN = 1 };
+/* The same of a loader's words, as strace_complete(). */
+bool strace_complete_refusal(const struct strace_group *group, struct text *out, size_t from, size_t whole);
 
 /* strace_cut.c */
 void strace_failed_add(struct strace *strace, struct strace_failed *failed, const char *name, int error);

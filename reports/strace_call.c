@@ -133,6 +133,14 @@ static const struct sight *sight_of(struct strace *strace, struct strace_group *
     return call->error ? strace_seen_of(strace, call, ret) : NULL;
 }
 
+static void remember(char **list, size_t most, size_t *count, const char *string)
+{
+    char **slot = &list[(*count)++ % most];
+
+    free(*slot);
+    *slot = xstrdup(string);
+}
+
 /* One command that is looked for in one directory after the other (execvp(3)). */
 static void seek(struct strace_group *group, const char *path)
 {
@@ -201,7 +209,8 @@ static void plain(struct strace *strace, struct strace_thread *thread, const str
     group->refused |= out->error != 0;
     group->narrow |= strcmp(out->desc->name, "mmap2") == 0 || strcmp(out->desc->name, "fstat64") == 0;
     note_outcome(strace, group, out);
-    if (call->name->handling == HANDLE_OPEN && strace_opens(strace, thread, out))
+    if ((call->name->handling == HANDLE_OPEN && strace_opens(strace, thread, out)) ||
+        strace_execution_waits(strace, group, out))
         return;
     event.sight = sight_of(strace, group, call, out, &sight);
     strace_event(strace, thread, &event);
@@ -260,6 +269,8 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
         group->refused = false;
         text_clear(&strace->data);
     }
+    if (complaint)
+        strace_said(strace, thread);
     event.output = (struct event_output){
         .fd = complaint ? 2 : 1,
         .data = strace->data.v ? strace->data.v : "",
@@ -270,8 +281,6 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
     event.sight = entry && entry->is == FD_NULL
                       ? &hushed
                       : strace_limit_said(group, event.output.data, event.output.size, &limit);
-    if (event.output.fd == 2)
-        strace_said(strace, thread);
     strace_event(strace, thread, &event);
 }
 
@@ -279,17 +288,8 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
 
 static void note_library(struct strace_group *group, const char *path)
 {
-    char **slot;
-
-    if (!library_like(path))
-        return;
-    if (group->library_count < STRACE_LIBRARIES) {
-        slot = &group->libraries[group->library_count++];
-    } else {
-        slot = &group->libraries[(size_t)path[strlen(path) / 2] % STRACE_LIBRARIES];
-        free(*slot);
-    }
-    *slot = xstrdup(path);
+    if (library_like(path))
+        remember(group->libraries, STRACE_LIBRARIES, &group->library_count, path);
 }
 
 static void opened(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
@@ -303,6 +303,8 @@ static void opened(struct strace *strace, struct strace_thread *thread, const st
     fd_set_to(group, fd, strcmp(path, "/dev/null") == 0 ? FD_NULL : FD_OTHER, path);
     if (group->loading && strcmp(path, "/etc/ld.so.cache") == 0)
         group->cache_fd = (int)fd;
+    if (strace->data.n && strcmp(strace->data.v, path) != 0) /* words have it as it was passed */
+        note_library(group, strace->data.v);
     note_library(group, path);
 }
 
@@ -396,34 +398,8 @@ static const char *outcome(struct strace *strace, const struct strace_call *call
     return strace->result.v;
 }
 
-/* A library is mapped to be executed, and EPERM is what mmap(2) gives where its file system is mounted noexec: the
- * loader says so in its turn, if anybody hears it. */
-static void not_mapped(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
+static void mapped(struct strace_group *group, const struct strace_call *call)
 {
-    const char *path = file_behind(strace, thread->group, call, 4);
-    CLEANUP_FREE char *object = path ? xstrdup(path) : NULL;
-    CLEANUP_FREE char *mount = path ? path_dir(path) : NULL;
-    struct sight sight = {.mount = mount};
-    struct event event = {
-        .type = EVENT_LOADER,
-        .sight = &sight,
-        .loader = {.what = LOADER_ERROR,
-                   .object = object,
-                   .format = "failed to map segment from shared object",
-                   .error = EPERM,
-                   .outcome = thread->group->loading ? LOADER_FATAL : LOADER_CAUGHT},
-    };
-
-    if (object && library_like(object))
-        strace_event(strace, thread, &event);
-}
-
-static void mapped(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
-{
-    struct strace_group *group = thread->group;
-
-    if (call->result.error == EPERM && call->count > 4 && strstr(call->text[2], "PROT_EXEC"))
-        not_mapped(strace, thread, call);
     if (group->cache_fd < 0 || number(call, 4) != group->cache_fd || call->result.error)
         return;
     group->cache_addr = (uint64_t)call->result.value;
@@ -497,11 +473,14 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
     enum strace_handling handling = call->name->handling;
 
     if (handling == HANDLE_READ) {
+        const struct strace_fd *entry = fd_of(group, number(call, 0));
+
         strace_read(strace, thread, call);
+        strace_execution_read(strace, thread, call, entry ? entry->path : NULL);
         return;
     }
-    if (strace->opened.thread == thread && strncmp(call->name->name, "fstat", 5) == 0)
-        return; /* musl's loader looks at the file before it reads it */
+    if (strace->opened.thread == thread && strace_load_measures(thread->group, call))
+        return; /* the loader looks at the file that it has opened */
     strace_limit_used(group, call);
     if (call->result.error && (handling == HANDLE_NOTHING || !call->name->desc)) {
         if (lacks_room(call) || call->result.error == EMFILE)
@@ -510,6 +489,8 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
         return;
     }
     read_path(strace, group, call);
+    strace_load_follows(strace, thread, call);
+    strace_execution_follows(group, call, text_of(&strace->path));
     switch (handling) {
     case HANDLE_LIMIT:
         strace_limit_told(group, call);
@@ -541,7 +522,7 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
         plain(strace, thread, call, link_text(strace, call), NULL);
         return;
     case HANDLE_MMAP:
-        mapped(strace, thread, call);
+        mapped(group, call);
         break;
     case HANDLE_MUNMAP:
         unmapped(group, call);

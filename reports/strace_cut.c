@@ -239,8 +239,8 @@ static bool completes_quoted(const struct cut *cut, int error, const char *name)
 {
     static const char *const forms[] = {"[Errno %d] %s: '%s'\n", "[Errno %d] %s: '%s'"};
 
-    for (size_t i = 0; name && i < 2 * sizeof forms / sizeof *forms; i++) {
-        CLEANUP_FREE char *text = xasprintf(forms[i / 2], error, strerror(error), i % 2 ? path_base(name) : name);
+    for (size_t i = 0; name && i < sizeof forms / sizeof *forms; i++) {
+        CLEANUP_FREE char *text = xasprintf(forms[i], error, strerror(error), name);
 
         if (completes(cut, text, "", 0))
             return true;
@@ -308,70 +308,6 @@ static bool completes_begun(const struct strace *strace, const struct strace_gro
     return false;
 }
 
-/* ---- the loaders' ---- */
-
-/* dlerror(3)'s words of a library that was opened: its name, and what is wrong with it. */
-static bool completes_library(const struct cut *cut, const char *library)
-{
-    static const char *const ends[] = {"\n", ""};
-
-    for (size_t i = 0; i < 2 * sizeof sentences / sizeof *sentences; i++) {
-        CLEANUP_FREE char *tail = xasprintf(": %s%s", sentences[i / 2], ends[i % 2]);
-
-        if (completes(cut, library, tail, 2 * ALIKE))
-            return true;
-    }
-    return false;
-}
-
-/* "version `X' not found (required by NAME)": NAME is one of those that were opened. */
-static bool completes_version(const struct strace_group *group, const struct cut *cut)
-{
-    const char *text = cut->out->v + cut->from;
-    static const char by[] = "' not found (required by ";
-    const char *quote = NULL;
-    size_t known;
-
-    if (strncmp(text, "version `", 9) == 0)
-        quote = strchr(text + 9, '\'');
-    if (!quote)
-        return false;
-    known = (size_t)(quote - text);
-    for (size_t i = 0; i <= group->library_count + 1; i++) {
-        const char *name = i < group->library_count    ? group->libraries[i]
-                           : i == group->library_count ? group->exe
-                           : group->argv.n             ? group->argv.v[0]
-                                                       : NULL;
-        CLEANUP_FREE char *sentence = name ? xasprintf("%.*s%s%s)", (int)known, text, by, name) : NULL;
-
-        if (sentence && completes(cut, sentence, "", ALIKE))
-            return true;
-    }
-    return false;
-}
-
-/* musl's "Error loading shared library NAME: … (needed by ", which the other's name follows. */
-static bool completes_musl(const struct strace_group *group, const struct cut *cut)
-{
-    static const char *const reasons[] = {"No such file or directory", "Exec format error",  "Permission denied",
-                                          "Operation not permitted",   "Symbolic link loop", "Invalid argument"};
-
-    if (cut->out->n - cut->from < 14 || strncmp(cut->out->v + cut->from, "Error loading ", 14) != 0)
-        return false;
-    for (size_t i = 0; i < STRACE_FAILED + group->library_count; i++) {
-        const char *name = i < STRACE_FAILED ? group->failed.names[i] : group->libraries[i - STRACE_FAILED];
-
-        for (size_t k = 0; name && k < sizeof reasons / sizeof *reasons; k++) {
-            CLEANUP_FREE char *sentence =
-                xasprintf("Error loading shared library %s: %s (needed by ", path_base(name), reasons[k]);
-
-            if (completes(cut, sentence, "", ALIKE))
-                return true;
-        }
-    }
-    return false;
-}
-
 bool strace_complete(struct strace *strace, struct strace_group *group, struct text *out, size_t from, size_t whole)
 {
     struct cut cut = {out, from, whole};
@@ -381,19 +317,18 @@ bool strace_complete(struct strace *strace, struct strace_group *group, struct t
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
         if (completes(&cut, "", sentences[i], ALIKE))
             return true;
-    if (completes_errors(&cut, group))
+    if (strace_complete_refusal(group, out, from, whole) || completes_errors(&cut, group))
         return true;
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
         if (completes(&cut, "", tails[i], ALIKE))
             return true;
-    if (completes_musl(group, &cut) || completes_failed(strace, group, &cut) ||
-        completes_numbered(strace, group, &cut) || completes_python(strace, group, &cut))
+    if (completes_failed(strace, group, &cut) || completes_numbered(strace, group, &cut) ||
+        completes_python(strace, group, &cut))
         return true;
-    for (size_t i = 0; i < group->library_count; i++)
-        if (completes_name(&cut, group->libraries[i], ENOENT, true) || completes_library(&cut, group->libraries[i]))
+    for (size_t i = 0; i < group->library_count && i < STRACE_LIBRARIES; i++)
+        if (completes_name(&cut, group->libraries[i], ENOENT, true))
             return true;
-    if (completes_name(&cut, group->exe, 0, true) ||
-        (group->argv.n && completes_name(&cut, group->argv.v[0], 0, true)) || completes_version(group, &cut))
+    if (completes_name(&cut, group->exe, 0, true) || (group->argv.n && completes_name(&cut, group->argv.v[0], 0, true)))
         return true;
     group->in_line = completes_begun(strace, group, &cut);
     return group->in_line;

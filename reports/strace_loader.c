@@ -85,6 +85,11 @@ static bool dlopen_like(const struct strace_call *call, const char *path)
            (strcmp(flags, "O_RDONLY|O_CLOEXEC") == 0 || strcmp(flags, "O_RDONLY|O_LARGEFILE|O_CLOEXEC") == 0);
 }
 
+bool strace_seeks(const struct strace_group *group, const struct strace_call *call, const char *path)
+{
+    return library_like(path) && strncmp(path, "/etc/ld", 7) != 0 && (group->loading || dlopen_like(call, path));
+}
+
 enum event_by strace_by(struct strace_group *group, const struct strace_call *call, const char *path)
 {
     bool opens = call->name->handling == HANDLE_OPEN;
@@ -96,10 +101,22 @@ enum event_by strace_by(struct strace_group *group, const struct strace_call *ca
     return BY_PROGRAM;
 }
 
-void strace_tell_opened(struct strace *strace, const char *elf)
+bool strace_opened_waits(const struct strace *strace, const struct strace_thread *thread, const struct event *event)
+{
+    const struct event_syscall *call = &event->syscall;
+
+    if (event->type != EVENT_SYSCALL || strace->opened.thread != thread)
+        return false;
+    if (!call->path)
+        return strcmp(call->desc->name, "mmap") == 0;
+    return strncmp(call->path, "/etc/ld", 7) == 0 ||
+           strncmp(strace->opened.path, call->path, strlen(call->path)) == 0; /* the directory that it lies in */
+}
+
+void strace_tell_opened(struct strace *strace)
 {
     struct strace_opened opened = strace->opened;
-    struct sight sight = {.elf = elf};
+    struct sight sight = {.elf = opened.elf};
     struct event event = {.type = EVENT_SYSCALL,
                           .sight = &sight,
                           .syscall = {.desc = opened.desc,
@@ -119,11 +136,12 @@ void strace_tell_opened(struct strace *strace, const char *elf)
 /* What the loader found at the beginning of the library that it opened. */
 void strace_read(struct strace *strace, const struct strace_thread *thread, const struct strace_call *call)
 {
+    enum { HEADER = 52 }; /* bytes of the smaller sort (elf(5)) */
     const unsigned char *head;
     const char *elf = NULL;
     bool cut;
 
-    if (strace->opened.thread != thread || call->count == 0 ||
+    if (strace->opened.thread != thread || strace->opened.read || call->count == 0 ||
         (int64_t)strace_number(call->text[0]) != strace->opened.fd || !call->result.returned)
         return;
     text_clear(&strace->data);
@@ -137,17 +155,19 @@ void strace_read(struct strace *strace, const struct strace_thread *thread, cons
     } else if (strace->data.n >= 20) {
         elf = elffile_machine_known(head[4], head[18] | (unsigned)head[19] << 8, head[5]);
         if (elf && strcmp(elf, thread->group->narrow ? "i386" : "x86_64") == 0)
-            elf = NULL;
+            elf = call->result.value < HEADER ? "short" : NULL;
     }
-    strace_tell_opened(strace, elf);
+    strace->opened.read = true;
+    strace->opened.elf = elf;
 }
 
 bool strace_opens(struct strace *strace, struct strace_thread *thread, const struct event_syscall *call)
 {
-    if (call->by != BY_LOADER || call->error || !call->returned || !call->path || !library_like(call->path))
+    if (call->by != BY_LOADER || call->error || !call->returned || !call->path || !library_like(call->path) ||
+        strncmp(call->path, "/etc/ld", 7) == 0)
         return false;
     if (strace->opened.thread)
-        strace_tell_opened(strace, NULL);
+        strace_tell_opened(strace);
     strace->opened = (struct strace_opened){.thread = thread,
                                             .desc = call->desc,
                                             .path = xstrdup(call->path),

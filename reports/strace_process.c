@@ -2,6 +2,7 @@
 #include "read_strace.h"
 
 #include "crash.h"
+#include "judge.h"
 #include "syscall.h"
 
 #include <probes/alloc.h>
@@ -17,7 +18,7 @@ static void group_free(struct strace_group *group)
 {
     for (size_t i = 0; i < STRACE_FDS; i++)
         free(group->fds[i].path);
-    for (size_t i = 0; i < group->library_count; i++)
+    for (size_t i = 0; i < STRACE_LIBRARIES; i++)
         free(group->libraries[i]);
     strace_failed_deinit(&group->failed);
     strings_deinit(&group->argv);
@@ -26,6 +27,8 @@ static void group_free(struct strace_group *group)
     text_deinit(&group->line);
     free(group->lacked_name);
     free(group->sought_name);
+    strace_load_deinit(&group->load);
+    strace_execution_deinit(&group->execution);
     free(group->cwd);
     free(group->exe);
     free(group);
@@ -75,6 +78,7 @@ static void copy_group(struct strace_group *to, const struct strace_group *from)
     to->top_fd = from->top_fd;
     for (size_t i = 0; i < from->argv.n; i++)
         strings_add(&to->argv, xstrdup(from->argv.v[i]));
+    to->musl = from->musl;
     for (size_t i = 0; i < STRACE_FDS; i++) {
         to->fds[i].is = from->fds[i].is;
         to->fds[i].path = xstrdup_or_null(from->fds[i].path);
@@ -157,7 +161,7 @@ static void forget(struct strace *strace, struct strace_thread *thread)
 
     strace_tell_exec(strace, thread, NULL);
     if (strace->opened.thread == thread)
-        strace_tell_opened(strace, NULL);
+        strace_tell_opened(strace);
     if (thread->group->threads == 1)
         strace_event(strace, thread, &event);
     thread_remove(strace, thread);
@@ -205,7 +209,7 @@ static struct strace_thread *known_thread(struct strace *strace, pid_t tid)
     if (strace->nameless && tid != strace->coming && !forking(strace)) { /* that is its number */
         thread = strace->nameless;
         HASH_DEL(strace->threads, thread);
-        thread->tid = tid;
+        thread->tid = thread->group->load.tid = tid;
         HASH_ADD_INT(strace->threads, tid, thread);
         strace->nameless = NULL;
         return thread;
@@ -249,20 +253,46 @@ void strace_cloned(struct strace *strace, struct strace_thread *thread, pid_t ch
 
 /* ---- images ---- */
 
+/* The program that was executed as PATH; of a loader that was run itself, the one that it is given (ld.so(8)).
+ * malloced, or NULL. */
+static char *behind_loader(const struct strace_group *group, const char *path)
+{
+    static const char *const with_value[] = {"--library-path",     "--inhibit-rpath", "--audit",
+                                             "--preload",          "--argv0",         "--glibc-hwcaps-prepend",
+                                             "--glibc-hwcaps-mask"};
+    const char *name = path ? path_base(path) : "";
+    size_t i = 1;
+
+    if (strncmp(name, "ld-linux", 8) != 0 && strncmp(name, "ld-musl-", 8) != 0 && strcmp(name, "ld.so") != 0 &&
+        strncmp(name, "ld-2.", 5) != 0)
+        return xstrdup_or_null(path);
+    while (i < group->argv.n && group->argv.v[i][0] == '-') {
+        bool value = false;
+
+        for (size_t k = 0; k < sizeof with_value / sizeof *with_value; k++)
+            value |= strcmp(group->argv.v[i], with_value[k]) == 0;
+        i += 1 + value;
+    }
+    if (i >= group->argv.n || judge_logged_cut(group->argv.v[i]))
+        return xstrdup_or_null(path);
+    return group->argv.v[i][0] == '/' || !group->cwd ? xstrdup(group->argv.v[i])
+                                                     : path_join(group->cwd, group->argv.v[i]);
+}
+
 void strace_executed(struct strace *strace, struct strace_thread *thread, const char *path)
 {
     struct strace_group *group = thread->group;
 
     (void)strace;
     free(group->exe);
-    group->exe = xstrdup_or_null(path);
+    group->exe = behind_loader(group, path);
     group->exec_waits = true;
     group->loading = true;
+    strace_load_deinit(&group->load);
     group->cache_addr = 0;
     group->cache_fd = group->full_fd = -1;
     group->mappings = 0;
-    while (group->library_count)
-        free(group->libraries[--group->library_count]);
+    group->library_count = 0;
 }
 
 /* What a program that musl has started does first (ldso/dynlink.c, src/env/__init_tls.c), and Go's runtime. */
@@ -293,6 +323,15 @@ static const char *variable(const struct strings *env, const char *name)
     return NULL;
 }
 
+static char *library_path(const struct strace *strace)
+{
+    struct text text = {0};
+
+    for (size_t i = 0; i < strace->library_path.n; i++)
+        text_addf(&text, "%s%s", i ? ":" : "LD_LIBRARY_PATH=", strace->library_path.v[i]);
+    return text.v;
+}
+
 void strace_tell_exec(struct strace *strace, struct strace_thread *thread, const struct strace_call *next)
 {
     struct strace_group *group = thread->group;
@@ -312,7 +351,10 @@ void strace_tell_exec(struct strace *strace, struct strace_thread *thread, const
     group->exec_waits = false;
     if (!group->cwd && cwd && *cwd == '/')
         group->cwd = xstrdup(cwd);
+    group->musl = image.musl;
     image.argv = vector(&group->argv);
+    if (!group->env.n && strace->library_path.n)
+        strings_add(&group->env, library_path(strace));
     image.env = vector(&group->env);
     image.cwd = group->cwd;
     strace_event(strace, thread, &event);
@@ -344,7 +386,7 @@ static int code_in(const char *told)
     return 0;
 }
 
-static struct crash *crash_of(const struct strace_thread *thread, int number)
+static struct crash *crash_of(const struct strace *strace, const struct strace_thread *thread, int number)
 {
     const char *told = thread->signal == number ? thread->signal_told.v : NULL;
     const char *call = told ? strstr(told, "si_syscall=__NR_") : NULL;
@@ -360,8 +402,8 @@ static struct crash *crash_of(const struct strace_thread *thread, int number)
     crash->by_itself = crash->sender && crash->sender == thread->group->pid;
     if (call)
         crash->call = xstrndup(call + 16, strspn(call + 16, "abcdefghijklmnopqrstuvwxyz0123456789_"));
-    else if (number == SIGSYS &&
-             (thread->last_call || thread->call[0])) /* a policy that kills sends none (seccomp(2)) */
+    else if (number == SIGSYS && ((thread->last_call && strace->all_calls) ||
+                                  thread->call[0])) /* a policy that kills sends none (seccomp(2)) */
         crash->call = xstrdup(thread->call[0] ? thread->call : thread->last_call->name);
     return crash;
 }
@@ -370,13 +412,13 @@ static void tell_signal(struct strace *strace, struct strace_thread *thread, int
 {
     struct event event = {.type = EVENT_SIGNAL, .signal = {.signal = number, .fatal = true}};
     const char *told = thread->signal == number ? thread->signal_told.v : NULL;
-    struct crash *crash = crash_signal(number) ? crash_of(thread, number) : NULL;
+    struct crash *crash = crash_signal(number) ? crash_of(strace, thread, number) : NULL;
 
     event.signal.code = code_in(told);
     event.signal.sender = (int)address_in(told, "si_pid=");
     event.signal.fault_addr = address_in(told, "si_addr=");
     event.signal.crash = crash;
-    if (thread->group->loading)
+    if (thread->group->loading || (number == SIGBUS && strace_load_has(thread->group, event.signal.fault_addr)))
         event.signal.ip_addr = 1; /* within the loader, as its image was told */
     strace_event(strace, thread, &event);
     crash_put(crash);
@@ -424,6 +466,10 @@ void strace_ended(struct strace *strace, struct strace_thread *thread, int statu
     };
 
     strace_tell_exec(strace, thread, NULL);
+    if (group->execution.waits)
+        strace_tell_execution(strace, thread);
+    if (group->threads == 1)
+        strace_load_ends(strace, thread, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
     if (group->threads > 1) {
         event.process.what = PROCESS_THREAD_EXIT;
         strace_event(strace, thread, &event);
@@ -433,7 +479,7 @@ void strace_ended(struct strace *strace, struct strace_thread *thread, int statu
     if (WIFSIGNALED(status))
         tell_signal(strace, thread, WTERMSIG(status));
     if (strace->opened.thread)
-        strace_tell_opened(strace, NULL);
+        strace_tell_opened(strace);
     if (group->pid == strace->reading->about && !strace->has_ended && group->sought.n < 2) {
         strace->has_ended = true;
         strace->end = event;
@@ -448,7 +494,7 @@ void strace_finish_processes(struct strace *strace)
     struct strace_thread *thread, *next;
 
     if (strace->opened.thread)
-        strace_tell_opened(strace, NULL);
+        strace_tell_opened(strace);
     HASH_ITER(hh, strace->threads, thread, next)
     {
         strace_tell_exec(strace, thread, NULL);

@@ -94,14 +94,65 @@ void strace_written(struct strace *strace, struct strace_group *group, const str
     }
 }
 
-static void tell_said(struct strace *strace, struct strace_thread *thread, const struct said *said)
+/* STRING (malloced, or NULL) with dots in the place of what is not known. */
+static char *with_dots(char *string)
 {
-    struct event event = {
-        .type = EVENT_LOADER,
-        .loader = said_event(said, thread->group->loading ? LOADER_FATAL : LOADER_CAUGHT),
-    };
+    const char *p = string ? strchr(string, STRACE_UNKNOWN) : NULL;
+    struct text text = {0};
 
-    strace_event(strace, thread, &event);
+    if (!p)
+        return string;
+    for (p = string; *p; p++)
+        if (*p == STRACE_UNKNOWN)
+            text_add(&text, "...");
+        else
+            text_addc(&text, *p);
+    free(string);
+    return text.v;
+}
+
+static void show_unknown(struct said *said)
+{
+    if (!said->args[0] && said->message && strchr(said->message, STRACE_UNKNOWN))
+        said->args[0] = xstrdup("..."); /* all of it is a guess */
+    said->object = with_dots(said->object);
+    said->message = with_dots(said->message);
+    for (size_t i = 0; i < sizeof said->args / sizeof *said->args; i++)
+        said->args[i] = with_dots(said->args[i]);
+}
+
+/* Why a dlopen failed, or the program ended at its start: by words, and by what the loader did before them. */
+static void tell_said(struct strace *strace, struct strace_thread *thread, struct said *said)
+{
+    const struct strace_group *group = thread->group;
+    const char *name = said->object ? said->object : said->args[0];
+    const char *needer = said->object && !said->args[0] ? strace_needer(group, name) : NULL;
+    struct event_loader error = said_event(said, group->loading ? LOADER_FATAL : LOADER_CAUGHT);
+
+    if (!group->loading && strace_has_told(group, name))
+        return;
+    if (needer) {
+        error.format = "Error loading shared library %s: %m (needed by %s)";
+        error.object = NULL;
+        error.args[0] = name;
+        error.args[1] = needer;
+    }
+    strace_tell_refused(strace, thread, &error);
+}
+
+static void data_with_dots(struct text *data)
+{
+    struct text text = {0};
+
+    if (!data->n || !memchr(data->v, STRACE_UNKNOWN, data->n))
+        return;
+    for (size_t i = 0; i < data->n; i++)
+        if (data->v[i] == STRACE_UNKNOWN)
+            text_add(&text, "...");
+        else
+            text_addc(&text, data->v[i]);
+    text_deinit(data);
+    *data = text;
 }
 
 void strace_said(struct strace *strace, struct strace_thread *thread)
@@ -118,6 +169,7 @@ void strace_said(struct strace *strace, struct strace_thread *thread)
             text_addn(line, p, n);
         if (p[n] == '\n') {
             if (line->n && !strstr(line->v, "...") && said_parse(line->v, &said)) {
+                show_unknown(&said);
                 tell_said(strace, thread, &said);
                 said_deinit(&said);
             }
@@ -125,4 +177,5 @@ void strace_said(struct strace *strace, struct strace_thread *thread)
         }
         p += n + (p[n] == '\n');
     }
+    data_with_dots(&strace->data);
 }
