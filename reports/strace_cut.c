@@ -164,7 +164,12 @@ static bool completes_error(const struct cut *cut, const char *what, int error, 
 
         for (size_t i = 0; text && i < sizeof befores / sizeof *befores; i++)
             for (size_t k = 0; k < sizeof behinds / sizeof *behinds; k++) {
-                CLEANUP_FREE char *tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
+                size_t size = strlen(what) + strlen(befores[i]) + strlen(text) + strlen(behinds[k]);
+                CLEANUP_FREE char *tail = NULL;
+
+                if (size > cut->whole || cut->whole - size > cut->out->n - cut->from)
+                    continue; /* most: before anything is made of them */
+                tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
 
                 size_t least = *what ? alike : *befores[i] ? alike + strlen(befores[i]) : ALIKE;
 

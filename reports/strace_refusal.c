@@ -164,6 +164,13 @@ static const char *object_or_failed_at(const struct strace_group *group, size_t 
 
 /* NAME, which the process asked for in vain with ERROR, or has opened (0), came so far. Where its mappings are not in
  * the log it may have come to anything. */
+/* Nothing that is tried in vain for each cut string need be measured more than once: is SIZE bytes at the end, or one
+ * less, what is not shown? */
+static bool may_be(const struct cut *cut, size_t size)
+{
+    return size <= cut->whole && cut->whole - size <= shown_size(cut) + 1;
+}
+
 static bool came_to(const struct strace_group *group, const char *name, int error, size_t refusal)
 {
     const struct strace_load *load = &group->load;
@@ -200,7 +207,8 @@ static bool completes_refusal(const struct cut *cut)
             for (int base = 0; base <= (refusals[k].stage == MISSED); base++) {
                 const char *said = base ? path_base(name) : name, *text = refusals[k].text;
 
-                if (!came_to(group, name, i < failed ? failed_error(group, i) : 0, k) ||
+                if (!may_be(cut, strlen(said) + strlen(text)) ||
+                    !came_to(group, name, i < failed ? failed_error(group, i) : 0, k) ||
                     (!fits(cut, said, text, true) && !fits(cut, said, text, false)) ||
                     (found && strcmp(said, found) == 0 && with == text))
                     continue;
@@ -319,7 +327,11 @@ static size_t begins_at(const struct cut *cut, const char *object)
 /* "OBJECT: undefined symbol: NAME", "OBJECT: version `NAME' not found (required by OTHER)". */
 static bool completes_lookup(const struct cut *cut)
 {
+    enum { TEXT_MOST = 4096 };
     const char *object;
+
+    if (shown_size(cut) > TEXT_MOST)
+        return false;
 
     for (size_t pass = 0; pass < 2; pass++) /* a name may be of any length, a version's is short */
         for (size_t i = 0; (object = object_at(cut->group, i)); i++) {
@@ -379,11 +391,11 @@ static const char *needer_like(const struct cut *cut, const char *beginning)
 static bool completes_end(const struct cut *cut)
 {
     static const char symbol[] = ": undefined symbol: ", version[] = ": version `";
-    enum { ALIKE = 6 };
+    enum { ALIKE = 6, END_MOST = 1024 };
     const char *object, *text = shown(cut);
 
     for (size_t i = 0; (object = object_at(cut->group, i)); i++)
-        for (size_t at = shown_size(cut); at-- > 0;) {
+        for (size_t at = shown_size(cut); at-- > 0 && shown_size(cut) - at < END_MOST;) {
             size_t of_symbol = begins_with(text + at, symbol), of_version = begins_with(text + at, version), name;
             const char *quote, *needer;
 
