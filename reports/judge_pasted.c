@@ -191,27 +191,26 @@ static enum suspicion at_of(enum cause_kind kind)
 
 static bool is_same(const struct cause *cause, const struct pasted *pasted)
 {
-    return cause->confidence > 0 && (strcmp(path_base(cause->missing), path_base(pasted->missing)) == 0 ||
-                                     (cause->kind == pasted->kind && pasted->kind == CAUSE_CRASH));
+    return strcmp(path_base(cause->missing), path_base(pasted->missing)) == 0 ||
+           (cause->kind == pasted->kind && pasted->kind == CAUSE_CRASH);
 }
 
-/* Another line tells of the same; one that is less sure is made surer, or goes. */
+/* Another line tells of the same; one that is less sure is made surer, or goes: it may know no more than the kind. */
 static bool told_before(struct process *process, const struct pasted *pasted)
 {
     bool told = false;
 
     for (size_t i = 0; i < process->suspect_count; i++) {
         struct cause *cause = process->suspects[i].cause;
+        bool same = is_same(cause, pasted), unsure = cause->confidence < CONFIDENCE_TO_BET;
 
-        if (!is_same(cause, pasted))
+        if (!cause->confidence || (!same && cause->kind != pasted->kind))
             continue;
-        if (cause->confidence >= CONFIDENCE_TO_BET || cause->confidence >= pasted->sure || cause->kind == pasted->kind)
-            told = true;
-        else
-            cause->confidence = 0;
-        if (told && cause->kind == pasted->kind && cause->confidence < CONFIDENCE_TO_BET &&
-            cause->confidence < pasted->sure)
+        if (same && cause->kind == pasted->kind && unsure && cause->confidence < pasted->sure)
             cause->confidence = pasted->sure;
+        else if (unsure && cause->confidence < pasted->sure)
+            cause->confidence = 0;
+        told |= (same || pasted->sure < CONFIDENCE_TO_BET) && cause->confidence > 0;
     }
     return told;
 }
