@@ -367,6 +367,9 @@ void judge_pasted(struct process *process)
 
         if (cause->confidence > most_of(cause->kind))
             cause->confidence = most_of(cause->kind);
+        if (cause->kind == CAUSE_SYMBOL_MISSING && !process->suspects[i].certain && cause->confidence > 0.45)
+            cause->confidence =
+                0.45; /* LD_DEBUG's last line: a dlsym(3) that found nothing is told in the same words */
     }
     if (is_known(process))
         return;

@@ -37,6 +37,7 @@ struct debugged {
     char *exe;             /* as far as it is known, or NULL */
     bool finished;         /* it has called its finalisers: no signal ended it */
     bool passed;           /* the program was given control */
+    bool telling;          /* the log tells when that is: elf/rtld.c's masks that have DL_DEBUG_IMPCALLS in them */
     char *search;          /* the library that is looked for at last, or NULL: it was found */
     bool exhausted;        /* … and the default directories, which are the last ones, were come to */
     char *asker;           /* who needs it, or NULL … */
@@ -239,7 +240,7 @@ static void on_error(struct debugged *process, const char *line, const char *at)
     if (!said_parse(text, &said))
         return;
     process->errors[process->error_count++] = said;
-    process->late = process->passed && strncmp(said.format, "undefined symbol", 16) == 0;
+    process->late = (process->passed || !process->telling) && strncmp(said.format, "undefined symbol", 16) == 0;
 }
 
 static void on_search(struct debugged *process, const char *at)
@@ -274,6 +275,7 @@ static void on_line(struct debugged *process, const char *rest)
         on_error(process, rest, error);
         return;
     }
+    process->telling |= !after(rest, "object=") && !strstr(rest, " scope") && !after(rest, "Initial object scopes");
     if (!after(rest, "checking for version")) /* those behind a version that is not there are still checked */
         forget_errors(process);
     if ((at = after(rest, "find library=")))
