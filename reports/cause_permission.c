@@ -2,6 +2,7 @@
 #include "judge.h"
 #include "remedy.h"
 #include "scenario.h"
+#include "syscall.h"
 
 #include <string.h>
 
@@ -38,8 +39,38 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
         stub->defect = MINI_NO_PERMISSION;
 }
 
+/* A call that needs a capability, and no file. */
+static void tell_right(const struct finding *finding, struct cause *cause, const char *right)
+{
+    const char *subject = path_base(finding->subject);
+    struct remedy *remedy;
+
+    if (strcmp(finding->call, "bind") == 0)
+        cause->summary = xasprintf("%s may not listen at %s: a port this low needs the capability %s.", subject,
+                                   finding->missing, right);
+    else
+        cause->summary =
+            xasprintf("%s may not call %s: that needs the capability %s, which this process does not have.", subject,
+                      finding->call, right);
+    cause_fact(cause, "it needs", "%s", right);
+    if (process_cred(finding->process))
+        cause_fact(cause, "it runs as", "user %u, group %u", (unsigned)finding->process->cred.uid,
+                   (unsigned)finding->process->cred.gid);
+    cause->detail = xasprintf("%s(%s) answered %s.", finding->call, finding->failure->text, errno_name(finding->error));
+    remedy = cause_remedy(cause, PROOF_KNOWN, "run it as a user that has %s, as root has", right);
+    remedy->risk = xstrdup("it has all the other rights of that user, too");
+    if (strcmp(finding->call, "bind") == 0)
+        cause_remedy(cause, PROOF_KNOWN, "or let it listen at a port from 1024 on");
+}
+
 void cause_permission_tell(const struct finding *finding, struct cause *cause)
 {
+    const char *right = finding->failure ? judge_right_of(finding->failure) : NULL;
+
+    if (right) {
+        tell_right(finding, cause, right);
+        return;
+    }
     bool executing = finding->call && strncmp(finding->call, "execve", 6) == 0;
     const char *subject = path_base(finding->subject);
     const char *file = finding->kind != CAUSE_NOEXEC_MOUNT ? finding->missing

@@ -187,6 +187,24 @@ static void on_outcome(struct model *model, struct process *process, const struc
     socket->target = NULL;
 }
 
+/* A socket with a name in the file system is a file to be made (unix(7)): what is wrong with its path is told as of any
+ * other. */
+static void on_bind(struct model *model, struct process *process, const struct event *told)
+{
+    CLEANUP_FREE char *target = target_of(told);
+    struct event event = *told;
+    bool file = target && strncmp(target, "unix:/", 6) == 0;
+
+    event.syscall.result = target;
+    if (file && told->syscall.error != EADDRINUSE) {
+        event.syscall.path = target + 5;
+        event.syscall.string = told->syscall.result + 5;
+        model_file_call(process, &event);
+    } else {
+        model_call(model, process, &event);
+    }
+}
+
 void model_connection(struct model *model, struct process *process, const struct event *event)
 {
     const struct event_syscall *call = &event->syscall;
@@ -196,6 +214,8 @@ void model_connection(struct model *model, struct process *process, const struct
         return;
     } else if (strcmp(name, "connect") == 0) {
         on_connect(model, process, event);
+    } else if (strcmp(name, "bind") == 0) {
+        on_bind(model, process, event);
     } else if (strcmp(name, "getsockopt") == 0) {
         on_outcome(model, process, event);
     } else {

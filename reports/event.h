@@ -41,8 +41,9 @@ struct event_syscall {
     const char *path; /* that path made absolute in the process's own root and directory; NULL where there is none or it
                          could not be read */
     const char *const *argv; /* execve: the new argument vector, NULL-terminated, or NULL; bounded by the tracer */
-    const char *result; /* readlink: what the link says; connect: the address as the contract spells it ("unix:/run/x",
-                           "127.0.0.1:80"); getsockopt of SO_ERROR: the errno's name, NULL for none; else NULL */
+    const char
+        *result; /* readlink: what the link says; connect, bind: the address as the contract spells it ("unix:/run/x",
+                    "127.0.0.1:80"); getsockopt of SO_ERROR: the errno's name, NULL for none; else NULL */
     uint64_t flags; /* open: flags (open_how's for openat2); access: mode; mmap: prot; clone, clone3: flags; else 0 */
     int64_t ret;    /* valid where returned */
     int error;      /* errno value, 0 where the call succeeded or has not returned */

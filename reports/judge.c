@@ -485,6 +485,7 @@ void judge_process(struct model *model, struct process *process)
     judge_open(process);
     judge_connections(model, process);
     judge_modules(process);
+    judge_rights(process);
     judge_settle(process, 0);
     before = process->suspect_count;
     if (!process->by_words) /* of its environment nothing is known */

@@ -167,6 +167,9 @@ void judge_cut_off(struct process *process);
 bool judge_begins_cut(const struct process *process, const struct output_line *line);
 /* Servers that were not reached. */
 void judge_connections(const struct model *model, struct process *process);
+void judge_rights(struct process *process);
+/* The capability that FAILURE's call needs, where it was refused for the lack of it; or NULL. */
+const char *judge_right_of(const struct failure *failure);
 /* model.at_failure, model.at_words, model.at_leave: what can only be seen at that moment. */
 void judge_failed_call(const struct process *process, struct failure *failure);
 void judge_spoken(struct process *process, const struct event *event);

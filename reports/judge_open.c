@@ -434,11 +434,17 @@ static bool about_absent_path(const struct process *process, const char *line)
     return false;
 }
 
+static bool is_trace(const struct output_line *line)
+{
+    return line && strncmp(line->text, "Traceback (most recent", 22) == 0;
+}
+
 /* All that it has done with files since it first spoke was for a runtime's last words: Rust reads the program's symbols
- * to tell where it panicked. */
+ * to tell where it panicked, Python its text. */
 static bool for_a_panic(const struct process *process)
 {
-    return process->words_kind == WORDS_RUST && process->words_n == process->first_output_n;
+    return (process->words_kind == WORDS_RUST && process->words_n == process->first_output_n) ||
+           (process->line_count && is_trace(&process->lines[0]) && process->lines[0].n == process->first_output_n);
 }
 
 /* "bad config": a variable was set so that it goes there, it is not there, and no other reason is given. */
@@ -467,6 +473,11 @@ static void judge_last_act(struct process *process)
     line = judge_reason_of(process, first_after(process, attempt->n), &thrown);
     if (!line)
         return;
+    if (is_trace(line)) { /* what it is about comes last, in the words for that very error or not at all */
+        line = &process->lines[process->line_count - 1];
+        if (!words_state(line->text, attempt->error))
+            return;
+    }
     base = naming_mentions(image, line->text, attempt);
     if (!thrown && !words_vague(line->text, image->exe ? path_base(image->exe) : NULL, attempt->error, &text) &&
         !base && !of_the_led(process, attempt, line->text))

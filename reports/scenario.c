@@ -121,7 +121,7 @@ struct scenario *scenario_of_cause(const struct cause *cause)
     case CAUSE_SYMLINK_LOOP:
     case CAUSE_SYMLINK_DANGLING:
     case CAUSE_PERMISSION_DENIED:
-        return opening(cause);
+        return cause->missing[0] == '/' ? opening(cause) : NULL; /* a right or a port is no file */
     case CAUSE_COMMAND_NOT_FOUND:
         scenario = scenario_create(SCENARIO_COMMAND);
         scenario->shell = xstrdup(cause->subject);

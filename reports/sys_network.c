@@ -353,6 +353,7 @@ void sys_socket_type(const struct call *call, struct text *out)
 const struct syscall_desc sys_network_rows[] = {
     {"accept", "fpp", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"accept4", "fppx", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
+    {"bind", "fqd", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"connect", "fqd", FAMILY_NETWORK, NEED_RESULT, -1, -1, -1},
     {"getsockopt", "6", FAMILY_NETWORK, NEED_RESULT | NEED_MEMORY_AFTER, -1, -1, -1},
     {"sendmsg", "fMw", FAMILY_OUTPUT, 0, -1, -1, -1},

@@ -6,7 +6,6 @@ const struct syscall_desc sys_policy_rows[] = {
     {"acct", "x", FAMILY_LIMIT, NEED_RESULT, -1, -1, -1},
     {"add_key", "pppux", FAMILY_LIMIT, NEED_RESULT, -1, -1, -1},
     {"adjtimex", "p", FAMILY_LIMIT, NEED_RESULT, -1, -1, -1},
-    {"bind", "fpu", FAMILY_LIMIT, NEED_RESULT, -1, -1, -1},
     {"capset", "pp", FAMILY_LIMIT, NEED_RESULT, -1, -1, -1},
     {"clock_adjtime", "xp", FAMILY_LIMIT, NEED_RESULT, -1, -1, -1},
     {"clock_settime", "xp", FAMILY_LIMIT, NEED_RESULT, -1, -1, -1},

@@ -117,7 +117,7 @@ const struct call calls[] = {
     {"acct", CALL_PLAIN, true, {{0}}},
     {"add_key", CALL_PLAIN, true, {{0}}},
     {"adjtimex", CALL_PLAIN, true, {{0}}},
-    {"bind", CALL_PLAIN, true, {{0}}},
+    {"bind", CALL_CONNECT, true, {{0}}},
     {"capset", CALL_PLAIN, true, {{0}}},
     {"clock_adjtime", CALL_PLAIN, true, {{0}}},
     {"clock_settime", CALL_PLAIN, true, {{0}}},

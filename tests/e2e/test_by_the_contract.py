@@ -6,6 +6,7 @@ import struct
 import pytest
 
 PYTHON = "/usr/bin/python3"
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
 CXX = """
 #include <cstdlib>
 #include <fstream>
@@ -70,6 +71,9 @@ FAILING = {
                                              "APP_CONFIG=/srv/absent/a.yaml"),
     "a locale": ({"LC_ALL": "xx_YY"}, ["./cxx"], "environment-wrong", "fatal", "LC_ALL=xx_YY"),
     "a plug-in that is none": ({}, ["./host", "plug_begin", "warning: no plug-in"], "symbol-missing", "degraded", "plug_begin"),
+    "a socket's directory": ({"RUNTIME_HOME": "/run/absent"}, [PYTHON, "-c", "import os, socket\nsocket.socket(socket.AF_UNIX)"
+                             ".bind(os.environ['RUNTIME_HOME'] + '/a.sock')"], "environment-wrong", "fatal", "RUNTIME_HOME=/run/absent"),
+    "a raw socket": ({}, [*NOBODY, "perl", "-e", "socket(S, 2, 3, 1) or die qq{ping: $!\n}"], "permission-denied", "fatal", "CAP_NET_RAW"),
     "an exception's name": ({}, [PYTHON, "-c", "import os, sys\nif not os.access('in.csv', 4): sys.exit('java.nio.file.NoSuchFileException: in.csv')"],
                             "file-missing", "fatal", "{top}/in.csv"),
 }
@@ -77,6 +81,10 @@ HEALTHY = {
     "type, and on": ({}, ["sh", "-c", "if ! type no-such-tool >/dev/null 2>&1; then echo skipped; fi; false"]),
     "spawned, and on": ({}, ["perl", "-e", "system('no-such-tool'); print qq{plain\\n}; exit 3"]),
     "a variable, and another file": ({"APP_CONFIG": "/srv/absent/a.yaml"}, ["./cxx", "x", "/etc/passwd"]),
+    "another port": ({}, [*NOBODY, PYTHON, "-c", "import socket\nfor port in 81, 0:\n    try:\n        socket.socket().bind(('127.0.0.1', port))"
+                          "\n    except OSError:\n        pass\nraise SystemExit(3)"]),
+    "a port in use": ({}, [PYTHON, "-c", "import socket\na, b = socket.socket(), socket.socket()\na.bind(('127.0.0.1', 0))\na.listen()\n"
+                           "b.bind(a.getsockname())"]),
     "another symbol": ({}, ["./host", "plug_begin", "using plug_in instead"]),
     "no words of it": ({}, ["./host", "plug_begin"]),
 }
