@@ -297,8 +297,12 @@ static bool said_in(struct words *words, const char *line)
 {
     struct said said;
 
-    if (warns(line) || !parse(line, &said))
+    if (!parse(line, &said))
         return false;
+    if (warns(line)) {
+        said_deinit(&said);
+        return false;
+    }
     know_speaker(words, line, &said);
     keep(words, &said);
     return true;

@@ -54,7 +54,8 @@ static void render(const struct report *report, FILE *trace)
     struct err err;
 
     for (size_t i = 0; renderers[i]; i++)
-        renderers[i]->render(report, &options, renderers[i] == &renderer_json ? kept : out);
+        if (trace || renderers[i] != &renderer_html) /* its own script and style take longer than the reading */
+            renderers[i]->render(report, &options, renderers[i] == &renderer_json ? kept : out);
     fclose(kept);
     if (report_json_parse(json, size, "the report", &again, &err) < 0) {
         fprintf(stderr, "%s\n%s\n", err.text, json);
