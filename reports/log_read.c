@@ -15,6 +15,7 @@
 enum {
     LINE_MOST = 16 << 20,     /* bytes: an exec with the largest environment, each byte escaped */
     STRINGS_MOST = 64 * 1024, /* in one vector */
+    PLACES_KEPT = 64 * 1024,
 };
 
 /* Root and working directory of a process, told when they change. */
@@ -471,23 +472,6 @@ static void replace(char **known, const char *told)
     *known = xstrdup(told);
 }
 
-static void set_place(struct reader *reader, struct event *event)
-{
-    struct place_known *known;
-
-    HASH_FIND_INT(reader->places, &event->pid, known);
-    if (!known) {
-        known = xcalloc(1, sizeof *known);
-        known->pid = event->pid;
-        known->root = xstrdup("");
-        HASH_ADD_INT(reader->places, pid, known);
-    }
-    replace(&known->root, string(reader, "root"));
-    replace(&known->cwd, string(reader, "cwd"));
-    event->root = known->root;
-    event->cwd = known->cwd;
-}
-
 static void forget_place(struct reader *reader, pid_t pid)
 {
     struct place_known *known;
@@ -499,6 +483,25 @@ static void forget_place(struct reader *reader, pid_t pid)
     free(known->root);
     free(known->cwd);
     free(known);
+}
+
+static void set_place(struct reader *reader, struct event *event)
+{
+    struct place_known *known;
+
+    HASH_FIND_INT(reader->places, &event->pid, known);
+    if (!known) {
+        if (HASH_COUNT(reader->places) >= PLACES_KEPT) /* none ends: no log of ours */
+            forget_place(reader, reader->places->pid);
+        known = xcalloc(1, sizeof *known);
+        known->pid = event->pid;
+        known->root = xstrdup("");
+        HASH_ADD_INT(reader->places, pid, known);
+    }
+    replace(&known->root, string(reader, "root"));
+    replace(&known->cwd, string(reader, "cwd"));
+    event->root = known->root;
+    event->cwd = known->cwd;
 }
 
 /* 1 for an event, 0 for a line that is none of ours, -1 with ERR for one that cannot be. */

@@ -20,8 +20,10 @@ static size_t count_of(const struct model *model)
 
 static enum worth worth_of(const struct model *model, const struct process *process)
 {
-    if (process == model->first || (!process->ended && !process->forgotten) || !process->judged)
+    if (process == model->first)
         return WORTH_ALL;
+    if (!process->judged || (!process->ended && !process->forgotten))
+        return model->live ? WORTH_ALL : WORTH_MUCH;
     if (process->suspect_count || process->untold_count)
         return WORTH_MUCH;
     return process_failed(process) || process->forgotten ? WORTH_LITTLE : WORTH_NOTHING;

@@ -423,6 +423,20 @@ START_TEST(who_is_needed_stays)
 }
 END_TEST
 
+START_TEST(who_lives_stays_while_it_is_traced)
+{
+    model->live = _i;
+    model->at_end = suspect_nobody;
+    for (pid_t pid = 1000000; pid < 1006000; pid++)
+        child(pid, 0, -1);
+    if (model->live)
+        ck_assert_uint_eq(kept(), 6001);
+    else
+        ck_assert_uint_le(kept(), 4200);
+    model->live = false;
+}
+END_TEST
+
 START_TEST(suspects_are_bounded_too)
 {
     model->at_end = suspect_all;
@@ -457,6 +471,7 @@ int main(void)
     tcase_add_test(tc, objects_come_and_go);
     tcase_add_test(tc, processes_are_bounded);
     tcase_add_test(tc, who_is_needed_stays);
+    tcase_add_loop_test(tc, who_lives_stays_while_it_is_traced, 0, 2);
     tcase_add_test(tc, suspects_are_bounded_too);
     tcase_add_test(tc, a_number_that_comes_round_is_another_process);
     suite_add_tcase(suite, tc);
