@@ -37,7 +37,7 @@ static const char *const units[STRACE_LIMITS] = {
 
 static bool begins(const char *s, const char *prefix)
 {
-    return strncmp(s, prefix, strlen(prefix)) == 0;
+    return *s == *prefix && strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
 /* "{rlim_cur=200000*1024, rlim_max=RLIM64_INFINITY}" */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool starts(const char *p, const char *with)
+static bool starts(const char *s, const char *prefix)
 {
-    return strncmp(p, with, strlen(with)) == 0;
+    return *s == *prefix && strncmp(s, prefix, strlen(prefix)) == 0; /* mostly the first byte says no */
 }
 
 static char *skip_blanks(char *p)
@@ -199,10 +199,12 @@ static bool parse_call(char *p, char *end, struct strace_line *ret)
     ret->name_size = (size_t)(q - p);
     ret->args = q + 1;
     ret->args_size = (size_t)(end - q - 1);
-    if (ret->args_size >= sizeof unfinished - 1 && strcmp(end - (sizeof unfinished - 1), unfinished) == 0) {
+    if (end[-1] == '>' && ret->args_size >= sizeof unfinished - 1 &&
+        strcmp(end - (sizeof unfinished - 1), unfinished) == 0) {
         ret->args_size -= sizeof unfinished - 1;
         ret->kind = STRACE_UNFINISHED;
-    } else if (ret->args_size >= sizeof detached - 1 && strcmp(end - (sizeof detached - 1), detached) == 0) {
+    } else if (end[-1] == '>' && ret->args_size >= sizeof detached - 1 &&
+               strcmp(end - (sizeof detached - 1), detached) == 0) {
         ret->kind = STRACE_OTHER;
     } else {
         ret->result = find_result(q + 1, end);
