@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import load_report
+from conftest import HANGS_AFTER, load_report
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 CLEAN = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
@@ -35,7 +35,7 @@ int main(void) { pthread_t t; pthread_create(&t, NULL, run, NULL); pthread_join(
 def explain(tool, tmp_path):
     def explain(*files, cwd=None):
         out = tmp_path / "explained.json"
-        ended = subprocess.run([tool, "explain", "-q", "-o", out, *files], capture_output=True, text=True, timeout=60, cwd=cwd)
+        ended = subprocess.run([tool, "explain", "-q", "-o", out, *files], capture_output=True, text=True, timeout=HANGS_AFTER, cwd=cwd)
         report = load_report(out)
         assert ended.returncode == (1 if report["causes"] else 0) and not ended.stderr, ended.stderr
         return report
@@ -67,7 +67,7 @@ def test_as_one_log(command, explain, tmp_path, flags, case):
     logs = tmp_path / "logs"
     logs.mkdir()
     for follow, file in (["-f", tmp_path / "all"], ["-ff", logs / "log"]):
-        subprocess.run(["strace", follow, *flags, "-o", file, *argv], capture_output=True, env=CLEAN, timeout=60)
+        subprocess.run(["strace", follow, *flags, "-o", file, *argv], capture_output=True, env=CLEAN, timeout=HANGS_AFTER)
     one = explain(tmp_path / "all")
     assert one["causes"][0]["missing"] in ("libdep.so", "/nonexistent/settings")
     several = sorted(logs.iterdir(), reverse=True)
@@ -78,7 +78,7 @@ def test_as_one_log(command, explain, tmp_path, flags, case):
 
 
 def test_packed_ones(command, explain, tmp_path):
-    subprocess.run(["strace", "-ff", "-o", tmp_path / "log", *command("nested")], capture_output=True, env=CLEAN, timeout=60)
+    subprocess.run(["strace", "-ff", "-o", tmp_path / "log", *command("nested")], capture_output=True, env=CLEAN, timeout=HANGS_AFTER)
     plain = said(explain(tmp_path / "log"))
     for file in tmp_path.glob("log.*"):
         (tmp_path / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
@@ -89,7 +89,7 @@ def test_packed_ones(command, explain, tmp_path):
 @pytest.mark.parametrize("variable", ["libs", "all"])
 def test_the_loaders_own_files(command, explain, tmp_path, variable):
     argv = command("nested")
-    subprocess.run(argv, capture_output=True, env={**CLEAN, "LD_DEBUG": variable, "LD_DEBUG_OUTPUT": tmp_path / "debug"}, timeout=60)
+    subprocess.run(argv, capture_output=True, env={**CLEAN, "LD_DEBUG": variable, "LD_DEBUG_OUTPUT": tmp_path / "debug"}, timeout=HANGS_AFTER)
     assert len(list(tmp_path.glob("debug.*"))) > 2
     for way in ([tmp_path / "debug"], sorted(tmp_path.glob("debug.*"))):
         report = explain(*way)
@@ -134,6 +134,6 @@ def test_what_is_none(tool, tmp_path, what):
     os.mkfifo(files / "c.3")
     named = {"one is no text": [files / "b.log", files / "a.1"], "one is not there": [files / "b.log", files / "d.4"],
              "no such name": [files / "e"]}.get(what, [files])
-    ended = subprocess.run([tool, "explain", *named], capture_output=True, text=True, timeout=20)
+    ended = subprocess.run([tool, "explain", *named], capture_output=True, text=True, timeout=HANGS_AFTER)
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1, ended.stderr
     assert "No such file" in ended.stderr if what in ("one is not there", "no such name") else "log" in ended.stderr or "a.1" in ended.stderr
