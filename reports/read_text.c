@@ -240,7 +240,7 @@ bool text_knows(const char *head, size_t size)
 {
     enum {
         BLOCKS = 4, /* of NULs, as a file system leaves them in a log that was being written when all stopped */
-        FEW = 6,    /* a shell that takes an ELF file for a script says its first bytes */
+        FEW = 6,    /* a shell that takes an ELF file for a script says its first bytes, but no NUL */
     };
     size_t strange = 0, zeros = 0, blocks = 0;
 
@@ -255,5 +255,5 @@ bool text_knows(const char *head, size_t size)
         strange += zeros;
     else
         size -= zeros;
-    return size > 0 && strange <= size / 64 + (strange <= FEW ? FEW : 0); /* a keyboard's ^C here and there */
+    return size > 0 && strange <= size / 64 + (strange <= FEW && !zeros ? FEW : 0); /* a keyboard's ^C here and there */
 }
