@@ -58,11 +58,16 @@ static bool tells_machine(const struct elffile *elf)
  * status is ST). */
 static bool may_execute(const char *root, const char *path, const struct stat *st, const struct cred *cred)
 {
-    CLEANUP_FREE char *real = xasprintf("%s%s", root, path);
+    struct path_walk walk;
+    bool may;
 
     if (cred)
         return path_permits(st, cred, X_OK);
-    return faccessat(AT_FDCWD, real, X_OK, AT_EACCESS) == 0;
+    path_walk(root, "/", path, NULL, &walk); /* no link is left to lead out of it */
+    CLEANUP_FREE char *real = xasprintf("%s%s", root, walk.final ? walk.final : path);
+    may = faccessat(AT_FDCWD, real, X_OK, AT_EACCESS) == 0;
+    path_walk_deinit(&walk);
+    return may;
 }
 
 static enum execfile_verdict look_at_elf(const char *root, const struct elffile *elf, const struct cred *cred,

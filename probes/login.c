@@ -260,9 +260,10 @@ static int plain_file(const struct dirent *entry)
 
 static void read_directory(struct reader *reader, const char *path)
 {
-    CLEANUP_FREE char *real = xasprintf("%s%s", reader->root, path);
+    CLEANUP_CLOSE int fd = path_open(reader->root, path); /* a link may not lead out of the root */
+    CLEANUP_FREE char *real = xasprintf("/proc/self/fd/%d", fd);
     struct dirent **entries = NULL;
-    int count = scandir(real, &entries, plain_file, alphasort);
+    int count = fd < 0 ? 0 : scandir(real, &entries, plain_file, alphasort);
 
     for (int i = 0; i < count; i++) {
         CLEANUP_FREE char *file = path_join(path, entries[i]->d_name);

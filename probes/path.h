@@ -36,6 +36,7 @@ struct cred {
     gid_t *groups;
     size_t group_count;
     bool override; /* has CAP_DAC_OVERRIDE: mode bits do not bind, but executing needs one x bit */
+    bool unknown;  /* whose they are nobody knows: OVERRIDE is set, and sight.h reads refusals as a stranger's */
 };
 
 struct path_walk {

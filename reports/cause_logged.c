@@ -101,6 +101,12 @@ static bool about_files(const struct finding *finding)
     }
 }
 
+/* The files are at hand, and were no use: the words stand alone. */
+static bool by_words_only(const struct finding *finding)
+{
+    return finding->process->by_words && !finding->load && !finding->walk && !finding->path;
+}
+
 bool judge_logged_tells(const struct finding *finding, struct cause *cause)
 {
     char *summary;
@@ -111,17 +117,24 @@ bool judge_logged_tells(const struct finding *finding, struct cause *cause)
         cause_fact(cause, "it needs", "%s", finding->missing);
         return true;
     }
-    if (!path_nowhere(finding->process->root) || !about_files(finding) || finding->crash)
+    if (!(path_nowhere(finding->process->root) || by_words_only(finding)) || !about_files(finding) || finding->crash)
         return false;
     summary = sentence(finding);
     if (!summary)
         return false;
     cause->summary = summary;
-    cause->detail = xasprintf("Read from a log: what the loader or the kernel said there, and what was noted of the "
-                              "files then; the files themselves could not be looked at.");
+    if (finding->process->at_hand)
+        cause->detail =
+            xstrdup("Read from a log: what the loader or the kernel said there, and from the files as they are "
+                    "now, as far as these are known.");
+    else
+        cause->detail = xstrdup("Read from a log: what the loader or the kernel said there, and what was noted of the "
+                                "files then; the files themselves could not be looked at.");
     cause_fact(cause, "it needs", "%s", finding->missing);
     if (finding->provider)
         cause_fact(cause, "it gets", "%s", finding->provider);
+    if (finding->contradicted)
+        cause_fact(cause, "but", "%s", finding->contradicted);
     if (finding->elsewhere)
         cause_fact(cause, "would do", "%s", finding->elsewhere);
     return true;

@@ -457,7 +457,7 @@ static int side_open(const char *name, struct side *side, struct err *err)
                        "%s: what is compared is a bundle (.tar.zst), the folder that one was unpacked into, or its "
                        "trace.jsonl",
                        name);
-    if (side->evidence.log && explain_log(&side->evidence, &into, &side->own, err) < 0)
+    if (side->evidence.log && explain_log(&side->evidence, NULL, &into, &side->own, err) < 0)
         return -1;
     side->report = side->evidence.report ? side->evidence.report : side->own;
     homes_in_report(side->evidence.report ? side->evidence.report : side->own, false); /* as in the run */

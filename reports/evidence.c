@@ -47,7 +47,7 @@ static int read_trace(FILE *in, const struct sink *sink, struct evidence_read *r
 static int read_text(FILE *in, const struct sink *sink, struct evidence_read *ret, struct err *err)
 {
     *ret = (struct evidence_read){.how = INPUT_TEXT};
-    return text_read(in, sink, &ret->how, err);
+    return text_read(in, sink, &ret->how, &ret->system, err);
 }
 
 /* Asked in this order. */

@@ -9,13 +9,15 @@
 
 #include "event.h"
 #include "report.h"
+#include "told_system.h"
 
 #include <probes/err.h>
 
 /* What a log turned out to be. */
 struct evidence_read {
     enum input_how how;
-    uint64_t skipped; /* lines that this version does not know */
+    uint64_t skipped;          /* lines that this version does not know */
+    struct told_system system; /* of a text: told_system_deinit() */
 };
 
 struct evidence_reader {

@@ -1,6 +1,7 @@
 #include "explain.h"
 
 #include "homes.h"
+#include "image_there.h"
 #include "judge.h"
 
 #include <probes/alloc.h>
@@ -12,19 +13,38 @@
 struct reading {
     struct model *model;
     const struct sink *sink;
+    const char *root; /* or NULL */
     uint64_t last_ns;
 };
+
+/* Where what EVENT is about can be looked at: nothing is known of a relative path. */
+static const char *root_of(const struct reading *reading, const struct event *event)
+{
+    const char *path = event->type == EVENT_SYSCALL ? event->syscall.path : NULL;
+
+    if (event->type == EVENT_PROCESS && event->process.image)
+        path = event->process.image->exe;
+    if (path && event->type == EVENT_PROCESS && event->process.by_words && !strchr(path, '/'))
+        return reading->root && image_on_path(reading->root, path, NULL) ? reading->root : PATH_NOWHERE;
+    return reading->root && (!path || path[0] == '/') ? reading->root : PATH_NOWHERE;
+}
 
 static void on_event(void *ctx, const struct event *event)
 {
     struct reading *reading = ctx;
     struct event there = *event;
+    struct image_there image = {0};
 
-    there.root = PATH_NOWHERE;
+    there.root = root_of(reading, event);
+    if (event->type == EVENT_PROCESS && event->process.image && !path_nowhere(there.root)) {
+        image_look(there.root, event->process.image, &image);
+        there.process.image = &image.image;
+    }
     reading->last_ns = event->t_ns > reading->last_ns ? event->t_ns : reading->last_ns;
     model_event(reading->model, &there);
     if (reading->sink)
         reading->sink->event(reading->sink->ctx, event);
+    image_there_deinit(&image);
 }
 
 static void take(char **to, const char *from)
@@ -34,12 +54,28 @@ static void take(char **to, const char *from)
 }
 
 /* What the machine was no event says: it is in the report that came with the log, if there is one. */
-static void fill_system(const struct report *then, struct report *report)
+static void fill_system(const struct reading *reading, const struct told_system *told, const struct report *then,
+                        struct report *report)
 {
+    if (!then && reading->root) {
+        report_fill_system(reading->model, report);
+        if (*reading->root) { /* the kernel is this machine's */
+            take(&report->kernel, NULL);
+            take(&report->machine, NULL);
+            take(&report->context, "root");
+        }
+        return;
+    }
     if (!then) {
-        take(&report->libc.family, "unknown");
-        take(&report->libc.from, "the log does not say");
+        take(&report->libc.family, told->family ? told->family : "unknown");
+        take(&report->libc.version, told->version);
+        take(&report->libc.from, told->from ? told->from : "the log does not say");
         take(&report->context, "root");
+        take(&report->kernel, told->kernel);
+        take(&report->machine, told->machine);
+        take(&report->distribution, told->distribution);
+        if (told->other)
+            strings_addf(&report->unseen, "on which system it was: the text tells of %s", told->other);
         return;
     }
     take(&report->libc.family, then->libc.family);
@@ -102,16 +138,24 @@ static void fill_rest(const struct reading *reading, uint64_t skipped, struct re
     report->processes = reading->model->process_count;
     report->threads = reading->model->process_count + reading->model->thread_count;
     report->lost = skipped;
-    strings_add(&report->unseen, xstrdup("the files themselves: this was read from a log, so that where else a library "
-                                         "stands or which package has it is known only as far as the log notes it"));
+    if (!reading->root)
+        strings_add(&report->unseen,
+                    xstrdup("the files themselves: this was read from a log, so that where else a library stands or "
+                            "which package has it is known only as far as the log notes it"));
+    else
+        strings_addf(&report->unseen,
+                     "the files as they were when it failed: they were looked at as they are now, %s%s",
+                     *reading->root ? "in " : "on this machine", reading->root);
+    report->files = !reading->root ? FILES_NONE : *reading->root ? FILES_ROOT : FILES_HERE;
     if (skipped)
         strings_addf(&report->unseen, "%llu lines of the log that this version does not know",
                      (unsigned long long)skipped);
 }
 
-int explain_log(struct evidence *evidence, const struct sink *sink, struct report **ret, struct err *err)
+int explain_log(struct evidence *evidence, const char *root, const struct sink *sink, struct report **ret,
+                struct err *err)
 {
-    struct reading reading = {.model = model_create(), .sink = sink};
+    struct reading reading = {.model = model_create(), .sink = sink, .root = root};
     const struct sink into = {on_event, &reading};
     struct model *model = reading.model;
     FILE *log = NULL; /* or the evidence's as it is */
@@ -119,6 +163,7 @@ int explain_log(struct evidence *evidence, const struct sink *sink, struct repor
     struct err why;
     int status = evidence->reader->redacted ? homes_in_log(evidence->log, &log, &why) : 0;
 
+    model->at_hand = root;
     model->at_end = judge_process;
     model->at_exec = judge_exec_over;
     if (status >= 0)
@@ -134,7 +179,7 @@ int explain_log(struct evidence *evidence, const struct sink *sink, struct repor
         model_finish(model);
         judge_verdict(model, report);
         homes_in_report(report, true);
-        fill_system(evidence->report, report);
+        fill_system(&reading, &read.system, evidence->report, report);
         fill_input(evidence, model, read.how, report);
         if (read.how == INPUT_TEXT)
             forget_numbers(report);
@@ -145,6 +190,7 @@ int explain_log(struct evidence *evidence, const struct sink *sink, struct repor
                          "the end of %s: it is cut off or damaged where it is packed, or longer than 4 GB",
                          evidence->name);
     }
+    told_system_deinit(&read.system);
     model_destroy(model);
     return status;
 }

@@ -45,7 +45,8 @@ struct finding {
     const struct failure *failure; /* or NULL */
     /* module.h, or NULL: */
     const struct module_mismatch *mismatch;
-    const char *said; /* by words alone: the sentence that tells of it; or NULL */
+    const char *contradicted; /* what was said by something else that was shown; or NULL */
+    const char *said;         /* by words alone: the sentence that tells of it; or NULL */
 };
 
 struct cause_desc {
@@ -84,6 +85,11 @@ void judge_direct(struct process *process, const struct direct *direct);
 bool judge_path_fault(struct finding *finding, const struct path_walk *walk, const char *path);
 /* LIVE: the process is there, so that its mappings can be read. */
 void judge_load(struct process *process, bool live);
+/* Of a log that does not say, with the files at hand: *LOAD with the LD_LIBRARY_PATH that its loader's searches imply,
+ * which becomes part of PROCESS; with whose eyes it searched; and the causes that the former has led to say so. */
+void judge_assume_path(struct process *process, struct load **load);
+const struct cred *judge_assume_cred(const struct process *process);
+void judge_assumed_tell(const struct process *process);
 /* Makes a suspect of FAULT, which LOAD has, under the name that it deserves. As suspect_add(). */
 struct suspect *suspect_fault(struct process *process, enum suspicion at, const struct load *load,
                               const struct fault *fault, uint64_t n, uint64_t t_ns);
@@ -108,6 +114,9 @@ bool suspect_survived(const struct process *process, const struct suspect *suspe
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n);
 /* The same by a log whose files are not at hand (PATH_NOWHERE). */
 void judge_logged(struct process *process);
+/* Of words alone, whose files are at hand (process->at_hand): FINDING as these show it. OWNED takes what it points
+ * to, so many strings. */
+size_t judge_beside(struct finding *finding, char *owned[2]);
 /* Tells of FINDING without looking at files, where there are none and its kind's own sentences would; false: they may
  * be used. */
 bool judge_logged_tells(const struct finding *finding, struct cause *cause);

@@ -119,6 +119,22 @@ static bool judge_start(struct process *process, const struct load *load)
     return found;
 }
 
+/* Of words alone: what the loader is said to have ended it for, where the files bear that out. */
+static void judge_start_told(struct process *process, const struct load *load)
+{
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+        struct suspect *suspect;
+
+        if (fault->batch || fault->warning || !process_told(process, fault->name, true) ||
+            consequence(process, load, fault))
+            continue;
+        suspect = suspect_fault(process, AT_START, load, fault, process->end_n, process->end_ns);
+        if (suspect)
+            suspect->certain = true;
+    }
+}
+
 /* ---- while it runs ---- */
 
 /* Names that the C library itself tries and does without: NSS modules (nsswitch.conf(5)), character sets, libgcc_s for
@@ -517,6 +533,8 @@ static void judge_with(struct process *process, const struct maps *maps, struct 
         if (by_loader)
             judge_late_symbols(process, load);
     }
+    if (process->by_words)
+        judge_start_told(process, load);
     judge_words(process, maps, load);
     if (process->suspect_count == 0) {
         judge_said(process, maps, load);
@@ -535,7 +553,7 @@ void judge_load(struct process *process, bool live)
                                    .program = process->exe,
                                    .cwd = process->cwd,
                                    .secure = process->secure,
-                                   .cred = process_cred(process)};
+                                   .cred = judge_assume_cred(process)};
     struct load *load;
     struct maps maps = {0};
 
@@ -560,10 +578,15 @@ void judge_load(struct process *process, bool live)
         }
         request.env = env;
         if (load_create(&request, &load, NULL) == 0) {
+            if (!live)
+                judge_assume_path(process, &load);
             judge_with(process, &maps, load);
+            judge_assumed_tell(process);
             load_destroy(load);
         }
         direct_deinit(&direct);
     }
     maps_deinit(&maps);
+    if (process->by_words && process->suspect_count == 0) /* whatever the files say, it said so */
+        judge_logged(process);
 }

@@ -27,7 +27,7 @@ struct saying {
 /* What is found out about it. Strings point into the process, or to OWNED. */
 struct answer {
     struct finding finding;
-    char *owned[4];
+    char *owned[8];
     size_t owned_count;
 };
 
@@ -498,8 +498,13 @@ static void judge_saying(const struct saying *saying, bool fatal)
     const char *name = saying->told->object ? saying->told->object : "";
     struct suspect *suspect = NULL;
 
-    if (!is_consequence(saying, fatal) && answer_of(saying, &answer) && answer.finding.subject)
+    if (!is_consequence(saying, fatal) && answer_of(saying, &answer) && answer.finding.subject) {
+        if (saying->process->by_words)
+            answer.owned_count += judge_beside(&answer.finding, answer.owned + answer.owned_count);
+        if (saying->process->by_words)
+            answer.owned_count += pasted_second(&answer.finding, answer.owned + answer.owned_count);
         suspect = suspect_add(saying->process, fatal ? AT_START : AT_DLOPEN, &answer.finding, saying->n, saying->t_ns);
+    }
     if (suspect) {
         add_needles(suspect, saying->told);
         suspect->certain = fatal;

@@ -313,9 +313,11 @@ static void read_line(struct process *process, const struct output_line *line)
 }
 
 /* Of words: a library that is "not found" may as well be a link that leads nowhere, or in a closed directory. */
-static double most_of(enum cause_kind kind)
+static double most_of(const struct cause *cause)
 {
-    switch (kind) {
+    switch (cause->kind) {
+    case CAUSE_LIBRARY_OFF_PATH: /* of what program, on which system: perhaps another file has that name */
+        return cause->subject[0] == '/' ? 0.93 : 0.8;
     case CAUSE_LIBRARY_MISSING:
         return 0.82;
     case CAUSE_LIBRARY_SHADOWED: /* that another copy has it is supposed */
@@ -365,8 +367,8 @@ void judge_pasted(struct process *process)
     for (size_t i = 0; i < process->suspect_count; i++) {
         struct cause *cause = process->suspects[i].cause;
 
-        if (cause->confidence > most_of(cause->kind))
-            cause->confidence = most_of(cause->kind);
+        if (cause->confidence > most_of(cause))
+            cause->confidence = most_of(cause);
         if (cause->kind == CAUSE_SYMBOL_MISSING && !process->suspects[i].certain && cause->confidence > 0.45)
             cause->confidence =
                 0.45; /* LD_DEBUG's last line: a dlsym(3) that found nothing is told in the same words */

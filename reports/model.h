@@ -325,6 +325,7 @@ struct process {
     bool by_words;  /* as in struct event_process */
     bool forgotten; /* likewise: no more will come of it, and how it ended is not known */
     unsigned held;  /* by how many others; model_prune.c's */
+    bool assumed;   /* the last of env is what its loader's searches imply (judge_assumed.c) */
     uint64_t loader_base, loader_end;
 
     struct shot *shots; /* oldest first */
@@ -333,6 +334,7 @@ struct process {
     struct libc_facts libc;      /* filled in by judge_system() */
     struct surroundings *around; /* surroundings.h: while it stood; NULL where it was not asked */
     const char *within;          /* as the model has it */
+    const char *at_hand;         /* likewise */
     struct answers *seen;        /* the model's */
     const char *context;
     char *distribution;
@@ -355,7 +357,8 @@ struct model {
     uint64_t events, failed, process_count, thread_count, lost;
     uint64_t forgotten; /* processes of which nothing is kept any more: model_prune() */
     size_t prune_at;
-    char *within; /* a library that stands outside this directory is not on this system; or NULL: it is */
+    char *within;        /* a library that stands outside this directory is not on this system; or NULL: it is */
+    const char *at_hand; /* of a log: the root in which the files are that it tells of, or NULL */
     struct strings unseen;
     struct answers seen; /* what the judges have asked of files */
     struct service *services;

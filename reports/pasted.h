@@ -68,6 +68,10 @@ const char *pasted_machine(const struct process *process);
  * mounted noexec; malloced, or NULL. */
 char *pasted_noexec_mount(const struct process *process, const char *path);
 
+/* FINDING, of what the loader said, as another command in the paste shows it (pasted_second.c). OWNED takes what it
+ * then points to; returns how many strings. */
+size_t pasted_second(struct finding *finding, char *owned[2]);
+
 /* A symbol that programs for glibc want and musl has not. */
 bool pasted_glibc_alone_has(const char *symbol);
 /* Why a loader could not have the library NAME, by the text for errno in what it SAID: fills in FINDING; false where

@@ -1,6 +1,7 @@
 #include "read_clean.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the terminal ---- */
@@ -67,33 +68,51 @@ static const struct entity {
     {"&ldquo;", "\xe2\x80\x9c"},
     {"&rdquo;", "\xe2\x80\x9d"},
     {"&hellip;", "..."},
+    {"&ndash;", "\xe2\x80\x93"},
+    {"&mdash;", "\xe2\x80\x94"},
 };
 
-/* "&#96;", "&#x60;": of printable ASCII. The character, or 0; RET is what it takes. */
-static char numbered(const char *p, size_t *ret)
+/* The character NUMBER in UTF-8; nothing of it is longer than "&#NUMBER;". */
+static size_t encode(unsigned long number, char ret[4])
 {
-    const char *at = p + 2;
-    unsigned value = 0, base = *at == 'x' || *at == 'X' ? 16 : 10;
-    size_t digits = 0;
-
-    at += base == 16;
-    for (; isxdigit((unsigned char)*at) && (base == 16 || isdigit((unsigned char)*at)) && digits < 4; at++, digits++)
-        value = value * base + (unsigned)(isdigit((unsigned char)*at) ? *at - '0' : (*at | 0x20) - 'a' + 10);
-    *ret = (size_t)(at + 1 - p);
-    return digits && *at == ';' && value >= ' ' && value < 0x7f ? (char)value : 0;
+    if (number < 0x80) {
+        ret[0] = (char)number;
+        return number >= ' ' || number == '\t';
+    }
+    if (number < 0x800) {
+        ret[0] = (char)(0xc0 | number >> 6);
+        ret[1] = (char)(0x80 | (number & 0x3f));
+        return 2;
+    }
+    if (number > 0xffff)
+        return 0;
+    ret[0] = (char)(0xe0 | number >> 12);
+    ret[1] = (char)(0x80 | (number >> 6 & 0x3f));
+    ret[2] = (char)(0x80 | (number & 0x3f));
+    return 3;
 }
 
-/* What the entity at P is, and its size there and as it is; NULL: none. */
-static const char *entity_at(const char *p, char memory[2], size_t *size)
+/* What the entity at P, which is "&", stands for, its length into *N; bytes of it into RET, 0: it is none. */
+static size_t entity_at(const char *p, char ret[4], size_t *n)
 {
-    if (p[1] == '#' && (memory[0] = numbered(p, size))) {
-        memory[1] = '\0';
-        return memory;
+    if (p[1] == '#') {
+        bool hex = p[2] == 'x' || p[2] == 'X';
+        char *end;
+        unsigned long number = isxdigit((unsigned char)p[2 + hex]) ? strtoul(p + 2 + hex, &end, hex ? 16 : 10) : 0;
+
+        if (!number || *end != ';')
+            return 0;
+        *n = (size_t)(end + 1 - p);
+        return encode(number, ret);
     }
-    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
-        if (strncmp(p, entities[i].name, *size = strlen(entities[i].name)) == 0)
-            return entities[i].is;
-    return NULL;
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
+        *n = strlen(entities[i].name);
+        if (strncmp(p, entities[i].name, *n) != 0)
+            continue;
+        memcpy(ret, entities[i].is, strlen(entities[i].is));
+        return strlen(entities[i].is);
+    }
+    return 0;
 }
 
 /* A line in which the character stands as such was not made HTML of. */
@@ -104,21 +123,51 @@ static size_t strip_entities(char *line, size_t size)
     char *to = line;
 
     while (p < end) {
-        char memory[2];
-        size_t size_there = 0;
-        const char *is = *p == '&' ? entity_at(p, memory, &size_there) : NULL;
+        char is[4];
+        size_t length = 0, n = *p == '&' ? entity_at(p, is, &length) : 0;
 
-        if (!is || (brackets && (*is == '<' || *is == '>')) || (quotes && *is == '"')) {
+        if (!n || (brackets && (is[0] == '<' || is[0] == '>')) || (quotes && is[0] == '"')) {
             *to++ = *p++;
             continue;
         }
-        while (*is) /* never longer than its name */
-            *to++ = *is++;
-        p += size_there;
+        memcpy(to, is, n);
+        to += n;
+        p += length;
     }
     *to = '\0';
     return (size_t)(to - line);
 }
+
+/* ---- what is not seen ---- */
+
+/* Spaces that are none (no-break ones become plain), and characters without a width: chats and web pages put them into
+ * long words. */
+static size_t strip_invisible(char *line, size_t size)
+{
+    static const char *const nothing[] = {"\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x81\xa0",
+                                          "\xef\xbb\xbf", "\xc2\xad",     "\xe2\x80\x8e", "\xe2\x80\x8f"};
+    static const char *const blank[] = {"\xc2\xa0", "\xe2\x80\xaf", "\xe2\x80\x82", "\xe2\x80\x83"};
+    const char *p = line, *end = line + size;
+    char *to = line;
+
+    while (p < end) {
+        size_t n = 0;
+
+        for (size_t i = 0; (unsigned char)*p >= 0x80 && !n && i < sizeof nothing / sizeof *nothing; i++)
+            n = strncmp(p, nothing[i], strlen(nothing[i])) == 0 ? strlen(nothing[i]) : 0;
+        p += n;
+        if (n)
+            continue;
+        for (size_t i = 0; (unsigned char)*p >= 0x80 && !n && i < sizeof blank / sizeof *blank; i++)
+            n = strncmp(p, blank[i], strlen(blank[i])) == 0 ? strlen(blank[i]) : 0;
+        *to++ = n ? ' ' : *p;
+        p += n ? n : 1;
+    }
+    *to = '\0';
+    return (size_t)(to - line);
+}
+
+/* ---- elements ---- */
 
 /* The name of an element that editors and web pages put around code, at P, which is "<" or behind "</": its length, or
  * 0.
@@ -141,7 +190,7 @@ static size_t element_at(const char *p)
 static const char *tag_end(const char *p)
 {
     const char *name = p + 1 + (p[1] == '/'), *end;
-    size_t n = element_at(name);
+    size_t n = islower((unsigned char)*name) ? element_at(name) : 0;
 
     if (!n)
         return NULL;
@@ -153,9 +202,14 @@ static const char *tag_end(const char *p)
 
 static size_t strip_tags(char *line, size_t size)
 {
-    const char *p = line, *end = line + size;
-    char *to = line;
+    const char *p = memchr(line, '<', size), *end = line + size;
+    char *to;
 
+    while (p && !tag_end(p)) /* hardly any line has one */
+        p = memchr(p + 1, '<', (size_t)(end - p - 1));
+    if (!p)
+        return size;
+    to = line + (p - line);
     while (p < end) {
         const char *behind = *p == '<' ? tag_end(p) : NULL;
 
@@ -168,124 +222,6 @@ static size_t strip_tags(char *line, size_t size)
     return (size_t)(to - line);
 }
 
-/* ---- stamps ---- */
-
-/* As far as P goes like SHAPE: '0' is a digit, ' ' some blanks, '+' the digits that are there, else the character. */
-static char *like(char *p, const char *shape)
-{
-    for (; *shape; shape++) {
-        if (*shape == '0') {
-            if (!isdigit((unsigned char)*p++))
-                return NULL;
-        } else if (*shape == '+') {
-            if (!isdigit((unsigned char)*p))
-                return NULL;
-            while (isdigit((unsigned char)*p))
-                p++;
-        } else if (*shape == ' ') {
-            if (*p != ' ')
-                return NULL;
-            while (*p == ' ')
-                p++;
-        } else if (*p++ != *shape) {
-            return NULL;
-        }
-    }
-    return p;
-}
-
-/* "2024-05-01T10:00:00.123456Z ", "2024-05-01 10:00:00,123 ". */
-static char *iso_stamp(char *line)
-{
-    char *p = like(line, "0000-00-00"), *q;
-
-    if (!p || (*p != 'T' && *p != ' '))
-        return NULL;
-    p = like(p + 1, "00:00:00");
-    if (!p)
-        return NULL;
-    if (*p == '.' || *p == ',')
-        for (p++; isdigit((unsigned char)*p);)
-            p++;
-    if (*p == 'Z')
-        p++;
-    else if ((*p == '+' || *p == '-') && (q = like(p + 1, "00")))
-        for (p = q; isdigit((unsigned char)*p) || *p == ':';)
-            p++;
-    return *p == ' ' ? p + 1 : *p ? NULL : p;
-}
-
-/* "host prog[12]: ", "host kernel: ": who wrote a line of syslog. */
-static char *writer(char *p)
-{
-    size_t host = strcspn(p, " "), program;
-
-    if (!p[host])
-        return NULL;
-    program = strcspn(p + host + 1, " :");
-    p += host + 1 + program;
-    return program && p[0] == ':' && p[1] == ' ' ? p + 2 : NULL;
-}
-
-/* "May 01 10:00:00 host prog[12]: " (RFC 3164), as journalctl prints it too. */
-static char *syslog_stamp(char *line)
-{
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char *p = line;
-
-    for (size_t i = 0; i < sizeof months - 1; i += 3)
-        if (strncmp(line, months + i, 3) == 0)
-            p = like(line + 3, " + 00:00:00");
-    if (p == line || !p)
-        return NULL;
-    while (*p == '.' || isdigit((unsigned char)*p))
-        p++;
-    return *p == ' ' ? writer(p + 1) : NULL;
-}
-
-/* "[  12.345678] " of dmesg, "[10:00:00] " and "[2024-05-01 10:00:00] " of tools. */
-static char *bracket_stamp(char *line)
-{
-    char *p = line + 1, *q;
-
-    while (*p == ' ')
-        p++;
-    q = like(p, "+.000000");
-    if (!q && (q = like(p, "00:00:00")) && *q == '.')
-        q = like(q, ".+");
-    if (!q && (q = iso_stamp(p)) && q[-1] == ' ')
-        q = NULL;
-    return q && q[0] == ']' && q[1] == ' ' ? q + 2 : NULL;
-}
-
-/* "#12 3.456 " of a docker build. */
-static char *build_stamp(char *line)
-{
-    char *p = like(line, "#+ +.+ ");
-
-    return p;
-}
-
-char *clean_stamp(char *line)
-{
-    char *p = NULL;
-
-    if (isdigit((unsigned char)*line)) {
-        char *by;
-
-        p = iso_stamp(line);
-        if (p && (by = writer(p)) && strchr(p, '[') && strchr(p, '[') < by) /* journalctl -o short-iso */
-            p = by;
-    } else if (*line == '[') {
-        p = bracket_stamp(line);
-    } else if (*line == '#') {
-        p = build_stamp(line);
-    } else if (isupper((unsigned char)*line)) {
-        p = syslog_stamp(line);
-    }
-    return p ? p : line;
-}
-
 /* ---- marks ---- */
 
 /* "> " of a mail. The frames of strace -k have a blank before it. */
@@ -293,7 +229,7 @@ static char *strip_quoting(char *line)
 {
     for (int depth = 0; depth < 16 && line[0] == '>' && (line[1] == ' ' || line[1] == '>'); depth++)
         line += line[1] == ' ' ? 2 : 1;
-    return line;
+    return line + (strncmp(line, ">From ", 6) == 0); /* of a mailbox (mbox(5)) */
 }
 
 /* A fence of Markdown, with or without the name of a language behind it. */
@@ -340,18 +276,24 @@ bool clean_line(struct clean *clean, char **line, size_t *size)
         from[--*size] = '\0';
     if (memchr(from, '\033', *size) || memchr(from, '\b', *size) || memchr(from, '\0', *size))
         *size = strip_terminal(from, *size);
-    if (memchr(from, '&', *size))
-        *size = strip_entities(from, *size);
     if (memchr(from, '<', *size))
         *size = strip_tags(from, *size);
+    if (memchr(from, '&', *size))
+        *size = strip_entities(from, *size);
+    if (memchr(from, 0xc2, *size) || memchr(from, 0xe2, *size) || memchr(from, 0xef, *size))
+        *size = strip_invisible(from, *size);
     *line = strip_quoting(from);
     *size -= (size_t)(*line - from);
-    if (is_fence(*line))
+    if (is_fence(*line)) {
+        clean->marks.difference = strstr(*line, "```diff") != NULL;
         return false;
+    }
     if (*size && (**line == '`' || (*line)[*size - 1] == '`'))
         *line = strip_fences(*line, size);
     from = *line;
-    *line = clean_stamp(from);
+    *line = marks_strip(&clean->marks, clean_stamp(marks_strip(&clean->marks, from)));
+    if (*line != from) /* the time of a container's log stands behind its name */
+        *line = clean_stamp(*line);
     *size -= (size_t)(*line - from);
     return !is_fence(*line);
 }

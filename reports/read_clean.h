@@ -3,12 +3,15 @@
 #ifndef GLIBCTRACE_REPORTS_READ_CLEAN_H
 #define GLIBCTRACE_REPORTS_READ_CLEAN_H
 
+#include "read_marks.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 /* What is known of a text from its lines so far. Start with {0}. */
 struct clean {
-    bool begun; /* the first line was seen */
+    bool begun;         /* the first line was seen */
+    struct marks marks; /* marks_look() */
 };
 
 /* Cleans the line at *LINE (*SIZE bytes and a NUL), in place; both may change, the line stays within its bytes and has

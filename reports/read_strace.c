@@ -437,6 +437,26 @@ static bool on_line(struct strace *strace, const struct strace_line *line)
     return true;
 }
 
+static bool take(void *state, char *text, size_t size);
+
+/* The program's words end without a newline, and strace's line, which has its process's number then, stands behind
+ * them: false: TEXT is no such line. */
+static bool take_behind_words(struct strace *strace, char *text, size_t size)
+{
+    struct strace_line line;
+    char *at = strstr(text, "[pid ");
+
+    if (!at || at == text || strace->held_lines)
+        return false;
+    strace_parse(at, size - (size_t)(at - text), known, strace, &line);
+    if (line.kind != STRACE_CALL && line.kind != STRACE_UNFINISHED && line.kind != STRACE_RESUMED)
+        return false;
+    *at = '\n';
+    text_words(strace->reading, text, (size_t)(at - text) + 1);
+    *at = '[';
+    return take(strace, at, size - (size_t)(at - text));
+}
+
 static bool take(void *state, char *text, size_t size)
 {
     struct strace *strace = state;
@@ -448,7 +468,7 @@ static bool take(void *state, char *text, size_t size)
     if (line.kind == STRACE_NOTHING) {
         if (in_errno && size && strchr(text, ')')) /* "or directory)" */
             return true;
-        return take_up(strace, text, size);
+        return take_behind_words(strace, text, size) || take_up(strace, text, size);
     }
     if (line.kind == STRACE_PARTIAL && !line.pid && strncmp(text, "  ", 2) == 0)
         return take_up(strace, text, size); /* strace indents no call: a line of somebody's source, in a traceback */

@@ -1,6 +1,7 @@
 #include "read_text.h"
 
 #include "read_clean.h"
+#include "read_wrap.h"
 #include "read_spans.h"
 
 #include <probes/alloc.h>
@@ -11,12 +12,15 @@
 enum {
     LINE_MOST = 1 << 20,    /* bytes: what is behind them is left out */
     CHUNK = 256 * 1024,     /* bytes that are read at once */
+    SYSTEM_MOST = 512,      /* bytes of a line that may tell of the system */
+    LOOKED_AT = 64 * 1024,  /* of the beginning, to know what was done to all of it */
     WAITING_MOST = 1 << 16, /* bytes of words before the first process */
     SPANS_MOST = 1 << 13,   /* bytes: no sentence that somebody has written is longer */
 };
 
 static const struct text_reader *const readers[] = {
-    &text_reader_strace, &text_reader_lddebug, &text_reader_words, /* the last one */
+    &text_reader_perf,    &text_reader_ltrace, &text_reader_strace,
+    &text_reader_lddebug, &text_reader_words, /* the last one */
 };
 enum { READER_COUNT = sizeof readers / sizeof *readers };
 
@@ -120,6 +124,20 @@ static void offer_words(struct text_reading *reading, char *line, size_t size)
     line[size] = '\0';
 }
 
+void text_as_words(struct text_reading *reading, char *line, size_t size)
+{
+    offer_words(reading, line, size);
+}
+
+bool text_as_strace(struct text_reading *reading, char *line, size_t size)
+{
+    size_t i = 0;
+
+    while (readers[i] != &text_reader_strace)
+        i++;
+    return readers[i]->take(reading->states[i], line, size);
+}
+
 /* SIZE bytes of a line as a line. */
 static void offer_piece(struct text_reading *reading, char *piece, size_t size)
 {
@@ -152,11 +170,28 @@ static void offer(struct text_reading *reading, char *line, size_t size)
         offer_words(reading, line + (at - line), size - (size_t)(at - line));
 }
 
-static void on_line(struct text_reading *reading, struct clean *clean, char *line, size_t size)
+/* On its way from the file to the readers. */
+struct passage {
+    struct text_reading *reading;
+    struct wrap wrap;
+    struct clean clean;
+};
+
+static void on_unwrapped(void *ctx, char *line, size_t size)
 {
-    reading->number++;
-    if (clean_line(clean, &line, &size))
-        offer(reading, line, size);
+    struct passage *passage = ctx;
+
+    if (!clean_line(&passage->clean, &line, &size))
+        return;
+    if (size < SYSTEM_MOST)
+        told_system_read(passage->reading->system, line);
+    offer(passage->reading, line, size);
+}
+
+static void on_line(struct passage *passage, char *line, size_t size)
+{
+    passage->reading->number++;
+    wrap_line(&passage->wrap, line, size, on_unwrapped, passage);
 }
 
 /* A window over the file: a line in the making and what was read behind it. */
@@ -166,7 +201,7 @@ struct window {
     bool cut;        /* the rest of a line too long is passed over */
 };
 
-static void hand_out(struct text_reading *reading, struct clean *clean, struct window *window, bool last)
+static void hand_out(struct passage *passage, struct window *window, bool last)
 {
     char *newline;
 
@@ -176,13 +211,13 @@ static void hand_out(struct text_reading *reading, struct clean *clean, struct w
         *newline = '\0';
         window->from = (size_t)(newline - window->v) + 1;
         if (!window->cut)
-            on_line(reading, clean, line, (size_t)(newline - line));
+            on_line(passage, line, (size_t)(newline - line));
         window->cut = false;
     }
     if (window->to - window->from >= LINE_MOST || (last && window->to > window->from)) {
         window->v[window->to] = '\0';
         if (!window->cut)
-            on_line(reading, clean, window->v + window->from, window->to - window->from);
+            on_line(passage, window->v + window->from, window->to - window->from);
         window->cut = !last;
         window->from = window->to;
     }
@@ -195,23 +230,31 @@ static int read_lines(FILE *in, struct text_reading *reading, struct err *err)
 {
     CLEANUP_FREE char *memory = xmalloc(LINE_MOST + CHUNK + 2); /* the NUL, and a newline in its place */
     struct window window = {.v = memory};
-    struct clean clean = {0};
+    struct passage passage = {.reading = reading};
     size_t got;
 
     while ((got = fread(window.v + window.to, 1, CHUNK, in)) > 0) {
         window.to += got;
-        hand_out(reading, &clean, &window, false);
+        if (!passage.reading->number && !passage.clean.begun) {
+            window.v[window.to] = '\0';
+            wrap_look(&passage.wrap, window.v, window.to < LOOKED_AT ? window.to : LOOKED_AT);
+            marks_look(&passage.clean.marks, window.v, window.to < LOOKED_AT ? window.to : LOOKED_AT);
+        }
+        hand_out(&passage, &window, false);
     }
-    if (ferror(in))
+    if (ferror(in)) {
+        text_deinit(&passage.wrap.held);
         return err_errno(err, errno, "line %llu cannot be read", (unsigned long long)reading->number + 1);
-    hand_out(reading, &clean, &window, true);
+    }
+    hand_out(&passage, &window, true);
+    wrap_end(&passage.wrap, on_unwrapped, &passage);
     return 0;
 }
 
-int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err *err)
+int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct told_system *system, struct err *err)
 {
     void *states[READER_COUNT];
-    struct text_reading reading = {.sink = sink, .states = states};
+    struct text_reading reading = {.sink = sink, .states = states, .system = system};
     int status;
 
     for (size_t i = 0; i < READER_COUNT; i++)

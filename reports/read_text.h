@@ -9,6 +9,7 @@
 #include "event.h"
 #include "report.h"
 #include "text.h"
+#include "told_system.h"
 
 #include <probes/err.h>
 
@@ -33,6 +34,7 @@ struct text_reading {
     struct strings refused;          /* files that the words say more of than that they are not found */
     struct strings told;             /* what a reader has told of that others may find in the words, by its name */
     struct strings copies;           /* libraries that are seen to stand somewhere */
+    struct told_system *system;      /* what is told of it */
     struct text waiting;             /* words that came before any process was known */
     const struct text_reader *taker; /* of most lines: says what the text is */
     uint64_t taken;
@@ -60,13 +62,22 @@ void text_words(struct text_reading *reading, const char *data, size_t size);
 /* The text is about process PID, which has started: words that waited are its. */
 void text_about(struct text_reading *reading, pid_t pid);
 
+/* LINE (SIZE bytes and a NUL), which another reader has made, as one of strace's: false: it is none. */
+bool text_as_strace(struct text_reading *reading, char *line, size_t size);
+/* The same as a line of words; a newline stands in the place of its NUL meanwhile. */
+void text_as_words(struct text_reading *reading, char *line, size_t size);
+
 /* Whether SIZE bytes at HEAD, the beginning of a file, are text. */
 bool text_knows(const char *head, size_t size);
-/* Hands the events to SINK; HOW is what the text is, by its lines. */
-int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct err *err);
+/* Hands the events to SINK; HOW is what the text is, by its lines, SYSTEM (which is {0}) the one that it tells of. */
+int text_read(FILE *in, const struct sink *sink, enum input_how *how, struct told_system *system, struct err *err);
+/* The command behind a prompt, or NULL: "$ ", "# ", "user@host:~/x$ ", "[user@host x]# ", "% ", "❯ ". */
+const char *text_prompt(const char *line);
 
 /* The rows of the table: one file each (read_NAME.c). */
 extern const struct text_reader text_reader_strace;
+extern const struct text_reader text_reader_perf;
+extern const struct text_reader text_reader_ltrace;
 extern const struct text_reader text_reader_words;
 extern const struct text_reader text_reader_lddebug;
 

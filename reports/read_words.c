@@ -52,8 +52,7 @@ static void name_program(struct words *words, const char *name, size_t size, boo
     words->sure = sure;
 }
 
-/* The command behind a prompt, or NULL: "$ ", "# ", "user@host:~/x$ ", "[user@host x]# ", "% ", "❯ ". */
-static const char *behind_prompt(const char *line)
+const char *text_prompt(const char *line)
 {
     static const char *const marks[] = {"$ ", "# ", "% ", "\xe2\x9d\xaf ", "\xe2\x9e\x9c "};
 
@@ -118,11 +117,46 @@ static const char *behind_debugger(const char *command)
     return strncmp(command, "gdb ", 4) == 0 || strncmp(command, "valgrind ", 9) == 0 ? last + 1 : command;
 }
 
+static const char *behind_word(const char *p)
+{
+    p += strcspn(p, " \t");
+    return p + strspn(p, " \t");
+}
+
+/* The command that strace, ltrace or perf runs: behind their options. */
+static const char *behind_tracer(const char *command)
+{
+    static const char *const tracers[] = {"strace ", "ltrace ", "perf trace "};
+    static const char *const with_value[] = {"-o ", "-e ", "-s ", "-p ", "-u ", "-a ",
+                                             "-l ", "-x ", "-E ", "-P ", "-I "};
+    size_t i = 0;
+
+    while (i < sizeof tracers / sizeof *tracers && strncmp(command, tracers[i], strlen(tracers[i])) != 0)
+        i++;
+    if (i == sizeof tracers / sizeof *tracers)
+        return command;
+    for (command += strlen(tracers[i]); *command == '-'; command = behind_word(command))
+        for (size_t k = 0; k < sizeof with_value / sizeof *with_value; k++)
+            if (strncmp(command, with_value[k], 3) == 0) {
+                command = behind_word(command);
+                break;
+            }
+    return command;
+}
+
+/* "cd /opt/x && ./bin/y". */
+static const char *behind_cd(const char *command)
+{
+    const char *end = strncmp(command, "cd ", 3) == 0 ? strpbrk(command, "&;") : NULL;
+
+    return end ? end + strspn(end, "&; ") : command;
+}
+
 static void on_command(struct words *words, const char *command)
 {
     bool ldd = false;
 
-    command = behind_debugger(command);
+    command = behind_debugger(behind_tracer(behind_cd(command)));
 
     for (size_t size; command += strspn(command, " \t"), *command; command += size) {
         size = strcspn(command, " \t;|&");
@@ -416,7 +450,7 @@ static void read_path(struct words *words, const char *line, size_t size)
 static bool take(void *state, char *line, size_t size)
 {
     struct words *words = state;
-    const char *command = size < LINE_READ ? behind_prompt(line) : NULL;
+    const char *command = size < LINE_READ ? text_prompt(line) : NULL;
 
     if (size >= LINE_READ)
         return false;

@@ -24,6 +24,8 @@ static const char *const hows[] = {[INPUT_LAUNCH] = "launch",
                                    [INPUT_TEXT] = "text",
                                    [INPUT_BUNDLE] = "bundle",
                                    [INPUT_STATIC] = "static"};
+static const char *const files[] = {
+    [FILES_MET] = "met", [FILES_NONE] = "none", [FILES_ROOT] = "root", [FILES_HERE] = "here"};
 static const char *const statuses[] = {[OUTCOME_EXITED] = "exited",
                                        [OUTCOME_SIGNALED] = "signaled",
                                        [OUTCOME_EXEC_FAILED] = "exec-failed",
@@ -210,6 +212,8 @@ static json_t *of_input(const struct report *report)
     json_t *object = checked(json_object());
 
     put(object, "how", json_string(hows[report->how]));
+    if (report->files != FILES_MET)
+        put(object, "files", json_string(files[report->files]));
     put(object, "argv", of_strings(&report->argv));
     put(object, "pid", json_integer(report->pid));
     return object;
@@ -511,6 +515,10 @@ static int get_outcome(const json_t *top, struct report *report, struct err *err
     if (status < 0)
         return -1;
     report->how = (enum input_how)how;
+    if (json_object_get(input, "files"))
+        report->files = (enum input_files)get_name(input, "files", files, COUNT_OF(files), err);
+    if ((int)report->files < 0)
+        return -1;
     get_strings(input, "argv", &report->argv);
     report->pid = get_int(input, "pid");
     report->status = (enum outcome_status)status;

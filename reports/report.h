@@ -169,6 +169,9 @@ enum input_how {
     INPUT_BUNDLE,
     INPUT_STATIC
 };
+/* Which files were looked at: those that the program met, none (a log alone), those of a root that was named, this
+ * machine's. */
+enum input_files { FILES_MET, FILES_NONE, FILES_ROOT, FILES_HERE };
 enum outcome_status { OUTCOME_EXITED, OUTCOME_SIGNALED, OUTCOME_EXEC_FAILED, OUTCOME_DETACHED, OUTCOME_UNKNOWN };
 enum repro_status { REPRO_VERIFIED, REPRO_DIFFERS, REPRO_NOT_ATTEMPTED };
 
@@ -182,6 +185,7 @@ struct libc_facts {
 
 struct report {
     enum input_how how;
+    enum input_files files;
     struct strings argv;
     pid_t pid; /* of the program launched or attached to */
     enum outcome_status status;

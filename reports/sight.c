@@ -358,13 +358,27 @@ void sight_free(struct sight *sight)
 
 /* ---- the way back ---- */
 
+const struct cred *sight_stranger(void)
+{
+    static const struct cred stranger = {.uid = 65534, .gid = 65534};
+
+    return &stranger;
+}
+
+/* Whose eyes ATTEMPT was made with, where CRED does not say: of one that was refused a stranger's, who has what
+ * everybody has. */
+static const struct cred *eyes(const struct attempt *attempt, const struct cred *cred)
+{
+    return cred && cred->unknown && (attempt->error == EACCES || attempt->error == EPERM) ? sight_stranger() : cred;
+}
+
 void sight_walk(const struct attempt *attempt, const struct cred *cred, struct path_walk *ret)
 {
     const struct sight *sight = attempt->sight;
     int reason = sight ? find(walks, sizeof walks / sizeof *walks, sight->walk) : -1;
 
     if (!path_nowhere(attempt->root)) {
-        path_walk(attempt->root, attempt->cwd, attempt->path, cred, ret);
+        path_walk(attempt->root, attempt->cwd, attempt->path, eyes(attempt, cred), ret);
         return;
     }
     *ret = (struct path_walk){.reason = reason < 0 ? expected(attempt->error) : (enum path_reason)reason,
@@ -406,7 +420,7 @@ void sight_inspect(const struct attempt *attempt, const struct cred *cred, struc
     const char *needs = sight ? sight->needs : NULL;
 
     if (!path_nowhere(attempt->root)) {
-        execfile_inspect(attempt->root, attempt->path, cred, attempt->error, ret);
+        execfile_inspect(attempt->root, attempt->path, eyes(attempt, cred), attempt->error, ret);
         return;
     }
     *ret = (struct execfile){.verdict = verdict_of(attempt),

@@ -29,6 +29,8 @@ void sighting_deinit(struct sighting *sighting);
 struct sight *sight_copy(const struct sight *sight);
 void sight_free(struct sight *sight);
 
+/* Somebody who may do what everybody may. */
+const struct cred *sight_stranger(void);
 /* path_walk() and execfile_inspect() of ATTEMPT's path, as CRED sees it. */
 void sight_walk(const struct attempt *attempt, const struct cred *cred, struct path_walk *ret);
 /* Of ATTEMPT the log has no more than that the kernel said ENOENT. */

@@ -464,7 +464,8 @@ static void leave(struct strace *strace, struct strace_thread *thread, const str
         group->leave_status = (int)number(call, 0);
         group->left_by_loader = group->loading;
     }
-    plain(strace, thread, call, NULL, NULL);
+    if (call->name->desc) /* "_exit" of strace's older than 4.0 has none */
+        plain(strace, thread, call, NULL, NULL);
 }
 
 void strace_call(struct strace *strace, struct strace_thread *thread, struct strace_call *call)

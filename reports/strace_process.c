@@ -200,6 +200,18 @@ static struct strace_thread *without_number(struct strace *strace)
     return strace->nameless;
 }
 
+/* Of a child that is announced before its parent's call has returned: the only process that there is, if the text began
+ * with its execve (who attaches announces others). */
+static struct strace_thread *only_one(const struct strace *strace)
+{
+    struct strace_thread *thread, *next, *one = strace->threads;
+
+    HASH_ITER(hh, strace->threads, thread, next)
+    if (thread->group != one->group)
+        return NULL;
+    return one && one->group->exe ? one : NULL;
+}
+
 static struct strace_thread *known_thread(struct strace *strace, pid_t tid)
 {
     struct strace_thread *thread = tid ? find(strace, tid) : without_number(strace), *parent;
@@ -214,9 +226,11 @@ static struct strace_thread *known_thread(struct strace *strace, pid_t tid)
         strace->nameless = NULL;
         return thread;
     }
+    parent = forking(strace);
+    if (!parent && tid == strace->coming)
+        parent = only_one(strace);
     if (tid == strace->coming)
         strace->coming = 0;
-    parent = forking(strace);
     /* The call that made it is not in the log (-e trace=file, a beginning in the middle): strace follows children only.
      */
     if (!parent && !(strace->executes && strace->forks))

@@ -82,7 +82,7 @@ static int explain(struct evidence *evidence, const struct options *options, str
         return err_set(err, "%s: a bundle is made of a run, or of the log of one; of text, -o wants another form",
                        evidence->name);
     evidence->log = progress_start(&progress, log, evidence->name, options->quiet);
-    status = explain_log(evidence, redactor ? &learns : NULL, &report, err);
+    status = explain_log(evidence, options->here ? "" : options->root, redactor ? &learns : NULL, &report, err);
     progress_end(&progress, evidence->log);
     evidence->log = log;
     if (status < 0)
@@ -102,6 +102,8 @@ static int cmd_explain(const struct options *options, struct err *err)
     struct utsname here;
     int status;
 
+    if (options->here && options->root && *options->root)
+        return err_set(err, "--here and --root %s are two systems", options->root);
     for (size_t i = 0; i < options->outputs.n; i++)
         if (output_check(options->outputs.v[i], err) < 0)
             return -1;
@@ -120,7 +122,7 @@ static int cmd_explain(const struct options *options, struct err *err)
     return status;
 }
 
-static const char *const takes[] = {"output", "quiet", "color", "no-redact", NULL};
+static const char *const takes[] = {"output", "quiet", "color", "no-redact", "root", "here", NULL};
 static const struct usage usage = {
     .name = "explain",
     .arguments = "FILE...|-",
@@ -130,7 +132,8 @@ static const struct usage usage = {
         "strace's output; LD_DEBUG's; or what a terminal showed (loader messages, ldd, a program's last words), all "
         "in one file if need be, packed with gzip or zstd or not, and says why the program failed. Nothing is run, "
         "and no file of this machine is looked at: what only the files could tell is not known then, and the report "
-        "says so."
+        "says so. Where FILE tells of this machine (--here), or of a system whose root is at hand (--root), the files "
+        "there are looked at, as they are now."
         "\n\nSeveral files are read as one: what strace -ff -o log or LD_DEBUG_OUTPUT=log wrote (log.PID for each "
         "process), in the order of their times or of who started whom. The folder that they are in, or \"log\" alone, "
         "names them too."

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #ifndef GLIBCTRACE_VERSION
 #define GLIBCTRACE_VERSION "0.1"
@@ -23,7 +24,9 @@ enum key {
     KEY_SECCOMP,
     KEY_BINDINGS,
     KEY_CONFINED,
-    KEY_LIST
+    KEY_LIST,
+    KEY_HERE,
+    KEY_FILES_IN
 };
 
 static const struct argp_option rows[] = {
@@ -51,9 +54,11 @@ static const struct argp_option rows[] = {
     {0},
 };
 
-/* Of subcommands only. */
+/* Of subcommands only; one of these stands in the place of the row of its name above. */
 static const struct argp_option more_rows[] = {
     {"list", KEY_LIST, NULL, 0, "print what it holds and what was replaced in it", 0},
+    {"root", KEY_FILES_IN, "DIR", 0, "look at the files in DIR, the root of the system that FILE tells of", 0},
+    {"here", KEY_HERE, NULL, 0, "FILE tells of this machine: look at its files", 0},
     {0},
 };
 
@@ -113,6 +118,23 @@ static int parse_seconds(struct parse *parse, const char *arg)
     return 0;
 }
 
+/* "" is the root that is ours anyway. */
+static int parse_root(struct parse *parse, const char *arg)
+{
+    char *real = realpath(arg, NULL);
+    struct stat st;
+
+    if (!real || stat(real, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        free(real);
+        return wrong(parse, "--root wants a directory", arg);
+    }
+    if (strcmp(real, "/") == 0)
+        *real = '\0';
+    free(parse->options->root);
+    parse->options->root = real;
+    return 0;
+}
+
 static int parse_colour(struct parse *parse, const char *arg)
 {
     static const char *const words[] = {[COLOUR_AUTO] = "auto", [COLOUR_ALWAYS] = "always", [COLOUR_NEVER] = "never"};
@@ -152,6 +174,8 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
         return 0;
     case KEY_ROOT:
         return not_yet(parse, "--root");
+    case KEY_FILES_IN:
+        return parse_root(parse, arg);
     case KEY_FOR:
         return parse_seconds(parse, arg);
     case KEY_COLOUR:
@@ -194,6 +218,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_LIST:
         options->list = true;
+        return 0;
+    case KEY_HERE:
+        options->here = true;
         return 0;
     case ARGP_KEY_ARGS:
         options->rest = state->argv + state->next;
@@ -261,7 +288,7 @@ static void take_rows(const struct usage *usage, struct argp_option *ret)
 
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         for (const struct argp_option *row = tables[i]; row->name; row++)
-            if (is_taken(usage, row))
+            if (is_taken(usage, row) && !(row->flags & OPTION_HIDDEN))
                 ret[n++] = *row;
     ret[n] = (struct argp_option){0};
 }

@@ -19,8 +19,9 @@ struct options {
     double seconds;         /* --for; 0: none */
     char *user;
     struct strings env; /* -E, in order: NAME=VALUE or NAME */
-    char *root;
-    bool confined; /* a reproduction is run, which is a system of its own */
+    char *root;         /* absolute, "" for this machine's own; NULL: none */
+    bool here;          /* explain --here */
+    bool confined;      /* a reproduction is run, which is a system of its own */
     bool minimize, no_repro, no_redact, quiet, no_filter;
     bool list; /* bundle --list */
     enum colour colour;

@@ -160,7 +160,7 @@ def test_the_log_alone_says_the_same(run, cc, script, place, tmp_path, case, red
     again = run("explain", bundle, redact=redact)
     assert again.returncode == 1
     assert identity(again.report) == identity(live.report)
-    assert again.report["input"] == {**live.report["input"], "how": "bundle"}
+    assert again.report["input"] == {**live.report["input"], "how": "bundle", "files": "none"}
     assert again.report["outcome"] == live.report["outcome"]
     assert again.report["system"] == live.report["system"]
     assert again.report["counts"]["events"] == live.report["counts"]["events"]

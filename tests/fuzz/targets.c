@@ -79,7 +79,7 @@ static void explain(struct evidence *evidence)
     struct report *report;
     struct err err;
 
-    if (!evidence->log || explain_log(evidence, NULL, &report, &err) < 0)
+    if (!evidence->log || explain_log(evidence, NULL, NULL, &report, &err) < 0)
         return;
     hide(report);
     render(report, evidence->reader->whole ? evidence->log : NULL);

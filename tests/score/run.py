@@ -120,6 +120,8 @@ def lines(cell, root, program, folder, bundles, logs):
         yield f"{under}{trace}{run}>{out}.out 2>{out}.err; echo $? >{out}.status\n"
         for tool, to in straced.runs(out, logs) if logs and tracer else ():
             yield f"{under}{tool}{run}{to}\n"
+        if logs and tracer:
+            yield f"{under}{straced.with_files(shlex.quote(str(program)), shlex.quote(root or '/'), out)} 2>&1\n"
 
 
 def run_libc(libc, root, cells, program, built, folder, bundles, logs):

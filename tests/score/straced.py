@@ -1,4 +1,5 @@
-"""What strace's log of each case says alone: of the real failing program, explained, against what is right."""
+"""What strace's log of each case says, alone and with the files at hand: of the real failing program, explained, against
+what is right."""
 
 import collections
 import concurrent.futures
@@ -15,19 +16,22 @@ FORMATS = {**USUAL,
            "-f -xx -t": "-f -xx -t", "-f -k -s 60": "-f -k -s 60", "-f -e trace=file": "-f -e trace=file",
            "-f -e trace=open,openat,execve": "-f -e trace=open,openat,execve",
            "-f, on standard error": None}
+THERE = "-f, with the files"
 
 
 def names(which):
-    return {"all": FORMATS, "usual": USUAL}[which]
+    return [*{"all": FORMATS, "usual": USUAL}[which], THERE]
 
 
 def log(out, name):
+    if name == THERE:
+        return f"{out}.there.json"
     return f"{out}.strace-{list(FORMATS).index(name)}"
 
 
 def runs(out, which):
     """What runs a command so that a log of it is there afterwards, one text each, and where its words go."""
-    for name in names(which):
+    for name in names(which)[:-1]:
         flags = FORMATS[name]
         if flags is None:
             yield "strace -f ", f">/dev/null 2>{log(out, name)}"
@@ -35,8 +39,16 @@ def runs(out, which):
             yield f"strace {flags} -o {log(out, name)} ", ">/dev/null 2>&1"
 
 
+def with_files(program, root, out):
+    """What explains such a log where the files still are."""
+    return f"{program} explain -q --root {root} -o {log(out, THERE)} {log(out, '-f')}"
+
+
 def said(program, path):
-    """The causes that are read from the log at PATH; None where there was no report."""
+    """The causes that are read from the log at PATH, or were where it was made; None where there was no report."""
+    if path.endswith(".json") and os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["causes"]
     report = path + ".explained.json"
     ended = subprocess.run([program, "explain", "-q", "-o", report, path], stderr=subprocess.PIPE, text=True)
     if ended.returncode not in (0, 1) or not os.path.exists(report):
