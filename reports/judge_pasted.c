@@ -148,6 +148,8 @@ static char *sentence(const struct pasted *pasted)
         return xasprintf("%s needs more than the limit %s allows.", subject, missing);
     case CAUSE_LIBRARY_MISSING:
         return xasprintf("%s needs %s, which was not found.", subject, missing);
+    case CAUSE_NOEXEC_MOUNT:
+        return xasprintf("%s stands on %s, which is mounted noexec.", subject, missing);
     case CAUSE_CPU_LEVEL_TOO_LOW:
         return xasprintf("%s needs a processor of level %s.", subject, missing);
     case CAUSE_SYMBOL_VERSION_MISSING:

@@ -66,6 +66,9 @@ const char *pasted_machine(const struct process *process);
 
 /* The mount point of PATH (or NULL: of whatever could not be mapped) that the paste says, or that is likely, to be
  * mounted noexec; malloced, or NULL. */
+/* … only if it is shown; and whether ls(1) shows that everybody may execute PATH. */
+char *pasted_noexec_shown(const struct process *process, const char *path);
+bool pasted_all_may_run(const struct process *process, const char *path);
 char *pasted_noexec_mount(const struct process *process, const char *path);
 
 /* FINDING, of what the loader said, as another command in the paste shows it (pasted_second.c). OWNED takes what it

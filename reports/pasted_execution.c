@@ -110,6 +110,20 @@ static bool takes_for_script(struct pasted *pasted, const char *line)
     return taken;
 }
 
+/* A shell was refused PATH, which is taken: by its mode, unless that lets everybody, as is shown, and its mount not.
+ */
+static void refused(struct pasted *pasted, char *path)
+{
+    char *point = path && pasted_all_may_run(pasted->process, path) ? pasted_noexec_shown(pasted->process, path) : NULL;
+
+    if (!point) {
+        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup_or_null(path), path, 0.88);
+        return;
+    }
+    pasted->provider = pasted->found ? pasted->provider : xstrdup(path);
+    pasted_found(pasted, CAUSE_NOEXEC_MOUNT, path, point, 0.9);
+}
+
 static bool by_shell(struct pasted *pasted, const char *line)
 {
     static const char *const behind[] = {
@@ -375,14 +389,14 @@ static bool by_path(struct pasted *pasted, const char *line)
     } else if ((at = strstr(line, ": permission denied: "))) {
         char *path = pasted_word(at + 21, strlen(at + 21));
 
-        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup_or_null(path), path, 0.88);
+        refused(pasted, path);
         taken = true;
     } else if ((at = strstr(line, ": cannot execute [Permission denied]")) ||
                (at = strstr(line, ": Permission denied"))) {
         char *path = path_before(line, at);
 
         taken = path != NULL;
-        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup_or_null(path), path, 0.88);
+        refused(pasted, path);
     }
     return taken;
 }

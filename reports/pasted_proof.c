@@ -160,7 +160,7 @@ static char *usual_point(const char *path)
     return path_dir(path);
 }
 
-char *pasted_noexec_mount(const struct process *process, const char *path)
+char *pasted_noexec_shown(const struct process *process, const char *path)
 {
     bool absolute = path && *path == '/';
 
@@ -171,7 +171,27 @@ char *pasted_noexec_mount(const struct process *process, const char *path)
             return point;
         free(point);
     }
-    return path && strchr(path, '/') ? usual_point(path) : NULL;
+    return NULL;
+}
+
+char *pasted_noexec_mount(const struct process *process, const char *path)
+{
+    char *point = pasted_noexec_shown(process, path);
+
+    return point || !path || !strchr(path, '/') ? point : usual_point(path);
+}
+
+bool pasted_all_may_run(const struct process *process, const char *path)
+{
+    bool may = false;
+
+    for (size_t i = 0; i < process->line_count; i++) {
+        const char *line = process->lines[i].text + strspn(process->lines[i].text, " \t");
+
+        if (is_mode(line) && *line == '-' && line_finds(line, line, path_base(path)))
+            may = line[3] == 'x' && line[6] == 'x' && line[9] == 'x';
+    }
+    return may;
 }
 
 /* ---- machines ---- */

@@ -75,6 +75,16 @@ def test_who_has_the_version(explain, taken, shown, has, kind):
     assert explain(LDD.format(lib=taken) + listing)["causes"] == []
 
 
+@pytest.mark.parametrize("mode, options, kind", [
+    ("-rwxr-xr-x", "rw,nosuid,noexec,relatime", "noexec-mount"), ("-rw-r--r--", "rw,nosuid,noexec,relatime", "permission-denied"),
+    ("-rwxr-xr-x", "rw,relatime", "permission-denied")])
+def test_a_mount_that_forbids_it(explain, mode, options, kind):
+    shown = f"$ ls -l /data/render\n{mode} 1 u u 812 Jan  3 10:11 /data/render\n$ mount\n/dev/sdb1 on /data type ext4 ({options})\n"
+    cause = explain("$ /data/render\nbash: /data/render: Permission denied\n" + shown)["causes"][0]
+    assert (cause["kind"], cause["missing"]) == (kind, "/data" if kind == "noexec-mount" else "/data/render")
+    assert explain(shown)["causes"] == []
+
+
 UNAME = "Linux build-7 5.10.0-28-amd64 #1 SMP Debian 5.10.209-2 (2024-01-31) x86_64 GNU/Linux\n"
 SYSTEMS = {
     "ldd --version": ("$ ldd --version\nldd (Debian GLIBC 2.31-13+deb11u8) 2.31\nCopyright (C) 2020 Free Software Foundation, Inc.\n",
