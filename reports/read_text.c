@@ -287,6 +287,8 @@ bool text_knows(const char *head, size_t size)
     };
     size_t strange = 0, zeros = 0, blocks = 0;
 
+    if (size >= 4 && memcmp(head, "\177ELF", 4) == 0) /* the file itself */
+        return false;
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)head[i];
 
