@@ -204,7 +204,8 @@ static bool names_command(const struct process *process, const char *name)
 
 bool judge_is_shell(const char *program)
 {
-    static const char *const shells[] = {"sh", "dash", "bash", "ash", "busybox", "ksh", "mksh", "zsh", "yash", "fish"};
+    static const char *const shells[] = {"sh",    "dash", "bash", "ash",  "busybox", "ksh",
+                                         "ksh93", "mksh", "zsh",  "yash", "fish"};
 
     for (size_t i = 0; program && i < sizeof shells / sizeof *shells; i++)
         if (strcmp(path_base(program), shells[i]) == 0)

@@ -227,7 +227,9 @@ static bool blamed(const struct process *actor, struct episode *episode, struct 
         if (!may_be_blamed(attempt) ||
             (!naming_find(speaker[0], attempt, &naming) && !naming_find(speaker[1], attempt, &naming)) ||
             (naming.how == NAMED_BARELY && episode->found_n) || naming.how < ret->naming.how ||
-            (episode->found_n && naming.line->n < episode->found_n) || about_the_other_path(actor, attempt))
+            (episode->found_n &&
+             (naming.line->n < episode->found_n || strcmp(episode->found_path, attempt->path) == 0)) ||
+            about_the_other_path(actor, attempt))
             continue;
         absent = absent_components(actor, attempt);
         if (absent < 0 || (naming.how == NAMED_BARELY && found_with_ending(actor, attempt)) ||

@@ -114,7 +114,8 @@ static bool exited(const struct process *process, int status)
 
 static bool is_shell(const struct process *process)
 {
-    static const char *const shells[] = {"sh", "dash", "bash", "ash", "busybox", "ksh", "mksh", "zsh", "yash", "fish"};
+    static const char *const shells[] = {"sh",    "dash", "bash", "ash",  "busybox", "ksh",
+                                         "ksh93", "mksh", "zsh",  "yash", "fish"};
 
     for (size_t i = 0; process->exe && i < sizeof shells / sizeof *shells; i++)
         if (strcmp(path_base(process->exe), shells[i]) == 0)

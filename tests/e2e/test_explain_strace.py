@@ -315,3 +315,10 @@ def test_a_crash_of_which_the_log_says_little(run, tmp_path, told, said):
     assert result.first["kind"] == "crash" and said in result.first["summary"]
     assert "(null)" not in result.stderr and "0x0" not in result.first["summary"]
     assert "registers" not in result.stderr and "instruction 0x0" not in result.stderr
+
+
+def test_made_and_taken_away_again(explain):
+    """As git-clone does: what was not there at first was made by the program itself, and is gone because it failed."""
+    report = explain(RUN + 'stat("/srv/new", 0x7ffc) = -1 ENOENT (No such file or directory)\nmkdir("/srv/new", 0777) = 0\n'
+                     'write(2, "tool: cannot fill \'/srv/new\'\\n", 29) = 29\nrmdir("/srv/new") = 0\n' + END)
+    assert told(report) == []
