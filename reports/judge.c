@@ -202,7 +202,7 @@ static double confidence_of(const struct process *process, struct suspect *suspe
 
     if (suspect->renamed)
         return 0;
-    if (suspect->certain)
+    if (suspect->certain && !(suspect->sure > 0 && suspect->at == AT_EXECUTION))
         return said ? 0.98 : 0.95;
     if (suspect->coped)
         return 0;
@@ -320,7 +320,8 @@ static void settle(struct process *process, struct suspect *suspect)
     const struct output_line *line = suspect->at == AT_CRASH ? NULL : words_for(process, suspect);
     struct cause *cause = suspect->cause;
     /* SIGKILL is a request as well, but for a limit that was reached. */
-    bool failed = process_gave_up(process) || (suspect->certain && process_failed(process));
+    bool failed = process_gave_up(process) ||
+                  (suspect->certain && (process_failed(process) || !process_owner(process)->executed));
 
     if (suspect->at == AT_CRASH) { /* a child's that ran this image: settled already */
         cause->impact = failed ? IMPACT_FATAL : IMPACT_DEGRADED;

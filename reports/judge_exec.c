@@ -100,6 +100,8 @@ static struct suspect *suspect_attempt(struct process *actor, enum suspicion at,
 
 /* How sure it is that a file is not there, of which only ENOENT is known: what it wants to be run by may be it. */
 #define FILE_OR_INTERPRETER 0.45
+/* Of one that is there, for which something is absent that nobody names. */
+#define INTERPRETER_UNNAMED 0.6
 
 /* The attempt's path was found to be executable in principle or not at all: why did the kernel refuse? */
 static bool judge_file(struct process *actor, const struct attempt *attempt)
@@ -126,6 +128,8 @@ static bool judge_file(struct process *actor, const struct attempt *attempt)
         if (suspect && (judge_logged_cut(finding.missing) ||
                         (attempt->sight && attempt->sight->walk && strcmp(attempt->sight->walk, "unsaid") == 0)))
             suspect->sure = suspect->most = FILE_OR_INTERPRETER;
+        else if (suspect && file.interpreter && strchr(file.interpreter, ' ')) /* words: its name is not known */
+            suspect->sure = suspect->most = INTERPRETER_UNNAMED;
         execfile_deinit(&file);
     } else {
         known = judge_path_fault(&finding, &walk, attempt->path);

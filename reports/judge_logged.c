@@ -202,7 +202,7 @@ static bool symbol_answer(const struct saying *saying, struct answer *ret)
     finding->kind = CAUSE_SYMBOL_MISSING;
     finding->missing = told->version ? own(ret, xasprintf("%s@%s", told->symbol, told->version)) : told->symbol;
     finding->subject = told->object ? path_of(ret, saying, told->object) : caller_of(saying);
-    if (told->version && strcmp(told->version, "GLIBC_PRIVATE") == 0)
+    if (told->version ? strcmp(told->version, "GLIBC_PRIVATE") == 0 : pasted_among_glibc(told->object, told->symbol))
         finding->kind = CAUSE_LOADER_LIBC_SKEW;
     else if (told->object && strcmp(path_base(told->object), "libc.so.6") == 0 && !runs_musl(saying->process))
         finding->kind = CAUSE_LOADER_LIBC_SKEW; /* it asks nobody but ld.so */

@@ -45,6 +45,23 @@ void pasted_found(struct pasted *pasted, enum cause_kind kind, char *subject, ch
 
 /* ---- for judge_logged.c ---- */
 
+/* Symbols that the parts of glibc have of each other (the version GLIBC_PRIVATE, which the message leaves out where the
+ * reference has none): a libpthread.so.0 that wants __libc_pthread_init stands beside a libc of another release. */
+bool pasted_among_glibc(const char *object, const char *symbol)
+{
+    static const char *const parts[] = {"libpthread.so.0", "librt.so.1",     "libdl.so.2", "libm.so.6",
+                                        "libc.so.6",       "libresolv.so.2", "libnsl.so.1"};
+    const char *name = object ? path_base(object) : "";
+
+    if (strncmp(symbol, "__libc_", 7) != 0 && strncmp(symbol, "_dl_", 4) != 0 &&
+        strncmp(symbol, "__pthread_", 10) != 0 && strncmp(symbol, "_rtld_", 6) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(name, parts[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Functions that compilers and headers of glibc put into programs, and musl has not: _FORTIFY_SOURCE's, those for large
  * files, its own. */
 bool pasted_glibc_alone_has(const char *symbol)
@@ -244,6 +261,20 @@ static bool holds_one(const char *line, const char *const pieces[], size_t count
     return false;
 }
 
+/* What somebody writes about what was run: "I have others that run successfully". */
+static bool is_told(const char *line)
+{
+    static const char *const words[] = {"I ", "I'", " my ", " me ", " we ", "We "};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *at = strstr(line, words[i]);
+
+        if (at && (at == line || words[i][0] == ' ' || at[-1] == ' '))
+            return true;
+    }
+    return false;
+}
+
 /* Whatever LINE complains of, a later one says that it went well. */
 static bool ended_well(const struct process *process, const struct output_line *line)
 {
@@ -252,7 +283,7 @@ static bool ended_well(const struct process *process, const struct output_line *
 
     for (const struct output_line *later = line + 1; later < process->lines + process->line_count; later++)
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strcasestr(later->text, words[i]) && !words_complain(later->text, 0) &&
+            if (strcasestr(later->text, words[i]) && !words_complain(later->text, 0) && !is_told(later->text) &&
                 !holds_one(later->text, not_well, sizeof not_well / sizeof *not_well))
                 return true;
     return false;
@@ -275,7 +306,8 @@ static bool is_noise(const char *line)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(line, words[i]) && !strstr(line, "FATAL"))
             return true;
-    return false;
+    return strstr(line, " level=info ") || strstr(line, " level=debug ") || strncmp(line, "INFO[", 5) == 0 ||
+           strncmp(line, "DEBU[", 5) == 0; /* Go's loggers */
 }
 
 /* "code: 'ENOSPC'": a property of the error that node printed with its message some lines before. */

@@ -40,6 +40,9 @@ void pasted_no_executable(struct pasted *pasted, char *path, bool binary);
 
 /* LINE without what tools put around the lines of what they run: prefixes, logs of key and value, JSON. malloced. */
 char *pasted_bare(const char *line);
+/* The program that a word for the end of PROCESS's names, or else PROCESS's own; malloced. */
+char *pasted_crash_program(const struct process *process);
+
 /* SIZE bytes without blanks and quotes around them, malloced; NULL: nothing is left. */
 char *pasted_word(const char *at, size_t size);
 /* What stands between the last ": " before AT and AT. */
@@ -77,6 +80,9 @@ size_t pasted_second(struct finding *finding, char *owned[2]);
 
 /* A symbol that programs for glibc want and musl has not. */
 bool pasted_glibc_alone_has(const char *symbol);
+
+/* OBJECT is a part of glibc, and SYMBOL one that its parts have of each other. */
+bool pasted_among_glibc(const char *object, const char *symbol);
 /* Why a loader could not have the library NAME, by the text for errno in what it SAID: fills in FINDING; false where
  * PROCESS is known by more than its words, or it does not say. */
 bool pasted_error(const struct process *process, const struct loader_error *said, const char *name,

@@ -179,9 +179,22 @@ static bool by_go(struct pasted *pasted, const char *line)
     return true;
 }
 
+char *pasted_crash_program(const struct process *process)
+{
+    char *name = named_elsewhere(process);
+
+    for (size_t i = 0; i < process->line_count && !name; i++)
+        for (size_t k = 0; k < sizeof words / sizeof *words && !name; k++) {
+            const char *line = process->lines[i].text, *at = words[k].begins ? NULL : strstr(line, words[k].piece);
+
+            name = at ? command_of(line, at) : NULL;
+        }
+    return name ? name : xstrdup(process->exe);
+}
+
 bool pasted_crash(struct pasted *pasted, const char *line)
 {
-    if (by_go(pasted, line))
+    if (by_go(pasted, line) || (strstr(line, "Abort") && says(pasted->process, "FATAL: kernel too old"))) /* by glibc */
         return true;
     if (strstr(line, "]: segfault at ")) {
         crashed(pasted, by_kernel(line, &pasted->provider), "SIGSEGV", 0.88);

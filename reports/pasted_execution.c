@@ -62,7 +62,8 @@ void pasted_not_found(struct pasted *pasted, char *name)
         pasted_found(pasted, CAUSE_SCRIPT_INTERPRETER_MISSING, pasted_speaker(pasted, pasted->text), name, 0.85);
         return;
     }
-    pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, pasted_speaker(pasted, pasted->text), name, 0.9);
+    /* ".x" was to be "./x" */
+    pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, pasted_speaker(pasted, pasted->text), name, *name == '.' ? 0.4 : 0.9);
 }
 
 static bool ends_with(const char *line, const char *end)

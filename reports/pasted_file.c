@@ -30,9 +30,13 @@ static bool only_looks(const char *line)
     return strncmp(line, "readelf: Error", 14) == 0;
 }
 
-/* A name, and no words that happen to stand in quotes. */
+/* A name, and no words that happen to stand in quotes ("open /x" is a call's). */
 static char *as_path(char *name)
 {
+    char *slash = name ? strstr(name, " /") : NULL;
+
+    if (slash && memchr(name, '/', (size_t)(slash - name)) == NULL)
+        memmove(name, slash + 1, strlen(slash + 1) + 1);
     if (name && !strchr(name, '/') && strpbrk(name, " \t,;")) {
         free(name);
         return NULL;
@@ -54,6 +58,9 @@ static char *path_behind(const char *at)
 
     if (quoted)
         return as_path(quoted);
+    if (strncmp(at, ": ", 2) == 0 && at[2] && !strpbrk(at + 2, " :") &&
+        strncasecmp(at - 5, "links", 5) == 0) /* zsh's */
+        return pasted_word(at + 2, strlen(at + 2));
     at = strchr(at, '/');
     return at ? pasted_word(at, strcspn(at, " ,)")) : NULL;
 }
@@ -149,6 +156,29 @@ static char *socket_in(const char *line)
     return at ? pasted_word(at + 7, strcspn(at + 7, " '\"`,")) : NULL;
 }
 
+/* A line that says of PATH that it could not be executed, however it came to be tried. */
+static bool is_executed(const char *line, const char *path)
+{
+    static const char *const before[] = {" EXEC spawning ", "fork/exec "};
+
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        const char *at = strstr(line, before[i]);
+
+        if (at && strncmp(at + strlen(before[i]), path, strlen(path)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "… (needed by /x", which a paste has cut. */
+static char *needing(const struct pasted *pasted, const char *line)
+{
+    static const char words[] = "(needed by ";
+    const char *at = strstr(line, words);
+
+    return at ? pasted_word(at + sizeof words - 1, strcspn(at + sizeof words - 1, ")")) : pasted_speaker(pasted, line);
+}
+
 bool pasted_file(struct pasted *pasted, const char *line)
 {
     const char *at = NULL;
@@ -167,7 +197,11 @@ bool pasted_file(struct pasted *pasted, const char *line)
     }
     if (!path)
         path = path_of(line, at, strlen(errors[i].text));
-    if (path && errors[i].kind == CAUSE_FILE_MISSING && is_socket(path))
+    if (path && errors[i].kind == CAUSE_FILE_MISSING && strstr(line, "Error loading shared library ")) /* musl's */
+        pasted_found(pasted, CAUSE_LIBRARY_MISSING, needing(pasted, line), path, 0.8);
+    else if (path && errors[i].kind == CAUSE_PERMISSION_DENIED && is_executed(line, path))
+        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup(path), path, 0.8);
+    else if (path && errors[i].kind == CAUSE_FILE_MISSING && is_socket(path))
         pasted_found(pasted, CAUSE_CONNECTION_REFUSED, pasted_speaker(pasted, line), path, 0.75);
     else if (path && (strstr(line, "Errno ") || strstr(line, "rror: E"))) /* of a runtime: its name is elsewhere */
         pasted_found(pasted, errors[i].kind, xstrdup(pasted->process->exe), path, 0.85);

@@ -64,6 +64,8 @@ static bool is_sort(const char *word, size_t size)
 
     if (size >= 5 && (strncasecmp(word + size - 5, "error", 5) == 0 || strncmp(word, "qt.", 3) == 0))
         return true;
+    if (*word == 'E' && size > 3 && strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") >= size) /* of errno */
+        return true;
     for (size_t i = 0; i < sizeof sorts / sizeof *sorts; i++)
         if (size == strlen(sorts[i]) && strncasecmp(word, sorts[i], size) == 0)
             return true;

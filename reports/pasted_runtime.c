@@ -155,6 +155,27 @@ static bool by_appimage(struct pasted *pasted, const char *line)
     return true;
 }
 
+/* libfuse needs a device, and a program that is set-user-ID. */
+static bool by_fuse(struct pasted *pasted, const char *line)
+{
+    static const char device[] = "fuse: device not found", tool[] = "fuse: failed to exec ";
+    const char *at = strstr(line, tool);
+    CLEANUP_FREE char *name = NULL;
+
+    if (strstr(line, device)) {
+        pasted_found(pasted, CAUSE_FILE_MISSING, xstrdup(pasted->process->exe), xstrdup("/dev/fuse"), 0.85);
+        return true;
+    }
+    if (!at)
+        return false;
+    name = pasted_word(at + sizeof tool - 1, strcspn(at + sizeof tool - 1, ": "));
+    if (name && strstr(line, "No such file"))
+        pasted_found(pasted, CAUSE_COMMAND_NOT_FOUND, xstrdup(pasted->process->exe), xstrdup(name), 0.85);
+    else if (name && strstr(line, "Permission denied"))
+        pasted_found(pasted, CAUSE_PERMISSION_DENIED, xstrdup(pasted->process->exe), xstrdup(name), 0.8);
+    return true;
+}
+
 /* Emulators open the loader that a program names themselves: "qemu-x86_64: Could not open
  * '/lib64/ld-linux-x86-64.so.2': No such file or directory", "rosetta error: failed to open elf at
  * /lib64/ld-linux-x86-64.so.2". */
@@ -218,7 +239,7 @@ static bool by_locale(struct pasted *pasted, const char *line)
         return false;
     while (i < sizeof variables / sizeof *variables && !(value = told_elsewhere(pasted->process, variables[i])))
         i++;
-    pasted_found(pasted, CAUSE_ENVIRONMENT_WRONG, xstrdup(pasted->process->exe),
+    pasted_found(pasted, CAUSE_ENVIRONMENT_WRONG, pasted_crash_program(pasted->process),
                  value ? xasprintf("%s%s", variables[i], value) : xstrdup("LC_ALL"), value ? 0.8 : 0.7);
     return true;
 }
@@ -226,7 +247,7 @@ static bool by_locale(struct pasted *pasted, const char *line)
 bool pasted_runtime(struct pasted *pasted, const char *line)
 {
     return by_requirements(pasted, line) || by_libc(pasted, line) || by_java(pasted, line) ||
-           by_appimage(pasted, line) || by_emulator(pasted, line) || by_home(pasted, line) || by_locale(pasted, line) ||
-           by_other_build(pasted, line) || by_java_machine(pasted, line) || by_check(pasted, line) ||
-           by_list(pasted, line) || by_loader(pasted, line);
+           by_appimage(pasted, line) || by_fuse(pasted, line) || by_emulator(pasted, line) || by_home(pasted, line) ||
+           by_locale(pasted, line) || by_other_build(pasted, line) || by_java_machine(pasted, line) ||
+           by_check(pasted, line) || by_list(pasted, line) || by_loader(pasted, line);
 }

@@ -220,6 +220,7 @@ struct strace {
     pid_t held_pid;
     unsigned held_lines;
     bool all_calls; /* what every program does is in it, not only calls that somebody has chosen (-e) */
+    bool begun;     /* a call has been read */
     bool in_errno;  /* the line before ended within the words of its errno */
     struct strace_opened opened;
     uint64_t failures;                    /* so many calls on a file have failed */

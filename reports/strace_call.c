@@ -120,6 +120,26 @@ static const char *file_behind(struct strace *strace, struct strace_group *group
     return strace->place.v;
 }
 
+/* The program that strace(1) itself was to execute, by a path: strace has looked before that something is there, and
+ * says so else ("Can't stat 'x'"). It is what comes first in its log. */
+static bool was_found(const struct strace *strace, const struct event_syscall *call)
+{
+    return !strace->begun && call->error == ENOENT && call->path && strncmp(call->desc->name, "execve", 6) == 0 &&
+           call->argv && call->argv[0] && call->string && strcmp(call->argv[0], call->string) == 0 &&
+           strchr(call->argv[0], '/');
+}
+
+static bool is_script(const char *path)
+{
+    static const char *const endings[] = {".sh", ".py", ".pl", ".rb", ".js", ".bash"};
+    const char *dot = strrchr(path, '.');
+
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcmp(dot, endings[i]) == 0)
+            return true;
+    return false;
+}
+
 static const struct sight *sight_of(struct strace *strace, struct strace_group *group, const struct strace_call *made,
                                     const struct event_syscall *call, struct sight *ret)
 {
@@ -130,6 +150,12 @@ static const struct sight *sight_of(struct strace *strace, struct strace_group *
 
     if (limit)
         return limit;
+    if (was_found(strace, call)) {
+        ret->verdict = is_script(call->string) ? "script-interpreter-absent" : "interpreter-absent";
+        ret->needs = "what it is to be run by";
+        ret->walk = "there";
+        return ret;
+    }
     return call->error ? strace_seen_of(strace, call, ret) : NULL;
 }
 
@@ -342,6 +368,7 @@ static void execution(struct strace *strace, struct strace_thread *thread, struc
     argv.n--;
     if (call->result.returned)
         plain(strace, thread, call, NULL, argv.n ? (const char *const *)argv.v : NULL);
+    strace->begun = true;
     if (call->result.returned && !call->result.error) {
         strings_deinit(&group->argv);
         strings_deinit(&group->env);
@@ -473,6 +500,7 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
     struct strace_group *group = thread->group;
     enum strace_handling handling = call->name->handling;
 
+    strace->begun |= handling != HANDLE_EXECVE;
     if (handling == HANDLE_READ) {
         const struct strace_fd *entry = fd_of(group, number(call, 0));
 

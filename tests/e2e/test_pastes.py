@@ -53,8 +53,9 @@ def test_there_are_enough():
 
 @pytest.mark.parametrize("text", [b"\n", b"\xff\xfe\x80 :: not found\n", b"a" * 3_000_000, b": not found\n" * 5000,
                                   b"     12345:\t" + b"find library=" * 9999, b": version `" * 20000 + b"\n",
-                                  b"=> not found\n(needed by \n: : : : : : :\n"],
-                         ids=["blank", "bytes", "long", "many", "search", "version", "brackets"])
+                                  b"=> not found\n(needed by \n: : : : : : :\n",
+                                  b"-ash: ./alarm: not found\nbox:~# .\\alarm\n-ash: .alarm: not found\n"],
+                         ids=["blank", "bytes", "long", "many", "search", "version", "brackets", "typed"])
 def test_rubbish(tool, tmp_path, text):
     """Whatever it is, it is read to its end, and no cause is made of it with confidence."""
     report = explain(tool, tmp_path, text)
