@@ -204,7 +204,7 @@ static bool completes_refusal(const struct cut *cut)
 
     for (size_t i = 0; (name = object_or_failed_at(group, i)); i++)
         for (size_t k = 0; k < COUNT(refusals); k++)
-            for (int base = 0; base <= (refusals[k].stage == MISSED); base++) {
+            for (int base = 0; base < (refusals[k].stage == MISSED ? 2 : 1); base++) {
                 const char *said = base ? path_base(name) : name, *text = refusals[k].text;
 
                 if (!may_be(cut, strlen(said) + strlen(text)) ||
