@@ -52,6 +52,24 @@ struct saying {
     uint64_t n, t_ns;
 };
 
+/* A log has cut the symbol's name (strace -s): the files know which one it lacks, if it is one; half a name is none. */
+static struct suspect *suspect_cut(const struct saying *saying, const struct object *object)
+{
+    const struct load *load = saying->load;
+    const struct fault *only = NULL;
+
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+
+        if (fault->kind != FAULT_SYMBOL || fault->warning || (object && fault->subject != object))
+            continue;
+        if (only && strcmp(only->name, fault->name) != 0)
+            return NULL;
+        only = fault;
+    }
+    return only ? suspect_fault(saying->process, AT_DLOPEN, load, only, saying->n, saying->t_ns) : NULL;
+}
+
 static struct suspect *suspect_symbol(const struct saying *saying)
 {
     const struct told *told = saying->told;
@@ -65,6 +83,8 @@ static struct suspect *suspect_symbol(const struct saying *saying)
     struct finding finding = {
         .subject = fault.subject->path, .process = saying->process, .load = saying->load, .fault = &fault};
 
+    if (told->symbol && strstr(told->symbol, "..."))
+        return suspect_cut(saying, object);
     if (!told->symbol || library_missing(saying->load, object) ||
         (object ? elffile_lookup(object->elf, told->symbol, told->version) != NULL
                 : defined_anywhere(saying->load, told)))
