@@ -96,7 +96,7 @@ static bool is_function(const char *name, size_t size)
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == size && strncmp(name, names[i], size) == 0)
+        if (*name == *names[i] && strncmp(name, names[i], size) == 0 && !names[i][size])
             return true;
     return false;
 }
@@ -197,17 +197,19 @@ static void read_written(struct ltrace *ltrace, char *args, bool whole)
 
 static bool read_call(struct ltrace *ltrace, char *name, size_t n, bool of_object)
 {
-    char *result = strstr(name, ") "), *value = NULL;
-    bool ends = strstr(name, "<no return ...>") || strstr(name, "<unfinished ...>");
-    bool system_call = strncmp(name, "SYS_", 4) == 0;
+    bool system_call = strncmp(name, "SYS_", 4) == 0, known = system_call || of_object || is_function(name, n), ends;
+    char *result, *value = NULL;
 
-    for (; result; result = strstr(result + 1, ") ")) {
+    if (!known && !ltrace->sure) /* most lines: they are strace's */
+        return false;
+    ends = strstr(name, "<no return ...>") || strstr(name, "<unfinished ...>");
+    for (result = strstr(name, ") "); result; result = strstr(result + 1, ") ")) {
         char *at = result + 1 + strspn(result + 1, " ");
 
         if (strncmp(at, "= ", 2) == 0)
             value = at + 2;
     }
-    ltrace->sure |= system_call || of_object || (is_function(name, n) && (value || ends));
+    ltrace->sure |= system_call || of_object || (known && (value || ends));
     if (!ltrace->sure || !(value || ends || system_call))
         return false;
     if (n == 7 && strncmp(name, "dlerror", 7) == 0 && value)

@@ -113,6 +113,8 @@ static char *behind_bracket(char *line)
     static const char *const signs[] = {"##[error]", "##[warning]", "##[command]", "##[debug]", "::error::"};
     char *end;
 
+    if (!*line || !strchr("[#:", *line))
+        return line;
     if (strncmp(line, "[pod/", 5) == 0 && (end = strstr(line, "] ")))
         return end + 2;
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)

@@ -74,19 +74,14 @@ static const struct {
 };
 enum { SPELLINGS = 3 };
 
-/* How ERROR is spelt: by glibc, by Go and libuv (small), by musl. malloced, or NULL. */
-static char *spelling(int error, unsigned which)
+/* How ERROR is spelt: by glibc, by Go and libuv (with a small letter: the caller's to make), by musl. Or NULL. */
+static const char *spelling(int error, unsigned which)
 {
-    char *text = xstrdup(strerror(error));
-
-    if (which == 1)
-        text[0] = (char)tolower((unsigned char)text[0]);
     if (which < 2)
-        return text;
-    free(text);
+        return strerror(error);
     for (size_t i = 0; i < sizeof of_musl / sizeof *of_musl; i++)
         if (of_musl[i].error == error)
-            return xstrdup(of_musl[i].text);
+            return of_musl[i].text;
     return NULL;
 }
 
@@ -120,6 +115,12 @@ struct cut {
     struct text *out;
     size_t from, whole;
 };
+
+/* Whether the length lets it end with SIZE bytes and REST more at most: asked before any text is made. */
+static bool can_end(const struct cut *cut, size_t size, size_t rest)
+{
+    return size <= cut->whole && cut->whole - size <= cut->out->n - cut->from + rest;
+}
 
 /* Whether what is left out can be that it ends with NAME and TAIL: it has their length, and begins like them: in *SEEN
  * bytes. */
@@ -159,20 +160,24 @@ static bool completes(const struct cut *cut, const char *name, const char *tail,
  * a text of which nothing is said. */
 static bool completes_error(const struct cut *cut, const char *what, int error, size_t alike)
 {
-    for (unsigned which = 0; which < SPELLINGS; which++) {
-        CLEANUP_FREE char *text = spelling(error, which);
+    enum { AROUND_MOST = 16 }; /* the longest of befores and of behinds */
+    size_t n = strlen(what);
 
-        for (size_t i = 0; text && i < sizeof befores / sizeof *befores; i++)
+    for (unsigned which = 0; which < SPELLINGS; which++) {
+        const char *text = spelling(error, which);
+
+        if (!text || !can_end(cut, n + strlen(text), AROUND_MOST))
+            continue;
+        for (size_t i = 0; i < sizeof befores / sizeof *befores; i++)
             for (size_t k = 0; k < sizeof behinds / sizeof *behinds; k++) {
-                size_t size = strlen(what) + strlen(befores[i]) + strlen(text) + strlen(behinds[k]);
+                size_t before = strlen(befores[i]), least = *what ? alike : before ? alike + before : ALIKE;
                 CLEANUP_FREE char *tail = NULL;
 
-                if (size > cut->whole || cut->whole - size > cut->out->n - cut->from)
-                    continue; /* most: before anything is made of them */
+                if (!can_end(cut, n + before + strlen(text) + strlen(behinds[k]), 0))
+                    continue;
                 tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
-
-                size_t least = *what ? alike : *befores[i] ? alike + strlen(befores[i]) : ALIKE;
-
+                if (which == 1)
+                    tail[before] = (char)tolower((unsigned char)tail[before]);
                 if (completes(cut, what, tail, least))
                     return true;
             }
@@ -209,8 +214,11 @@ static const char *latest(const struct strace *strace, const struct strace_group
 /* NAME is there to its end and something behind it; or it is what failed LAST and has begun. */
 static bool completes_one(const struct cut *cut, const char *name, int error, bool last)
 {
+    enum { BEHIND_MOST = 128 }; /* a text for an error, one of the tails */
     size_t whole = strlen(name), alike = last ? ALIKE : whole + 1;
 
+    if (!can_end(cut, whole, BEHIND_MOST))
+        return false;
     if (error && completes_error(cut, name, error, last ? ALIKE : whole))
         return true;
     for (size_t k = 0; k < sizeof tails / sizeof *tails; k++)
