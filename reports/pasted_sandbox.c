@@ -54,6 +54,13 @@ bool pasted_policy(struct pasted *pasted, const char *line)
         pasted_found(pasted, CAUSE_SYSCALL_BLOCKED, pasted_speaker(pasted, line), xstrdup("a system call"), 0.45);
         return true;
     }
+    if (refused && strstr(line, "pthread_create")) {
+        free(name); /* glibc 2.34 and later make threads by clone3, and old container policies answer EPERM to it */
+        pasted_found(pasted, CAUSE_SYSCALL_BLOCKED,
+                     strncmp(line, "runtime/", 8) == 0 ? xstrdup(pasted->process->exe) : pasted_speaker(pasted, line),
+                     xstrdup("clone3"), 0.65); /* "runtime/cgo" is a package of Go's */
+        return true;
+    }
     for (size_t i = 0; name && refused && i < sizeof free_to_all / sizeof *free_to_all; i++)
         known |= strcmp(name, free_to_all[i]) == 0;
     if (!known) {
