@@ -219,6 +219,21 @@ static bool parse_array(struct scan *scan, struct json_value *ret, int depth)
     return take(scan, ']') || fail(scan, "an array that does not end");
 }
 
+static bool keep_member(struct scan *scan, const struct json_member *member, int depth)
+{
+    struct json_line *line = scan->line;
+
+    if (depth == 0 && line->count >= MEMBERS_MOST)
+        return fail(scan, "too many keys");
+    if (depth != 0 && line->inner_count >= ITEMS_MOST)
+        return fail(scan, "too many items");
+    *(struct json_member *)(depth == 0 ? array_add(&line->members, &line->count, &line->cap, sizeof *member)
+                                       : array_add(&line->inner, &line->inner_count, &line->inner_cap,
+                                                   sizeof *member)) = *member;
+    return true;
+}
+
+/* The members of the line's own object are kept, and those of the objects in its arrays (depth 2). */
 static bool parse_object(struct scan *scan, int depth)
 {
     if (take(scan, '}'))
@@ -235,14 +250,8 @@ static bool parse_object(struct scan *scan, int depth)
             return fail(scan, "a colon is missing");
         if (!parse_value(scan, &member.value, depth + 1))
             return false;
-        if (depth > 0)
-            continue;
-        if (scan->line->count >= MEMBERS_MOST)
-            return fail(scan, "too many keys");
-        struct json_member *place =
-            array_add(&scan->line->members, &scan->line->count, &scan->line->cap, sizeof *place);
-
-        *place = member;
+        if ((depth == 0 || depth == 2) && !keep_member(scan, &member, depth))
+            return false;
     } while (take(scan, ','));
     return take(scan, '}') || fail(scan, "an object that does not end");
 }
@@ -258,8 +267,11 @@ static bool parse_value(struct scan *scan, struct json_value *ret, int depth)
     if (take(scan, '['))
         return parse_array(scan, ret, depth);
     if (take(scan, '{')) {
-        ret->type = JSON_NESTED;
-        return parse_object(scan, depth);
+        *ret = (struct json_value){.type = JSON_NESTED, .first = scan->line->inner_count};
+        if (!parse_object(scan, depth))
+            return false;
+        ret->size = scan->line->inner_count - ret->first;
+        return true;
     }
     return parse_word(scan, ret);
 }
@@ -268,7 +280,7 @@ int json_line_parse(struct json_line *ret, char *text, size_t n, struct err *err
 {
     struct scan scan = {.line = ret, .at = text, .end = text + n};
 
-    ret->count = ret->item_count = 0;
+    ret->count = ret->item_count = ret->inner_count = 0;
     if (!take(&scan, '{'))
         return err_set(err, "no JSON object");
     if (!parse_object(&scan, 0))
@@ -283,6 +295,7 @@ void json_line_deinit(struct json_line *line)
 {
     free(line->members);
     free(line->items);
+    free(line->inner);
     *line = (struct json_line){0};
 }
 
@@ -291,6 +304,15 @@ const struct json_value *json_line_get(const struct json_line *line, const char 
     for (size_t i = 0; i < line->count; i++)
         if (strcmp(line->members[i].key, key) == 0)
             return &line->members[i].value;
+    return NULL;
+}
+
+const struct json_value *json_line_within(const struct json_line *line, const struct json_value *object,
+                                          const char *key)
+{
+    for (size_t i = 0; object->type == JSON_NESTED && i < object->size; i++)
+        if (strcmp(line->inner[object->first + i].key, key) == 0)
+            return &line->inner[object->first + i].value;
     return NULL;
 }
 

@@ -16,15 +16,16 @@ enum json_type {
     JSON_NUMBER,
     JSON_STRING,
     JSON_ARRAY,  /* of anything; its items stand at json_line.items */
-    JSON_NESTED, /* an object, or an array inside an array: checked and passed over */
+    JSON_NESTED, /* an object, or an array inside an array: checked and passed over, but that an object in an array has
+                    its members at json_line.inner */
 };
 
 struct json_value {
     enum json_type type;
     const char *string; /* STRING: decoded, NUL-terminated, in the line's own bytes */
-    size_t size;        /* STRING: bytes, as "\u0000" may stand inside; ARRAY: number of items */
+    size_t size;        /* STRING: bytes, as "\u0000" may stand inside; ARRAY: number of items; NESTED: of members */
     double number;      /* NUMBER */
-    size_t first;       /* ARRAY: index of its first item */
+    size_t first;       /* ARRAY: index of its first item; NESTED: of its first member */
 };
 
 struct json_member {
@@ -37,6 +38,8 @@ struct json_line {
     size_t count, cap;
     struct json_value *items;
     size_t item_count, item_cap;
+    struct json_member *inner;
+    size_t inner_count, inner_cap;
 };
 
 /* Reads TEXT (N bytes and a NUL), which is changed: the strings are decoded in place and stay valid as long as TEXT.
@@ -53,6 +56,9 @@ int64_t json_line_int(const struct json_line *line, const char *key, int64_t oth
 /* "0x7f…" as a number, 0 where it is absent or no such string. */
 uint64_t json_line_addr(const struct json_line *line, const char *key);
 uint64_t json_value_addr(const struct json_value *value);
+/* The value of KEY in OBJECT, an item of one of LINE's arrays; or NULL. */
+const struct json_value *json_line_within(const struct json_line *line, const struct json_value *object,
+                                          const char *key);
 bool json_line_true(const struct json_line *line, const char *key);
 
 #endif

@@ -4,6 +4,7 @@
 #include "crash.h"
 #include "json_line.h"
 #include "log_names.h"
+#include "log_stack.h"
 #include "syscall.h"
 
 #include <probes/alloc.h>
@@ -40,6 +41,7 @@ struct reader {
     struct crash *crash; /* or NULL */
     gid_t *groups;
     size_t group_cap;
+    struct log_stack stack;
 };
 
 /* The next line without its newline: its length in *N. 1; 0 at the end; -1 with ERR. */
@@ -528,6 +530,8 @@ static int make_event(struct reader *reader, struct event *event, struct err *er
     if (!make_body(reader, event))
         return 0;
     event->sight = make_sight(reader, event);
+    event->stack_count = log_stack_read(&reader->line, &reader->stack);
+    event->stack = event->stack_count ? reader->stack.frames : NULL;
     return 1;
 }
 
@@ -572,6 +576,7 @@ int log_read(FILE *in, const struct sink *sink, uint64_t *skipped, struct err *e
     free(reader.vectors[2]);
     free(reader.vectors[3]);
     free(reader.groups);
+    free(reader.stack.frames);
     crash_put(reader.crash);
     json_line_deinit(&reader.line);
     if (skipped)

@@ -81,6 +81,8 @@ class Names:
         text = re.sub(r"0x[0-9a-f]{6,16}\b", "ADDRESS", text)
         text = re.sub(r"\b(si_[us]time)=\d+( /\* [\d.]+ s \*/)?", r"\1=N", text)
         text = re.sub(r"\[(\d{2,})\]", lambda m: f"[{self.pids.get(m[1], m[1])}]", text)
+        # pthread_create(3) has it be the word that its thread clears when it ends, maybe before it is read
+        text = re.sub(r"parent_tid=\[(P\d+|\d+)\]", "parent_tid=[N]", text)
         text = re.sub(r"si_pid=(\d+)", lambda m: f"si_pid={self.pids.get(m[1], m[1])}", text)
         # a tmpfs counts in a directory's size what others make in it
         text = re.sub(r"(stx?_mode=S_IFDIR[^,]*), (stx?_size)=\d+", r"\1, \2=N", text)

@@ -495,9 +495,10 @@ def test_live_without_stacks(run, cc):
     assert " > " not in run("-t", "-q", "--", cc(C_PROGRAM), report=False).stderr
 
 
-def test_log_has_them(run, cc, tmp_path):
+@pytest.mark.parametrize("redact", [[], ["--no-redact"]], ids=["redacted", "as it is"])
+def test_log_has_them(run, cc, tmp_path, redact):
     prog = cc(C_PROGRAM, "-O2")
-    run("-k", "-q", "--no-redact", "--no-repro", "-o", tmp_path / "x.tar.zst", "--", prog, report=False)
+    run("-k", "-q", *redact, "--no-repro", "-o", tmp_path / "x.tar.zst", "--", prog, report=False)
     text = subprocess.run(["tar", "--zstd", "-xOf", tmp_path / "x.tar.zst", "x/trace.jsonl"], stdout=subprocess.PIPE,
                           check=True).stdout
     events = [json.loads(line) for line in text.splitlines()]

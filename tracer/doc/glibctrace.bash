@@ -49,7 +49,19 @@ _glibctrace() {
         ;;
     esac
     case ${COMP_WORDS[1]} in
-    explain | repro | diff | bundle)
+    explain)
+        if [[ $prev == --root ]]; then
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        elif [[ $cur == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W '-o --output -q --quiet --color --here --root --no-redact --help' -- "$cur")
+        else
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        return
+        ;;
+    repro | diff | bundle)
         if [[ $cur == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W '-o --output -q --quiet --color --list --help' -- "$cur")
         else

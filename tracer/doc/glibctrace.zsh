@@ -12,6 +12,8 @@ _arguments -S -s \
     '--minimize[run COMMAND again to find which variables and arguments matter]' \
     '--no-repro[do not build and run the reproduction]' \
     '--no-redact[keep home directories, names and secrets]' \
+    '--here[explain: FILE tells of this machine]' \
+    '--root=[explain: look at the files below a directory]:directory:_files -/' \
     {-q,--quiet}'[no report on standard error]' \
     '--list[bundle: print what it holds]' \
     '--color[use colours]:when:(auto always never)' \
