@@ -122,6 +122,14 @@ static bool can_end(const struct cut *cut, size_t size, size_t rest)
     return size <= cut->whole && cut->whole - size <= cut->out->n - cut->from + rest;
 }
 
+/* Whether its last SIZE bytes begin as TEXT does, as far as they are there; a capital may be small. */
+static bool begins(const struct cut *cut, size_t size, const char *text)
+{
+    char there = cut->out->v[cut->from + cut->whole - size]; /* or the NUL behind what is there */
+
+    return !there || there == *text || there == tolower((unsigned char)*text);
+}
+
 /* Whether what is left out can be that it ends with NAME and TAIL: it has their length, and begins like them: in *SEEN
  * bytes. */
 static bool fits(const struct cut *cut, const char *name, const char *tail, size_t *seen)
@@ -170,10 +178,11 @@ static bool completes_error(const struct cut *cut, const char *what, int error, 
             continue;
         for (size_t i = 0; i < sizeof befores / sizeof *befores; i++)
             for (size_t k = 0; k < sizeof behinds / sizeof *behinds; k++) {
-                size_t before = strlen(befores[i]), least = *what ? alike : before ? alike + before : ALIKE;
+                size_t before = strlen(befores[i]), size = n + before + strlen(text) + strlen(behinds[k]);
+                size_t least = *what ? alike : before ? alike + before : ALIKE;
                 CLEANUP_FREE char *tail = NULL;
 
-                if (!can_end(cut, n + before + strlen(text) + strlen(behinds[k]), 0))
+                if (!can_end(cut, size, 0) || !begins(cut, size, *what ? what : before ? befores[i] : text))
                     continue;
                 tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
                 if (which == 1)
