@@ -121,7 +121,8 @@ struct scenario *scenario_of_cause(const struct cause *cause)
     case CAUSE_SYMLINK_LOOP:
     case CAUSE_SYMLINK_DANGLING:
     case CAUSE_PERMISSION_DENIED:
-        return cause->missing[0] == '/' ? opening(cause) : NULL; /* a right or a port is no file */
+        /* A path, maybe below a home that is hidden; a right or a port is no file. */
+        return cause->missing[0] == '/' || strncmp(cause->missing, "$HOME", 5) == 0 ? opening(cause) : NULL;
     case CAUSE_COMMAND_NOT_FOUND:
         scenario = scenario_create(SCENARIO_COMMAND);
         scenario->shell = xstrdup(cause->subject);

@@ -32,6 +32,14 @@ static const char *base(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* "HOME=$HOME": a home that is hidden whole has another name in the reproduction. */
+static bool is_hidden_home(const struct cause *cause)
+{
+    const char *value = cause->missing ? strchr(cause->missing, '=') : NULL;
+
+    return cause->kind == CAUSE_ENVIRONMENT_WRONG && value && strncmp(value, "=$HOME", 6) == 0 && !strchr(value, '/');
+}
+
 bool repro_alike(const struct cause *wanted, const struct cause *got)
 {
     bool whole = wanted->kind == CAUSE_INTERPRETER_MISSING || wanted->kind == CAUSE_SCRIPT_INTERPRETER_MISSING ||
@@ -41,7 +49,9 @@ bool repro_alike(const struct cause *wanted, const struct cause *got)
         strncmp(wanted->missing, got->missing, strcspn(wanted->missing, "=") + 1) != 0)
         return false;
     return wanted->kind == got->kind && same(base(wanted->subject), base(got->subject)) &&
-           (whole ? same(wanted->missing, got->missing) : same(base(wanted->missing), base(got->missing)));
+           (is_hidden_home(wanted) ? got->missing != NULL
+            : whole                ? same(wanted->missing, got->missing)
+                                   : same(base(wanted->missing), base(got->missing)));
 }
 
 const struct cause *repro_find_alike(const struct cause *wanted, const struct report *report)

@@ -315,3 +315,27 @@ def test_under_other_loaders(of_the_libc, name):
     assert status == 1, said
     assert "libc.so.6: version `GLIBC_9.9' not found (required by " in said
     assert _in_root(root, of_the_libc, "control.sh") == (0, "")
+
+
+@pytest.mark.parametrize("missing, words", [
+    ("$HOME/none.conf", "cat $HOME/none.conf"),
+    ("$HOME/gone", "cat $HOME/link"),
+    ("$HOME/closed", "cat $HOME/closed"),
+    ("APP_DIR=$HOME/none", "ls $APP_DIR"),
+    ("HOME=$HOME", "cd"),
+], ids=["file", "link", "mode", "variable", "home"])
+def test_below_a_home_that_is_hidden(run, tmp_path, missing, words):
+    home = tmp_path / "person"
+    home.mkdir()
+    (home / "link").symlink_to(home / "gone")
+    (home / "closed").touch(mode=0)
+    user = [] if os.getuid() else ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    if user:
+        os.chown(home, 65534, 65534)
+    if missing == "HOME=$HOME":
+        home = tmp_path / "ghost"
+    result = run("--", *user, "sh", "-c", words, redact=True, env={"HOME": home, "APP_DIR": home / "none"})
+    assert result.report["causes"][0]["missing"] == missing
+    assert result.report["reproduction"]["status"] == "verified", result.report["reproduction"]["why"]
