@@ -203,6 +203,8 @@ struct strace_opened {
     const char *elf; /* … what it is, as struct sight has it, or NULL */
 };
 
+enum { STRACE_EARLY = 16 };
+
 struct strace {
     struct text_reading *reading;
     struct strace_name names[STRACE_NAMES]; /* hashed */
@@ -213,7 +215,9 @@ struct strace {
     bool executes;                          /* the line that is read is of an execve */
     bool forks;                             /* the log shows calls that make processes */
     pid_t coming;                           /* announced, and not yet known whose child it is; or 0 */
-    bool has_start, has_ended;              /* of the clock; of the process that the text is about, held back … */
+    pid_t early[STRACE_EARLY];              /* the last that ended while a call that makes a process had not returned */
+    size_t early_count;
+    bool has_start, has_ended; /* of the clock; of the process that the text is about, held back … */
     uint64_t start_ns, now_ns;
     struct event end; /* … until something else comes */
     struct text held; /* a call that its line has cut, … */

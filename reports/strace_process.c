@@ -253,11 +253,22 @@ struct strace_thread *strace_thread(struct strace *strace, pid_t tid)
     return thread;
 }
 
+/* It has come and gone before the call that made it returned. */
+static bool was_early(struct strace *strace, pid_t child)
+{
+    for (size_t i = 0; i < STRACE_EARLY; i++)
+        if (strace->early[i] == child) {
+            strace->early[i] = 0;
+            return true;
+        }
+    return false;
+}
+
 void strace_cloned(struct strace *strace, struct strace_thread *thread, pid_t child, bool is_thread)
 {
     if (strace->coming == child)
         strace->coming = 0;
-    if (child <= 0 || find(strace, child))
+    if (child <= 0 || find(strace, child) || was_early(strace, child))
         return;
     if (is_thread)
         start_thread(strace, child, thread);
@@ -479,6 +490,8 @@ void strace_ended(struct strace *strace, struct strace_thread *thread, int statu
         .process = {.what = PROCESS_EXITING, .status = status, .by_loader = group->left_by_loader},
     };
 
+    if (strace->forking)
+        strace->early[strace->early_count++ % STRACE_EARLY] = thread->tid;
     strace_tell_exec(strace, thread, NULL);
     if (group->execution.waits)
         strace_tell_execution(strace, thread);

@@ -1,6 +1,7 @@
 """`glibctrace explain` of strace's output, of every age, flag and damage: what the log says, and nothing more."""
 
 import gzip
+import json
 import re
 import shutil
 import subprocess
@@ -322,3 +323,18 @@ def test_made_and_taken_away_again(explain):
     report = explain(RUN + 'stat("/srv/new", 0x7ffc) = -1 ENOENT (No such file or directory)\nmkdir("/srv/new", 0777) = 0\n'
                      'write(2, "tool: cannot fill \'/srv/new\'\\n", 29) = 29\nrmdir("/srv/new") = 0\n' + END)
     assert told(report) == []
+
+
+def test_a_child_that_ends_before_it_is_known_to_be_one(tool, tmp_path):
+    """strace tells of its end before it tells that the call that made it has returned: it is one process all the same."""
+    log = tmp_path / "log"
+    log.write_text('10 execve("/usr/bin/starter", ["starter"], 0x7 /* 9 vars */) = 0\n'
+                   "10 vfork( <unfinished ...>\n"
+                   '11 execve("/bin/true", ["true"], 0x7 /* 9 vars */) = 0\n'
+                   "11 exit_group(0) = ?\n11 +++ exited with 0 +++\n"
+                   "10 <... vfork resumed>) = 11\n"
+                   "10 --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=11, si_uid=0, si_status=0} ---\n"
+                   "10 exit_group(0) = ?\n10 +++ exited with 0 +++\n")
+    out = tmp_path / "report.json"
+    subprocess.run([tool, "explain", "-q", "-o", out, log], check=True)
+    assert json.loads(out.read_text())["counts"]["processes"] == 2
