@@ -1,6 +1,7 @@
 #include "evidence_decode.h"
 
 #include "evidence_stream.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -137,30 +138,6 @@ static void free_zstd(void *state)
 
 /* ---- UTF-16 ---- */
 
-static size_t utf8(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
 static int32_t unit(const struct unpacking *unpacking)
 {
     int a = getc_unlocked(unpacking->in), b = getc_unlocked(unpacking->in);
@@ -180,11 +157,11 @@ static ssize_t read_utf16(void *state, char *to, size_t size)
             if (low >= 0xdc00 && low < 0xe000) {
                 c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
             } else { /* half a pair: what follows it stands for itself */
-                n += utf8(0xfffd, to + n);
+                n += utf8_put(0xfffd, to + n);
                 c = low;
             }
         }
-        n += utf8((uint32_t)c, to + n);
+        n += utf8_put((uint32_t)c, to + n);
     }
     return (ssize_t)n;
 }

@@ -54,26 +54,6 @@ static int hex4(const char *s)
     return value;
 }
 
-static char *put_point(char *to, uint32_t point)
-{
-    if (point < 0x80) {
-        *to++ = (char)point;
-    } else if (point < 0x800) {
-        *to++ = (char)(0xc0 | point >> 6);
-        *to++ = (char)(0x80 | (point & 0x3f));
-    } else if (point < 0x10000) {
-        *to++ = (char)(0xe0 | point >> 12);
-        *to++ = (char)(0x80 | (point >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (point & 0x3f));
-    } else {
-        *to++ = (char)(0xf0 | point >> 18);
-        *to++ = (char)(0x80 | (point >> 12 & 0x3f));
-        *to++ = (char)(0x80 | (point >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (point & 0x3f));
-    }
-    return to;
-}
-
 /* The code point of \uXXXX, of which scan->at is behind the u; half a surrogate pair is U+FFFD. */
 static bool parse_unicode(struct scan *scan, uint32_t *ret)
 {
@@ -113,7 +93,7 @@ static bool parse_escape(struct scan *scan, char **to)
     scan->at++;
     if (!parse_unicode(scan, &point))
         return false;
-    *to = put_point(*to, point);
+    *to += utf8_put(point, *to);
     return true;
 }
 

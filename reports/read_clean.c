@@ -1,5 +1,7 @@
 #include "read_clean.h"
 
+#include "utf8.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,21 +77,7 @@ static const struct entity {
 /* The character NUMBER in UTF-8; nothing of it is longer than "&#NUMBER;". */
 static size_t encode(unsigned long number, char ret[4])
 {
-    if (number < 0x80) {
-        ret[0] = (char)number;
-        return number >= ' ' || number == '\t';
-    }
-    if (number < 0x800) {
-        ret[0] = (char)(0xc0 | number >> 6);
-        ret[1] = (char)(0x80 | (number & 0x3f));
-        return 2;
-    }
-    if (number > 0xffff)
-        return 0;
-    ret[0] = (char)(0xe0 | number >> 12);
-    ret[1] = (char)(0x80 | (number >> 6 & 0x3f));
-    ret[2] = (char)(0x80 | (number & 0x3f));
-    return 3;
+    return number > 0xffff || (number < ' ' && number != '\t') ? 0 : utf8_put((uint32_t)number, ret);
 }
 
 /* What the entity at P, which is "&", stands for, its length into *N; bytes of it into RET, 0: it is none. */

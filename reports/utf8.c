@@ -25,6 +25,17 @@ size_t utf8_decode(const char *s, uint32_t *point)
     return length;
 }
 
+size_t utf8_put(uint32_t point, char *ret)
+{
+    size_t length = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+    for (size_t i = length; i-- > 1; point >>= 6)
+        ret[i] = (char)(0x80 | (point & 0x3f));
+    ret[0] = (char)(leads[length] | point);
+    return length;
+}
+
 struct range {
     uint32_t first, last;
 };

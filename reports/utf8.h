@@ -12,6 +12,8 @@
 /* Length in bytes of the well-formed UTF-8 sequence at S (RFC 3629: no overlong forms, no surrogates, nothing above
  * U+10FFFF), and its code point in *POINT; 0 where there is none, and at the terminating NUL. */
 size_t utf8_decode(const char *s, uint32_t *point);
+/* Writes code point POINT (at most U+10FFFF) as UTF-8 to RET, of which it takes four bytes at most: how many. */
+size_t utf8_put(uint32_t point, char *ret);
 /* S with each byte that is not part of well-formed UTF-8 written as \xNN. malloced. */
 char *utf8_valid(const char *s);
 /* As utf8_valid(), and with control characters (C0, DEL, C1), line and paragraph separators and the invisible
