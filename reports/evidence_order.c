@@ -83,14 +83,6 @@ static void start_again(struct set_file *file)
     file->over = file->within = false;
 }
 
-static bool any_name(const void *ctx, const char *name, size_t size)
-{
-    (void)ctx;
-    (void)name;
-    (void)size;
-    return true;
-}
-
 /* PIECE as a line of strace's; false where it is none. COPY: room for WINDOW + 1 bytes. */
 static bool parse(const struct set_piece *piece, char *copy, struct strace_line *ret)
 {
@@ -100,7 +92,7 @@ static bool parse(const struct set_piece *piece, char *copy, struct strace_line 
         return false;
     memcpy(copy, piece->data, size);
     copy[size] = '\0';
-    strace_parse(copy, size, any_name, NULL, ret);
+    strace_parse(copy, size, NULL, NULL, ret);
     return ret->kind != STRACE_NOTHING;
 }
 

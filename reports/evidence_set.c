@@ -52,20 +52,12 @@ static bool debug_line(const char *line)
     return digits && digits <= PID_DIGITS && p[digits] == ':' && p[digits + 1] == '\t';
 }
 
-static bool any_name(const void *ctx, const char *name, size_t size)
-{
-    (void)ctx;
-    (void)name;
-    (void)size;
-    return true;
-}
-
 /* What LINE says of the file it is in: that it is strace's, and how its lines begin. */
 static void look(struct set_file *file, char *line, size_t size)
 {
     struct strace_line parsed;
 
-    strace_parse(line, size, any_name, NULL, &parsed);
+    strace_parse(line, size, NULL, NULL, &parsed);
     if (parsed.kind == STRACE_NOTHING || parsed.kind == STRACE_OTHER || parsed.kind == STRACE_PARTIAL)
         return;
     if (!file->strace)

@@ -2,6 +2,7 @@
  * program itself wrote. What they say is read by strace_call.c and strace_process.c. */
 #include "read_strace.h"
 
+#include "strace_value.h"
 #include "syscall.h"
 
 #include <probes/alloc.h>
@@ -188,6 +189,30 @@ static bool known(const void *ctx, const char *name, size_t size)
 }
 
 /* ---- events ---- */
+
+bool strace_is_call(const struct strace_call *call, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcmp(call->name->name, *list) == 0)
+            return true;
+    return false;
+}
+
+int64_t strace_argument(const struct strace_call *call, unsigned i)
+{
+    return i < call->count ? (int64_t)strace_number(call->text[i]) : -1;
+}
+
+int64_t strace_file_size(const struct strace_call *call)
+{
+    for (unsigned i = 0; i < call->count; i++) {
+        const char *at = strstr(call->text[i], "st_size=");
+
+        if (at)
+            return (int64_t)strtoll(at + 8, NULL, 0);
+    }
+    return -1;
+}
 
 void strace_event(struct strace *strace, struct strace_thread *thread, struct event *event)
 {

@@ -237,6 +237,12 @@ struct strace {
 
 /* read_strace.c */
 const struct strace_name *strace_name(const struct strace *strace, const char *name, size_t size);
+/* CALL is one of LIST, which a NULL ends. */
+bool strace_is_call(const struct strace_call *call, const char *const *list);
+/* Its argument I as a number; -1: it has none. */
+int64_t strace_argument(const struct strace_call *call, unsigned i);
+/* The size of a file that it has found out, -1: none. */
+int64_t strace_file_size(const struct strace_call *call);
 /* Hands EVENT of THREAD on. */
 void strace_event(struct strace *strace, struct strace_thread *thread, struct event *event);
 

@@ -41,11 +41,6 @@ static void fd_copy(struct strace_group *group, int64_t from, int64_t to)
         fd_set_to(group, to, entry ? entry->is : FD_OTHER, entry ? entry->path : NULL);
 }
 
-static int64_t number(const struct strace_call *call, unsigned i)
-{
-    return i < call->count ? (int64_t)strace_number(call->text[i]) : -1;
-}
-
 /* ---- paths ---- */
 
 static const char *text_of(const struct text *text)
@@ -108,7 +103,7 @@ static void read_path(struct strace *strace, struct strace_group *group, const s
 static const char *file_behind(struct strace *strace, struct strace_group *group, const struct strace_call *call,
                                unsigned i)
 {
-    const struct strace_fd *entry = fd_of(group, number(call, i));
+    const struct strace_fd *entry = fd_of(group, strace_argument(call, i));
 
     const char *path = entry ? entry->path : NULL;
     size_t n = path ? strlen(path) : 0;
@@ -261,7 +256,7 @@ static void room(struct strace *strace, struct strace_thread *thread, const stru
     text_clear(&strace->data);
     if (path)
         text_add(&strace->path, path);
-    group->full_fd = call->result.error ? (int)number(call, 0) : -1;
+    group->full_fd = call->result.error ? (int)strace_argument(call, 0) : -1;
     plain(strace, thread, call, NULL, NULL);
 }
 
@@ -275,7 +270,7 @@ static bool lacks_room(const struct strace_call *call)
 static void words(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
 {
     struct strace_group *group = thread->group;
-    int64_t fd = number(call, 0);
+    int64_t fd = strace_argument(call, 0);
     const struct strace_fd *entry = fd_of(group, fd);
     struct sight hushed = {.hushed = true}, limit;
     struct event event = {.type = EVENT_OUTPUT};
@@ -427,7 +422,7 @@ static const char *outcome(struct strace *strace, const struct strace_call *call
 
 static void mapped(struct strace_group *group, const struct strace_call *call)
 {
-    if (group->cache_fd < 0 || number(call, 4) != group->cache_fd || call->result.error)
+    if (group->cache_fd < 0 || strace_argument(call, 4) != group->cache_fd || call->result.error)
         return;
     group->cache_addr = (uint64_t)call->result.value;
     group->cache_fd = -1; /* the number comes round again */
@@ -436,7 +431,7 @@ static void mapped(struct strace_group *group, const struct strace_call *call)
 /* The last thing that glibc's loader does is to let go of its cache (dl-cache.c, _dl_unload_cache()). */
 static void unmapped(struct strace_group *group, const struct strace_call *call)
 {
-    if (group->cache_addr && (uint64_t)number(call, 0) == group->cache_addr)
+    if (group->cache_addr && (uint64_t)strace_argument(call, 0) == group->cache_addr)
         group->loading = false;
 }
 
@@ -457,21 +452,21 @@ static void changed(struct strace *strace, struct strace_thread *thread, const s
         return;
     switch (call->name->handling) {
     case HANDLE_CLOSE:
-        if (number(call, 0) != 2) /* programs close it before they end: where their words went stays known */
-            fd_set_to(group, number(call, 0), FD_OTHER, NULL);
+        if (strace_argument(call, 0) != 2) /* programs close it before they end: where their words went stays known */
+            fd_set_to(group, strace_argument(call, 0), FD_OTHER, NULL);
         break;
     case HANDLE_DUP:
-        fd_copy(group, number(call, 0), number(call, 1));
+        fd_copy(group, strace_argument(call, 0), strace_argument(call, 1));
         break;
     case HANDLE_DUPPED:
         if (strncmp(call->name->name, "fcntl", 5) != 0 || (call->count > 1 && strstr(call->text[1], "F_DUPFD")))
-            fd_copy(group, number(call, 0), call->result.value);
+            fd_copy(group, strace_argument(call, 0), call->result.value);
         break;
     case HANDLE_CHDIR:
         moved_to(group, text_of(&strace->path));
         break;
     case HANDLE_FCHDIR:
-        entry = fd_of(group, number(call, 0));
+        entry = fd_of(group, strace_argument(call, 0));
         moved_to(group, entry ? entry->path : NULL);
         break;
     case HANDLE_CLONE:
@@ -488,7 +483,7 @@ static void leave(struct strace *strace, struct strace_thread *thread, const str
 
     if (strcmp(call->name->name, "exit_group") == 0 || group->threads == 1) {
         group->leaving = true;
-        group->leave_status = (int)number(call, 0);
+        group->leave_status = (int)strace_argument(call, 0);
         group->left_by_loader = group->loading;
     }
     if (call->name->desc) /* "_exit" of strace's older than 4.0 has none */
@@ -502,7 +497,7 @@ void strace_call(struct strace *strace, struct strace_thread *thread, struct str
 
     strace->begun |= handling != HANDLE_EXECVE;
     if (handling == HANDLE_READ) {
-        const struct strace_fd *entry = fd_of(group, number(call, 0));
+        const struct strace_fd *entry = fd_of(group, strace_argument(call, 0));
 
         strace_read(strace, thread, call);
         strace_execution_read(strace, thread, call, entry ? entry->path : NULL);

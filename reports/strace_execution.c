@@ -189,10 +189,6 @@ void strace_execution_follows(struct strace_group *group, const struct strace_ca
         execution->absent = true;
     else if (!call->result.error)
         execution->there = true;
-    for (unsigned i = 0; i < call->count && execution->size < 0; i++) {
-        const char *at = strstr(call->text[i], "st_size=");
-
-        if (at && !call->result.error)
-            execution->size = (int64_t)strtoll(at + 8, NULL, 0);
-    }
+    if (execution->size < 0 && !call->result.error)
+        execution->size = strace_file_size(call);
 }

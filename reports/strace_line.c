@@ -267,7 +267,7 @@ void strace_parse(char *line, size_t size, bool (*known)(const void *ctx, const 
         parse_resumed(p, end, ret);
     else if (parse_call(p, end, ret)) {
         if (ret->kind != STRACE_CALL && ret->kind != STRACE_UNFINISHED && !ret->pid && !ret->has_time &&
-            !known(ctx, ret->name, ret->name_size))
+            known && !known(ctx, ret->name, ret->name_size))
             ret->kind = STRACE_NOTHING;
         else if (ret->kind == STRACE_PARTIAL && (p = attached_at(ret->args, ret->args_size, &ret->other)))
             ret->args_size = (size_t)(p - ret->args);

@@ -39,7 +39,8 @@ struct strace_line {
     pid_t other;  /* ATTACHED: who; PARTIAL, where the message stands in the call: likewise, else 0 */
 };
 
-/* KNOWN: whether a name (of N bytes) is that of a system call: others need a result or a process number before them. */
+/* KNOWN: whether a name (of N bytes) is that of a system call: others need a result or a process number before them.
+ * NULL: any name may be. */
 void strace_parse(char *line, size_t size, bool (*known)(const void *ctx, const char *name, size_t n), const void *ctx,
                   struct strace_line *ret);
 

@@ -6,7 +6,6 @@
 #include "read_strace.h"
 
 #include "model.h"
-#include "strace_value.h"
 
 #include <probes/alloc.h>
 #include <probes/path.h>
@@ -16,19 +15,6 @@
 #include <string.h>
 
 enum { PAGE = 4096 };
-
-static int64_t number(const struct strace_call *call, unsigned i)
-{
-    return i < call->count ? (int64_t)strace_number(call->text[i]) : -1;
-}
-
-static bool is_call(const struct strace_call *call, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcmp(call->name->name, *list) == 0)
-            return true;
-    return false;
-}
 
 static void forget_batch(struct strace_load *load)
 {
@@ -379,9 +365,9 @@ static void mapping(struct strace *strace, struct strace_thread *thread, const s
 {
     struct strace_load *load = &thread->group->load;
     struct strace_object *object = opening(load);
-    int64_t offset = number(call, 5), size = number(call, 1);
+    int64_t offset = strace_argument(call, 5), size = strace_argument(call, 1);
 
-    if (!object || number(call, 4) != load->fd || call->count < 6 || !call->result.returned)
+    if (!object || strace_argument(call, 4) != load->fd || call->count < 6 || !call->result.returned)
         return;
     if (strcmp(call->name->name, "mmap2") == 0 || strcmp(call->name->name, "old_mmap") == 0)
         load->size = -1; /* its offset may be counted in pages */
@@ -404,7 +390,7 @@ static void mapping(struct strace *strace, struct strace_thread *thread, const s
 
 static void unmapped(struct strace_load *load, const struct strace_call *call)
 {
-    uint64_t base = (uint64_t)number(call, 0);
+    uint64_t base = (uint64_t)strace_argument(call, 0);
 
     for (size_t i = 0; i < load->count; i++)
         if (i == 0 && !load->over && load->objects[i].base && load->objects[i].base == base &&
@@ -417,9 +403,9 @@ static void unmapped(struct strace_load *load, const struct strace_call *call)
 /* The pages that are only read from now on: its relocations are done (dl-reloc.c, _dl_protect_relro()). */
 static void made_readable(struct strace_load *load, const struct strace_call *call)
 {
-    uint64_t address = (uint64_t)number(call, 0);
+    uint64_t address = (uint64_t)strace_argument(call, 0);
 
-    if (number(call, 2) != 1 || call->result.error)
+    if (strace_argument(call, 2) != 1 || call->result.error)
         return;
     for (size_t i = 0; i < load->count; i++)
         if (load->objects[i].base && address - load->objects[i].base < load->objects[i].size)
@@ -451,24 +437,13 @@ static void work(struct strace *strace, struct strace_thread *thread)
     thread->group->load.over = true;
 }
 
-static int64_t size_in(const struct strace_call *call)
-{
-    for (unsigned i = 0; i < call->count; i++) {
-        const char *at = strstr(call->text[i], "st_size=");
-
-        if (at)
-            return (int64_t)strtoll(at + 8, NULL, 0);
-    }
-    return -1;
-}
-
 /* Calls that loaders make between those on files. */
 static bool between(const struct strace_call *call)
 {
     static const char *const names[] = {"read",    "pread64", "lseek",    "_llseek",    "brk",      "fcntl", "getcwd",
                                         "fcntl64", "access",  "readlink", "readlinkat", "mprotect", NULL};
 
-    return is_call(call, names);
+    return strace_is_call(call, names);
 }
 
 bool strace_load_measures(struct strace_group *group, const struct strace_call *call)
@@ -478,8 +453,8 @@ bool strace_load_measures(struct strace_group *group, const struct strace_call *
     if (strcmp(call->name->name, "fstat") != 0 && strcmp(call->name->name, "fstat64") != 0 &&
         !(call->count > 1 && strstr(call->name->name, "stat") && strncmp(call->text[1], "\"\"", 2) == 0))
         return false;
-    if (load->opening && number(call, 0) == load->fd)
-        load->size = size_in(call);
+    if (load->opening && strace_argument(call, 0) == load->fd)
+        load->size = strace_file_size(call);
     return true;
 }
 
@@ -489,7 +464,7 @@ static bool group_at_work(const struct strace_group *group, const struct strace_
     static const char *const names[] = {"arch_prctl", "set_tid_address", "set_robust_list", "rseq",    "prlimit64",
                                         "futex",      "getrandom",       "mprotect",        "madvise", NULL};
 
-    return !group->loading && !is_call(call, names);
+    return !group->loading && !strace_is_call(call, names);
 }
 
 static void follow_file(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
@@ -499,7 +474,7 @@ static void follow_file(struct strace *strace, struct strace_thread *thread, con
 
     if (strace_load_measures(thread->group, call))
         return;
-    if (load->sought && is_call(call, stats)) { /* glibc looks whether a directory is there at all */
+    if (load->sought && strace_is_call(call, stats)) { /* glibc looks whether a directory is there at all */
         const char *path = strace->path.n ? strace->path.v : "";
 
         if (load->first && !strchr(path_base(path), '.'))
@@ -540,7 +515,7 @@ static void follow_library(struct strace *strace, struct strace_thread *thread, 
         unmapped(load, call);
         break;
     case HANDLE_CLOSE:
-        if (load->opening && number(call, 0) == load->fd)
+        if (load->opening && strace_argument(call, 0) == load->fd)
             closed(strace, thread);
         break;
     default:

@@ -16,14 +16,6 @@ static bool loader_file(const char *path)
     return library_like(path) || strncmp(path, "/etc/ld.so.", 11) == 0 || strncmp(path, "/etc/ld-musl-", 13) == 0;
 }
 
-static bool is_call(const struct strace_call *call, const char *const *list)
-{
-    for (; *list; list++)
-        if (strcmp(call->name->name, *list) == 0)
-            return true;
-    return false;
-}
-
 /* Whether glibc's loader makes such a call before the program begins (elf/rtld.c; 2.2 to 2.43). */
 static bool loader_makes(const struct strace_call *call, const char *path)
 {
@@ -69,10 +61,10 @@ static bool loader_makes(const struct strace_call *call, const char *path)
                                          "getegid",
                                          NULL};
 
-    if (is_call(call, on_files))
+    if (strace_is_call(call, on_files))
         return !path || loader_file(path) || strcmp(call->name->name, "openat") != 0 || path[0] != '/' ||
                strstr(path, "/lib") != NULL;
-    return is_call(call, others);
+    return strace_is_call(call, others);
 }
 
 /* A dlopen asks as the loader does, and hardly any program opens a library so. */
