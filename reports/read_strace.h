@@ -334,8 +334,6 @@ void strace_execution_deinit(struct strace_execution *execution);
 /* strace_refusal.c */
 /* Stands for a name, or its end, that the text does not have. */
 enum { STRACE_UNKNOWN = 1 };
-/* The same of a loader's words, as strace_complete(). */
-bool strace_complete_refusal(const struct strace_group *group, struct text *out, size_t from, size_t whole);
 
 /* strace_cut.c */
 void strace_failed_add(struct strace *strace, struct strace_failed *failed, const char *name, int error);

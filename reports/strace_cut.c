@@ -2,7 +2,7 @@
  * stood there. The length is told, what failed lately is known with its error, and so are the loaders' sentences.
  *
  * Many things have one length. So what is not seen at all counts only where it is what failed last. */
-#include "read_strace.h"
+#include "strace_cut.h"
 
 #include <probes/alloc.h>
 #include <probes/path.h>
@@ -108,65 +108,68 @@ bool strace_boundary(char c)
 
 /* ---- one guess ---- */
 
-enum { ALIKE = 3 }; /* bytes that have to be there, where nothing else speaks for it */
-
-/* A text of WHOLE bytes, those that are known from FROM to the end of OUT. */
-struct cut {
-    struct text *out;
-    size_t from, whole;
-};
-
-/* Whether the length lets it end with SIZE bytes and REST more at most: asked before any text is made. */
-static bool can_end(const struct cut *cut, size_t size, size_t rest)
+size_t strace_cut_known(const struct strace_cut *cut)
 {
-    return size <= cut->whole && cut->whole - size <= cut->out->n - cut->from + rest;
+    return cut->out->n - cut->from;
+}
+
+const char *strace_cut_text(const struct strace_cut *cut)
+{
+    return cut->out->v + cut->from;
+}
+
+bool strace_cut_can_end(const struct strace_cut *cut, size_t size, size_t rest)
+{
+    return size <= cut->whole && cut->whole - size <= strace_cut_known(cut) + rest;
+}
+
+bool strace_cut_fits(const struct strace_cut *cut, const char *name, const char *tail, size_t ends, size_t *seen)
+{
+    const char *text = strace_cut_text(cut);
+    size_t n = strlen(name), size = n + strlen(tail), begin, of_name;
+
+    if (!strace_cut_can_end(cut, size + ends, 0))
+        return false;
+    begin = cut->whole - size - ends;
+    *seen = strace_cut_known(cut) - begin;
+    of_name = *seen < n ? *seen : n;
+    return *seen <= size && !(n && begin && !strace_boundary(text[begin - 1])) &&
+           memcmp(text + begin, name, of_name) == 0 && memcmp(text + begin + of_name, tail, *seen - of_name) == 0;
+}
+
+void strace_cut_take(const struct strace_cut *cut, const char *name, const char *tail, size_t ends)
+{
+    cut->out->n = cut->from + cut->whole - strlen(name) - strlen(tail) - ends;
+    text_add(cut->out, name);
+    text_add(cut->out, tail);
+    if (ends)
+        text_addc(cut->out, '\n');
 }
 
 /* Whether its last SIZE bytes begin as TEXT does, as far as they are there; a capital may be small. */
-static bool begins(const struct cut *cut, size_t size, const char *text)
+static bool begins(const struct strace_cut *cut, size_t size, const char *text)
 {
     char there = cut->out->v[cut->from + cut->whole - size]; /* or the NUL behind what is there */
 
     return !there || there == *text || there == tolower((unsigned char)*text);
 }
 
-/* Whether what is left out can be that it ends with NAME and TAIL: it has their length, and begins like them: in *SEEN
- * bytes. */
-static bool fits(const struct cut *cut, const char *name, const char *tail, size_t *seen)
-{
-    const char *text = cut->out->v + cut->from;
-    size_t known = cut->out->n - cut->from, n = strlen(name), size = n + strlen(tail), begin, of_name;
-
-    if (size > cut->whole || cut->whole - size > known)
-        return false;
-    begin = cut->whole - size;
-    *seen = known - begin;
-    of_name = *seen < n ? *seen : n;
-    return *seen <= size && !(n && begin && !strace_boundary(text[begin - 1])) &&
-           memcmp(text + begin, name, of_name) == 0 && memcmp(text + begin + of_name, tail, *seen - of_name) == 0;
-}
-
-static bool take(const struct cut *cut, const char *name, const char *tail)
-{
-    cut->out->n = cut->from + cut->whole - strlen(name) - strlen(tail);
-    text_add(cut->out, name);
-    text_add(cut->out, tail);
-    return true;
-}
-
-/* NAME and TAIL it is, if ALIKE bytes of them are there. */
-static bool completes(const struct cut *cut, const char *name, const char *tail, size_t alike)
+/* NAME and TAIL it is, if STRACE_CUT_ALIKE bytes of them are there. */
+static bool completes(const struct strace_cut *cut, const char *name, const char *tail, size_t alike)
 {
     size_t seen;
 
-    return fits(cut, name, tail, &seen) && seen >= alike && take(cut, name, tail);
+    if (!strace_cut_fits(cut, name, tail, 0, &seen) || seen < alike)
+        return false;
+    strace_cut_take(cut, name, tail, 0);
+    return true;
 }
 
 /* ---- errors ---- */
 
-/* It ends with the text for ERROR, said of WHAT ("": of nothing): ALIKE bytes are there, besides what stands before
- * a text of which nothing is said. */
-static bool completes_error(const struct cut *cut, const char *what, int error, size_t alike)
+/* It ends with the text for ERROR, said of WHAT ("": of nothing): STRACE_CUT_ALIKE bytes are there, besides what stands
+ * before a text of which nothing is said. */
+static bool completes_error(const struct strace_cut *cut, const char *what, int error, size_t alike)
 {
     enum { AROUND_MOST = 16 }; /* the longest of befores and of behinds */
     size_t n = strlen(what);
@@ -174,15 +177,15 @@ static bool completes_error(const struct cut *cut, const char *what, int error, 
     for (unsigned which = 0; which < SPELLINGS; which++) {
         const char *text = spelling(error, which);
 
-        if (!text || !can_end(cut, n + strlen(text), AROUND_MOST))
+        if (!text || !strace_cut_can_end(cut, n + strlen(text), AROUND_MOST))
             continue;
         for (size_t i = 0; i < sizeof befores / sizeof *befores; i++)
             for (size_t k = 0; k < sizeof behinds / sizeof *behinds; k++) {
                 size_t before = strlen(befores[i]), size = n + before + strlen(text) + strlen(behinds[k]);
-                size_t least = *what ? alike : before ? alike + before : ALIKE;
+                size_t least = *what ? alike : before ? alike + before : STRACE_CUT_ALIKE;
                 CLEANUP_FREE char *tail = NULL;
 
-                if (!can_end(cut, size, 0) || !begins(cut, size, *what ? what : before ? befores[i] : text))
+                if (!strace_cut_can_end(cut, size, 0) || !begins(cut, size, *what ? what : before ? befores[i] : text))
                     continue;
                 tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
                 if (which == 1)
@@ -194,10 +197,11 @@ static bool completes_error(const struct cut *cut, const char *what, int error, 
     return false;
 }
 
-static bool completes_errors(const struct cut *cut, const struct strace_group *group)
+static bool completes_errors(const struct strace_cut *cut, const struct strace_group *group)
 {
     for (size_t i = 1; i <= STRACE_ERRORS && i <= group->error_count; i++)
-        if (completes_error(cut, "", group->errors[(group->error_count - i) % STRACE_ERRORS], i > 1 ? ALIKE : 0))
+        if (completes_error(cut, "", group->errors[(group->error_count - i) % STRACE_ERRORS],
+                            i > 1 ? STRACE_CUT_ALIKE : 0))
             return true;
     return false;
 }
@@ -221,14 +225,14 @@ static const char *latest(const struct strace *strace, const struct strace_group
 }
 
 /* NAME is there to its end and something behind it; or it is what failed LAST and has begun. */
-static bool completes_one(const struct cut *cut, const char *name, int error, bool last)
+static bool completes_one(const struct strace_cut *cut, const char *name, int error, bool last)
 {
     enum { BEHIND_MOST = 128 }; /* a text for an error, one of the tails */
-    size_t whole = strlen(name), alike = last ? ALIKE : whole + 1;
+    size_t whole = strlen(name), alike = last ? STRACE_CUT_ALIKE : whole + 1;
 
-    if (!can_end(cut, whole, BEHIND_MOST))
+    if (!strace_cut_can_end(cut, whole, BEHIND_MOST))
         return false;
-    if (error && completes_error(cut, name, error, last ? ALIKE : whole))
+    if (error && completes_error(cut, name, error, last ? STRACE_CUT_ALIKE : whole))
         return true;
     for (size_t k = 0; k < sizeof tails / sizeof *tails; k++)
         if (completes(cut, name, tails[k], alike))
@@ -236,12 +240,13 @@ static bool completes_one(const struct cut *cut, const char *name, int error, bo
     return false;
 }
 
-static bool completes_name(const struct cut *cut, const char *name, int error, bool last)
+static bool completes_name(const struct strace_cut *cut, const char *name, int error, bool last)
 {
     return name && (completes_one(cut, name, error, last) || completes_one(cut, path_base(name), error, last));
 }
 
-static bool completes_failed(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+static bool completes_failed(const struct strace *strace, const struct strace_group *group,
+                             const struct strace_cut *cut)
 {
     const struct strace_failed *const lists[] = {&group->failed, &strace->executions};
     const char *last = latest(strace, group, 0);
@@ -257,7 +262,7 @@ static bool completes_failed(const struct strace *strace, const struct strace_gr
     return false;
 }
 
-static bool completes_quoted(const struct cut *cut, int error, const char *name)
+static bool completes_quoted(const struct strace_cut *cut, int error, const char *name)
 {
     static const char *const forms[] = {"[Errno %d] %s: '%s'\n", "[Errno %d] %s: '%s'"};
 
@@ -271,7 +276,8 @@ static bool completes_quoted(const struct cut *cut, int error, const char *name)
 }
 
 /* Of a script that it is to run. */
-static bool completes_python(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+static bool completes_python(const struct strace *strace, const struct strace_group *group,
+                             const struct strace_cut *cut)
 {
     const char *name = latest(strace, group, 0);
 
@@ -289,7 +295,8 @@ static bool completes_python(const struct strace *strace, const struct strace_gr
 
 /* Python's and others' "[Errno 2] No such file or directory: 'NAME'": the number says which text stands there, if not
  * which name. */
-static bool completes_numbered(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+static bool completes_numbered(const struct strace *strace, const struct strace_group *group,
+                               const struct strace_cut *cut)
 {
     const char *at = strstr(cut->out->v + cut->from, "[Errno ");
     int error = at ? atoi(at + 7) : 0;
@@ -311,7 +318,7 @@ static bool completes_numbered(const struct strace *strace, const struct strace_
 
 /* What failed last has begun at the end of what is there, and there is room for the rest of it: how the sentence ends
  * is not known. */
-static bool completes_begun(const struct strace *strace, const struct strace_group *group, const struct cut *cut)
+static bool completes_begun(const struct strace *strace, const struct strace_group *group, const struct strace_cut *cut)
 {
     enum { BEGUN = 4 };
     const char *text = cut->out->v + cut->from, *name = latest(strace, group, 0);
@@ -332,17 +339,17 @@ static bool completes_begun(const struct strace *strace, const struct strace_gro
 
 bool strace_complete(struct strace *strace, struct strace_group *group, struct text *out, size_t from, size_t whole)
 {
-    struct cut cut = {out, from, whole};
+    struct strace_cut cut = {group, out, from, whole};
 
     text_addc(out, '\0'); /* so that it is one string */
     out->n--;
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
-        if (completes(&cut, "", sentences[i], ALIKE))
+        if (completes(&cut, "", sentences[i], STRACE_CUT_ALIKE))
             return true;
-    if (strace_complete_refusal(group, out, from, whole) || completes_errors(&cut, group))
+    if (strace_complete_refusal(&cut) || completes_errors(&cut, group))
         return true;
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
-        if (completes(&cut, "", tails[i], ALIKE))
+        if (completes(&cut, "", tails[i], STRACE_CUT_ALIKE))
             return true;
     if (completes_failed(strace, group, &cut) || completes_numbered(strace, group, &cut) ||
         completes_python(strace, group, &cut))

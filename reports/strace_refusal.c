@@ -3,7 +3,7 @@
  * stands in its place.
  *
  * elf/rtld.c, elf/dl-load.c, elf/dl-lookup.c, elf/dl-version.c; ldso/dynlink.c of musl. */
-#include "read_strace.h"
+#include "strace_cut.h"
 
 #include "model.h"
 
@@ -54,50 +54,20 @@ static const char *const reasons[] = {"No such file or directory",     "Exec for
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
-/* A buffer of WHOLE bytes, of which those behind FROM in OUT are known. */
-struct cut {
-    const struct strace_group *group;
-    struct text *out;
-    size_t from, whole;
-};
-
-static const char *shown(const struct cut *cut)
+/* A line's end may stand behind it: ENDS. */
+static bool fits(const struct strace_cut *cut, const char *name, const char *tail, bool ends)
 {
-    return cut->out->v ? cut->out->v + cut->from : "";
+    size_t seen;
+
+    return strace_cut_fits(cut, name, tail, ends, &seen) && seen >= STRACE_CUT_ALIKE;
 }
 
-static size_t shown_size(const struct cut *cut)
-{
-    return cut->out->n - cut->from;
-}
-
-/* Whether what is left out can be that it ends with NAME, TAIL and a line's end where ENDS: it has their length and
- * begins like them. */
-static bool fits(const struct cut *cut, const char *name, const char *tail, bool ends)
-{
-    enum { ALIKE = 3 }; /* bytes that have to be there */
-    size_t n = strlen(name), size = n + strlen(tail), begin, there, of_name;
-
-    if (size + ends > cut->whole || cut->whole - size - ends > shown_size(cut))
-        return false;
-    begin = cut->whole - size - ends;
-    there = shown_size(cut) - begin;
-    of_name = there < n ? there : n;
-    return there >= ALIKE && there <= size && (!n || !begin || strace_boundary(shown(cut)[begin - 1])) &&
-           memcmp(shown(cut) + begin, name, of_name) == 0 &&
-           memcmp(shown(cut) + begin + of_name, tail, there - of_name) == 0;
-}
-
-static bool completes(const struct cut *cut, const char *name, const char *tail)
+static bool completes(const struct strace_cut *cut, const char *name, const char *tail)
 {
     for (int ends = 1; ends >= 0; ends--) {
         if (!fits(cut, name, tail, ends))
             continue;
-        cut->out->n = cut->from + cut->whole - strlen(name) - strlen(tail) - (size_t)ends;
-        text_add(cut->out, name);
-        text_add(cut->out, tail);
-        if (ends)
-            text_addc(cut->out, '\n');
+        strace_cut_take(cut, name, tail, (size_t)ends);
         return true;
     }
     return false;
@@ -164,13 +134,6 @@ static const char *object_or_failed_at(const struct strace_group *group, size_t 
 
 /* NAME, which the process asked for in vain with ERROR, or has opened (0), came so far. Where its mappings are not in
  * the log it may have come to anything. */
-/* Nothing that is tried in vain for each cut string need be measured more than once: is SIZE bytes at the end, or one
- * less, what is not shown? */
-static bool may_be(const struct cut *cut, size_t size)
-{
-    return size <= cut->whole && cut->whole - size <= shown_size(cut) + 1;
-}
-
 static bool came_to(const struct strace_group *group, const char *name, int error, size_t refusal)
 {
     const struct strace_load *load = &group->load;
@@ -195,7 +158,7 @@ static void mark_unknown(struct text *out)
 }
 
 /* One of the refusals, and only one: they may be of equal length. */
-static bool completes_refusal(const struct cut *cut)
+static bool completes_refusal(const struct strace_cut *cut)
 {
     const struct strace_group *group = cut->group;
     size_t failed = group->failed.count < STRACE_FAILED ? group->failed.count : STRACE_FAILED, count = 0;
@@ -207,7 +170,7 @@ static bool completes_refusal(const struct cut *cut)
             for (int base = 0; base < (refusals[k].stage == MISSED ? 2 : 1); base++) {
                 const char *said = base ? path_base(name) : name, *text = refusals[k].text;
 
-                if (!may_be(cut, strlen(said) + strlen(text)) ||
+                if (!strace_cut_can_end(cut, strlen(said) + strlen(text), 1) ||
                     !came_to(group, name, i < failed ? failed_error(group, i) : 0, k) ||
                     (!fits(cut, said, text, true) && !fits(cut, said, text, false)) ||
                     (found && strcmp(said, found) == 0 && with == text))
@@ -219,7 +182,7 @@ static bool completes_refusal(const struct cut *cut)
             }
     if (count != 1)
         return false;
-    seen = shown_size(cut) + strlen(with) >= cut->whole + 2;
+    seen = strace_cut_known(cut) + strlen(with) >= cut->whole + 2;
     if (!completes(cut, found, with))
         return false;
     if (mapped && !seen) /* a symbol's name may as well have that length */
@@ -227,21 +190,35 @@ static bool completes_refusal(const struct cut *cut)
     return true;
 }
 
-static bool agrees(const struct cut *cut, size_t at, const char *text, size_t size)
+static bool agrees(const struct strace_cut *cut, size_t at, const char *text, size_t size)
 {
-    size_t there = at < shown_size(cut) ? shown_size(cut) - at : 0;
+    size_t there = at < strace_cut_known(cut) ? strace_cut_known(cut) - at : 0;
 
-    return memcmp(shown(cut) + (there ? at : 0), text, there < size ? there : size) == 0;
+    return memcmp(strace_cut_text(cut) + (there ? at : 0), text, there < size ? there : size) == 0;
 }
 
 /* What is known of an unknown name of SIZE bytes at AT, and how the text goes on behind it. */
-static void add_unknown(const struct cut *cut, size_t at, size_t size)
+static void add_unknown(const struct strace_cut *cut, size_t at, size_t size)
 {
-    size_t there = at < shown_size(cut) ? shown_size(cut) - at : 0;
+    size_t there = at < strace_cut_known(cut) ? strace_cut_known(cut) - at : 0;
 
     cut->out->n = cut->from + at + (there < size ? there : size);
     if (there < size)
         text_addc(cut->out, STRACE_UNKNOWN);
+}
+
+/* WORDS at AT, as far as they are not shown, and the unknown name of SIZE bytes behind them. */
+static void add_words(const struct strace_cut *cut, size_t at, const char *words, size_t size)
+{
+    size_t n = strlen(words);
+
+    if (strace_cut_known(cut) < at + n) {
+        cut->out->n = cut->from + at;
+        text_addn(cut->out, words, n);
+        text_addc(cut->out, STRACE_UNKNOWN);
+    } else {
+        add_unknown(cut, at + n, size);
+    }
 }
 
 static const char version_words[] = "version `", version_by[] = "' not found (required by ";
@@ -249,41 +226,27 @@ static const char version_words[] = "version `", version_by[] = "' not found (re
 enum { NAME_MOST = 200, VERSION_LEAST = 2, VERSION_MOST = 24 };
 
 /* "undefined symbol: NAME" at AT. */
-static bool completes_symbol(const struct cut *cut, size_t at)
+static bool completes_symbol(const struct strace_cut *cut, size_t at)
 {
     static const char words[] = "undefined symbol: ";
     size_t n = sizeof words - 1;
 
     if (cut->whole < at + n + 2 || cut->whole - at - n > NAME_MOST || !agrees(cut, at, words, n))
         return false;
-    if (shown_size(cut) < at + n) {
-        cut->out->n = cut->from + at;
-        text_addn(cut->out, words, n);
-        text_addc(cut->out, STRACE_UNKNOWN);
-    } else {
-        add_unknown(cut, at + n, NAME_MOST);
-    }
+    add_words(cut, at, words, NAME_MOST);
     text_addc(cut->out, '\n');
     return true;
 }
 
 /* What stands at AT of "version `NAME' not found (required by OTHER)", SIZE bytes of NAME. */
-static void add_version(const struct cut *cut, size_t at, size_t size, const char *other, bool ends)
+static void add_version(const struct strace_cut *cut, size_t at, size_t size, const char *other, bool ends)
 {
-    size_t n = sizeof version_words - 1;
-
-    if (shown_size(cut) < at + n) {
-        cut->out->n = cut->from + at;
-        text_addn(cut->out, version_words, n);
-        text_addc(cut->out, STRACE_UNKNOWN);
-    } else {
-        add_unknown(cut, at + n, size);
-    }
+    add_words(cut, at, version_words, size);
     text_addf(cut->out, "%s%s)%s", version_by, other, ends ? "\n" : "");
 }
 
 /* The same of OBJECT (or NULL: another piece names it), which is never OTHER. */
-static bool completes_version(const struct cut *cut, size_t at, const char *object)
+static bool completes_version(const struct strace_cut *cut, size_t at, const char *object)
 {
     size_t n = sizeof version_words - 1, by = sizeof version_by - 1, shown_name = 0;
     const char *other;
@@ -291,9 +254,9 @@ static bool completes_version(const struct cut *cut, size_t at, const char *obje
 
     if (!agrees(cut, at, version_words, n))
         return false;
-    if (shown_size(cut) > at + n) {
-        shown_name = strcspn(shown(cut) + at + n, "'");
-        whole_name = shown_name < shown_size(cut) - at - n;
+    if (strace_cut_known(cut) > at + n) {
+        shown_name = strcspn(strace_cut_text(cut) + at + n, "'");
+        whole_name = shown_name < strace_cut_known(cut) - at - n;
     }
     for (int ends = object != NULL; ends >= 0; ends--)
         for (size_t i = 0; (other = needer_at(cut->group, i)); i++) {
@@ -310,39 +273,40 @@ static bool completes_version(const struct cut *cut, size_t at, const char *obje
 }
 
 /* Where in what is shown OBJECT begins, as far as that goes; SIZE_MAX: nowhere. */
-static size_t begins_at(const struct cut *cut, const char *object)
+static size_t begins_at(const struct strace_cut *cut, const char *object)
 {
     enum { ALIKE = 8 };
-    size_t n = strlen(object), known = shown_size(cut);
+    size_t n = strlen(object), known = strace_cut_known(cut);
 
     for (size_t at = 0; at + ALIKE <= known; at++) {
         size_t there = known - at < n ? known - at : n;
 
-        if ((at == 0 || strace_boundary(shown(cut)[at - 1])) && memcmp(shown(cut) + at, object, there) == 0)
+        if ((at == 0 || strace_boundary(strace_cut_text(cut)[at - 1])) &&
+            memcmp(strace_cut_text(cut) + at, object, there) == 0)
             return at;
     }
     return SIZE_MAX;
 }
 
 /* "OBJECT: undefined symbol: NAME", "OBJECT: version `NAME' not found (required by OTHER)". */
-static bool completes_lookup(const struct cut *cut)
+static bool completes_lookup(const struct strace_cut *cut)
 {
     enum { TEXT_MOST = 4096 };
     const char *object;
 
-    if (shown_size(cut) > TEXT_MOST)
+    if (strace_cut_known(cut) > TEXT_MOST)
         return false;
 
     for (size_t pass = 0; pass < 2; pass++) /* a name may be of any length, a version's is short */
         for (size_t i = 0; (object = object_at(cut->group, i)); i++) {
             size_t at = begins_at(cut, object), n = strlen(object);
-            size_t known = shown_size(cut);
+            size_t known = strace_cut_known(cut);
 
             if (at == SIZE_MAX || cut->whole < at + n + 20 || !agrees(cut, at + n, ": ", 2))
                 continue;
             if (known < at + n + 2) { /* as if it had been shown */
                 text_addn(cut->out, object + (known - at < n ? known - at : n), known - at < n ? n - (known - at) : 0);
-                text_addn(cut->out, ": " + (shown_size(cut) - at - n), 2 - (shown_size(cut) - at - n));
+                text_addn(cut->out, ": " + (strace_cut_known(cut) - at - n), 2 - (strace_cut_known(cut) - at - n));
             }
             if (pass ? completes_symbol(cut, at + n + 2) : completes_version(cut, at + n + 2, object))
                 return true;
@@ -363,16 +327,16 @@ static size_t begins_with(const char *at, const char *words)
 }
 
 /* Whether OBJECT ends before AT of what is shown. */
-static bool is_before(const struct cut *cut, size_t at, const char *object)
+static bool is_before(const struct strace_cut *cut, size_t at, const char *object)
 {
     size_t n = strlen(object);
 
-    return n <= at && memcmp(shown(cut) + at - n, object, n) == 0 &&
-           (at == n || strace_boundary(shown(cut)[at - n - 1]));
+    return n <= at && memcmp(strace_cut_text(cut) + at - n, object, n) == 0 &&
+           (at == n || strace_boundary(strace_cut_text(cut)[at - n - 1]));
 }
 
 /* Who it is that needs a version, by what is SHOWN of the name. */
-static const char *needer_like(const struct cut *cut, const char *beginning)
+static const char *needer_like(const struct strace_cut *cut, const char *beginning)
 {
     const struct strace_load *load = &cut->group->load;
     const char *first = load->refused ? load->refused : load->count ? load->objects[0].path : NULL, *other;
@@ -388,20 +352,20 @@ static const char *needer_like(const struct cut *cut, const char *beginning)
 
 /* "…: OBJECT: undefined symbol: NA", "…: OBJECT: version `NAME' not found (requ": a runtime's long text, which is cut
  * within the loader's words. How they end there no length tells. */
-static bool completes_end(const struct cut *cut)
+static bool completes_end(const struct strace_cut *cut)
 {
     static const char symbol[] = ": undefined symbol: ", version[] = ": version `";
     enum { ALIKE = 6, END_MOST = 1024 };
-    const char *object, *text = shown(cut);
+    const char *object, *text = strace_cut_text(cut);
 
     for (size_t i = 0; (object = object_at(cut->group, i)); i++)
-        for (size_t at = shown_size(cut); at-- > 0 && shown_size(cut) - at < END_MOST;) {
+        for (size_t at = strace_cut_known(cut); at-- > 0 && strace_cut_known(cut) - at < END_MOST;) {
             size_t of_symbol = begins_with(text + at, symbol), of_version = begins_with(text + at, version), name;
             const char *quote, *needer;
 
             if (text[at] == '\n' || (of_symbol < ALIKE && of_version < ALIKE) || !is_before(cut, at, object))
                 continue;
-            cut->out->n = cut->from + shown_size(cut);
+            cut->out->n = cut->from + strace_cut_known(cut);
             if (of_symbol >= ALIKE) {
                 text_addf(cut->out, "%s%c\n", symbol + of_symbol, STRACE_UNKNOWN);
                 return true;
@@ -423,17 +387,17 @@ static bool completes_end(const struct cut *cut)
     return false;
 }
 
-static bool completes_alone(const struct cut *cut, const char *name)
+static bool completes_alone(const struct strace_cut *cut, const char *name)
 {
     return (strlen(name) == cut->whole && completes(cut, name, "")) ||
            (strlen(path_base(name)) == cut->whole && completes(cut, path_base(name), ""));
 }
 
 /* A piece of the loader's own message that begins with the sentence (elf/dl-catch.c). */
-static bool completes_piece(const struct cut *cut)
+static bool completes_piece(const struct strace_cut *cut)
 {
     static const char symbol[] = "undefined symbol: ";
-    size_t known = shown_size(cut);
+    size_t known = strace_cut_known(cut);
     const char *name;
 
     for (size_t i = 0; (name = object_at(cut->group, i)); i++)
@@ -445,7 +409,7 @@ static bool completes_piece(const struct cut *cut)
     if (known < sizeof version_words - 1)
         return false;
     return completes_version(cut, 0, NULL) ||
-           (memcmp(shown(cut), symbol, known < sizeof symbol - 1 ? known : sizeof symbol - 1) == 0 &&
+           (memcmp(strace_cut_text(cut), symbol, known < sizeof symbol - 1 ? known : sizeof symbol - 1) == 0 &&
             completes_symbol(cut, 0));
 }
 
@@ -455,14 +419,15 @@ static const char musl_loading[] = "Error loading shared library ", musl_relocat
 static const char musl_needed[] = " (needed by ", musl_symbol[] = ": symbol not found";
 
 /* Where the message begins that is shown as far as PREFIX; SIZE_MAX: nowhere. */
-static size_t musl_at(const struct cut *cut, const char *prefix)
+static size_t musl_at(const struct strace_cut *cut, const char *prefix)
 {
-    const char *at = shown_size(cut) ? memmem(shown(cut), shown_size(cut), prefix, strlen(prefix)) : NULL;
+    const char *at =
+        strace_cut_known(cut) ? memmem(strace_cut_text(cut), strace_cut_known(cut), prefix, strlen(prefix)) : NULL;
 
-    return at ? (size_t)(at - shown(cut)) : SIZE_MAX;
+    return at ? (size_t)(at - strace_cut_text(cut)) : SIZE_MAX;
 }
 
-static bool musl_says(const struct cut *cut, size_t at, const char *sentence)
+static bool musl_says(const struct strace_cut *cut, size_t at, const char *sentence)
 {
     if (!agrees(cut, at, sentence, strlen(sentence)))
         return false;
@@ -472,7 +437,7 @@ static bool musl_says(const struct cut *cut, size_t at, const char *sentence)
 }
 
 /* "NAME: REASON (needed by OBJECT)", or without what is in brackets, or the other's name follows by itself. */
-static bool musl_names(const struct cut *cut, size_t at, const char *name, const char *reason)
+static bool musl_names(const struct strace_cut *cut, size_t at, const char *name, const char *reason)
 {
     size_t fixed = at + sizeof musl_loading - 1 + strlen(name) + 2 + strlen(reason), by = sizeof musl_needed - 1;
     const char *needer;
@@ -493,7 +458,7 @@ static bool musl_names(const struct cut *cut, size_t at, const char *name, const
     return false;
 }
 
-static bool completes_musl_loading(const struct cut *cut)
+static bool completes_musl_loading(const struct strace_cut *cut)
 {
     size_t at = musl_at(cut, musl_loading);
     const char *name;
@@ -506,7 +471,7 @@ static bool completes_musl_loading(const struct cut *cut)
 }
 
 /* "Error relocating OBJECT: NAME: symbol not found": of NAME its length is known. */
-static bool completes_musl_relocating(const struct cut *cut)
+static bool completes_musl_relocating(const struct strace_cut *cut)
 {
     size_t at = musl_at(cut, musl_relocating), begin = at + sizeof musl_relocating - 1;
     const char *object;
@@ -517,7 +482,7 @@ static bool completes_musl_relocating(const struct cut *cut)
         if (cut->whole <= fixed || cut->whole - fixed > NAME_MOST || !agrees(cut, begin, object, n) ||
             !agrees(cut, begin + n, ": ", 2))
             continue;
-        if (shown_size(cut) > begin + n + 2) {
+        if (strace_cut_known(cut) > begin + n + 2) {
             add_unknown(cut, begin + n + 2, cut->whole - fixed);
         } else {
             cut->out->n = cut->from + begin;
@@ -529,11 +494,9 @@ static bool completes_musl_relocating(const struct cut *cut)
     return false;
 }
 
-bool strace_complete_refusal(const struct strace_group *group, struct text *out, size_t from, size_t whole)
+bool strace_complete_refusal(const struct strace_cut *cut)
 {
-    const struct cut cut = {group, out, from, whole};
-
-    return completes(&cut, "", ": CPU ISA level is lower than required") || completes_musl_loading(&cut) ||
-           completes_musl_relocating(&cut) || completes_piece(&cut) || completes_refusal(&cut) ||
-           completes_lookup(&cut) || completes_end(&cut);
+    return completes(cut, "", ": CPU ISA level is lower than required") || completes_musl_loading(cut) ||
+           completes_musl_relocating(cut) || completes_piece(cut) || completes_refusal(cut) || completes_lookup(cut) ||
+           completes_end(cut);
 }
