@@ -316,22 +316,17 @@ static void found(struct strace *strace, struct strace_thread *thread, const cha
     struct strace_load *load = &thread->group->load;
 
     learn_library_path(strace, thread->group, path);
-
     if (load->sought && strcmp(path_base(load->sought), path_base(path)) != 0)
         search_over(strace, thread);
     if (thread->group->loading) { /* it went on without */
         free(load->lost);
         load->lost = NULL;
     }
-    if (load->over)
+    if (load->over || load->count == STRACE_BATCH)
         forget_batch(load);
     load->opening = true;
     load->fd = fd;
     load->size = -1;
-    if (load->count == STRACE_BATCH)
-        load->over = true;
-    if (load->over)
-        forget_batch(load);
     load->objects[load->count++] = (struct strace_object){.path = xstrdup(path), .first = xstrdup_or_null(load->first)};
     forget_search(load);
 }
@@ -391,13 +386,12 @@ static void mapping(struct strace *strace, struct strace_thread *thread, const s
 static void unmapped(struct strace_load *load, const struct strace_call *call)
 {
     uint64_t base = (uint64_t)strace_argument(call, 0);
+    const struct strace_object *root = load->objects;
 
-    for (size_t i = 0; i < load->count; i++)
-        if (i == 0 && !load->over && load->objects[i].base && load->objects[i].base == base &&
-            !load->objects[i].ready) {
-            free(load->refused);
-            load->refused = xstrdup(load->objects[i].path);
-        }
+    if (!load->count || load->over || !root->base || root->base != base || root->ready)
+        return;
+    free(load->refused);
+    load->refused = xstrdup(root->path);
 }
 
 /* The pages that are only read from now on: its relocations are done (dl-reloc.c, _dl_protect_relro()). */

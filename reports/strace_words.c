@@ -94,31 +94,38 @@ void strace_written(struct strace *strace, struct strace_group *group, const str
     }
 }
 
-/* STRING (malloced, or NULL) with dots in the place of what is not known. */
-static char *with_dots(char *string)
+/* STRING, N bytes, with dots in the place of what is not known; malloced. */
+static struct text with_dots(const char *string, size_t n)
 {
-    const char *p = string ? strchr(string, STRACE_UNKNOWN) : NULL;
     struct text text = {0};
 
-    if (!p)
-        return string;
-    for (p = string; *p; p++)
-        if (*p == STRACE_UNKNOWN)
+    for (size_t i = 0; i < n; i++)
+        if (string[i] == STRACE_UNKNOWN)
             text_add(&text, "...");
         else
-            text_addc(&text, *p);
-    free(string);
-    return text.v;
+            text_addc(&text, string[i]);
+    return text;
+}
+
+static void put_dots(char **string)
+{
+    struct text text;
+
+    if (!*string || !strchr(*string, STRACE_UNKNOWN))
+        return;
+    text = with_dots(*string, strlen(*string));
+    free(*string);
+    *string = text.v;
 }
 
 static void show_unknown(struct said *said)
 {
     if (!said->args[0] && said->message && strchr(said->message, STRACE_UNKNOWN))
         said->args[0] = xstrdup("..."); /* all of it is a guess */
-    said->object = with_dots(said->object);
-    said->message = with_dots(said->message);
+    put_dots(&said->object);
+    put_dots(&said->message);
     for (size_t i = 0; i < sizeof said->args / sizeof *said->args; i++)
-        said->args[i] = with_dots(said->args[i]);
+        put_dots(&said->args[i]);
 }
 
 /* Why a dlopen failed, or the program ended at its start: by words, and by what the loader did before them. */
@@ -142,15 +149,11 @@ static void tell_said(struct strace *strace, struct strace_thread *thread, struc
 
 static void data_with_dots(struct text *data)
 {
-    struct text text = {0};
+    struct text text;
 
     if (!data->n || !memchr(data->v, STRACE_UNKNOWN, data->n))
         return;
-    for (size_t i = 0; i < data->n; i++)
-        if (data->v[i] == STRACE_UNKNOWN)
-            text_add(&text, "...");
-        else
-            text_addc(&text, data->v[i]);
+    text = with_dots(data->v, data->n);
     text_deinit(data);
     *data = text;
 }
