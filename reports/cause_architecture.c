@@ -19,14 +19,8 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 
     if (!finding->elf || by_hand(finding))
         return;
-    if (finding->fault) {
-        stub = tell_needed_scenario(finding, cause);
-    } else {
-        cause->scenario = scenario_create(SCENARIO_EXECUTE);
-        stub = scenario_object(cause->scenario, path_base(finding->subject));
-    }
-    scenario_mend_last(cause->scenario); /* the same for this machine */
-    mini_object_fit(stub, finding->elf);
+    stub = finding->fault ? tell_needed_scenario(finding, cause) : tell_executed_scenario(finding, cause);
+    mini_object_fit(stub, finding->elf); /* the mended one is for this machine */
 }
 
 void cause_architecture_tell(const struct finding *finding, struct cause *cause)

@@ -34,13 +34,8 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 
     if (!finding->elf)
         return;
-    if (finding->fault && finding->fault->kind == FAULT_NOT_FOUND) {
-        stub = tell_needed_scenario(finding, cause);
-    } else {
-        cause->scenario = scenario_create(SCENARIO_EXECUTE);
-        stub = scenario_object(cause->scenario, path_base(finding->subject));
-    }
-    scenario_mend_last(cause->scenario);
+    stub = finding->fault && finding->fault->kind == FAULT_NOT_FOUND ? tell_needed_scenario(finding, cause)
+                                                                     : tell_executed_scenario(finding, cause);
     stub->defect = finding->elf->state == ELFFILE_EMPTY     ? MINI_EMPTY
                    : finding->elf->state == ELFFILE_NOT_ELF ? MINI_TEXT
                                                             : MINI_CUT;

@@ -11,9 +11,12 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 
     if (!finding->elf)
         return;
-    stub = finding->fault->kind == FAULT_NOT_FOUND ? tell_needed_scenario(finding, cause)
-                                                   : tell_load_scenario(finding, cause);
-    scenario_mend_last(cause->scenario);
+    if (finding->fault->kind == FAULT_NOT_FOUND) {
+        stub = tell_needed_scenario(finding, cause);
+    } else {
+        stub = tell_load_scenario(finding, cause);
+        scenario_mend_last(cause->scenario);
+    }
     stub->isa_needed = finding->elf->isa_needed;
 }
 

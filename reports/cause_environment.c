@@ -113,7 +113,6 @@ static void library_scenario(const struct finding *finding, struct cause *cause)
 {
     struct mini_object *library = tell_needed_scenario(finding, cause);
 
-    scenario_mend_last(cause->scenario);
     library->directory = 2;
     cause->scenario->variable_path = xstrdup(path_base(finding->lead->path));
 }

@@ -47,7 +47,6 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
         return;
     }
     library = tell_needed_scenario(finding, cause);
-    scenario_mend_last(cause->scenario);
     library->absent = true;
     if (finding->load->family == LOADER_MUSL) /* which takes it for itself: it tells of whom the object is */
         need_libc(cause->scenario);

@@ -39,7 +39,6 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     struct mini_object *library = tell_needed_scenario(finding, cause);
 
-    scenario_mend_last(cause->scenario);
     if (finding->elsewhere)
         library->directory = 2;
     else

@@ -20,7 +20,6 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     struct mini_object *library = tell_needed_scenario(finding, cause);
 
-    scenario_mend_last(cause->scenario);
     if (finding->kind == CAUSE_SYMLINK_LOOP) {
         library->defect = MINI_LOOP;
         library->link_text = xstrdup(library->name);

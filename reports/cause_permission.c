@@ -24,15 +24,12 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
 {
     struct mini_object *stub;
 
-    if (finding->fault) {
+    if (finding->fault)
         stub = tell_needed_scenario(finding, cause);
-    } else if (finding->call && strncmp(finding->call, "execve", 6) == 0) {
-        cause->scenario = scenario_create(SCENARIO_EXECUTE);
-        stub = scenario_object(cause->scenario, path_base(finding->subject));
-    } else {
+    else if (finding->call && strncmp(finding->call, "execve", 6) == 0)
+        stub = tell_executed_scenario(finding, cause);
+    else
         return;
-    }
-    scenario_mend_last(cause->scenario);
     if (finding->kind == CAUSE_NOEXEC_MOUNT)
         cause->scenario->mount = xstrdup(path_base(finding->missing));
     else

@@ -285,8 +285,10 @@ bool tell_of_libc(const char *file);
  * subject's. */
 struct mini_object *tell_load_scenario(const struct finding *finding, struct cause *cause);
 /* The same, with the library that the fault is about, which the subject needs, as its last object: returns that one's
- * stub. */
+ * stub. What is wrong with it is still to be set: its twin is mended as it is now. */
 struct mini_object *tell_needed_scenario(const struct finding *finding, struct cause *cause);
+/* An EXECUTE scenario of the subject, likewise. */
+struct mini_object *tell_executed_scenario(const struct finding *finding, struct cause *cause);
 /* The scenarios of a version and of a symbol that a library lacks, for kinds that come down to that. */
 void cause_version_scenario(const struct finding *finding, struct cause *cause);
 void cause_symbol_scenario(const struct finding *finding, struct cause *cause);

@@ -90,5 +90,16 @@ struct mini_object *tell_needed_scenario(const struct finding *finding, struct c
     mini_object_need(tell_load_scenario(finding, cause), name);
     library = scenario_object(cause->scenario, name);
     library->soname = xstrdup(name);
+    scenario_mend_last(cause->scenario);
     return library;
+}
+
+struct mini_object *tell_executed_scenario(const struct finding *finding, struct cause *cause)
+{
+    struct mini_object *program;
+
+    cause->scenario = scenario_create(SCENARIO_EXECUTE);
+    program = scenario_object(cause->scenario, path_base(finding->subject));
+    scenario_mend_last(cause->scenario);
+    return program;
 }
