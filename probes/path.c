@@ -402,6 +402,14 @@ int path_stat(const char *root, const char *path, struct stat *ret)
     return fstat(fd, ret) ? -errno : 0;
 }
 
+bool path_same_file(const char *root, const char *one, const char *other)
+{
+    struct stat a, b;
+
+    return path_stat(root, one, &a) == 0 && path_stat(root, other, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
 int path_open(const char *root, const char *path)
 {
     struct stat st;
@@ -434,7 +442,6 @@ bool path_permits(const struct stat *st, const struct cred *cred, int mode)
 char *path_tidy(const char *root, const char *path)
 {
     char *tidy = xmalloc(strlen(path) + 2), *end = tidy;
-    struct stat before, after;
 
     for (const char *p = path; *p; p += strcspn(p, "/")) {
         size_t n;
@@ -453,8 +460,7 @@ char *path_tidy(const char *root, const char *path)
     *end = '\0';
     if (path_nowhere(root) && !strstr(path, "..") && path[0] == '/' && end > tidy)
         return tidy; /* no link can be between the same components */
-    if (path[0] != '/' || end == tidy || strcmp(path, tidy) == 0 || path_stat(root, path, &before) < 0 ||
-        path_stat(root, tidy, &after) < 0 || before.st_ino != after.st_ino || before.st_dev != after.st_dev) {
+    if (path[0] != '/' || end == tidy || strcmp(path, tidy) == 0 || !path_same_file(root, path, tidy)) {
         free(tidy);
         return xstrdup(path);
     }

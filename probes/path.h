@@ -66,6 +66,8 @@ void path_walk_deinit(struct path_walk *walk);
 int path_open(const char *root, const char *path);
 /* As stat(2) inside ROOT: 0, or -errno (as above). */
 int path_stat(const char *root, const char *path, struct stat *ret);
+/* Whether both are there inside ROOT and one file, by whatever links. */
+bool path_same_file(const char *root, const char *one, const char *other);
 /* Joins and cleans lexically ("//", "." — never ".." since a link may stand before it). malloced. */
 char *path_join(const char *directory, const char *name);
 /* PATH, absolute and inside ROOT, without "." and ".." where that names the same file (no link on the way makes a

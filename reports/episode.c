@@ -224,6 +224,17 @@ bool library_like(const char *path)
     return (so && (so[3] == '\0' || so[3] == '.')) || (n > 5 && strcmp(name + n - 5, ".node") == 0);
 }
 
+bool script_like(const char *path)
+{
+    static const char *const endings[] = {".sh", ".py", ".pl", ".rb", ".js", ".bash"};
+    const char *dot = strrchr(path, '.');
+
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcmp(dot, endings[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool loader_own_file(const char *path)
 {
     return strncmp(path, "/etc/ld.so.", 11) == 0 || strncmp(path, "/etc/ld-musl-", 13) == 0;

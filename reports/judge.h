@@ -117,6 +117,8 @@ void judge_logged(struct process *process);
 /* Of words alone, whose files are at hand (process->at_hand): FINDING as these show it. OWNED takes what it points
  * to, so many strings. */
 size_t judge_beside(struct finding *finding, char *owned[2]);
+/* PATH lies in a directory where every loader looks by itself. */
+bool judge_is_searched(const char *path);
 /* Tells of FINDING without looking at files, where there are none and its kind's own sentences would; false: they may
  * be used. */
 bool judge_logged_tells(const struct finding *finding, struct cause *cause);

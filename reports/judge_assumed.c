@@ -19,11 +19,7 @@ enum { DIRECTORIES_MOST = 16, ROUNDS_MOST = 4 };
 
 static bool same_file(const struct process *process, const char *one, const char *other)
 {
-    struct stat a, b;
-
-    return strcmp(one, other) == 0 ||
-           (path_stat(process->root, one, &a) == 0 && path_stat(process->root, other, &b) == 0 &&
-            a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+    return strcmp(one, other) == 0 || path_same_file(process->root, one, other);
 }
 
 /* LOAD says that ACT's library comes from elsewhere, or from nowhere. */

@@ -14,8 +14,7 @@ static const char *const directories[] = {
     "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
 enum { DIRECTORY_COUNT = sizeof directories / sizeof *directories };
 
-/* Where every loader looks: it has come there since, or that was another system. */
-static bool is_searched(const char *path)
+bool judge_is_searched(const char *path)
 {
     CLEANUP_FREE char *directory = path_dir(path);
 
@@ -55,7 +54,7 @@ static bool not_there(const struct finding *finding, char *owned[2])
             model ? search_elsewhere(finding->process->at_hand, finding->missing, model, near, count, NULL) : NULL;
         if (model)
             elffile_put(model);
-        if (owned[0] && is_searched(owned[0]))
+        if (owned[0] && judge_is_searched(owned[0])) /* it has come there since, or that was another system */
             free(steal_pointer(&owned[0]));
         return owned[0] != NULL;
     }
@@ -83,11 +82,8 @@ static char *better_copy(const struct finding *finding)
     for (size_t i = 0; !found && i < DIRECTORY_COUNT; i++) {
         CLEANUP_FREE char *path = path_join(directories[i], path_base(finding->provider));
         const struct elffile *elf = elffile_get(root, path);
-        struct stat taken, other;
-        bool same = path_stat(root, finding->provider, &taken) == 0 && path_stat(root, path, &other) == 0 &&
-                    taken.st_ino == other.st_ino && taken.st_dev == other.st_dev;
 
-        if (!same && defines(elf, finding->missing))
+        if (!path_same_file(root, finding->provider, path) && defines(elf, finding->missing))
             found = steal_pointer(&path);
         elffile_put(elf);
     }

@@ -416,6 +416,8 @@ bool process_env_unknown(const struct process *process, const char *name);
 const struct output_line *process_says(const struct process *process, const char *needle);
 /* A library by its name: "libx.so", "libx.so.1", "x.node". */
 bool library_like(const char *path);
+/* A script by its name: "x.py". What the kernel reads of it is a #! line. */
+bool script_like(const char *path);
 /* The next place in LINE, at FROM or behind it, where NEEDLE so stands; or NULL. */
 const char *line_finds(const char *line, const char *from, const char *needle);
 /* The line of what a runtime said of the end (process.words) that begins with PREFIX, or NULL. */

@@ -5,18 +5,6 @@
 
 #include <probes/alloc.h>
 
-/* "x.py": what the kernel reads is a #! line. */
-static bool is_script_name(const char *path)
-{
-    static const char *const endings[] = {".sh", ".py", ".pl", ".rb", ".js", ".bash"};
-    const char *dot = strrchr(path, '.');
-
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcmp(dot, endings[i]) == 0)
-            return true;
-    return false;
-}
-
 /* PATH was executed and something that is wanted for it is not there. KNOWN: it was the kernel's own answer for a file
  * that exists; else it may be the file itself. */
 static void not_started(struct pasted *pasted, char *path, bool known)
@@ -34,7 +22,7 @@ static void not_started(struct pasted *pasted, char *path, bool known)
     } else if (proof.interpreter) {
         pasted_found(pasted, CAUSE_INTERPRETER_MISSING, xstrdup(path), xstrdup(proof.interpreter), 0.9);
     } else if (known || proof.there) {
-        bool script = is_script_name(path) || proof.script;
+        bool script = script_like(path) || proof.script;
 
         pasted_found(pasted, script ? CAUSE_SCRIPT_INTERPRETER_MISSING : CAUSE_INTERPRETER_MISSING, xstrdup(path),
                      xstrdup("what it is to be run by"), 0.45);
@@ -274,10 +262,10 @@ void pasted_no_executable(struct pasted *pasted, char *path, bool binary)
         pasted_found(pasted, CAUSE_OBJECT_CORRUPT, xstrdup(path), xstrdup(path), 0.85);
     else if (!proof.machine || strcmp(proof.machine, machine) != 0)
         pasted_found(pasted, CAUSE_WRONG_ARCHITECTURE, xstrdup(path), xstrdup(machine),
-                     proof.machine          ? 0.92
-                     : is_script_name(path) ? 0.4
-                     : binary || told       ? 0.7
-                                            : 0.55);
+                     proof.machine       ? 0.92
+                     : script_like(path) ? 0.4
+                     : binary || told    ? 0.7
+                                         : 0.55);
     pasted->provider = pasted->found ? xstrdup(path) : NULL;
     pasted_proof_deinit(&proof);
     free(path);

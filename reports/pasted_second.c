@@ -48,18 +48,6 @@ static char *argument(const char *command, const char *name)
 
 /* ---- where a library is ---- */
 
-static bool is_searched(const char *path)
-{
-    static const char *const directories[] = {
-        "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
-    CLEANUP_FREE char *directory = path_dir(path);
-
-    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
-        if (strcmp(directories[i], directory) == 0)
-            return true;
-    return false;
-}
-
 /* "\tlibx.so.1 (libc6,x86-64) => /opt/x/libx.so.1" of "ldconfig -p", "\tlibx.so.1 => /opt/x/libx.so.1 (0x…)" of ldd(1).
  */
 static char *behind_arrow(const char *line, const char *name)
@@ -156,7 +144,7 @@ static void second_copy(struct finding *finding, char *owned[2])
         owned[1] = directory && *proof.target != '/' ? path_join(directory, proof.target) : xstrdup(proof.target);
         finding->kind = CAUSE_SYMLINK_DANGLING;
         finding->missing = owned[1];
-    } else if (owned[0] && !is_searched(owned[0])) {
+    } else if (owned[0] && !judge_is_searched(owned[0])) {
         finding->kind = CAUSE_LIBRARY_OFF_PATH;
         finding->elsewhere = owned[0];
     } else if (owned[0]) {
@@ -180,7 +168,7 @@ static void second_version(struct finding *finding, char *owned[2])
                       finding->provider, finding->missing);
     } else if (owned[0]) {
         finding->elsewhere = owned[0];
-        if (!is_searched(finding->provider))
+        if (!judge_is_searched(finding->provider))
             finding->kind = CAUSE_LIBRARY_SHADOWED;
     }
 }

@@ -124,17 +124,6 @@ static bool was_found(const struct strace *strace, const struct event_syscall *c
            strchr(call->argv[0], '/');
 }
 
-static bool is_script(const char *path)
-{
-    static const char *const endings[] = {".sh", ".py", ".pl", ".rb", ".js", ".bash"};
-    const char *dot = strrchr(path, '.');
-
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcmp(dot, endings[i]) == 0)
-            return true;
-    return false;
-}
-
 static const struct sight *sight_of(struct strace *strace, struct strace_group *group, const struct strace_call *made,
                                     const struct event_syscall *call, struct sight *ret)
 {
@@ -146,7 +135,7 @@ static const struct sight *sight_of(struct strace *strace, struct strace_group *
     if (limit)
         return limit;
     if (was_found(strace, call)) {
-        ret->verdict = is_script(call->string) ? "script-interpreter-absent" : "interpreter-absent";
+        ret->verdict = script_like(call->string) ? "script-interpreter-absent" : "interpreter-absent";
         ret->needs = "what it is to be run by";
         ret->walk = "there";
         return ret;

@@ -57,10 +57,12 @@ bool strace_execution_waits(struct strace *strace, struct strace_group *group, c
  */
 static bool like_script(const struct strace_execution *execution)
 {
-    static const char *const endings[] = {".sh", ".py", ".pl", ".rb", ".js", ".bash", ".tcl", ".php", ".lua"};
+    static const char *const endings[] = {".tcl", ".php", ".lua"}; /* besides */
     enum { ELF_LEAST = 512 };
     const char *dot = strrchr(path_base(execution->path), '.');
 
+    if (script_like(execution->path))
+        return true;
     for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
         if (strcmp(dot, endings[i]) == 0)
             return true;
