@@ -216,11 +216,9 @@ static void filter_image(const struct trace_variables *variables, const struct i
             strings_add(&ret->left, xstrndup(image->env[i], strcspn(image->env[i], "=")));
     for (size_t i = 0; image->env_left && image->env_left[i]; i++)
         strings_add(&ret->left, xstrdup(image->env_left[i]));
-    ret->left_vector = xcalloc(ret->left.n + 1, sizeof *ret->left_vector);
-    for (size_t i = 0; i < ret->left.n; i++)
-        ret->left_vector[i] = ret->left.v[i];
+    strings_add(&ret->left, NULL); /* a vector's end */
     ret->image.env = image->env ? ret->kept : NULL;
-    ret->image.env_left = ret->left.n ? ret->left_vector : NULL;
+    ret->image.env_left = ret->left.n > 1 ? (const char *const *)ret->left.v : NULL;
 }
 
 static void filter_noted(const struct trace_variables *variables, const struct sight *sight,
@@ -256,6 +254,5 @@ void trace_variables_kept_deinit(struct trace_variables_kept *kept)
 {
     free(kept->kept);
     free(kept->noted);
-    free(kept->left_vector);
     strings_deinit(&kept->left);
 }

@@ -31,8 +31,7 @@ struct trace_variables_kept {
     struct image image;
     struct sight sight;
     const char **kept, **noted; /* malloced, the strings are borrowed */
-    struct strings left;        /* names */
-    const char **left_vector;
+    struct strings left;        /* names, and a NULL */
 };
 /* EVENT without the variables that VARIABLES has not; what it points at is RET's. */
 void trace_variables_filter(const struct trace_variables *variables, struct event *event,
