@@ -12,12 +12,25 @@ static void missed(struct pasted *pasted, const char *who, char *name)
                  0.88);
 }
 
+struct sentence {
+    const char *before, *behind, *who;
+};
+
+/* What stands in LINE between the two texts of SENTENCE, up to the line's end where the second is "": *SIZE bytes; or
+ * NULL. */
+static const char *between(const char *line, const struct sentence *sentence, size_t *size)
+{
+    const char *at = strstr(line, sentence->before), *name = at ? at + strlen(sentence->before) : NULL;
+    const char *end = !name ? NULL : *sentence->behind ? strstr(name, sentence->behind) : name + strlen(name);
+
+    *size = end ? (size_t)(end - name) : 0;
+    return *size ? name : NULL;
+}
+
 /* A name between two texts, in quotes or without. */
 static bool by_sentence(struct pasted *pasted, const char *line)
 {
-    static const struct {
-        const char *before, *behind, *who;
-    } sentences[] = {
+    static const struct sentence sentences[] = {
         {"executable file `", "` not found in $PATH", "crun"},
         {"linker `", "` not found", "rustc"},
         {"Failed to find the \"", "\" binary in either GOROOT() or PATH", "go"},
@@ -28,14 +41,14 @@ static bool by_sentence(struct pasted *pasted, const char *line)
     };
 
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
-        const char *at = strstr(line, sentences[i].before), *name = at ? at + strlen(sentences[i].before) : NULL;
-        const char *end = !name                  ? NULL
-                          : *sentences[i].behind ? strstr(name, sentences[i].behind)
-                                                 : name + strcspn(name, " ");
+        size_t n;
+        const char *name = between(line, &sentences[i], &n);
 
-        if (!end || end == name)
+        if (name && !*sentences[i].behind)
+            n = strcspn(name, " ");
+        if (!name || !n)
             continue;
-        missed(pasted, sentences[i].who, pasted_word(name, (size_t)(end - name)));
+        missed(pasted, sentences[i].who, pasted_word(name, n));
         return true;
     }
     return false;
@@ -121,9 +134,7 @@ static bool by_builder(struct pasted *pasted, const char *line)
  * 2] …" (python). */
 static bool by_interpreter(struct pasted *pasted, const char *line)
 {
-    static const struct {
-        const char *before, *behind, *who;
-    } sentences[] = {
+    static const struct sentence sentences[] = {
         {"Can't locate ", " in @INC", "perl"},
         {"Unable to access jarfile ", "", "java"},
         {"can't open file '", "': [Errno 2]", "python3"},
@@ -132,14 +143,16 @@ static bool by_interpreter(struct pasted *pasted, const char *line)
     };
 
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
-        const char *at = strstr(line, sentences[i].before), *name = at ? at + strlen(sentences[i].before) : NULL;
-        const char *end = !name ? NULL : *sentences[i].behind ? strstr(name, sentences[i].behind) : name + strlen(name);
+        size_t n;
+        const char *name = between(line, &sentences[i], &n);
 
-        if (!end || end == name || memchr(name, ' ', (size_t)(end - name)))
+        if (!name || memchr(name, ' ', n))
             continue;
-        name -= name[-1] == '/';
-        pasted_found(pasted, CAUSE_FILE_MISSING, xstrdup(sentences[i].who), pasted_word(name, (size_t)(end - name)),
-                     0.8);
+        if (name[-1] == '/') {
+            name--;
+            n++;
+        }
+        pasted_found(pasted, CAUSE_FILE_MISSING, xstrdup(sentences[i].who), pasted_word(name, n), 0.8);
         return true;
     }
     return false;
