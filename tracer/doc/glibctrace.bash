@@ -49,21 +49,14 @@ _glibctrace() {
         ;;
     esac
     case ${COMP_WORDS[1]} in
-    explain)
+    explain | repro | diff | bundle)
+        local words='-o --output -q --quiet --color --list --help'
+        [[ ${COMP_WORDS[1]} == explain ]] && words='-o --output -q --quiet --color --here --root --no-redact --help'
         if [[ $prev == --root ]]; then
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         elif [[ $cur == -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -W '-o --output -q --quiet --color --here --root --no-redact --help' -- "$cur")
-        else
-            compopt -o filenames
-            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-        fi
-        return
-        ;;
-    repro | diff | bundle)
-        if [[ $cur == -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -W '-o --output -q --quiet --color --list --help' -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
         else
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
