@@ -9,7 +9,7 @@ import pytest
 
 from test_outputs import unpacked
 
-ENTER = ("unshare", "-m") if os.geteuid() == 0 else ("unshare", "-r", "-m")
+ENTER = ("unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m", "--propagation", "unchanged")
 PYTHON = "/usr/bin/python3"
 INOTIFY = """
 import ctypes, os

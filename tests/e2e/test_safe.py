@@ -171,7 +171,7 @@ def test_a_full_disk(tool, tmp_path):
     """The file system of the bundle fills up: no half bundle is left, one line says why, and the status stays."""
     full = tmp_path / "full"
     full.mkdir()
-    enter = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
+    enter = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m", "--propagation", "unchanged"]
     done = subprocess.run([*enter, "sh", "-c", FULL, "full", full, tool, "-q", "-o", full / "case.tar.zst", "--",
                            "/usr/bin/python3", "-c", "import ctypes; ctypes.CDLL('libnowhere.so')"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OUT": str(full)},
