@@ -237,18 +237,22 @@ static bool is_call(const struct strace_line *line, const char *name)
     return line->name_size == strlen(name) && memcmp(line->name, name, line->name_size) == 0;
 }
 
-/* Who came into being in LINE, or NULL. */
-static struct set_file *made(const struct index *index, const struct strace_line *line)
+static bool makes(const struct strace_line *line)
 {
-    static const char *const calls[] = {"clone", "clone3", "fork", "vfork"};
+    return is_call(line, "clone") || is_call(line, "clone3") || is_call(line, "fork") || is_call(line, "vfork");
+}
 
-    for (size_t i = 0; line->kind == STRACE_CALL && i < sizeof calls / sizeof *calls; i++)
-        if (is_call(line, calls[i])) {
-            struct strace_result result = strace_result(line->result);
+/* Who came into being in LINE of FILE, or NULL. */
+static struct set_file *made(const struct index *index, const struct set_file *file, const struct strace_line *line)
+{
+    struct strace_result result;
 
-            return result.returned && result.value > 0 ? file_of(index, result.value) : NULL;
-        }
-    return NULL;
+    if (!makes(line))
+        return NULL;
+    if (line->kind == STRACE_UNFINISHED)
+        return file->made_last;
+    result = strace_result(line->result);
+    return line->kind == STRACE_CALL && result.returned && result.value > 0 ? file_of(index, result.value) : NULL;
 }
 
 /* Whose end LINE tells of, or NULL. */
@@ -266,11 +270,17 @@ static struct set_file *reaped(const struct index *index, const struct strace_li
     return NULL;
 }
 
+static bool descends(const struct set_file *file, const struct set_file *from)
+{
+    while (file && file != from)
+        file = file->parent;
+    return file;
+}
+
 static void adopt(struct set_file *parent, struct set_file *child)
 {
-    for (const struct set_file *up = parent; up; up = up->parent)
-        if (up == child)
-            return;
+    if (descends(parent, child))
+        return;
     child->parent = parent;
     if (parent->last_child)
         parent->last_child->next = child;
@@ -291,7 +301,8 @@ static int relate(const struct index *index, char *copy, struct err *err)
         while ((result = next(file, &piece, err)) > 0) {
             if (!parse(&piece, copy, &line))
                 continue;
-            other = made(index, &line);
+            file->making = line.kind == STRACE_UNFINISHED ? makes(&line) : file->making && line.kind != STRACE_CALL;
+            other = made(index, file, &line);
             if (other && !other->parent && other != file) {
                 adopt(file, other);
                 other->waited = strstr(line.args, "CLONE_THREAD") != NULL; /* it goes on with it */
@@ -307,6 +318,31 @@ static int relate(const struct index *index, char *copy, struct err *err)
     return 0;
 }
 
+/* A thread may end the process before the call that made it has returned: strace tells of that call "<unfinished ...>)
+ * =
+ * ?", without a number. Where one call ended so, and one file has nobody who made it, they belong together. */
+static void relate_unfinished(const struct index *index)
+{
+    struct set_file *maker = NULL, *orphan = NULL;
+    size_t makers = 0, orphans = 0;
+
+    for (size_t i = 0; i < index->n; i++)
+        if (index->v[i]->making) {
+            maker = index->v[i];
+            makers++;
+        }
+    for (size_t i = 0; makers == 1 && i < index->n; i++)
+        if (!index->v[i]->parent && !descends(maker, index->v[i])) {
+            orphan = index->v[i];
+            orphans++;
+        }
+    if (orphans != 1)
+        return;
+    adopt(maker, orphan);
+    maker->made_last = orphan;
+    orphan->waited = true;
+}
+
 /* Hands out the lines of FILE; of those that it makes and waits for, theirs where they come. 1 and *ret: such a one has
  * come; 0: the file is at its end. */
 static int put_up_to_child(const struct index *index, struct set_file *file, char *copy,
@@ -320,7 +356,7 @@ static int put_up_to_child(const struct index *index, struct set_file *file, cha
     while ((result = next(file, &piece, err)) > 0) {
         if (put(ctx, &piece, err) < 0)
             return -1;
-        *ret = parse(&piece, copy, &line) ? made(index, &line) : NULL;
+        *ret = parse(&piece, copy, &line) ? made(index, file, &line) : NULL;
         if (*ret && (*ret)->parent == file && (*ret)->waited && !(*ret)->done)
             return 1;
     }
@@ -375,6 +411,7 @@ static int by_descent(struct evidence_set *set, char *copy, int (*put)(void *, c
     qsort(v, index.n, sizeof *v, by_number);
     if (relate(&index, copy, err) < 0)
         return -1;
+    relate_unfinished(&index);
     for (size_t i = 0; i < index.n; i++)
         if (!v[i]->parent && put_tree(&index, v[i], copy, put, ctx, err) < 0)
             return -1;

@@ -186,10 +186,30 @@ static char *find_result(char *from, char *end)
     return NULL;
 }
 
+static bool ends_with(const char *from, const char *end, const char *what)
+{
+    size_t size = strlen(what);
+
+    return (size_t)(end - from) >= size && memcmp(end - size, what, size) == 0;
+}
+
+/* "<unfinished ...>) = ?": its thread ended within it. RESULT: what find_result() gave. */
+static const char *behind_unfinished(const char *args, const char *result)
+{
+    const char *end = result;
+
+    if (strcmp(result, "?") != 0)
+        return NULL;
+    while (end > args && *end != ')')
+        end--;
+    return ends_with(args, end, "<unfinished ...>") ? end : NULL;
+}
+
 static bool parse_call(char *p, char *end, struct strace_line *ret)
 {
-    static const char unfinished[] = "<unfinished ...>", detached[] = "<detached ...>";
+    static const char unfinished[] = "<unfinished ...>";
     char *q = p;
+    const char *behind = end;
 
     while (islower((unsigned char)*q) || *q == '_' || isdigit((unsigned char)*q))
         q++;
@@ -199,19 +219,22 @@ static bool parse_call(char *p, char *end, struct strace_line *ret)
     ret->name_size = (size_t)(q - p);
     ret->args = q + 1;
     ret->args_size = (size_t)(end - q - 1);
-    if (end[-1] == '>' && ret->args_size >= sizeof unfinished - 1 &&
-        strcmp(end - (sizeof unfinished - 1), unfinished) == 0) {
-        ret->args_size -= sizeof unfinished - 1;
-        ret->kind = STRACE_UNFINISHED;
-    } else if (end[-1] == '>' && ret->args_size >= sizeof detached - 1 &&
-               strcmp(end - (sizeof detached - 1), detached) == 0) {
+    if (ends_with(ret->args, end, "<detached ...>")) {
         ret->kind = STRACE_OTHER;
-    } else {
+        return true;
+    }
+    if (!ends_with(ret->args, end, unfinished)) {
         ret->result = find_result(q + 1, end);
         if (ret->result && strcmp(ret->result, "-1") == 0) /* and the errno is on the next line */
             ret->result = NULL;
         ret->kind = ret->result ? STRACE_CALL : STRACE_PARTIAL;
+        behind = ret->result ? behind_unfinished(ret->args, ret->result) : NULL;
+        if (!behind)
+            return true;
     }
+    ret->result = NULL;
+    ret->args_size = (size_t)(behind - ret->args) - (sizeof unfinished - 1);
+    ret->kind = STRACE_UNFINISHED;
     return true;
 }
 
@@ -266,8 +289,8 @@ void strace_parse(char *line, size_t size, bool (*known)(const void *ctx, const 
     else if (starts(p, "<... "))
         parse_resumed(p, end, ret);
     else if (parse_call(p, end, ret)) {
-        if (ret->kind != STRACE_CALL && ret->kind != STRACE_UNFINISHED && !ret->pid && !ret->has_time &&
-            known && !known(ctx, ret->name, ret->name_size))
+        if (ret->kind != STRACE_CALL && ret->kind != STRACE_UNFINISHED && !ret->pid && !ret->has_time && known &&
+            !known(ctx, ret->name, ret->name_size))
             ret->kind = STRACE_NOTHING;
         else if (ret->kind == STRACE_PARTIAL && (p = attached_at(ret->args, ret->args_size, &ret->other)))
             ret->args_size = (size_t)(p - ret->args);

@@ -77,6 +77,26 @@ def test_as_one_log(command, explain, tmp_path, flags, case):
     assert said(explain("log", cwd=logs)) == said(one)
 
 
+def test_a_thread_that_ends_all_before_the_call_that_made_it_returns(explain, tmp_path):
+    """strace has no number for such a call then; a process that nobody is known to have made is another matter where two are."""
+    def run(*others):
+        folder = tmp_path / str(len(others))
+        folder.mkdir()
+        (folder / "log.10").write_text('execve("/opt/tool", ["tool"], 0x7 /* 9 vars */) = 0\n'
+                                       "clone3({flags=CLONE_VM|CLONE_SIGHAND|CLONE_THREAD} <unfinished ...>) = ?\n+++ exited with 3 +++\n")
+        for pid in (12, *others):
+            (folder / f"log.{pid}").write_text(
+                'openat(AT_FDCWD, "/nonexistent/settings", O_RDONLY) = -1 ENOENT (No such file or directory)\n'
+                'write(2, "tool: /nonexistent/settings: No such file or directory\\n", 55) = 55\n'
+                "exit_group(3) = ?\n+++ exited with 3 +++\n")
+        return explain(folder)
+
+    report = run()
+    assert report["counts"]["processes"] == 1 and report["counts"]["threads"] == 2
+    assert [(c["kind"], c["subject"]) for c in report["causes"]] == [("file-missing", "/opt/tool")]
+    assert run(14)["counts"]["processes"] == 3
+
+
 def test_packed_ones(command, explain, tmp_path):
     subprocess.run(["strace", "-ff", "-o", tmp_path / "log", *command("nested")], capture_output=True, env=CLEAN, timeout=HANGS_AFTER)
     plain = said(explain(tmp_path / "log"))
