@@ -53,6 +53,10 @@ void model_last_words(struct process *process, const char *line, uint64_t n)
     if (kind == WORDS_NODE && process->words_kind == WORDS_NODE)
         kind = WORDS_NONE; /* the stack below the reason */
 
+    /* Of a thread that runs meanwhile, Go's unwinder says what it cannot do between the goroutines: "runtime: g 7:
+     * unexpected return pc for …" (runtime/traceback.go). */
+    if (kind == WORDS_GO && process->words_kind == WORDS_GO && strncmp(line, "runtime: g ", 11) == 0)
+        kind = WORDS_NONE;
     /* A panic that is recovered from is followed by others: the last one counts. Within one, Go's first line only. */
     if (kind != WORDS_NONE &&
         (process->words_kind != kind || kind != WORDS_GO || process_last_words(process, "goroutine "))) {

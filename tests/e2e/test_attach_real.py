@@ -234,7 +234,7 @@ def test_the_report_says_who_ended_it(program, attach, tmp_path):
     assert trace.wait(HANGS_AFTER) == 0
     report, text = load_report(tmp_path / "r.json"), (tmp_path / "r.txt").read_text()
     cause = report["causes"][0]
-    assert (cause["kind"], cause["missing"], cause["impact"]) == ("crash", "SIGSEGV", "fatal")
+    assert (cause["kind"], cause["missing"], cause["impact"]) == ("crash", "SIGSEGV", "fatal"), text
     assert f"was ended by SIGSEGV, which process {os.getpid()} " in cause["summary"]
     assert cause["stack"] and cause["confidence"] >= 0.9
     threads = [row for row in text.splitlines() if row.startswith("  thread ")]

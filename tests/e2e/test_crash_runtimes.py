@@ -78,6 +78,16 @@ def test_go_exits_with_two_by_itself(run, build):
     assert result.returncode == 2 and result.causes == []
 
 
+def test_go_words_with_a_remark_of_the_unwinder(run, build):
+    """What Go prints of a thread that goes on meanwhile, as it may happen to gopls: no test can make it happen."""
+    said = ("SIGSEGV: segmentation violation\nPC=0x47d5a3 m=0 sigcode=0\n\ngoroutine 0 [idle]:\nruntime.futex()\n"
+            "\truntime/sys_linux_amd64.s:553 +0x21\n"
+            "runtime: g 7: unexpected return pc for runtime.sigtramp called from 0x7f0000000000\n"
+            "goroutine 7 [running]:\n\tgoroutine running on other thread; stack unavailable\n")
+    prog = build("says.go", 'package main\n\nimport "os"\n\nfunc main() {\n\tprint(`' + said + "`)\n\tos.Exit(2)\n}\n")
+    assert crashed(run("--no-repro", "--", prog), "SIGSEGV")["words"].startswith("SIGSEGV: segmentation violation")
+
+
 def test_go_crash_in_c(run, build):
     prog = build("mixed.go", "package main\n\n// static int peek(int *p) { return *p; }\nimport \"C\"\n\n"
                              "func ask() int { return int(C.peek(nil)) }\nfunc main() { println(ask()) }\n",
