@@ -164,9 +164,15 @@ static void put_hidden(FILE *out, const char *wanted, const char *name)
 
     fprintf(out,
             "if [ -e %s ]; then\n"
-            "    exec unshare -r -m sh -c 'mount -t tmpfs none \"$1\" || exit 125; exec \"$2\"' sh %s %s\n"
+            "    set -- unshare -m\n"
+            "    [ \"$(id -u)\" = 0 ] || set -- unshare -r -m\n"
+            "    \"$@\" true 2>/dev/null || {\n"
+            "        echo %s' is there, and cannot be hidden: unshare -m does not work here' >&2\n"
+            "        exit 125\n"
+            "    }\n"
+            "    exec \"$@\" sh -c 'mount -t tmpfs none \"$1\" || exit 125; exec \"$2\"' sh %s %s\n"
             "fi\n",
-            quoted, from, program);
+            quoted, quoted, from, program);
 }
 
 /* A shell is asked for the command. PATH is there so that no other machine's default one counts. */

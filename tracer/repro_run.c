@@ -136,7 +136,12 @@ int repro_run_script(const char *directory, const char *script, struct report **
         return err_set(err, "%s could not be run under glibctrace here", script);
     loaded = report_json_load(file, ret, err);
     unlink(file);
-    return loaded;
+    if (loaded < 0 || *code != 125 || (*ret)->cause_count || !(*ret)->said.n)
+        return loaded;
+    /* So the scripts end where the system does not give what they need (mounts, user namespaces), with the reason. */
+    err_set(err, "it cannot be run here: %s", (*ret)->said.v[(*ret)->said.n - 1]);
+    report_destroy(steal_pointer(ret));
+    return -1;
 }
 
 /* ---- the verdict ---- */

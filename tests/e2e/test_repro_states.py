@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from test_limits import has_namespaces, inside
 from test_outputs import unpacked
 
 ENTER = ("unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m", "--propagation", "unchanged")
@@ -68,13 +69,11 @@ LIMITS = {
     "data": (["sh", "-c", "ulimit -d 500000; exec python3 -c 'x = bytearray(1 << 32)'"],
              "resource-limit", "RLIMIT_DATA"),
     "file size": (["sh", "-c", "ulimit -f 8; exec head -c 100000 /dev/zero >big"], "resource-limit", "RLIMIT_FSIZE"),
-    "instances": (["unshare", "-U", "-r", "sh", "-c", "echo 2 >/proc/sys/user/max_inotify_instances; exec python3 -c '" +
-                   INOTIFY + "for _ in range(9): must(libc.inotify_init1(0))'"],
-                  "watch-limit", "fs.inotify.max_user_instances"),
-    "watches": (["unshare", "-U", "-r", "sh", "-c", "echo 2 >/proc/sys/user/max_inotify_watches; exec python3 -c '" +
-                 INOTIFY + "fd = must(libc.inotify_init1(0))\n"
-                 "for name in (b\"/\", b\"/usr\", b\"/etc\", b\"/var\"): must(libc.inotify_add_watch(fd, name, 2))'"],
-                "watch-limit", "fs.inotify.max_user_watches"),
+}
+WATCH_LIMITS = {
+    "instances": "for _ in range(9): must(libc.inotify_init1(0))",
+    "watches": ("fd = must(libc.inotify_init1(0))\n"
+                "for name in (b\"/\", b\"/usr\", b\"/etc\", b\"/var\"): must(libc.inotify_add_watch(fd, name, 2))"),
 }
 
 
@@ -107,6 +106,22 @@ def test_limits(run, tmp_path, limit):
     result = run("-o", bundle, "--", *command)
     failing, proof = shown(tmp_path, bundle, result, kind, missing)
     assert failing.stderr.strip() == proof["expect"] or failing.returncode == -signal.SIGXFSZ  # which says nothing
+
+
+@pytest.mark.parametrize("limit", WATCH_LIMITS)
+def test_watch_limits(run, tmp_path, limit):
+    """In a chroot nobody has a namespace to set such a limit in, so that the user's own is met, and the report says that
+    the reproduction cannot be run there."""
+    bundle = tmp_path / "case.tar.zst"
+    if has_namespaces():
+        result = run("-o", bundle, "--", *inside(limit, 2, PYTHON, "-c", INOTIFY + WATCH_LIMITS[limit]))
+        failing, proof = shown(tmp_path, bundle, result, "watch-limit", f"fs.inotify.max_user_{limit}")
+        assert failing.stderr.strip() == proof["expect"]
+    else:
+        result = run("-o", bundle, "--", PYTHON, "-c", INOTIFY + "while True: must(libc.inotify_init1(0))")
+        assert (result.first["kind"], result.first["missing"]) == ("watch-limit", "fs.inotify.max_user_instances")
+        assert result.report["reproduction"]["status"] == "not-attempted"
+        assert "it cannot be run here: this needs a user namespace" in result.report["reproduction"]["why"]
 
 
 def test_processes(run, tmp_path):
