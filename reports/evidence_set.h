@@ -25,8 +25,8 @@ struct set_file {
     /* evidence_order.c: */
     struct set_file *parent, *child, *last_child, *next; /* by what fork(2) and its like gave */
     bool waited;                                         /* its parent has heard of its end */
-    bool making;                                         /* it ended within a call that makes a process or a thread … */
-    struct set_file *made_last;                          /* … which is this one, as no other can be it; or NULL */
+    bool making;                /* it ended within a call that makes a process or a thread … */
+    struct set_file *made_last; /* … which is this one, as no other can be it; or NULL */
     bool done;
     uint64_t at;     /* what was read of it so far */
     char *window;    /* a piece of it, or NULL */
