@@ -2,6 +2,7 @@
 #include "repro_run.h"
 
 #include <probes/alloc.h>
+#include <probes/system.h>
 #include <reports/repro.h>
 
 #include <errno.h>
@@ -153,12 +154,14 @@ static void conclude(struct report *fill, enum repro_status status, char *why)
     fill->repro_status = status;
 }
 
-static char *what_else(const struct report *got, int code)
+static char *what_else(const struct report *got, int code, const struct report *fill)
 {
     const struct cause *first = got->cause_count ? got->causes[0] : NULL;
+    bool elsewhere = fill->context && strcmp(fill->context, system_context_of(getpid(), "")) != 0;
 
     if (!first)
-        return xasprintf("the reproduction ended with status %d and no cause was found in it", code);
+        return xasprintf("the reproduction ended with status %d and no cause was found in it%s", code,
+                         elsewhere ? "; it was run with the loader of this root, not with the one that failed" : "");
     return xasprintf("the reproduction fails otherwise: %s of %s, which lacks %s", cause_kind_name(first->kind),
                      first->subject ? base(first->subject) : "an unknown file",
                      first->missing ? first->missing : "nothing that is known");
@@ -193,7 +196,8 @@ static int try_repro(const char *directory, const struct cause *wanted, struct r
         alike = repro_find_alike(wanted, got);
         if (!alike || code == 0)
             conclude(fill, REPRO_DIFFERS,
-                     alike ? xstrdup("the reproduction shows the cause but ends with status 0") : what_else(got, code));
+                     alike ? xstrdup("the reproduction shows the cause but ends with status 0")
+                           : what_else(got, code, fill));
         else if (!fill->repro_expect)
             fill->repro_expect = expected_line(alike, directory);
         report_destroy(got);

@@ -40,6 +40,7 @@ class Case:
     twin: str | None = None  # the healthy command, where it is not the same one with {good}
     nobody: bool = False  # root is bound by no mode
     unproved: tuple = ()  # the libcs where no reproduction is to be had: it runs on this system's loader and shell
+    inside: tuple = ()  # the libcs whose loader it takes: there glibctrace runs inside the root for the reproduction
 
 
 def needed(b, sound):
@@ -284,7 +285,7 @@ OPENED = [
     Case("open: static TLS", "static-tls-exhausted", "{bad}/addon.so", ACTOR, OPEN, libcs=GLIBCS,
          make=addon("__thread char a[100000] __attribute__((tls_model(\"initial-exec\"))); char *dep(void) { return a; }")),
     Case("open: executable stack", "execstack-refused", "{bad}/addon.so", ACTOR, OPEN, addon(DEP, "-Wl,-z,execstack"),
-         libcs=("2.41", "2.43"), unproved=("2.41", "2.43")),
+         libcs=("2.41", "2.43"), inside=("2.41", "2.43")),
     Case("open: processor level", "cpu-level-too-low", "x86-64-v5", ACTOR, OPEN, addon(LEVEL + DEP), libcs=SINCE_2_36),
     Case("open: noexec mount", "noexec-mount", "{bad}/noexec", ACTOR, "{actor} open {here}/noexec/addon.so",
          addon_noexec, twin="{actor} open {here}/addon.so"),

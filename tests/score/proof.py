@@ -52,18 +52,29 @@ def give(top):
             os.chown(path, 65534, 65534, follow_symlinks=False)
 
 
-def run(script, shell=("sh",), under=()):
-    """As nobody, from another directory, with next to no environment."""
+def within(root, case):
+    """The words that run a command as nobody in ROOT, where the directory CASE is /mnt."""
+    enter = ('mount --make-rprivate / 2>/dev/null; mount --bind "$1" "$2/mnt" && mount --rbind /dev "$2/dev" && '
+             'mount --rbind /proc "$2/proc" && root=$2 && shift 2 && exec chroot $as "$root" "$@"')
+    user = "--userspec=65534:65534" if os.geteuid() == 0 else ""
+    return ["unshare", *([] if user else ["-r"]), "-m", "--propagation", "unchanged", "env", f"as={user}",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", enter, "sh", str(case), str(root)]
+
+
+def run(script, shell=("sh",), under=(), root=None):
+    """As nobody, from another directory, with next to no environment; in ROOT, or here."""
     start = time.monotonic()
-    done = subprocess.run([*AS_NOBODY, *under, *shell, str(script)], cwd="/", env=PLAIN, stdin=subprocess.DEVNULL,
+    seen_as = pathlib.Path("/mnt") / script.parent.name if root else script.parent
+    words = within(root, script.parents[1]) if root else [*AS_NOBODY, *under]
+    done = subprocess.run([*words, *shell, str(seen_as / script.name)], cwd="/", env=PLAIN, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=ENDS_AFTER)
-    said = done.stderr.decode(errors="surrogateescape").replace(f"{script.parent}/", "")
+    said = done.stderr.decode(errors="surrogateescape").replace(f"{seen_as}/", "")
     return Ran(done.returncode, said, bool(done.stdout), time.monotonic() - start)
 
 
-def alone(repro, expect):
+def alone(repro, expect, root=None):
     """How REPRO does without glibctrace: what is wrong with it, one text each; and the seconds of repro.sh."""
-    wrong, failed, control = [], run(repro / "repro.sh"), run(repro / "control.sh")
+    wrong, failed, control = [], run(repro / "repro.sh", root=root), run(repro / "control.sh", root=root)
     if failed.status == 0:
         wrong.append("repro.sh ends with 0")
     if control.outcome != (0, "") or control.printed:
@@ -72,7 +83,8 @@ def alone(repro, expect):
         wrong.append(f"repro.sh says {failed.said!r}, not {expect!r}")
     for file in files(repro):
         with taken(repro, file) as less:
-            if (run(less / "repro.sh").outcome, run(less / "control.sh").outcome) == (failed.outcome, control.outcome):
+            if (run(less / "repro.sh", root=root).outcome, run(less / "control.sh", root=root).outcome) == (
+                    failed.outcome, control.outcome):
                 wrong.append(f"{file.relative_to(repro)} can be taken away")
     return wrong, failed.seconds
 

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -120,6 +121,11 @@ def lines(cell, root, program, folder, bundles, logs):
         yield f"{under}{trace}{run}>{out}.out 2>{out}.err; echo $? >{out}.status\n"
         for tool, to in straced.runs(out, logs) if logs and tracer else ():
             yield f"{under}{tool}{run}{to}\n"
+        if tracer == "bad" and cell.libc in case.inside:
+            trace = f"{build.SEEN_AS}/glibctrace -q -o {build.SEEN_AS}/inside.json -o {build.SEEN_AS}/inside.tar.zst --no-redact --"
+            yield f"{under}chroot {user}{shlex.quote(root)} {trace} {fill(command, cell, state)} </dev/null >/dev/null 2>&1\n"
+            yield "".join(f"mv {shlex.quote(root)}{build.SEEN_AS}/inside.{kind} {folder}/{cell.name}.inside.{kind}\n"
+                          for kind in ("json", "tar.zst"))
         if logs and tracer:
             yield f"{under}{straced.with_files(shlex.quote(str(program)), shlex.quote(root or '/'), out)} 2>&1\n"
 
@@ -130,6 +136,11 @@ def run_libc(libc, root, cells, program, built, folder, bundles, logs):
     ended = subprocess.run([*ENTER, "sh", "-c", MOUNTS, "enter", built, root or "", script], stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
     return f"{libc}: {ended.stdout}" if ended.returncode else None
+
+
+def reproduced(cell):
+    """The run that CELL's reproduction is taken from."""
+    return "inside" if cell.libc in cell.case.inside else "bad"
 
 
 def told(folder, cell, what):
@@ -176,7 +187,7 @@ def judged(folder, cell):
     alone, traced = status(folder, cell, "alone"), status(folder, cell, "bad")
     if alone != traced:
         wrong.append(f"status {traced}, alone {alone}")
-    proof = (report["reproduction"] or {}).get("status")
+    proof = ((told(folder, cell, reproduced(cell)) or report)["reproduction"] or {}).get("status")
     if cell.libc not in cell.case.unproved and report["causes"] and proof != "verified":
         wrong.append(f"reproduction {proof}")
     return wrong
@@ -211,7 +222,7 @@ def summary(folder, cells):
     for name in ("kind", "subject", "missing", "impact"):
         right = sum(bool(r["causes"]) and r["causes"][0][name] == expected(cell)[name] for cell, r in reports)
         print(f"  {name:13} {right} of {len(reports)}")
-    asked = [r for cell, r in reports if cell.libc not in cell.case.unproved]
+    asked = [told(folder, cell, reproduced(cell)) or r for cell, r in reports if cell.libc not in cell.case.unproved]
     print(f"  {'reproduction':13} {sum((r['reproduction'] or {}).get('status') == 'verified' for r in asked)} of "
           f"{len(asked)} verified")
     print(f"  {'exit status':13} {sum(status(folder, c, 'alone') == status(folder, c, 'bad') for c in cells)} of "
@@ -232,31 +243,32 @@ class Proof:
     wrong: list = dataclasses.field(default_factory=list)
 
 
-def measured(folder, cell, minimal, program, known):
-    """The reproduction of CELL, unpacked and run. KNOWN: what equal ones were found to be."""
-    report = told(folder, cell, "bad")
+def measured(folder, cell, minimal, program, known, made):
+    """The reproduction of CELL, unpacked and run. KNOWN: what equal ones were found to be. MADE: the roots."""
+    which = reproduced(cell)
+    report, root = told(folder, cell, which), made[cell.libc] if which == "inside" else None
     if not report or not report["causes"]:
         return None
     said = report["reproduction"] or {"status": "not-attempted"}
     found = Proof(expected(cell)["kind"], said["status"], said.get("files") or 0, said.get("bytes") or 0)
     if found.status == "verified":
-        repro = proof.unpack(folder / f"{cell.name}.bad.tar.zst", folder / f"{cell.name}.repro")
+        repro = proof.unpack(folder / f"{cell.name}.{which}.tar.zst", folder / f"{cell.name}.repro")
         # Where nothing was said there is no line to look for, but a sentence of ours.
         line = said["expect"] if any(cause["words"] for cause in report["causes"]) else None
-        same = proof.same_as(repro), line
+        same = proof.same_as(repro), line, root
         if same not in known:
-            wrong, seconds = proof.alone(repro, line)
-            wrong += [f"{text} can be taken away" for text in (proof.excess(repro, program) if minimal else ())]
+            wrong, seconds = proof.alone(repro, line, root)
+            wrong += [f"{text} can be taken away" for text in (proof.excess(repro, program) if minimal and not root else ())]
             known[same] = wrong, seconds
         found.wrong, found.seconds = known[same]
     return found
 
 
-def reproductions(folder, cells, options):
+def reproductions(folder, cells, options, made):
     """Runs them all, prints what they are worth kind by kind, and returns the number of those that are wrong."""
     program, known = options.program.resolve(), {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(lambda cell: measured(folder, cell, options.minimal, program, known), cells))
+        found = list(pool.map(lambda cell: measured(folder, cell, options.minimal, program, known, made), cells))
     proofs = {cell.name: one for cell, one in zip(cells, found) if one}
     if options.reproductions:
         print(f"\n{'reproduction of':40} {'libc':>5} {'status':>13} {'files':>5} {'bytes':>6} {'seconds':>7}")
@@ -393,6 +405,7 @@ def main():
     built = folder / "built"
     (built / "full").mkdir(parents=True)
     build.build_all(CASES, built, oldest)
+    shutil.copy(options.program, built / "glibctrace")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         complaints = pool.map(lambda libc: run_libc(libc, made[libc], [c for c in cells if c.libc == libc],
                                                     options.program.resolve(), built, folder,
@@ -401,7 +414,7 @@ def main():
         print(f"score: {complaint}")
     bad = board(folder, cells, list(made))
     summary(folder, cells)
-    bad += reproductions(folder, cells, options)
+    bad += reproductions(folder, cells, options, made)
     if options.explain:
         explained(folder, cells, options.program.resolve())
         pasted(folder, cells, options.program.resolve())
