@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The scoreboard: every case of cases.py on every libc, against what a right report says; and the reliability table, how
 often the causes that are told with a confidence are right; and what the reproductions are worth (proof.py).
-`run.py [--only WORD] [--libc L] [--reproductions] [--minimal] [--explain] [--strace[=all]]`.
+`run.py [--only WORD] [--libc L] [--reproductions] [--minimal] [--explain] [--strace[=all]] [--redacted]`.
 
 Each cell is three runs in that root: the failing case without a tracer (whose status is the judge of ours), the failing
 case traced, and its healthy twin traced. Ends with 1 where a cell is wrong.
@@ -13,6 +13,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import statistics
@@ -48,6 +49,7 @@ class Cell:
     number: int
     libc: str
     texts: dict  # of the case, with its places filled in
+    redacted: bool
 
     @property
     def case(self):
@@ -84,14 +86,14 @@ def resolved(root, path):
     return path
 
 
-def cell_of(number, libc, root):
+def cell_of(number, libc, root, redacted):
     family = "musl" if libc == "musl" else "glibc"
     folder = f"{build.SEEN_AS}/{family}/{number}"
     env = "/bin/env" if family == "musl" else "/usr/bin/env"
     texts = {"bad": f"{folder}/bad", "good": f"{folder}/good", "actor": f"{build.SEEN_AS}/{family}/actor",
              "shell": resolved(root, "/bin/sh"), "env": resolved(root, env), "run env": env,
              "other libc": "gnu_get_libc_version" if family == "musl" else "libc.so"}
-    return Cell(number, libc, texts)
+    return Cell(number, libc, texts, redacted)
 
 
 def fill(text, cell, state):
@@ -100,10 +102,19 @@ def fill(text, cell, state):
     return text
 
 
-def lines(cell, root, program, folder, bundles, logs):
-    """The three runs of CELL, for the shell that is inside the mounts; BUNDLES: with a bundle of its twin, too, and with
-    what the loader says when it is asked to; LOGS: under strace, too."""
-    case = cell.case
+HOME, USER = build.SEEN_AS, "glibc"  # of --redacted: every path has both
+
+
+def hidden(text):
+    """TEXT as a report may show it that is redacted."""
+    return re.sub(rf"\b{USER}\b", "user1", text.replace(HOME, "$HOME", 1))
+
+
+def lines(cell, root, options, folder):
+    """The three runs of CELL, for the shell that is inside the mounts; for --explain with a bundle of its twin, too, and
+    with what the loader says when it is asked to; for --strace under that, too."""
+    case, program, bundles, logs = cell.case, options.program.resolve(), options.explain, options.strace
+    shown, who = ("", f"HOME={HOME} USER={USER}") if options.redacted else ("--no-redact ", "HOME=/")
     user = "--userspec=65534:65534 " if case.nobody else ""
     for what, state, command, tracer in (
             ("alone", "bad", case.command, ""), ("bad", "bad", case.command, "bad"),
@@ -114,15 +125,15 @@ def lines(cell, root, program, folder, bundles, logs):
             variables["LD_DEBUG"] = "all"
         out = f"{folder}/{cell.name}.{what}"
         bundle = f"-o {out}.tar.zst " if tracer == "bad" or (bundles and tracer) else ""
-        trace = f"{shlex.quote(str(program))} -q -o {out}.json {bundle}--no-redact -- " if tracer else ""
+        trace = f"{shlex.quote(str(program))} -q -o {out}.json {bundle}{shown}-- " if tracer else ""
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        under = f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ {words} timeout {ENDS_AFTER} "
+        under = f"cd /; env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C {who} {words} timeout {ENDS_AFTER} "
         run = f"chroot {user}{shlex.quote(root or '/')} {fill(command, cell, state)} </dev/null "
         yield f"{under}{trace}{run}>{out}.out 2>{out}.err; echo $? >{out}.status\n"
         for tool, to in straced.runs(out, logs) if logs and tracer else ():
             yield f"{under}{tool}{run}{to}\n"
         if tracer == "bad" and cell.libc in case.inside:
-            trace = f"{build.SEEN_AS}/glibctrace -q -o {build.SEEN_AS}/inside.json -o {build.SEEN_AS}/inside.tar.zst --no-redact --"
+            trace = f"{build.SEEN_AS}/glibctrace -q -o {build.SEEN_AS}/inside.json -o {build.SEEN_AS}/inside.tar.zst {shown}--"
             yield f"{under}chroot {user}{shlex.quote(root)} {trace} {fill(command, cell, state)} </dev/null >/dev/null 2>&1\n"
             yield "".join(f"mv {shlex.quote(root)}{build.SEEN_AS}/inside.{kind} {folder}/{cell.name}.inside.{kind}\n"
                           for kind in ("json", "tar.zst"))
@@ -130,9 +141,9 @@ def lines(cell, root, program, folder, bundles, logs):
             yield f"{under}{straced.with_files(shlex.quote(str(program)), shlex.quote(root or '/'), out)} 2>&1\n"
 
 
-def run_libc(libc, root, cells, program, built, folder, bundles, logs):
+def run_libc(libc, root, cells, options, built, folder):
     script = folder / f"{libc}.sh"
-    script.write_text("".join(line for cell in cells for line in lines(cell, root, program, folder, bundles, logs)))
+    script.write_text("".join(line for cell in cells for line in lines(cell, root, options, folder)))
     ended = subprocess.run([*ENTER, "sh", "-c", MOUNTS, "enter", built, root or "", script], stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
     return f"{libc}: {ended.stdout}" if ended.returncode else None
@@ -153,7 +164,8 @@ def status(folder, cell, what):
 
 
 def expected(cell):
-    return {name: fill(getattr(cell.case, name), cell, "bad") for name in ("kind", "missing", "subject", "impact")}
+    texts = {name: fill(getattr(cell.case, name), cell, "bad") for name in ("kind", "missing", "subject", "impact")}
+    return {name: hidden(text) for name, text in texts.items()} if cell.redacted else texts
 
 
 def is_right(cause, wanted):
@@ -391,6 +403,8 @@ def main():
     parser.add_argument("--explain", action="store_true", help="what the logs of their bundles, and their words, say alone, too")
     parser.add_argument("--strace", nargs="?", const="usual", choices=("usual", "all"),
                         help="what strace's log of each case says alone, by the usual flags or by all kinds of them")
+    parser.add_argument("--redacted", action="store_true",
+                        help="with redaction, as is the default, and a user whose home and name are in every path")
     parser.add_argument("--keep", action="store_true", help="leave the reports there and say where")
     parser.add_argument("--reproductions", action="store_true", help="a line for the reproduction of every case")
     parser.add_argument("--minimal", action="store_true",
@@ -398,7 +412,7 @@ def main():
     options = parser.parse_args()
     made = roots(options.libc or ALL)
     oldest = pathlib.Path(made.get("2.31") or roots(["2.31"])["2.31"])
-    cells = [cell_of(number, libc, made[libc]) for number, case in enumerate(CASES) for libc in made
+    cells = [cell_of(number, libc, made[libc], options.redacted) for number, case in enumerate(CASES) for libc in made
              if libc in case.libcs and (options.only in case.name or options.only in case.kind)]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="glibctrace-score-"))
     folder.chmod(0o755)
@@ -407,9 +421,8 @@ def main():
     build.build_all(CASES, built, oldest)
     shutil.copy(options.program, built / "glibctrace")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        complaints = pool.map(lambda libc: run_libc(libc, made[libc], [c for c in cells if c.libc == libc],
-                                                    options.program.resolve(), built, folder,
-                                                    options.explain, options.strace), made)
+        complaints = pool.map(lambda libc: run_libc(libc, made[libc], [c for c in cells if c.libc == libc], options, built,
+                                                    folder), made)
     for complaint in filter(None, complaints):
         print(f"score: {complaint}")
     bad = board(folder, cells, list(made))
