@@ -32,7 +32,7 @@ void redactor_add_here(struct redactor *redactor, const char *const *env, const 
 /* A sink, whose context is the redactor: it learns what the processes were started with. */
 struct sink redactor_sink(struct redactor *redactor);
 
-/* An address within TEXT is what the report is about: it stays. */
+/* An address within TEXT, or what is drawn there like a secret, is what the report is about: it stays. */
 void redactor_keep(struct redactor *redactor, const char *text);
 
 /* BYTES with all of that replaced, malloced. Addresses are numbered as they are met: equal ones get the same word. */

@@ -17,14 +17,6 @@ static void redact(struct redactor *redactor, char **string)
     *string = redacted;
 }
 
-/* A name without a slash says what is missing and nothing about where: it stays, or two reports of one cause would no
- * longer be alike. */
-static void redact_identity(struct redactor *redactor, char **string)
-{
-    if (*string && strpbrk(*string, "/="))
-        redact(redactor, string);
-}
-
 static void redact_strings(struct redactor *redactor, struct strings *list)
 {
     for (size_t i = 0; i < list->n; i++)
@@ -69,9 +61,9 @@ static void redact_lists(struct redactor *redactor, struct cause *cause)
 
 static void redact_cause(struct redactor *redactor, struct cause *cause)
 {
-    redact_identity(redactor, &cause->subject);
-    redact_identity(redactor, &cause->missing);
-    redact_identity(redactor, &cause->provider);
+    redact(redactor, &cause->subject);
+    redact(redactor, &cause->missing);
+    redact(redactor, &cause->provider);
     redact(redactor, &cause->exe);
     redact_argv(redactor, &cause->argv);
     redact_strings(redactor, &cause->chain);
@@ -94,17 +86,21 @@ static void redact_around(struct redactor *redactor, struct surroundings *around
     }
 }
 
-/* What cannot be reached is what such a report is about: "address1 refuses" would help nobody. */
-static void keep_addresses(const struct report *report, struct redactor *redactor)
+/* What cannot be reached is what such a report is about: "address1 refuses" would help nobody. A symbol that is drawn
+ * like a secret ("i2d_PKCS8PrivateKeyInfo_bio") is none. */
+static void keep_what_matters(const struct report *report, struct redactor *redactor)
 {
-    for (size_t i = 0; i < report->cause_count; i++)
-        if (report->causes[i]->kind == CAUSE_CONNECTION_REFUSED && report->causes[i]->missing)
-            redactor_keep(redactor, report->causes[i]->missing);
+    for (size_t i = 0; i < report->cause_count; i++) {
+        const struct cause *cause = report->causes[i];
+
+        if (cause->missing && (cause->kind == CAUSE_CONNECTION_REFUSED || cause->kind == CAUSE_SYMBOL_MISSING))
+            redactor_keep(redactor, cause->missing);
+    }
 }
 
 void report_redact(struct report *report, struct redactor *redactor)
 {
-    keep_addresses(report, redactor);
+    keep_what_matters(report, redactor);
     redact_argv(redactor, &report->argv);
     redact(redactor, &report->libc.path);
     redact(redactor, &report->libc.from);

@@ -18,9 +18,11 @@ enum {
     LITERALS_MOST = 2000, /* of addresses that are numbered; further ones are all alike */
 };
 
+/* What is beyond ASCII ends a word, since it may be a quotation mark or a colon of some language: rather one name too
+ * many is hidden. */
 static bool is_word(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (c & 0x80);
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
 }
 
 /* Whether the path at AT in TEXT begins there, rather than being the tail of a longer path ("/srv/root/home/x" does not
@@ -172,7 +174,7 @@ static char *replace_secrets(struct redactor *redactor, const char *bytes)
     for (size_t at = 0; bytes[at];) {
         size_t skip, length = redact_secret_at(bytes, at, VALUE_SHORTEST, &skip);
 
-        if (!length) {
+        if (!length || is_kept(redactor, bytes + at + skip, length)) {
             text_addc(&out, bytes[at++]);
             continue;
         }

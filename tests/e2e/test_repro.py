@@ -13,6 +13,7 @@ import subprocess
 import broken
 import pytest
 
+from test_outputs import unpacked
 from test_static import cached_root
 
 PLAIN = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
@@ -340,3 +341,21 @@ def test_below_a_home_that_is_hidden(run, tmp_path, missing, words):
     result = run("--", *user, "sh", "-c", words, redact=True, env={"HOME": home, "APP_DIR": home / "none"})
     assert result.report["causes"][0]["missing"] == missing
     assert result.report["reproduction"]["status"] == "verified", result.report["reproduction"]["why"]
+
+
+SECRET = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB"
+
+
+@pytest.mark.parametrize("words", [
+    ["sh", "-c", "{name}-tool; exit $?"], ["env", "{name}-tool"], ["sh", "-c", "{secret}; exit $?"], ["env", "{secret}"],
+    ["cat", "{name}.conf"], ["cat", "{secret}"],
+], ids="sh env sh-secret env-secret file file-secret".split())
+def test_what_is_missing_has_the_name_of_the_user_in_it(run, tmp_path, words):
+    """It is hidden there as it is in all words, whatever quotation marks a program sets; and fails alike."""
+    bundle = tmp_path / "case.tar.zst"
+    command = [word.format(name="rosalinde", secret=SECRET) for word in words]
+    result = run("-o", bundle, "--", *command, redact=True, env={"USER": "rosalinde", "LC_ALL": "C.UTF-8"})
+    assert result.first["missing"].replace(f"{tmp_path}/", "") in ("user1-tool", "user1.conf", "[redacted]")
+    assert result.report["reproduction"]["status"] == "verified", result.report["reproduction"]["why"]
+    told = {name for name, text in unpacked(bundle).items() for secret in (b"rosalinde", SECRET.encode()) if secret in text}
+    assert not told
