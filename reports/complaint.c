@@ -6,12 +6,17 @@
 
 #include <probes/alloc.h>
 
-#include <probes/alloc.h>
-
+/* WORDS are in small letters. All the words that programs say come by here: one copy and strstr(3) take a fifth of the
+ * time of as many strcasestr(3). */
 static bool holds_one_of(const char *line, const char *const *words)
 {
+    CLEANUP_FREE char *small = xstrdup(line);
+
+    for (char *p = small; *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
     for (; *words; words++)
-        if (strcasestr(line, *words))
+        if (strstr(small, *words))
             return true;
     return false;
 }
@@ -27,7 +32,7 @@ bool words_complain(const char *line, int error)
                                         "can not", "not there", "isn't", "absent", "nonexist", "unreadable",
                                         "accessible", "not readable", "not writable",
                                         /* java.nio.file's exceptions have no more than the path behind them */
-                                        "NoSuchFile", "AccessDenied", "NotDirectoryException", "FileSystemLoop", NULL};
+                                        "nosuchfile", "accessdenied", "notdirectoryexception", "filesystemloop", NULL};
 
     return words_state(line, error) || holds_one_of(line, words);
 }
@@ -122,9 +127,9 @@ static const char *const elsewhere[] = {"usage",    "try ",     "option", "synta
                                         "network",  "display",  "socket", "input",   "stdin",     NULL};
 
 /* The exceptions by which Python and JavaScript programs fail over their own data. */
-static const char *const own_data[] = {"ValueError",        "TypeError",      "KeyError",       "IndexError",
-                                       "ZeroDivisionError", "NameError",      "RangeError",     "SyntaxError",
-                                       "ReferenceError",    "AttributeError", "AssertionError", NULL};
+static const char *const own_data[] = {"valueerror",        "typeerror",      "keyerror",       "indexerror",
+                                       "zerodivisionerror", "nameerror",      "rangeerror",     "syntaxerror",
+                                       "referenceerror",    "attributeerror", "assertionerror", NULL};
 
 /* perl's "… at x.pl line 3." and "x.c:3: …" say where, not of what. malloced. */
 static char *without_place(const char *line)

@@ -166,9 +166,9 @@ static size_t element_at(const char *p)
                                         "strong", "samp", "kbd",  "li",      "td",      "p"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t n = strlen(names[i]);
+        size_t n = *p == *names[i] ? strlen(names[i]) : 0;
 
-        if (strncmp(p, names[i], n) == 0 && strchr("> /", p[n]) && p[n])
+        if (n && strncmp(p, names[i], n) == 0 && strchr("> /", p[n]) && p[n])
             return n;
     }
     return 0;

@@ -29,29 +29,37 @@ static void *begin(struct text_reading *reading)
     return ltrace;
 }
 
+static char *behind_blanks(char *p)
+{
+    while (*p == ' ')
+        p++;
+    return p;
+}
+
 /* "[pid 12] ", "12 ", "10:00:00.123456 ", "  0.000123 ", "[0x401126] ": what stands before a call. */
 static char *behind_leader(char *p)
 {
     for (int i = 0; i < 4; i++) {
-        char *q = p + strspn(p, " ");
+        char *q = behind_blanks(p);
 
-        if (strncmp(q, "[pid ", 5) == 0 || strncmp(q, "[0x", 3) == 0) {
+        if (*q == '[' && (strncmp(q, "[pid ", 5) == 0 || strncmp(q, "[0x", 3) == 0)) {
             q = strchr(q, ']');
             if (!q)
                 return p;
             q++;
         } else {
-            size_t n = strspn(q, "0123456789:.");
+            const char *from = q;
 
-            if (!n)
+            while (isdigit((unsigned char)*q) || *q == ':' || *q == '.')
+                q++;
+            if (q == from)
                 return q;
-            q += n;
         }
         if (*q != ' ')
             return p;
         p = q + 1;
     }
-    return p + strspn(p, " ");
+    return behind_blanks(p);
 }
 
 /* Functions that are no system calls, and that hardly any program goes without. */

@@ -49,6 +49,7 @@ struct strace_failed {
 /* What calls have shown to stand somewhere. */
 struct strace_seen {
     char *path;   /* "" once it is gone */
+    size_t size;  /* of it */
     char *target; /* absolute; or NULL */
     bool link, executable;
 };

@@ -91,8 +91,9 @@ static size_t line_end(const char *p)
 {
     static const char *const tags[] = {"<br>", "<br/>", "<br />", "<BR>", "</p>", "</div>", "</li>", "</tr>"};
 
+    /* strace -y has "3</lib/…>" in most lines */
     for (size_t i = 0; strchr("bB/", p[1]) && i < sizeof tags / sizeof *tags; i++)
-        if (strncmp(p, tags[i], strlen(tags[i])) == 0)
+        if (p[1] == tags[i][1] && p[2] == tags[i][2] && strncmp(p, tags[i], strlen(tags[i])) == 0)
             return strlen(tags[i]);
     return 0;
 }

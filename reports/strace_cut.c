@@ -35,8 +35,17 @@ static const char *const sentences[] = {
 };
 
 /* What stands before the text for an error, behind a name, and behind that text. */
-static const char *const befores[] = {": ", "': ", "\": ", ") failed: ", "': failed: ", " failed: ", ""};
-static const char *const behinds[] = {"\n", "", ".\n", " \n", "'\n"};
+#define TEXT(literal)                                                                                                  \
+    {                                                                                                                  \
+        literal, sizeof(literal) - 1                                                                                   \
+    }
+static const struct {
+    const char *text;
+    size_t size;
+} befores[] = {TEXT(": "),          TEXT("': "),       TEXT("\": "), TEXT(") failed: "),
+               TEXT("': failed: "), TEXT(" failed: "), TEXT("")},
+  behinds[] = {TEXT("\n"), TEXT(""), TEXT(".\n"), TEXT(" \n"), TEXT("'\n")};
+enum { AROUND_MOST = 16 }; /* the longest of both */
 
 /* What stands behind a name at the end of what is said, besides. */
 static const char *const tails[] = {
@@ -149,9 +158,12 @@ void strace_cut_take(const struct strace_cut *cut, const char *name, const char 
 /* Whether its last SIZE bytes begin as TEXT does, as far as they are there; a capital may be small. */
 static bool begins(const struct strace_cut *cut, size_t size, const char *text)
 {
-    char there = cut->out->v[cut->from + cut->whole - size]; /* or the NUL behind what is there */
+    size_t at = cut->whole - size, there = strace_cut_known(cut) - at, n = strlen(text);
+    const char *shown = strace_cut_text(cut) + at;
 
-    return !there || there == *text || there == tolower((unsigned char)*text);
+    n = there < n ? there : n;
+    return !n ||
+           ((*shown == *text || *shown == tolower((unsigned char)*text)) && memcmp(shown + 1, text + 1, n - 1) == 0);
 }
 
 /* NAME and TAIL it is, if STRACE_CUT_ALIKE bytes of them are there. */
@@ -167,30 +179,40 @@ static bool completes(const struct strace_cut *cut, const char *name, const char
 
 /* ---- errors ---- */
 
+/* NAME is followed by BEFORE, TEXT and BEHIND; SMALL: TEXT begins with a small letter. */
+static bool completes_around(const struct strace_cut *cut, const char *name, const char *before, const char *text,
+                             const char *behind, bool small, size_t alike)
+{
+    CLEANUP_FREE char *tail = xasprintf("%s%s%s", before, text, behind);
+
+    if (small)
+        tail[strlen(before)] = (char)tolower((unsigned char)*text);
+    return completes(cut, name, tail, alike);
+}
+
 /* It ends with the text for ERROR, said of WHAT ("": of nothing): STRACE_CUT_ALIKE bytes are there, besides what stands
  * before a text of which nothing is said. */
 static bool completes_error(const struct strace_cut *cut, const char *what, int error, size_t alike)
 {
-    enum { AROUND_MOST = 16 }; /* the longest of befores and of behinds */
     size_t n = strlen(what);
 
     for (unsigned which = 0; which < SPELLINGS; which++) {
         const char *text = spelling(error, which);
+        size_t size = text ? n + strlen(text) : 0;
 
-        if (!text || !strace_cut_can_end(cut, n + strlen(text), AROUND_MOST))
+        if (!text || !strace_cut_can_end(cut, size, AROUND_MOST))
             continue;
         for (size_t i = 0; i < sizeof befores / sizeof *befores; i++)
             for (size_t k = 0; k < sizeof behinds / sizeof *behinds; k++) {
-                size_t before = strlen(befores[i]), size = n + before + strlen(text) + strlen(behinds[k]);
+                size_t before = befores[i].size, around = size + before + behinds[k].size;
                 size_t least = *what ? alike : before ? alike + before : STRACE_CUT_ALIKE;
-                CLEANUP_FREE char *tail = NULL;
 
-                if (!strace_cut_can_end(cut, size, 0) || !begins(cut, size, *what ? what : before ? befores[i] : text))
-                    continue;
-                tail = xasprintf("%s%s%s", befores[i], text, behinds[k]);
-                if (which == 1)
-                    tail[before] = (char)tolower((unsigned char)tail[before]);
-                if (completes(cut, what, tail, least))
+                if (strace_cut_can_end(cut, around, 0) &&
+                    begins(cut, around,
+                           *what    ? what
+                           : before ? befores[i].text
+                                    : text) &&
+                    completes_around(cut, what, befores[i].text, text, behinds[k].text, which == 1, least))
                     return true;
             }
     }

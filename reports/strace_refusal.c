@@ -18,39 +18,43 @@ enum stage { MISSED, OPENED, MAPPED };
 
 /* Behind a library's: dlerror(3) has it all in one. What had come of the library then, and the errno value of the call
  * that failed. */
+#define TEXT(literal) literal, sizeof(literal) - 1
 static const struct {
     const char *text;
+    size_t size;
     enum stage stage;
     int error;
 } refusals[] = {
-    {": cannot open shared object file: No such file or directory", MISSED, ENOENT},
-    {": cannot open shared object file: Permission denied", MISSED, EACCES},
-    {": cannot open shared object file: Too many levels of symbolic links", MISSED, ELOOP},
-    {": invalid ELF header", OPENED, 0},
-    {": file too short", OPENED, 0},
-    {": wrong ELF class: ELFCLASS32", OPENED, 0},
-    {": wrong ELF class: ELFCLASS64", OPENED, 0},
-    {": ELF file data encoding not little-endian", OPENED, 0},
-    {": cannot read file data: Is a directory", OPENED, 0},
-    {": cannot read file data", OPENED, 0},
-    {": object file has no dynamic section", OPENED, 0},
-    {": object file has no loadable segments", OPENED, 0},
-    {": ELF load command address/offset not properly aligned", OPENED, 0},
-    {": ELF load command address/offset not page-aligned", OPENED, 0},
-    {": only ET_DYN and ET_EXEC can be loaded", OPENED, 0},
-    {": cannot dynamically load executable", OPENED, 0},
-    {": cannot dynamically load position-independent executable", OPENED, 0},
-    {": cannot allocate memory in static TLS block", MAPPED, 0},
-    {": cannot enable executable stack as shared object requires: Invalid argument", MAPPED, 0},
-    {": cannot enable executable stack as shared object requires: Permission denied", MAPPED, 0},
-    {": cannot enable executable stack as shared object requires: Operation not permitted", MAPPED, 0},
-    {": CPU ISA level is lower than required", MAPPED, 0},
+    {TEXT(": cannot open shared object file: No such file or directory"), MISSED, ENOENT},
+    {TEXT(": cannot open shared object file: Permission denied"), MISSED, EACCES},
+    {TEXT(": cannot open shared object file: Too many levels of symbolic links"), MISSED, ELOOP},
+    {TEXT(": invalid ELF header"), OPENED, 0},
+    {TEXT(": file too short"), OPENED, 0},
+    {TEXT(": wrong ELF class: ELFCLASS32"), OPENED, 0},
+    {TEXT(": wrong ELF class: ELFCLASS64"), OPENED, 0},
+    {TEXT(": ELF file data encoding not little-endian"), OPENED, 0},
+    {TEXT(": cannot read file data: Is a directory"), OPENED, 0},
+    {TEXT(": cannot read file data"), OPENED, 0},
+    {TEXT(": object file has no dynamic section"), OPENED, 0},
+    {TEXT(": object file has no loadable segments"), OPENED, 0},
+    {TEXT(": ELF load command address/offset not properly aligned"), OPENED, 0},
+    {TEXT(": ELF load command address/offset not page-aligned"), OPENED, 0},
+    {TEXT(": only ET_DYN and ET_EXEC can be loaded"), OPENED, 0},
+    {TEXT(": cannot dynamically load executable"), OPENED, 0},
+    {TEXT(": cannot dynamically load position-independent executable"), OPENED, 0},
+    {TEXT(": cannot allocate memory in static TLS block"), MAPPED, 0},
+    {TEXT(": cannot enable executable stack as shared object requires: Invalid argument"), MAPPED, 0},
+    {TEXT(": cannot enable executable stack as shared object requires: Permission denied"), MAPPED, 0},
+    {TEXT(": cannot enable executable stack as shared object requires: Operation not permitted"), MAPPED, 0},
+    {TEXT(": CPU ISA level is lower than required"), MAPPED, 0},
 };
 
 /* strerror(3) of musl. */
 static const char *const reasons[] = {"No such file or directory",     "Exec format error",  "Permission denied",
                                       "Operation not permitted",       "Symbolic link loop", "Invalid argument",
                                       "No file descriptors available", "Out of memory",      "Is a directory"};
+
+enum { REFUSAL_MOST = 100 }; /* bytes, and a newline */
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
@@ -165,12 +169,16 @@ static bool completes_refusal(const struct strace_cut *cut)
     const char *name, *found = NULL, *with = NULL;
     bool mapped = false, seen;
 
-    for (size_t i = 0; (name = object_or_failed_at(group, i)); i++)
+    for (size_t i = 0; (name = object_or_failed_at(group, i)); i++) {
+        size_t whole = strlen(name), sizes[] = {whole, strlen(path_base(name))};
+
+        if (cut->whole > strace_cut_known(cut) + whole + REFUSAL_MOST) /* as of most that is written */
+            continue;
         for (size_t k = 0; k < COUNT(refusals); k++)
             for (int base = 0; base < (refusals[k].stage == MISSED ? 2 : 1); base++) {
                 const char *said = base ? path_base(name) : name, *text = refusals[k].text;
 
-                if (!strace_cut_can_end(cut, strlen(said) + strlen(text), 1) ||
+                if (!strace_cut_can_end(cut, sizes[base] + refusals[k].size, 1) ||
                     !came_to(group, name, i < failed ? failed_error(group, i) : 0, k) ||
                     (!fits(cut, said, text, true) && !fits(cut, said, text, false)) ||
                     (found && strcmp(said, found) == 0 && with == text))
@@ -180,6 +188,7 @@ static bool completes_refusal(const struct strace_cut *cut)
                 mapped = refusals[k].stage == MAPPED;
                 count++;
             }
+    }
     if (count != 1)
         return false;
     seen = strace_cut_known(cut) + strlen(with) >= cut->whole + 2;
@@ -277,12 +286,12 @@ static size_t begins_at(const struct strace_cut *cut, const char *object)
 {
     enum { ALIKE = 8 };
     size_t n = strlen(object), known = strace_cut_known(cut);
+    const char *text = strace_cut_text(cut);
 
     for (size_t at = 0; at + ALIKE <= known; at++) {
         size_t there = known - at < n ? known - at : n;
 
-        if ((at == 0 || strace_boundary(strace_cut_text(cut)[at - 1])) &&
-            memcmp(strace_cut_text(cut) + at, object, there) == 0)
+        if (text[at] == *object && memcmp(text + at, object, there) == 0 && (at == 0 || strace_boundary(text[at - 1])))
             return at;
     }
     return SIZE_MAX;

@@ -14,8 +14,10 @@
 
 static struct strace_seen *seen_at(struct strace *strace, const char *path)
 {
+    size_t size = path ? strlen(path) : 0;
+
     for (size_t i = 0; path && i < STRACE_SEEN; i++)
-        if (strace->seen[i].path && strcmp(strace->seen[i].path, path) == 0)
+        if (strace->seen[i].path && strace->seen[i].size == size && memcmp(strace->seen[i].path, path, size) == 0)
             return &strace->seen[i];
     return NULL;
 }
@@ -28,7 +30,7 @@ static struct strace_seen *see(struct strace *strace, const char *path)
         seen = &strace->seen[strace->seen_count++ % STRACE_SEEN];
         free(seen->path);
         free(seen->target);
-        *seen = (struct strace_seen){.path = xstrdup(path)};
+        *seen = (struct strace_seen){.path = xstrdup(path), .size = strlen(path)};
     }
     return seen;
 }
@@ -43,7 +45,7 @@ void strace_see(struct strace *strace, const struct strace_group *group, const s
     if (strncmp(name, "unlink", 6) == 0 || strncmp(name, "rename", 6) == 0 || strcmp(name, "rmdir") == 0) {
         seen = seen_at(strace, call->path);
         if (seen)
-            seen->path[0] = '\0';
+            seen->path[seen->size = 0] = '\0';
         return;
     }
     for (size_t i = 0; i < 6 && !mode; i++)

@@ -117,9 +117,16 @@ void told_system_read(struct told_system *system, const char *line)
         if ((at = behind(line, "Description:")))
             take(system, &system->distribution, "", at + strspn(at, " \t"), strlen(at + strspn(at, " \t")));
         break;
-    default:
+    case 'x':
+    case 'a':
+    case 'i':
+    case 'r':
+    case 'p':
+    case 's':
         if (is_machine(line, strlen(line)))
             take(system, &system->machine, "machine", line, strlen(line));
+        break;
+    default:
         break;
     }
 }
