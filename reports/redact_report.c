@@ -1,6 +1,7 @@
 /* What is replaced in a report: every string of it that comes from outside. */
 #include "redact.h"
 #include "surroundings.h"
+#include "table.h"
 
 #include <probes/alloc.h>
 
@@ -112,6 +113,10 @@ void report_redact(struct report *report, struct redactor *redactor)
     redact_strings(redactor, &report->said);
     redact_strings(redactor, &report->looked_in);
     redact_argv(redactor, &report->minimal);
+    redact(redactor, &report->headline);
+    for (size_t i = 0; i < report->table_count; i++)
+        for (size_t k = 0; k < report->tables[i]->cell_count; k++)
+            redact(redactor, &report->tables[i]->cells[k].text);
     redact(redactor, &report->repro_command);
     redact(redactor, &report->repro_expect);
     redact(redactor, &report->repro_why);

@@ -6,6 +6,7 @@
 #include "log.h"
 #include "page.h"
 #include "page_text.h"
+#include "table.h"
 #include "utf8.h"
 #include "wording.h"
 
@@ -90,6 +91,30 @@ static void put_causes(FILE *out, const struct report *report, bool linked)
             page_cause(out, report, report->causes[i], several ? ++number : 0, linked);
 }
 
+static void put_grid(FILE *out, const struct table *table)
+{
+    if (!table_rows(table))
+        return;
+    if (table->title)
+        page_element(out, "<h2>", table->title, "</h2>\n");
+    fputs("<div class=\"wide\"><table class=\"grid\">\n<thead><tr>", out);
+    for (size_t i = 0; i < table->column_count; i++)
+        page_element(out, "<th scope=\"col\">", table->columns[i].head, "</th>");
+    fputs("</tr></thead>\n<tbody>\n", out);
+    for (size_t row = 0; row < table_rows(table); row++) {
+        fputs("<tr>", out);
+        for (size_t i = 0; i < table->column_count; i++) {
+            const struct table_cell *cell = table_at(table, row, i);
+            const char *mark = table_mark_name(cell->mark);
+
+            fprintf(out, "<td class=\"%s%s\">", mark ? mark : "", table->columns[i].number ? " number" : "");
+            page_element(out, "", cell->text, "</td>");
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
 static void put_command(FILE *out, const struct report *report)
 {
     fputs("<p class=\"command\"><span class=\"sr\">Command: </span>", out);
@@ -120,6 +145,8 @@ static void render(const struct report *report, const struct render_options *opt
     page_escaped(out, headline);
     fputs("</h1>\n</header>\n", out);
     put_causes(out, report, trace != NULL);
+    for (size_t i = 0; i < report->table_count; i++)
+        put_grid(out, report->tables[i]);
     if (trace)
         put_trace(out, &parts, report);
     page_rest(out, report);

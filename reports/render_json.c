@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "event.h"
+#include "table.h"
 #include "utf8.h"
 
 #include <probes/alloc.h>
@@ -110,43 +111,25 @@ static json_t *of_frame(const struct frame *frame)
 
 static json_t *of_remedy(const struct remedy *remedy)
 {
-    json_t *object = checked(json_object());
-
-    put(object, "title", of_string(remedy->title));
-    put(object, "commands", of_strings(&remedy->commands));
-    put(object, "proof", json_string(proofs[remedy->proof]));
-    put(object, "risk", of_string(remedy->risk));
-    return object;
+    return json_pack("{s:o, s:o, s:s, s:o}", "title", of_string(remedy->title), "commands",
+                     of_strings(&remedy->commands), "proof", proofs[remedy->proof], "risk", of_string(remedy->risk));
 }
 
 static json_t *of_fact(const struct fact *fact)
 {
-    json_t *object = checked(json_object());
-
-    put(object, "label", of_string(fact->label));
-    put(object, "text", of_string(fact->text));
-    return object;
+    return json_pack("{s:o, s:o}", "label", of_string(fact->label), "text", of_string(fact->text));
 }
 
 static json_t *of_place(const struct place *place)
 {
-    json_t *object = checked(json_object());
-
-    put(object, "path", of_string(place->path));
-    put(object, "from", of_string(place->from));
-    put(object, "why", of_string(place->why));
-    put(object, "taken", json_boolean(place->taken));
-    return object;
+    return json_pack("{s:o, s:o, s:o, s:b}", "path", of_string(place->path), "from", of_string(place->from), "why",
+                     of_string(place->why), "taken", place->taken);
 }
 
 static json_t *of_process(const struct cause *cause)
 {
-    json_t *object = checked(json_object());
-
-    put(object, "pid", json_integer(cause->pid));
-    put(object, "exe", of_string(cause->exe));
-    put(object, "argv", of_strings(&cause->argv));
-    return object;
+    return json_pack("{s:i, s:o, s:o}", "pid", (int)cause->pid, "exe", of_string(cause->exe), "argv",
+                     of_strings(&cause->argv));
 }
 
 static void put_lists(json_t *object, const struct cause *cause)
@@ -232,64 +215,73 @@ static json_t *of_outcome(const struct report *report)
 
 static json_t *of_system(const struct report *report)
 {
-    json_t *object = checked(json_object()), *libc = checked(json_object());
+    json_t *libc = json_pack(
+        "{s:o, s:o, s:o, s:o}", "family", of_string(report->libc.family ? report->libc.family : "unknown"), "version",
+        of_string(report->libc.version), "path", of_string(report->libc.path), "from", of_string(report->libc.from));
 
-    put(libc, "family", of_string(report->libc.family ? report->libc.family : "unknown"));
-    put(libc, "version", of_string(report->libc.version));
-    put(libc, "path", of_string(report->libc.path));
-    put(libc, "from", of_string(report->libc.from));
-    put(object, "libc", libc);
-    put(object, "context", of_string(report->context));
-    put(object, "kernel", of_string(report->kernel));
-    put(object, "machine", of_string(report->machine));
-    put(object, "distribution", of_string(report->distribution));
-    return object;
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "libc", checked(libc), "context", of_string(report->context),
+                     "kernel", of_string(report->kernel), "machine", of_string(report->machine), "distribution",
+                     of_string(report->distribution));
 }
 
 static json_t *of_counts(const struct report *report)
 {
-    json_t *object = checked(json_object());
-
-    put(object, "events", json_integer((json_int_t)report->events));
-    put(object, "failed", json_integer((json_int_t)report->failed));
-    put(object, "processes", json_integer((json_int_t)report->processes));
-    put(object, "threads", json_integer((json_int_t)report->threads));
-    put(object, "lost", json_integer((json_int_t)report->lost));
-    return object;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "events", (json_int_t)report->events, "failed",
+                     (json_int_t)report->failed, "processes", (json_int_t)report->processes, "threads",
+                     (json_int_t)report->threads, "lost", (json_int_t)report->lost);
 }
 
 static json_t *of_reproduction(const struct report *report)
 {
-    json_t *object;
-
     if (!report->has_repro)
         return json_null();
-    object = checked(json_object());
-    put(object, "status", json_string(repro_statuses[report->repro_status]));
-    put(object, "command", of_string(report->repro_command));
-    put(object, "files", json_integer((json_int_t)report->repro_files));
-    put(object, "bytes", json_integer((json_int_t)report->repro_bytes));
-    put(object, "expect", of_string(report->repro_expect));
-    put(object, "why", of_string(report->repro_why));
-    return object;
+    return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o}", "status", repro_statuses[report->repro_status], "command",
+                     of_string(report->repro_command), "files", (json_int_t)report->repro_files, "bytes",
+                     (json_int_t)report->repro_bytes, "expect", of_string(report->repro_expect), "why",
+                     of_string(report->repro_why));
 }
 
 static json_t *of_minimal(const struct report *report)
 {
-    json_t *object = checked(json_object());
+    return json_pack("{s:o, s:I, s:I}", "words", of_strings(&report->minimal), "variables",
+                     (json_int_t)report->minimal_variables, "runs", (json_int_t)report->minimal_runs);
+}
 
-    put(object, "words", of_strings(&report->minimal));
-    put(object, "variables", json_integer((json_int_t)report->minimal_variables));
-    put(object, "runs", json_integer((json_int_t)report->minimal_runs));
-    return object;
+static json_t *of_cell(const struct table_column *column, const char *text)
+{
+    char *end;
+    long long number;
+
+    if (!column->number)
+        return of_string(text);
+    number = strtoll(text, &end, 10);
+    return *text && !*end ? json_integer(number) : json_null();
+}
+
+static json_t *of_table(const struct table *table)
+{
+    json_t *rows = checked(json_array());
+
+    for (size_t row = 0; row < table_rows(table); row++) {
+        json_t *object = checked(json_object());
+        enum table_mark worst = TABLE_PLAIN;
+
+        for (size_t i = 0; i < table->column_count; i++) {
+            const struct table_cell *cell = table_at(table, row, i);
+
+            put(object, table->columns[i].key, of_cell(&table->columns[i], cell->text));
+            worst = cell->mark > worst ? cell->mark : worst;
+        }
+        if (worst != TABLE_PLAIN)
+            put(object, "mark", json_string(table_mark_name(worst)));
+        push(rows, object);
+    }
+    return rows;
 }
 
 static json_t *of_tool(void)
 {
-    json_t *object = checked(json_object());
-
-    put(object, "version", json_string(GLIBCTRACE_VERSION));
-    return object;
+    return json_pack("{s:s}", "version", GLIBCTRACE_VERSION);
 }
 
 static void dump(json_t *top, FILE *out)
@@ -321,6 +313,10 @@ static void render(const struct report *report, const struct render_options *opt
     put(top, "looked_in", of_strings(&report->looked_in));
     if (report->minimal.n)
         put(top, "minimal", of_minimal(report));
+    if (report->headline)
+        put(top, "headline", of_string(report->headline));
+    for (size_t i = 0; i < report->table_count; i++)
+        put(top, report->tables[i]->name, of_table(report->tables[i]));
     put(top, "redacted", of_strings(&report->redacted));
     dump(top, out);
 }

@@ -3,6 +3,7 @@
  * can be neither markup nor a mention. */
 #include "report.h"
 
+#include "table.h"
 #include "text.h"
 #include "utf8.h"
 #include "wording.h"
@@ -228,6 +229,39 @@ static void put_cause(const struct report *report, FILE *out, const struct cause
     put_stack(out, cause);
 }
 
+static void put_grid(FILE *out, const struct table *table)
+{
+    if (!table_rows(table))
+        return;
+    if (table->title) {
+        fputs("\n**", out);
+        put_escaped(out, table->title);
+        fputs("**\n", out);
+    }
+    fputs("\n|", out);
+    for (size_t i = 0; i < table->column_count; i++) {
+        fputc(' ', out);
+        put_escaped(out, table->columns[i].head);
+        fputs(" |", out);
+    }
+    fputs("\n|", out);
+    for (size_t i = 0; i < table->column_count; i++)
+        fputs(table->columns[i].number ? " ---: |" : " --- |", out);
+    for (size_t row = 0; row < table_rows(table); row++) {
+        fputs("\n|", out);
+        for (size_t i = 0; i < table->column_count; i++) {
+            const struct table_cell *cell = table_at(table, row, i);
+            CLEANUP_FREE char *plain = utf8_plain(cell->text);
+            const char *strong = cell->mark == TABLE_BAD && *plain ? "**" : "";
+
+            fprintf(out, " %s", strong);
+            put_escaped(out, plain);
+            fprintf(out, "%s |", strong);
+        }
+    }
+    fputc('\n', out);
+}
+
 static void put_rest(FILE *out, const struct report *report)
 {
     CLEANUP_FREE char *state = wording_reproduction(report), *system = wording_system(report);
@@ -286,6 +320,8 @@ static void render(const struct report *report, const struct render_options *opt
             continue;
         put_cause(report, out, report->causes[i], several ? ++number : 0);
     }
+    for (size_t i = 0; i < report->table_count; i++)
+        put_grid(out, report->tables[i]);
     put_rest(out, report);
 }
 

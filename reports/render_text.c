@@ -2,6 +2,7 @@
  * one sentence, labelled facts. Everything shown has gone through utf8_plain(). */
 #include "report.h"
 
+#include "table.h"
 #include "utf8.h"
 #include "wording.h"
 
@@ -231,6 +232,79 @@ static void put_remedies(const struct page *page, const struct cause *cause)
     }
 }
 
+/* --- tables --- */
+
+enum { GAP = 2, CELL_MOST = 48 /* columns of a cell that others stand behind */ };
+
+static size_t column_width(const struct table *table, size_t column)
+{
+    size_t widest = utf8_columns(table->columns[column].head);
+
+    for (size_t row = 0; row < table_rows(table); row++) {
+        CLEANUP_FREE char *plain = utf8_plain(table_at(table, row, column)->text);
+        size_t columns = utf8_columns(plain);
+
+        if (columns > widest && columns <= CELL_MOST)
+            widest = columns;
+    }
+    return widest;
+}
+
+/* One row; ROW is SIZE_MAX: the heads. The last column's text is wrapped. */
+static void put_cells(const struct page *page, const struct table *table, size_t row, const size_t *widths)
+{
+    static const char *const colours[] = {
+        [TABLE_PLAIN] = NULL, [TABLE_GOOD] = green, [TABLE_WARNING] = bold, [TABLE_BAD] = red};
+    size_t at = MARGIN;
+
+    spaces(page, MARGIN);
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct table_cell *cell = table_at(table, row, i);
+        CLEANUP_FREE char *plain = utf8_plain(row == SIZE_MAX ? table->columns[i].head : cell->text);
+        size_t columns = utf8_columns(plain);
+        const char *style = !page->colour ? NULL : row == SIZE_MAX ? dim : colours[cell->mark];
+        bool last = i + 1 == table->column_count;
+
+        fputs(style ? style : "", page->out);
+        if (last)
+            wrapped(page, at, at + CELL_MOST / 2 < page->width ? at : MARGIN + LABEL, plain);
+        else
+            fputs(plain, page->out);
+        fputs(style ? off : "", page->out);
+        if (!last)
+            spaces(page, (columns < widths[i] ? widths[i] - columns : 0) + GAP);
+        at += (columns < widths[i] ? widths[i] : columns) + GAP;
+    }
+}
+
+static bool has_heads(const struct table *table)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].head[0])
+            return true;
+    return false;
+}
+
+static void put_table(const struct page *page, const struct table *table)
+{
+    CLEANUP_FREE size_t *widths = xcalloc(table->column_count + 1, sizeof *widths);
+
+    if (!table_rows(table))
+        return;
+    fputc('\n', page->out);
+    if (table->title) {
+        spaces(page, MARGIN);
+        styled(page, bold, table->title);
+        fputc('\n', page->out);
+    }
+    for (size_t i = 0; i < table->column_count; i++)
+        widths[i] = column_width(table, i);
+    if (has_heads(table))
+        put_cells(page, table, SIZE_MAX, widths);
+    for (size_t row = 0; row < table_rows(table); row++)
+        put_cells(page, table, row, widths);
+}
+
 /* --- the page --- */
 
 static void put_cause(const struct report *report, const struct page *page, const struct cause *cause, size_t number)
@@ -308,6 +382,8 @@ static void render(const struct report *report, const struct render_options *opt
             continue;
         put_cause(report, &page, report->causes[i], several ? ++number : 0);
     }
+    for (size_t i = 0; i < report->table_count; i++)
+        put_table(&page, report->tables[i]);
     wording_rest(report, &rest);
     if (rest.count && (!report->cause_count || report->cause_count > 1 || !report->causes[0]->remedy_count))
         fputc('\n', out);

@@ -1,6 +1,7 @@
 #include "report.h"
 #include "scenario.h"
 #include "surroundings.h"
+#include "table.h"
 
 #include <probes/alloc.h>
 
@@ -244,6 +245,10 @@ void report_destroy(struct report *report)
     strings_deinit(&report->looked_in);
     strings_deinit(&report->redacted);
     strings_deinit(&report->minimal);
+    free(report->headline);
+    for (size_t i = 0; i < report->table_count; i++)
+        table_destroy(report->tables[i]);
+    free(report->tables);
     free(report->repro_command);
     free(report->repro_expect);
     free(report->repro_why);

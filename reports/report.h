@@ -176,6 +176,7 @@ enum outcome_status { OUTCOME_EXITED, OUTCOME_SIGNALED, OUTCOME_EXEC_FAILED, OUT
 enum repro_status { REPRO_VERIFIED, REPRO_DIFFERS, REPRO_NOT_ATTEMPTED };
 
 struct surroundings;
+struct table;
 
 struct libc_facts {
     char *family;                /* "glibc", "musl", "none", "unknown" */
@@ -202,8 +203,11 @@ struct report {
     struct strings unseen;    /* what could not be seen, said honestly */
     struct strings said;      /* no cause is known: the last words of what failed, verbatim … */
     struct strings looked_in; /* … and the directories that were searched for what they miss */
-    struct strings redacted;  /* what was replaced in it (redact.h), one phrase each */
-    double seconds;           /* the session's length */
+    char *headline;           /* of a report that is not about a run: its first sentence, or NULL */
+    struct table **tables;    /* table.h: what such a report shows besides */
+    size_t table_count, table_cap;
+    struct strings redacted; /* what was replaced in it (redact.h), one phrase each */
+    double seconds;          /* the session's length */
     bool has_repro;
     enum repro_status repro_status;
     char *repro_command, *repro_expect, *repro_why; /* why not verified, in words; or NULL */

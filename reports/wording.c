@@ -189,6 +189,8 @@ char *wording_headline(const struct report *report)
     bool well = ended_well(report);
     struct text text = {0};
 
+    if (report->headline)
+        return utf8_plain(report->headline);
     if (!first && report->status == OUTCOME_UNKNOWN && of_others(report)) {
         text_add(&text, "Nothing here shows a failure.");
         return text.v;

@@ -15,25 +15,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The report goes where that of a run goes. TRACE: a trace.jsonl, or NULL. */
-static int put(const struct options *options, const struct report *report, FILE *trace, struct err *err)
-{
-    const struct bundle_parts parts = {.trace = trace};
-    const struct render_options plain = {0};
-    bool told = options->quiet;
-
-    for (size_t i = 0; i < options->outputs.n; i++) {
-        const char *file = options->outputs.v[i];
-
-        if (output_write(report, file, &plain, &parts, err) < 0)
-            return -1;
-        told |= outlets_text(file);
-    }
-    if (!told)
-        outlets_put_text(options, report);
-    return 0;
-}
-
 /* As of a run: what others sent is passed on as well. What was replaced when the log was written stands beside it. */
 static void hide(const struct evidence *evidence, struct redactor *redactor, struct report *report)
 {
@@ -62,7 +43,7 @@ static int put_hidden(const struct evidence *evidence, const struct options *opt
     if (log && redactor)
         status = trace_redact(log, NULL, NULL, redactor, &hidden, err);
     if (status == 0)
-        status = put(options, report, hidden ? hidden : log, err);
+        status = outlets_put_report(options, report, hidden ? hidden : log, stderr, err);
     if (hidden)
         fclose(hidden);
     return status;

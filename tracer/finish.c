@@ -146,7 +146,7 @@ static int put(const struct finish *finish, const struct report *report, const s
     }
     if (!told) {
         fputc('\n', stderr);
-        outlets_put_text(options, report);
+        outlets_put_text(options, report, stderr);
     }
     return status;
 }

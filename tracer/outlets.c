@@ -4,6 +4,7 @@
 #include <reports/judge.h>
 #include <reports/line.h>
 #include <reports/log.h>
+#include <reports/output.h>
 #include <reports/redact.h>
 #include <reports/trace_redact.h>
 
@@ -13,12 +14,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-bool outlets_colour(const struct options *options)
+bool outlets_colour(const struct options *options, FILE *out)
 {
     const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */
 
     if (options->colour == COLOUR_AUTO)
-        return isatty(STDERR_FILENO) && !(no && *no);
+        return isatty(fileno(out)) && !(no && *no);
     return options->colour == COLOUR_ALWAYS;
 }
 
@@ -65,7 +66,7 @@ static int open_view(const struct options *options, struct outlets *outlets, str
     if (line_set_parse(options->live_set, &set, err) < 0)
         return -1;
     outlets->lookups = set & (LINE_LOOKUPS | LINE_ALL);
-    outlets->view = line_view_create(stderr, set, outlets_colour(options), &outlets->sinks[outlets->count]);
+    outlets->view = line_view_create(stderr, set, outlets_colour(options, stderr), &outlets->sinks[outlets->count]);
     outlets->count++;
     outlets->texts = true;
     return 0;
@@ -111,13 +112,32 @@ bool outlets_text(const char *file)
     return strcmp(file, "-") == 0 || renderer_for(file) == &renderer_text;
 }
 
-void outlets_put_text(const struct options *options, const struct report *report)
+void outlets_put_text(const struct options *options, const struct report *report, FILE *out)
 {
     struct winsize size;
-    const struct render_options as = {.colour = outlets_colour(options),
-                                      .width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0};
+    const struct render_options as = {.colour = outlets_colour(options, out),
+                                      .width = ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0};
 
-    renderer_text.render(report, &as, stderr);
+    renderer_text.render(report, &as, out);
+}
+
+int outlets_put_report(const struct options *options, const struct report *report, FILE *trace, FILE *text,
+                       struct err *err)
+{
+    const struct bundle_parts parts = {.trace = trace};
+    const struct render_options plain = {0};
+    bool told = options->quiet;
+
+    for (size_t i = 0; i < options->outputs.n; i++) {
+        const char *file = options->outputs.v[i];
+
+        if (output_write(report, file, &plain, &parts, err) < 0)
+            return -1;
+        told |= outlets_text(file);
+    }
+    if (!told)
+        outlets_put_text(options, report, text);
+    return 0;
 }
 
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err)

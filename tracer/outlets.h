@@ -38,9 +38,13 @@ bool outlets_stack_wanted(void *ctx, const struct event *event);
 bool outlets_bundle(const struct options *options);
 /* Whether FILE of -o takes the text form, which is then not on standard error. */
 bool outlets_text(const char *file);
-/* The text form on standard error, as wide as that terminal and coloured as asked for. */
-void outlets_put_text(const struct options *options, const struct report *report);
-/* Whether anything on standard error is to be coloured. */
-bool outlets_colour(const struct options *options);
+/* The text form on OUT, as wide as that terminal and coloured as asked for. */
+void outlets_put_text(const struct options *options, const struct report *report, FILE *out);
+/* Where -o says, and as text on TEXT where no -o takes that form and -q was not given. TRACE: a trace.jsonl, or NULL.
+ */
+int outlets_put_report(const struct options *options, const struct report *report, FILE *trace, FILE *text,
+                       struct err *err);
+/* Whether anything on OUT is to be coloured. */
+bool outlets_colour(const struct options *options, FILE *out);
 
 #endif

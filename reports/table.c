@@ -1,0 +1,97 @@
+#include "table.h"
+
+#include <probes/alloc.h>
+
+#include <stdarg.h>
+
+struct table *table_add(struct report *report, const char *name, const char *title)
+{
+    struct table **place = array_add(&report->tables, &report->table_count, &report->table_cap, sizeof *place);
+
+    *place = xcalloc(1, sizeof **place);
+    (*place)->name = xstrdup(name);
+    (*place)->title = xstrdup_or_null(title);
+    return *place;
+}
+
+static struct table_column *add_column(struct table *table, const char *key, const char *head)
+{
+    struct table_column *column = array_add(&table->columns, &table->column_count, &table->column_cap, sizeof *column);
+
+    column->key = xstrdup(key);
+    column->head = xstrdup(head);
+    return column;
+}
+
+void table_column(struct table *table, const char *key, const char *head)
+{
+    add_column(table, key, head);
+}
+
+void table_number(struct table *table, const char *key, const char *head)
+{
+    add_column(table, key, head)->number = true;
+}
+
+static struct table_cell *add_cell(struct table *table, char *taken, enum table_mark mark)
+{
+    struct table_cell *cell = array_add(&table->cells, &table->cell_count, &table->cell_cap, sizeof *cell);
+
+    cell->text = taken;
+    cell->mark = mark;
+    return cell;
+}
+
+void table_cell(struct table *table, enum table_mark mark, const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = xvasprintf(format, args);
+    va_end(args);
+    add_cell(table, text, mark);
+}
+
+void table_text(struct table *table, const char *text)
+{
+    add_cell(table, xstrdup(text ? text : ""), TABLE_PLAIN);
+}
+
+size_t table_rows(const struct table *table)
+{
+    return table->column_count ? (table->cell_count + table->column_count - 1) / table->column_count : 0;
+}
+
+const struct table_cell *table_at(const struct table *table, size_t row, size_t column)
+{
+    static const struct table_cell nothing = {(char *)"", TABLE_PLAIN};
+    size_t at = row * table->column_count + column;
+
+    return column < table->column_count && at < table->cell_count ? &table->cells[at] : &nothing;
+}
+
+const char *table_mark_name(enum table_mark mark)
+{
+    static const char *const names[] = {
+        [TABLE_PLAIN] = NULL, [TABLE_GOOD] = "good", [TABLE_WARNING] = "warning", [TABLE_BAD] = "bad"};
+
+    return names[mark];
+}
+
+void table_destroy(struct table *table)
+{
+    if (!table)
+        return;
+    for (size_t i = 0; i < table->column_count; i++) {
+        free(table->columns[i].key);
+        free(table->columns[i].head);
+    }
+    for (size_t i = 0; i < table->cell_count; i++)
+        free(table->cells[i].text);
+    free(table->columns);
+    free(table->cells);
+    free(table->name);
+    free(table->title);
+    free(table);
+}

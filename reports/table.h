@@ -1,0 +1,48 @@
+/* Tables of a report that is not about one run: which libc each process uses, which build loads where, what was
+ * checked. Every renderer shows them; in report.json each is an array under its own name, an object a row. */
+#ifndef GLIBCTRACE_REPORTS_TABLE_H
+#define GLIBCTRACE_REPORTS_TABLE_H
+
+#include "report.h"
+
+enum table_mark { TABLE_PLAIN, TABLE_GOOD, TABLE_WARNING, TABLE_BAD };
+
+struct table_column {
+    char *key;   /* in report.json */
+    char *head;  /* for persons; "": none is needed */
+    bool number; /* its cells are whole numbers */
+};
+
+struct table_cell {
+    char *text;
+    enum table_mark mark;
+};
+
+struct table {
+    char *name;  /* its key in report.json, no other's there */
+    char *title; /* above it, or NULL */
+    struct table_column *columns;
+    size_t column_count, column_cap;
+    struct table_cell *cells; /* row by row */
+    size_t cell_count, cell_cap;
+};
+
+/* A new one behind the report's others, which owns it. Strings are copied; TITLE may be NULL. */
+struct table *table_add(struct report *report, const char *name, const char *title);
+/* Before the first cell. */
+void table_column(struct table *table, const char *key, const char *head);
+void table_number(struct table *table, const char *key, const char *head);
+/* The next cell of the row, or the first one of the next row. A row that is not full at the end is filled up with "".
+ */
+void table_cell(struct table *table, enum table_mark mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* TEXT may be NULL: "". */
+void table_text(struct table *table, const char *text);
+size_t table_rows(const struct table *table);
+/* The cell at ROW and COLUMN, or an empty one. */
+const struct table_cell *table_at(const struct table *table, size_t row, size_t column);
+/* "good", "warning", "bad"; NULL for plain. */
+const char *table_mark_name(enum table_mark mark);
+void table_destroy(struct table *table);
+
+#endif
