@@ -93,21 +93,25 @@ static void put_causes(FILE *out, const struct report *report, bool linked)
 
 static void put_grid(FILE *out, const struct table *table)
 {
+    CLEANUP_FREE size_t *columns = xcalloc(table->column_count + 1, sizeof *columns);
+    size_t count = table_shown_columns(table, columns);
+
     if (!table_rows(table))
         return;
     if (table->title)
         page_element(out, "<h2>", table->title, "</h2>\n");
     fputs("<div class=\"wide\"><table class=\"grid\">\n<thead><tr>", out);
-    for (size_t i = 0; i < table->column_count; i++)
-        page_element(out, "<th scope=\"col\">", table->columns[i].head, "</th>");
+    for (size_t i = 0; i < count; i++)
+        page_element(out, "<th scope=\"col\">", table->columns[columns[i]].head, "</th>");
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t row = 0; row < table_rows(table); row++) {
         fputs("<tr>", out);
-        for (size_t i = 0; i < table->column_count; i++) {
-            const struct table_cell *cell = table_at(table, row, i);
+        for (size_t i = 0; i < count; i++) {
+            const struct table_cell *cell = table_at(table, row, columns[i]);
             const char *mark = table_mark_name(cell->mark);
 
-            fprintf(out, "<td class=\"%s%s\">", mark ? mark : "", table->columns[i].number ? " number" : "");
+            fprintf(out, "<td class=\"%s%s\">", mark ? mark : "", table->columns[columns[i]].number ? " number" : "");
+            page_escaped(out, cell->prefix ? cell->prefix : "");
             page_element(out, "", cell->text, "</td>");
         }
         fputs("</tr>\n", out);

@@ -231,6 +231,9 @@ static void put_cause(const struct report *report, FILE *out, const struct cause
 
 static void put_grid(FILE *out, const struct table *table)
 {
+    CLEANUP_FREE size_t *columns = xcalloc(table->column_count + 1, sizeof *columns);
+    size_t count = table_shown_columns(table, columns);
+
     if (!table_rows(table))
         return;
     if (table->title) {
@@ -239,19 +242,19 @@ static void put_grid(FILE *out, const struct table *table)
         fputs("**\n", out);
     }
     fputs("\n|", out);
-    for (size_t i = 0; i < table->column_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         fputc(' ', out);
-        put_escaped(out, table->columns[i].head);
+        put_escaped(out, table->columns[columns[i]].head);
         fputs(" |", out);
     }
     fputs("\n|", out);
-    for (size_t i = 0; i < table->column_count; i++)
-        fputs(table->columns[i].number ? " ---: |" : " --- |", out);
+    for (size_t i = 0; i < count; i++)
+        fputs(table->columns[columns[i]].number ? " ---: |" : " --- |", out);
     for (size_t row = 0; row < table_rows(table); row++) {
         fputs("\n|", out);
-        for (size_t i = 0; i < table->column_count; i++) {
-            const struct table_cell *cell = table_at(table, row, i);
-            CLEANUP_FREE char *plain = utf8_plain(cell->text);
+        for (size_t i = 0; i < count; i++) {
+            const struct table_cell *cell = table_at(table, row, columns[i]);
+            CLEANUP_FREE char *plain = table_shown(cell);
             const char *strong = cell->mark == TABLE_BAD && *plain ? "**" : "";
 
             fprintf(out, " %s", strong);

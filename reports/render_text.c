@@ -241,7 +241,7 @@ static size_t column_width(const struct table *table, size_t column)
     size_t widest = utf8_columns(table->columns[column].head);
 
     for (size_t row = 0; row < table_rows(table); row++) {
-        CLEANUP_FREE char *plain = utf8_plain(table_at(table, row, column)->text);
+        CLEANUP_FREE char *plain = table_shown(table_at(table, row, column));
         size_t columns = utf8_columns(plain);
 
         if (columns > widest && columns <= CELL_MOST)
@@ -250,20 +250,28 @@ static size_t column_width(const struct table *table, size_t column)
     return widest;
 }
 
+/* The columns that are shown, and how wide. */
+struct grid {
+    const struct table *table;
+    size_t *columns, *widths;
+    size_t count;
+};
+
 /* One row; ROW is SIZE_MAX: the heads. The last column's text is wrapped. */
-static void put_cells(const struct page *page, const struct table *table, size_t row, const size_t *widths)
+static void put_cells(const struct page *page, const struct grid *grid, size_t row)
 {
     static const char *const colours[] = {
         [TABLE_PLAIN] = NULL, [TABLE_GOOD] = green, [TABLE_WARNING] = bold, [TABLE_BAD] = red};
     size_t at = MARGIN;
 
     spaces(page, MARGIN);
-    for (size_t i = 0; i < table->column_count; i++) {
-        const struct table_cell *cell = table_at(table, row, i);
-        CLEANUP_FREE char *plain = utf8_plain(row == SIZE_MAX ? table->columns[i].head : cell->text);
+    for (size_t i = 0; i < grid->count; i++) {
+        const struct table_cell *cell = table_at(grid->table, row, grid->columns[i]);
+        CLEANUP_FREE char *plain =
+            row == SIZE_MAX ? xstrdup(grid->table->columns[grid->columns[i]].head) : table_shown(cell);
         size_t columns = utf8_columns(plain);
         const char *style = !page->colour ? NULL : row == SIZE_MAX ? dim : colours[cell->mark];
-        bool last = i + 1 == table->column_count;
+        bool last = i + 1 == grid->count;
 
         fputs(style ? style : "", page->out);
         if (last)
@@ -272,22 +280,16 @@ static void put_cells(const struct page *page, const struct table *table, size_t
             fputs(plain, page->out);
         fputs(style ? off : "", page->out);
         if (!last)
-            spaces(page, (columns < widths[i] ? widths[i] - columns : 0) + GAP);
-        at += (columns < widths[i] ? widths[i] : columns) + GAP;
+            spaces(page, (columns < grid->widths[i] ? grid->widths[i] - columns : 0) + GAP);
+        at += (columns < grid->widths[i] ? grid->widths[i] : columns) + GAP;
     }
-}
-
-static bool has_heads(const struct table *table)
-{
-    for (size_t i = 0; i < table->column_count; i++)
-        if (table->columns[i].head[0])
-            return true;
-    return false;
 }
 
 static void put_table(const struct page *page, const struct table *table)
 {
     CLEANUP_FREE size_t *widths = xcalloc(table->column_count + 1, sizeof *widths);
+    CLEANUP_FREE size_t *columns = xcalloc(table->column_count + 1, sizeof *columns);
+    const struct grid grid = {table, columns, widths, table_shown_columns(table, columns)};
 
     if (!table_rows(table))
         return;
@@ -297,12 +299,12 @@ static void put_table(const struct page *page, const struct table *table)
         styled(page, bold, table->title);
         fputc('\n', page->out);
     }
-    for (size_t i = 0; i < table->column_count; i++)
-        widths[i] = column_width(table, i);
-    if (has_heads(table))
-        put_cells(page, table, SIZE_MAX, widths);
+    for (size_t i = 0; i < grid.count; i++)
+        widths[i] = column_width(table, columns[i]);
+    if (table->columns[columns[0]].head[0])
+        put_cells(page, &grid, SIZE_MAX);
     for (size_t row = 0; row < table_rows(table); row++)
-        put_cells(page, table, row, widths);
+        put_cells(page, &grid, row);
 }
 
 /* --- the page --- */

@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include "utf8.h"
+
 #include <probes/alloc.h>
 
 #include <stdarg.h>
@@ -58,6 +60,18 @@ void table_text(struct table *table, const char *text)
     add_cell(table, xstrdup(text ? text : ""), TABLE_PLAIN);
 }
 
+void table_branch(struct table *table, const char *prefix, const char *text)
+{
+    add_cell(table, xstrdup(text), TABLE_PLAIN)->prefix = xstrdup(prefix);
+}
+
+char *table_shown(const struct table_cell *cell)
+{
+    CLEANUP_FREE char *plain = utf8_plain(cell->text);
+
+    return xasprintf("%s%s", cell->prefix ? cell->prefix : "", plain);
+}
+
 size_t table_rows(const struct table *table)
 {
     return table->column_count ? (table->cell_count + table->column_count - 1) / table->column_count : 0;
@@ -65,10 +79,22 @@ size_t table_rows(const struct table *table)
 
 const struct table_cell *table_at(const struct table *table, size_t row, size_t column)
 {
-    static const struct table_cell nothing = {(char *)"", TABLE_PLAIN};
+    static const struct table_cell nothing = {.text = (char *)""};
     size_t at = row * table->column_count + column;
 
     return column < table->column_count && at < table->cell_count ? &table->cells[at] : &nothing;
+}
+
+size_t table_shown_columns(const struct table *table, size_t *columns)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].head[0])
+            columns[count++] = i;
+    for (size_t i = 0; !count && i < table->column_count; i++)
+        columns[i] = i;
+    return count ? count : table->column_count;
 }
 
 const char *table_mark_name(enum table_mark mark)
@@ -88,7 +114,7 @@ void table_destroy(struct table *table)
         free(table->columns[i].head);
     }
     for (size_t i = 0; i < table->cell_count; i++)
-        free(table->cells[i].text);
+        free(table->cells[i].text), free(table->cells[i].prefix);
     free(table->columns);
     free(table->cells);
     free(table->name);

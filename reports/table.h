@@ -9,12 +9,13 @@ enum table_mark { TABLE_PLAIN, TABLE_GOOD, TABLE_WARNING, TABLE_BAD };
 
 struct table_column {
     char *key;   /* in report.json */
-    char *head;  /* for persons; "": none is needed */
+    char *head;  /* for persons; "": it is for programs alone, unless no column has one */
     bool number; /* its cells are whole numbers */
 };
 
 struct table_cell {
     char *text;
+    char *prefix; /* shown before it, but not part of it: the lines of a tree; or NULL */
     enum table_mark mark;
 };
 
@@ -36,11 +37,17 @@ void table_number(struct table *table, const char *key, const char *head);
  */
 void table_cell(struct table *table, enum table_mark mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The next cell, of a tree. */
+void table_branch(struct table *table, const char *prefix, const char *text);
+/* PREFIX and text of CELL, as a person is to see them; malloced. */
+char *table_shown(const struct table_cell *cell);
 /* TEXT may be NULL: "". */
 void table_text(struct table *table, const char *text);
 size_t table_rows(const struct table *table);
 /* The cell at ROW and COLUMN, or an empty one. */
 const struct table_cell *table_at(const struct table *table, size_t row, size_t column);
+/* The columns that persons are shown, in COLUMNS (room for all): their number. */
+size_t table_shown_columns(const struct table *table, size_t *columns);
 /* "good", "warning", "bad"; NULL for plain. */
 const char *table_mark_name(enum table_mark mark);
 void table_destroy(struct table *table);

@@ -1,0 +1,267 @@
+#include "check.h"
+
+#include "check_parts.h"
+#include "judge.h"
+#include "stub.h"
+#include "syscall.h"
+#include "table.h"
+
+#include <probes/alloc.h>
+#include <probes/execfile.h>
+#include <probes/load.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- the judges, asked of what was not run ---- */
+
+/* A process that is made up for FILE: its loader, or the kernel, ended it. */
+struct made_up {
+    const struct check_request *request;
+    struct model *model;
+};
+
+enum { MADE_UP = 1, LOADER_STATUS = 127 };
+
+static void tell(const struct made_up *made, struct event *event)
+{
+    event->n = made->model->events + 1;
+    event->pid = event->tid = MADE_UP;
+    event->root = made->request->root;
+    model_event(made->model, event);
+}
+
+static void tell_start(const struct made_up *made, const char *exe, const char *const *argv, const struct elffile *elf)
+{
+    const struct image image = {
+        .exe = exe,
+        .argv = argv,
+        .env = made->request->env,
+        .cwd = made->request->cwd,
+        .cred = {.uid = geteuid(), .gid = getegid()},
+        .class = elf ? elf->class : ELFCLASS64,
+        .machine = elf ? elf->machine : EM_X86_64,
+        .loader_base = 1,
+        .loader_end = 2,
+    };
+    struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_START, .image = exe ? &image : NULL}};
+
+    tell(made, &event);
+}
+
+static void tell_end(const struct made_up *made, bool by_loader)
+{
+    struct event event = {
+        .type = EVENT_PROCESS,
+        .process = {.what = PROCESS_EXITING, .status = LOADER_STATUS << 8, .by_loader = by_loader},
+    };
+
+    tell(made, &event);
+}
+
+/* What the judges made of it goes to REPORT. Nothing of it has happened: there are no times and no numbers of events.
+ */
+static void take_causes(struct made_up *made, struct report *report)
+{
+    struct report *own = report_create();
+
+    model_finish(made->model);
+    judge_verdict(made->model, own);
+    for (size_t i = 0; i < own->cause_count; i++) {
+        struct cause *cause = own->causes[i], **place;
+
+        cause->pid = 0;
+        cause->seconds = -1;
+        cause->evidence_count = 0;
+        place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
+        *place = cause;
+    }
+    own->cause_count = 0;
+    report_destroy(own);
+    model_destroy(made->model);
+}
+
+static struct made_up make_up(const struct check_request *request)
+{
+    struct made_up made = {request, model_create()};
+
+    made.model->at_end = judge_process;
+    made.model->at_exec = judge_exec_over;
+    return made;
+}
+
+/* The kernel would not execute the file at PATH: with ERROR. */
+static void judge_execution(const struct check_request *request, const char *path, int error, struct report *report)
+{
+    struct made_up made = make_up(request);
+    const char *const argv[] = {path, NULL};
+    struct event event = {.type = EVENT_SYSCALL,
+                          .syscall = {.desc = syscall_by_name("execve"),
+                                      .string = path,
+                                      .path = path,
+                                      .argv = argv,
+                                      .ret = -1,
+                                      .error = error,
+                                      .returned = true}};
+
+    tell_start(&made, NULL, NULL, NULL);
+    tell(&made, &event);
+    tell_end(&made, false);
+    take_causes(&made, report);
+}
+
+/* The loader would not load it. LOADER: it is given to that one, as a library is; or NULL. */
+static void judge_loading(const struct check_request *request, const char *path, const char *loader,
+                          const struct elffile *elf, struct report *report)
+{
+    struct made_up made = make_up(request);
+    const char *const argv[] = {loader ? loader : path, loader ? path : NULL, NULL};
+    size_t first = report->cause_count;
+
+    tell_start(&made, argv[0], argv, elf);
+    tell_end(&made, true);
+    take_causes(&made, report);
+    for (size_t i = first; loader && i < report->cause_count; i++) { /* nobody has called it so */
+        struct cause *cause = report->causes[i];
+
+        if (cause->chain.n > 1 && strcmp(cause->chain.v[0], loader) == 0) {
+            free(cause->chain.v[0]);
+            memmove(cause->chain.v, cause->chain.v + 1, --cause->chain.n * sizeof *cause->chain.v);
+        }
+    }
+}
+
+/* ---- what kind of file it is ---- */
+
+/* A library's loader is that of the programs that open it: by the C library that it is linked to. */
+static char *loader_for(const struct elffile *elf)
+{
+    const char *machine = elffile_machine_name(elf);
+
+    for (size_t i = 0; i < elf->needed_count; i++)
+        if (strncmp(elf->needed[i], "libc.musl-", 10) == 0 || strcmp(elf->needed[i], "libc.so") == 0)
+            return xasprintf("/lib/ld-musl-%s.so.1", strcmp(machine, "arm") == 0 ? "armhf" : machine);
+    return xstrdup_or_null(stub_loader(elf->class, elf->data, elf->machine));
+}
+
+/* The loader goes on where a fault is only a warning, and where a library leaves a symbol to whoever loads it. */
+static bool ends_it(const struct fault *fault, bool library)
+{
+    if (fault->warning || (fault->kind == FAULT_SYMBOL && fault->lazy))
+        return false;
+    return !(library && fault->kind == FAULT_SYMBOL && !fault->version);
+}
+
+static bool would_fail(const struct load *load, bool library)
+{
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (ends_it(load->faults[i], library))
+            return true;
+    return false;
+}
+
+/* Symbols that are left to others are no causes of a library's. */
+static void drop_left(struct report *report, size_t from)
+{
+    size_t kept = from;
+
+    for (size_t i = from; i < report->cause_count; i++) {
+        struct cause *cause = report->causes[i];
+
+        if (cause->kind == CAUSE_SYMBOL_MISSING && !strchr(cause->missing, '@'))
+            cause_destroy(cause);
+        else
+            report->causes[kept++] = cause;
+    }
+    report->cause_count = kept;
+}
+
+static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
+                      struct report *report)
+{
+    bool library = elf->state == ELFFILE_OK && !elf->interp && elf->dynamic && elf->type == ET_DYN &&
+                   !(elf->dt_flags_1 & DF_1_PIE);
+    CLEANUP_FREE char *loader = library ? loader_for(elf) : NULL;
+    const struct load_request asked = {
+        .root = request->root, .loader = loader, .program = path, .cwd = request->cwd, .env = request->env};
+    size_t first = report->cause_count;
+    struct load *load;
+
+    if (load_create(&asked, &load, NULL) < 0)
+        return;
+    if (would_fail(load, library))
+        judge_loading(request, path, loader, elf, report);
+    if (library)
+        drop_left(report, first);
+    check_put_file(report, path,
+                   library       ? "library"
+                   : elf->interp ? "program"
+                                 : "static program",
+                   load, report->cause_count - first);
+    check_put_objects(report, load);
+    check_put_wants(report, load);
+    load_destroy(load);
+}
+
+static int execution_error(enum execfile_verdict verdict)
+{
+    switch (verdict) {
+    case EXECFILE_INTERP_ABSENT:
+    case EXECFILE_SCRIPT_ABSENT:
+        return ENOENT;
+    case EXECFILE_NOT_PERMITTED:
+    case EXECFILE_NOEXEC_MOUNT:
+        return EACCES;
+    case EXECFILE_OTHER_MACHINE:
+    case EXECFILE_BROKEN:
+        return ENOEXEC;
+    default:
+        return 0;
+    }
+}
+
+bool check_file(const struct check_request *request, const char *path, struct report *report)
+{
+    CLEANUP_CLOSE int fd = path_open(request->root, path);
+    CLEANUP_FREE char *script = fd >= 0 ? execfile_script_program(fd) : NULL;
+    const struct elffile *elf = elffile_get(request->root, path);
+    bool is_elf = elf->state == ELFFILE_OK || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED;
+    size_t first = report->cause_count;
+    struct execfile file;
+    int error = 0;
+
+    execfile_inspect(request->root, path, NULL, 0, &file);
+    error = execution_error(file.verdict);
+    /* a library need not be executable, and a file that is to be installed may not be yet */
+    if (error && (script || elf->interp) && file.verdict != EXECFILE_NOT_PERMITTED)
+        judge_execution(request, path, error, report);
+    else if (is_elf)
+        check_elf(request, path, elf, report);
+    if (script || (is_elf && report->cause_count > first && error))
+        check_put_file(report, path, script ? "script" : "program", NULL, report->cause_count - first);
+    execfile_deinit(&file);
+    elffile_put(elf);
+    return is_elf || script;
+}
+
+void check_headline(struct report *report)
+{
+    const struct table *files = NULL;
+    size_t count, bad = 0;
+
+    for (size_t i = 0; i < report->table_count; i++)
+        if (strcmp(report->tables[i]->name, "files") == 0)
+            files = report->tables[i];
+    count = files ? table_rows(files) : 0;
+    for (size_t i = 0; i < count; i++)
+        bad += table_at(files, i, files->column_count - 1)->mark == TABLE_BAD;
+    if (count == 1)
+        report->headline =
+            xasprintf("%s %s.", path_base(table_at(files, 0, 0)->text), bad ? "would not load here" : "loads here");
+    else
+        report->headline =
+            xasprintf("%zu files were looked at: %s%zu would not load here.", count, bad ? "" : "all load here; ", bad);
+}

@@ -1,0 +1,26 @@
+/* `glibctrace check`: what the loader and the kernel would do with a file, without running anything: the shadow loader
+ * is asked, and the judges that tell of a failed run tell of what would fail.
+ *
+ * A program is checked as its start; a library as it would be opened by a program that has nothing of its own (what it
+ * takes from whoever loads it is listed, and no fault); a script by the program of its first line. */
+#ifndef GLIBCTRACE_REPORTS_CHECK_H
+#define GLIBCTRACE_REPORTS_CHECK_H
+
+#include "report.h"
+
+#include <probes/err.h>
+
+struct check_request {
+    const char *root;       /* "": this system's own */
+    const char *const *env; /* NAME=VALUE, NULL-terminated: of the loader's variables, those that count */
+    const char *cwd;
+};
+
+/* Checks the file at PATH (absolute, inside the root): adds what it would fail of to REPORT's causes, what it is made
+ * of to its table "objects", and one row for it to its table "files". False where it is neither an ELF file nor a
+ * script: nothing is said of it then. */
+bool check_file(const struct check_request *request, const char *path, struct report *report);
+/* The report's first sentence, of all that was checked. */
+void check_headline(struct report *report);
+
+#endif

@@ -1,0 +1,298 @@
+/* What `glibctrace check` shows of what it has found (check_parts.h). */
+#include "check_parts.h"
+
+#include "table.h"
+#include "text.h"
+
+#include <probes/alloc.h>
+#include <probes/releases.h>
+
+#include <string.h>
+
+enum { VERSIONS_MOST = 256, SYSTEMS_SHOWN = 4, SYMBOLS_SHOWN = 4 };
+
+static struct table *find_table(const struct report *report, const char *name)
+{
+    for (size_t i = 0; i < report->table_count; i++)
+        if (strcmp(report->tables[i]->name, name) == 0)
+            return report->tables[i];
+    return NULL;
+}
+
+/* ---- what is wanted ---- */
+
+/* The versions of one family that are asked for. */
+struct wants {
+    const char *versions[VERSIONS_MOST];
+    size_t count;
+};
+
+/* The C library's own objects, and the compiler's, are what is to be asked, not who asks. */
+static bool is_asked(const struct object *object)
+{
+    for (size_t i = 0; object->index && i < object->elf->def_count; i++)
+        if (release_knows(object->elf->defs[i].name))
+            return true;
+    return false;
+}
+
+static void add_wanted(struct wants *wants, const struct elffile *elf)
+{
+    for (size_t i = 0; i < elf->need_count; i++) {
+        const char *name = elf->needs[i].name;
+        bool again = elf->needs[i].weak || !release_knows(name);
+
+        for (size_t k = 0; k < wants->count && !again; k++)
+            again = strcmp(wants->versions[k], name) == 0;
+        if (!again && wants->count < VERSIONS_MOST)
+            wants->versions[wants->count++] = name;
+    }
+}
+
+static void find_wants(const struct load *load, struct wants *ret)
+{
+    *ret = (struct wants){0};
+    for (size_t i = 0; i < load->object_count; i++)
+        if (!is_asked(load->objects[i]))
+            add_wanted(ret, load->objects[i]->elf);
+}
+
+/* The newest of the family that begins with PREFIX, or NULL. */
+static const char *newest(const struct wants *wants, const char *prefix)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < wants->count; i++) {
+        const char *name = wants->versions[i];
+
+        if (strncmp(name, prefix, strlen(prefix)) == 0 && name[strlen(prefix)] >= '0' && name[strlen(prefix)] <= '9' &&
+            (!found || strverscmp(name, found) > 0))
+            found = name;
+    }
+    return found;
+}
+
+/* "fmod of /x/prog, …": who asks for VERSION, and by which symbols. */
+static char *deciding(const struct load *load, const char *version)
+{
+    struct text text = {0};
+    size_t count = 0;
+
+    for (size_t i = 0; i < load->object_count; i++) {
+        const struct elffile *elf = load->objects[i]->elf;
+
+        for (size_t k = 0; !is_asked(load->objects[i]) && k < elf->symbol_count; k++) {
+            const struct elf_symbol *symbol = &elf->symbols[k];
+
+            if (symbol->defined || !symbol->version || strcmp(symbol->version, version) != 0)
+                continue;
+            if (count++ < SYMBOLS_SHOWN)
+                text_addf(&text, "%s%s", text.n ? ", " : "", symbol->name);
+        }
+    }
+    if (count > SYMBOLS_SHOWN)
+        text_addf(&text, " and %zu more", count - SYMBOLS_SHOWN);
+    return text.v ? text.v : xstrdup("");
+}
+
+static char *systems_with(const char *version)
+{
+    const struct release *systems[SYSTEMS_SHOWN];
+    size_t count = releases_with(&version, 1, systems, SYSTEMS_SHOWN);
+    struct text text = {0};
+
+    for (size_t i = 0; i < count; i++)
+        text_addf(&text, "%s%s %s", i ? ", " : "", systems[i]->system, systems[i]->number);
+    return text.v ? text.v : xstrdup("");
+}
+
+static const char *const families[][2] = {
+    {"GLIBC_", "glibc"}, {"GLIBCXX_", "libstdc++"}, {"CXXABI_", "libstdc++"}, {"GCC_", "libgcc_s"}};
+
+void check_put_wants(struct report *report, const struct load *load)
+{
+    struct table *table = NULL;
+    struct wants wants;
+
+    find_wants(load, &wants);
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        const char *version = newest(&wants, families[i][0]);
+        CLEANUP_FREE char *systems = version ? systems_with(version) : NULL;
+        CLEANUP_FREE char *symbols = version ? deciding(load, version) : NULL;
+
+        if (!version)
+            continue;
+        if (!table) {
+            table = table_add(report, "wants", "The oldest that would do");
+            table_column(table, "of", "of");
+            table_column(table, "version", "version");
+            table_column(table, "systems", "since");
+            table_column(table, "symbols", "because of");
+        }
+        table_text(table, families[i][1]);
+        table_text(table, version);
+        table_text(table, systems);
+        table_text(table, symbols);
+    }
+}
+
+/* ---- the files ---- */
+
+static struct table *files_table(struct report *report)
+{
+    struct table *table = find_table(report, "files");
+
+    if (table)
+        return table;
+    table = table_add(report, "files", NULL);
+    table_column(table, "file", "file");
+    table_column(table, "what", "what");
+    table_column(table, "machine", "for");
+    table_column(table, "libc", "libc");
+    table_column(table, "verdict", "verdict");
+    return table;
+}
+
+/* "glibc 2.34", "musl", "". */
+static char *libc_of(const struct load *load)
+{
+    struct wants wants = {0};
+    const char *version;
+
+    if (!load || load->family == LOADER_NONE)
+        return xstrdup("");
+    if (load->family == LOADER_MUSL)
+        return xstrdup("musl");
+    add_wanted(&wants, load->objects[0]->elf);
+    version = newest(&wants, "GLIBC_");
+    return version ? xasprintf("glibc %s", version + strlen("GLIBC_")) : xstrdup("glibc");
+}
+
+/* Symbols that nobody defines, and that nothing ends of at once: of a library, its host may have them. */
+static size_t left_over(const struct load *load)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; load && i < load->fault_count; i++)
+        count += load->faults[i]->kind == FAULT_SYMBOL;
+    return count;
+}
+
+void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t causes)
+{
+    struct table *table = files_table(report);
+    size_t left = left_over(load);
+
+    table_text(table, path);
+    table_text(table, what);
+    table_text(table, load ? elffile_machine_name(load->objects[0]->elf) : "");
+    CLEANUP_FREE char *libc = libc_of(load);
+
+    table_text(table, libc);
+    if (causes)
+        table_cell(table, TABLE_BAD, "does not load: %zu cause%s", causes, causes == 1 ? "" : "s");
+    else if (left && strcmp(what, "library") == 0)
+        table_cell(table, TABLE_GOOD, "loads; takes %zu symbol%s from who loads it", left, left == 1 ? "" : "s");
+    else if (left)
+        table_cell(table, TABLE_WARNING, "loads, but %zu symbol%s would fail when first called", left,
+                   left == 1 ? "" : "s");
+    else
+        table_cell(table, TABLE_GOOD, "loads");
+}
+
+/* ---- the objects ---- */
+
+/* Who asked for OBJECT first: of the loader itself, which is there before anybody asks, the first that needs it. */
+static const struct object *asker_of(const struct load *load, const struct object *object)
+{
+    for (size_t i = 0; object->why == OBJECT_INTERP && object->asked_as && i < load->object_count; i++)
+        for (size_t k = 0; k < load->objects[i]->elf->needed_count; k++)
+            if (strcmp(load->objects[i]->elf->needed[k], object->asked_as) == 0)
+                return load->objects[i];
+    return object->loader;
+}
+
+static bool is_last(const struct load *load, const struct object *object)
+{
+    for (size_t i = object->index + 1; i < load->object_count; i++)
+        if (asker_of(load, load->objects[i]) == asker_of(load, object))
+            return false;
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (load->faults[i]->kind == FAULT_NOT_FOUND && load->faults[i]->subject == asker_of(load, object))
+            return false;
+    return true;
+}
+
+/* "│   └── " for OBJECT's depth; LAST: it is the last of its asker's. */
+static char *lines_before(const struct load *load, const struct object *asker, bool last)
+{
+    enum { DEPTH_MOST = 64 };
+    struct text text = {0};
+    const struct object *up[DEPTH_MOST];
+    size_t depth = 0;
+
+    for (const struct object *at = asker; at && asker_of(load, at) && depth < DEPTH_MOST; at = asker_of(load, at))
+        up[depth++] = at;
+    text_add(&text, "");
+    while (depth)
+        text_add(&text, is_last(load, up[--depth]) ? "    " : "│   ");
+    text_add(&text, last ? "└── " : "├── ");
+    return text.v;
+}
+
+static void put_missing(struct table *table, const struct load *load, const struct object *asker)
+{
+    const struct fault *last = NULL;
+
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (load->faults[i]->kind == FAULT_NOT_FOUND && load->faults[i]->subject == asker)
+            last = load->faults[i];
+    for (size_t i = 0; last && i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+
+        if (fault->kind != FAULT_NOT_FOUND || fault->subject != asker)
+            continue;
+        CLEANUP_FREE char *before = lines_before(load, asker, fault == last);
+
+        table_branch(table, before, fault->name);
+        table_text(table, "");
+        table_cell(table, TABLE_BAD, "not found");
+        table_text(table, asker->path);
+    }
+}
+
+static void put_object(struct table *table, const struct load *load, const struct object *object)
+{
+    const struct object *asker = asker_of(load, object);
+    CLEANUP_FREE char *before = asker ? lines_before(load, asker, is_last(load, object)) : xstrdup("");
+
+    table_branch(table, before,
+                 object->index ? object->asked_as ? object->asked_as : path_base(object->path)
+                               : path_base(object->path));
+    table_text(table, object->path);
+    table_text(table, object->why == OBJECT_MAIN      ? ""
+                      : object->why == OBJECT_PRELOAD ? "preloaded"
+                      : object->why == OBJECT_INTERP  ? "the loader itself"
+                                                      : search_origin_text(object->origin));
+    table_text(table, asker ? asker->path : "");
+    for (size_t i = object->index + 1; i < load->object_count; i++)
+        if (asker_of(load, load->objects[i]) == object)
+            put_object(table, load, load->objects[i]);
+    put_missing(table, load, object);
+}
+
+void check_put_objects(struct report *report, const struct load *load)
+{
+    struct table *table;
+
+    if (load->object_count < 2 && !load->fault_count)
+        return;
+    table = table_add(report, "objects", "What it would be made of");
+    table_column(table, "name", "needed as");
+    table_column(table, "path", "file");
+    table_column(table, "found", "found by");
+    table_column(table, "by", "");
+    for (size_t i = 0; i < load->object_count; i++)
+        if (!asker_of(load, load->objects[i]))
+            put_object(table, load, load->objects[i]);
+}
