@@ -255,7 +255,32 @@ struct grid {
     const struct table *table;
     size_t *columns, *widths;
     size_t count;
+    size_t beside; /* how many of them stand beside each other: the others stand below */
 };
+
+static size_t count_beside(const struct table *table, const size_t *columns, size_t count)
+{
+    while (count > 1 && table->columns[columns[count - 1]].below)
+        count--;
+    return count;
+}
+
+static void put_below(const struct page *page, const struct grid *grid, size_t row, size_t hang)
+{
+    for (size_t i = grid->beside; i < grid->count; i++) {
+        bool whole = grid->table->columns[grid->columns[i]].whole;
+        CLEANUP_FREE char *plain = table_shown(table_at(grid->table, row, grid->columns[i]));
+
+        if (!*plain)
+            continue;
+        spaces(page, hang);
+        fputs(whole ? "  " : "→ ", page->out);
+        if (whole)
+            fprintf(page->out, "%s\n", plain);
+        else
+            wrapped(page, hang + 2, hang + 2, plain);
+    }
+}
 
 /* One row; ROW is SIZE_MAX: the heads. The last column's text is wrapped. */
 static void put_cells(const struct page *page, const struct grid *grid, size_t row)
@@ -265,13 +290,13 @@ static void put_cells(const struct page *page, const struct grid *grid, size_t r
     size_t at = MARGIN;
 
     spaces(page, MARGIN);
-    for (size_t i = 0; i < grid->count; i++) {
+    for (size_t i = 0; i < grid->beside; i++) {
         const struct table_cell *cell = table_at(grid->table, row, grid->columns[i]);
         CLEANUP_FREE char *plain =
             row == SIZE_MAX ? xstrdup(grid->table->columns[grid->columns[i]].head) : table_shown(cell);
         size_t columns = utf8_columns(plain);
         const char *style = !page->colour ? NULL : row == SIZE_MAX ? dim : colours[cell->mark];
-        bool last = i + 1 == grid->count;
+        bool last = i + 1 == grid->beside;
 
         fputs(style ? style : "", page->out);
         if (last)
@@ -283,13 +308,16 @@ static void put_cells(const struct page *page, const struct grid *grid, size_t r
             spaces(page, (columns < grid->widths[i] ? grid->widths[i] - columns : 0) + GAP);
         at += (columns < grid->widths[i] ? grid->widths[i] : columns) + GAP;
     }
+    if (row != SIZE_MAX)
+        put_below(page, grid, row, MARGIN + grid->widths[0] + GAP);
 }
 
 static void put_table(const struct page *page, const struct table *table)
 {
     CLEANUP_FREE size_t *widths = xcalloc(table->column_count + 1, sizeof *widths);
     CLEANUP_FREE size_t *columns = xcalloc(table->column_count + 1, sizeof *columns);
-    const struct grid grid = {table, columns, widths, table_shown_columns(table, columns)};
+    size_t count = table_shown_columns(table, columns);
+    const struct grid grid = {table, columns, widths, count, count_beside(table, columns, count)};
 
     if (!table_rows(table))
         return;

@@ -35,6 +35,14 @@ void table_number(struct table *table, const char *key, const char *head)
     add_column(table, key, head)->number = true;
 }
 
+void table_below(struct table *table, const char *key, const char *head, bool whole)
+{
+    struct table_column *column = add_column(table, key, head);
+
+    column->below = true;
+    column->whole = whole;
+}
+
 static struct table_cell *add_cell(struct table *table, char *taken, enum table_mark mark)
 {
     struct table_cell *cell = array_add(&table->cells, &table->cell_count, &table->cell_cap, sizeof *cell);

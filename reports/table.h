@@ -11,6 +11,8 @@ struct table_column {
     char *key;   /* in report.json */
     char *head;  /* for persons; "": it is for programs alone, unless no column has one */
     bool number; /* its cells are whole numbers */
+    bool below;  /* of the text form: what is in it stands on lines of its own below its row */
+    bool whole;  /* … and is not broken into lines: it is to be copied */
 };
 
 struct table_cell {
@@ -33,6 +35,9 @@ struct table *table_add(struct report *report, const char *name, const char *tit
 /* Before the first cell. */
 void table_column(struct table *table, const char *key, const char *head);
 void table_number(struct table *table, const char *key, const char *head);
+/* What is seldom there and long: in the text form it stands below its row. Columns of that kind come last. WHOLE: it is
+ * a command, which is not broken into lines. */
+void table_below(struct table *table, const char *key, const char *head, bool whole);
 /* The next cell of the row, or the first one of the next row. A row that is not full at the end is filled up with "".
  */
 void table_cell(struct table *table, enum table_mark mark, const char *format, ...)
