@@ -2,9 +2,24 @@
 #ifndef GLIBCTRACE_REPORTS_CHECK_PARTS_H
 #define GLIBCTRACE_REPORTS_CHECK_PARTS_H
 
-#include "report.h"
+#include "check.h"
 
 #include <probes/load.h>
+
+/* check_judge.c: what the judges make of a process that is made up for the file at PATH goes to REPORT's causes.
+ *
+ * The kernel would not execute it: with ERROR. */
+void check_judge_execution(const struct check_request *request, const char *path, int error, struct report *report);
+/* The loader would not load it. LOADER: it is given to that one, as a library is; or NULL. */
+void check_judge_loading(const struct check_request *request, const char *path, const char *loader,
+                         const struct elffile *elf, struct report *report);
+/* The program HOST would open it by dlopen(3), and fail. */
+struct check_host {
+    char *path;
+    const struct elffile *elf;
+};
+void check_judge_opening(const struct check_request *request, const struct check_host *host, const char *path,
+                         struct report *report);
 
 /* check_tables.c: a row for the file at PATH, of which CAUSES causes were found; LOAD may be NULL. */
 void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t causes);

@@ -1,0 +1,143 @@
+/* `glibctrace check`: the judges, asked of what was not run (check_parts.h). */
+#include "check_parts.h"
+
+#include "judge.h"
+#include "syscall.h"
+
+#include <probes/alloc.h>
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A process that is made up for FILE: its loader, or the kernel, ended it. */
+struct made_up {
+    const struct check_request *request;
+    struct model *model;
+};
+
+enum { MADE_UP = 1, LOADER_STATUS = 127 };
+
+static void tell(const struct made_up *made, struct event *event)
+{
+    event->n = made->model->events + 1;
+    event->pid = event->tid = MADE_UP;
+    event->root = made->request->root;
+    model_event(made->model, event);
+}
+
+static void tell_start(const struct made_up *made, const char *exe, const char *const *argv, const struct elffile *elf)
+{
+    const struct image image = {
+        .exe = exe,
+        .argv = argv,
+        .env = made->request->env,
+        .cwd = made->request->cwd,
+        .cred = {.uid = geteuid(), .gid = getegid()},
+        .class = elf ? elf->class : ELFCLASS64,
+        .machine = elf ? elf->machine : EM_X86_64,
+        .loader_base = 1,
+        .loader_end = 2,
+    };
+    struct event event = {.type = EVENT_PROCESS, .process = {.what = PROCESS_START, .image = exe ? &image : NULL}};
+
+    tell(made, &event);
+}
+
+static void tell_end(const struct made_up *made, bool by_loader)
+{
+    struct event event = {
+        .type = EVENT_PROCESS,
+        .process = {.what = PROCESS_EXITING, .status = LOADER_STATUS << 8, .by_loader = by_loader},
+    };
+
+    tell(made, &event);
+}
+
+/* What the judges made of it goes to REPORT. Nothing of it has happened: there are no times and no numbers of events.
+ */
+static void take_causes(struct made_up *made, struct report *report)
+{
+    struct report *own = report_create();
+
+    model_finish(made->model);
+    judge_verdict(made->model, own);
+    for (size_t i = 0; i < own->cause_count; i++) {
+        struct cause *cause = own->causes[i], **place;
+
+        cause->pid = 0;
+        cause->seconds = -1;
+        cause->evidence_count = 0;
+        place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
+        *place = cause;
+    }
+    own->cause_count = 0;
+    report_destroy(own);
+    model_destroy(made->model);
+}
+
+static struct made_up make_up(const struct check_request *request)
+{
+    struct made_up made = {request, model_create()};
+
+    made.model->at_end = judge_process;
+    made.model->at_exec = judge_exec_over;
+    return made;
+}
+
+void check_judge_execution(const struct check_request *request, const char *path, int error, struct report *report)
+{
+    struct made_up made = make_up(request);
+    const char *const argv[] = {path, NULL};
+    struct event event = {.type = EVENT_SYSCALL,
+                          .syscall = {.desc = syscall_by_name("execve"),
+                                      .string = path,
+                                      .path = path,
+                                      .argv = argv,
+                                      .ret = -1,
+                                      .error = error,
+                                      .returned = true}};
+
+    tell_start(&made, NULL, NULL, NULL);
+    tell(&made, &event);
+    tell_end(&made, false);
+    take_causes(&made, report);
+}
+
+void check_judge_loading(const struct check_request *request, const char *path, const char *loader,
+                         const struct elffile *elf, struct report *report)
+{
+    struct made_up made = make_up(request);
+    const char *const argv[] = {loader ? loader : path, loader ? path : NULL, NULL};
+    size_t first = report->cause_count;
+
+    tell_start(&made, argv[0], argv, elf);
+    tell_end(&made, true);
+    take_causes(&made, report);
+    for (size_t i = first; loader && i < report->cause_count; i++) { /* nobody has called it so */
+        struct cause *cause = report->causes[i];
+
+        if (cause->chain.n > 1 && strcmp(cause->chain.v[0], loader) == 0) {
+            free(cause->chain.v[0]);
+            memmove(cause->chain.v, cause->chain.v + 1, --cause->chain.n * sizeof *cause->chain.v);
+        }
+    }
+}
+
+void check_judge_opening(const struct check_request *request, const struct check_host *host, const char *path,
+                         struct report *report)
+{
+    struct made_up made = make_up(request);
+    const char *const argv[] = {host->path, NULL};
+    struct event said = {.type = EVENT_LOADER,
+                         .loader = {.what = LOADER_ERROR, .object = path, .outcome = LOADER_CAUGHT, .format = ""}};
+    struct event call = {.type = EVENT_LOADER,
+                         .loader = {.what = LOADER_CALL, .name = "dlopen", .file = path, .flags = RTLD_LAZY}};
+
+    tell_start(&made, host->path, argv, host->elf);
+    tell(&made, &said);
+    tell(&made, &call);
+    tell_end(&made, false);
+    take_causes(&made, report);
+}
