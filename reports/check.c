@@ -81,6 +81,9 @@ static void check_elf(const struct check_request *request, const char *path, con
                    load, report->cause_count - first);
     check_put_objects(report, load);
     check_put_wants(report, load);
+    check_put_notes(report, request->root, load);
+    check_put_versions(report, load);
+    check_put_symbols(report, load);
     load_destroy(load);
 }
 
@@ -127,19 +130,21 @@ bool check_file(const struct check_request *request, const char *path, struct re
 
 void check_headline(struct report *report)
 {
-    const struct table *files = NULL;
-    size_t count, bad = 0;
+    const struct table *files = check_table(report, "files");
+    struct table *wants = check_table(report, "wants");
+    size_t count = files ? table_rows(files) : 0, bad = 0;
 
-    for (size_t i = 0; i < report->table_count; i++)
-        if (strcmp(report->tables[i]->name, "files") == 0)
-            files = report->tables[i];
-    count = files ? table_rows(files) : 0;
     for (size_t i = 0; i < count; i++)
         bad += table_at(files, i, files->column_count - 1)->mark == TABLE_BAD;
     if (count == 1)
         report->headline =
             xasprintf("%s %s.", path_base(table_at(files, 0, 0)->text), bad ? "would not load here" : "loads here");
+    else if (bad)
+        report->headline = xasprintf("%zu files were looked at: %zu would not load here.", count, bad);
     else
-        report->headline =
-            xasprintf("%zu files were looked at: %s%zu would not load here.", count, bad ? "" : "all load here; ", bad);
+        report->headline = xasprintf("%zu files were looked at: all load here.", count);
+    if (count > 1 && wants) { /* whose they are */
+        free(wants->columns[0].head);
+        wants->columns[0].head = xstrdup("file");
+    }
 }

@@ -3,6 +3,7 @@
 #define GLIBCTRACE_REPORTS_CHECK_PARTS_H
 
 #include "check.h"
+#include "table.h"
 
 #include <probes/load.h>
 
@@ -28,5 +29,15 @@ void check_put_objects(struct report *report, const struct load *load);
 /* What is wanted of the C library and the compiler's, by the file and what stands beside it: the release that does, the
  * systems that have it, the symbols that decide it. */
 void check_put_wants(struct report *report, const struct load *load);
+
+/* check_facts.c: what is to be known of the objects, a row each. */
+void check_put_notes(struct report *report, const char *root, const struct load *load);
+/* For programs: each version that is needed and who defines it; each symbol that nobody defines. */
+void check_put_versions(struct report *report, const struct load *load);
+void check_put_symbols(struct report *report, const struct load *load);
+/* OBJECT is one of the C library's or the compiler's, which others ask for versions. */
+bool check_is_asked(const struct object *object);
+/* REPORT's table of that name, or NULL. */
+struct table *check_table(const struct report *report, const char *name);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { VERSIONS_MOST = 256, SYSTEMS_SHOWN = 4, SYMBOLS_SHOWN = 4 };
 
-static struct table *find_table(const struct report *report, const char *name)
+struct table *check_table(const struct report *report, const char *name)
 {
     for (size_t i = 0; i < report->table_count; i++)
         if (strcmp(report->tables[i]->name, name) == 0)
@@ -28,7 +28,7 @@ struct wants {
 };
 
 /* The C library's own objects, and the compiler's, are what is to be asked, not who asks. */
-static bool is_asked(const struct object *object)
+bool check_is_asked(const struct object *object)
 {
     for (size_t i = 0; object->index && i < object->elf->def_count; i++)
         if (release_knows(object->elf->defs[i].name))
@@ -53,7 +53,7 @@ static void find_wants(const struct load *load, struct wants *ret)
 {
     *ret = (struct wants){0};
     for (size_t i = 0; i < load->object_count; i++)
-        if (!is_asked(load->objects[i]))
+        if (!check_is_asked(load->objects[i]))
             add_wanted(ret, load->objects[i]->elf);
 }
 
@@ -81,7 +81,7 @@ static char *deciding(const struct load *load, const char *version)
     for (size_t i = 0; i < load->object_count; i++) {
         const struct elffile *elf = load->objects[i]->elf;
 
-        for (size_t k = 0; !is_asked(load->objects[i]) && k < elf->symbol_count; k++) {
+        for (size_t k = 0; !check_is_asked(load->objects[i]) && k < elf->symbol_count; k++) {
             const struct elf_symbol *symbol = &elf->symbols[k];
 
             if (symbol->defined || !symbol->version || strcmp(symbol->version, version) != 0)
@@ -123,12 +123,17 @@ void check_put_wants(struct report *report, const struct load *load)
         if (!version)
             continue;
         if (!table) {
-            table = table_add(report, "wants", "The oldest that would do");
+            table = check_table(report, "wants");
+            table = table ? table : table_add(report, "wants", "The oldest that would do");
+        }
+        if (!table->column_count) {
+            table_column(table, "file", "");
             table_column(table, "of", "of");
             table_column(table, "version", "version");
             table_column(table, "systems", "since");
             table_column(table, "symbols", "because of");
         }
+        table_text(table, load->objects[0]->path);
         table_text(table, families[i][1]);
         table_text(table, version);
         table_text(table, systems);
@@ -140,7 +145,7 @@ void check_put_wants(struct report *report, const struct load *load)
 
 static struct table *files_table(struct report *report)
 {
-    struct table *table = find_table(report, "files");
+    struct table *table = check_table(report, "files");
 
     if (table)
         return table;
@@ -258,6 +263,7 @@ static void put_missing(struct table *table, const struct load *load, const stru
         table_text(table, "");
         table_cell(table, TABLE_BAD, "not found");
         table_text(table, asker->path);
+        table_text(table, load->objects[0]->path);
     }
 }
 
@@ -275,10 +281,26 @@ static void put_object(struct table *table, const struct load *load, const struc
                       : object->why == OBJECT_INTERP  ? "the loader itself"
                                                       : search_origin_text(object->origin));
     table_text(table, asker ? asker->path : "");
+    table_text(table, load->objects[0]->path);
     for (size_t i = object->index + 1; i < load->object_count; i++)
         if (asker_of(load, load->objects[i]) == object)
             put_object(table, load, load->objects[i]);
     put_missing(table, load, object);
+}
+
+static struct table *objects_table(struct report *report)
+{
+    struct table *table = check_table(report, "objects");
+
+    if (table)
+        return table;
+    table = table_add(report, "objects", "What it would be made of");
+    table_column(table, "name", "needed as");
+    table_column(table, "path", "file");
+    table_column(table, "found", "found by");
+    table_column(table, "by", "");
+    table_column(table, "of", "");
+    return table;
 }
 
 void check_put_objects(struct report *report, const struct load *load)
@@ -287,11 +309,7 @@ void check_put_objects(struct report *report, const struct load *load)
 
     if (load->object_count < 2 && !load->fault_count)
         return;
-    table = table_add(report, "objects", "What it would be made of");
-    table_column(table, "name", "needed as");
-    table_column(table, "path", "file");
-    table_column(table, "found", "found by");
-    table_column(table, "by", "");
+    table = objects_table(report);
     for (size_t i = 0; i < load->object_count; i++)
         if (!asker_of(load, load->objects[i]))
             put_object(table, load, load->objects[i]);

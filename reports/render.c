@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-const struct renderer *const renderers[] = {&renderer_text, &renderer_json, &renderer_markdown, &renderer_html, NULL};
+const struct renderer *const renderers[] = {&renderer_text, &renderer_json,    &renderer_markdown, &renderer_html,
+                                            &renderer_dot,  &renderer_mermaid, &renderer_sarif,    NULL};
 
 const struct renderer *renderer_for(const char *file)
 {

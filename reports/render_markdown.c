@@ -234,7 +234,7 @@ static void put_grid(FILE *out, const struct table *table)
     CLEANUP_FREE size_t *columns = xcalloc(table->column_count + 1, sizeof *columns);
     size_t count = table_shown_columns(table, columns);
 
-    if (!table_rows(table))
+    if (table->for_programs || !table_rows(table))
         return;
     if (table->title) {
         fputs("\n**", out);

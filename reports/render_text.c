@@ -319,7 +319,7 @@ static void put_table(const struct page *page, const struct table *table)
     size_t count = table_shown_columns(table, columns);
     const struct grid grid = {table, columns, widths, count, count_beside(table, columns, count)};
 
-    if (!table_rows(table))
+    if (table->for_programs || !table_rows(table))
         return;
     fputc('\n', page->out);
     if (table->title) {

@@ -249,6 +249,7 @@ const struct renderer *renderer_for(const char *file);
 /* The rows, in the order in which messages list their endings; ends with NULL. */
 extern const struct renderer *const renderers[];
 extern const struct renderer renderer_text, renderer_json, renderer_markdown, renderer_html;
+extern const struct renderer renderer_dot, renderer_mermaid, renderer_sarif;
 
 /* report.json read back (render_json.c): every key that the writer writes, in whatever order; unknown keys are passed
  * over, the scenario is not in it. NAME is what messages call it. -1 and ERR where it is no JSON, no report of this

@@ -26,6 +26,7 @@ struct table {
     char *title; /* above it, or NULL */
     struct table_column *columns;
     size_t column_count, column_cap;
+    bool for_programs;        /* it is in report.json only: too long for persons */
     struct table_cell *cells; /* row by row */
     size_t cell_count, cell_cap;
 };

@@ -404,9 +404,9 @@ START_TEST(endings)
     ck_assert_int_eq(output_check("x.tar.zst", &err), 0);
     ck_assert_int_eq(output_check("x.md", &err), 0);
     ck_assert_int_eq(output_check("x.pdf", &err), -1);
-    ck_assert_str_eq(err.text,
-                     "x.pdf: the ending picks the form of a report; known are .txt, .json, .md, .html, .tar.zst "
-                     "and - (standard output)");
+    ck_assert_str_eq(err.text, "x.pdf: the ending picks the form of a report; known are .txt, .json, .md, .html, .dot, "
+                               ".mmd, .sarif, .tar.zst "
+                               "and - (standard output)");
     ck_assert_int_eq(output_check(".tar.zst", &err), -1);
     ck_assert_int_eq(output_write(report, "x.pdf", NULL, NULL, &err), -1);
     ck_assert_int_eq(access("x.pdf", F_OK), -1);

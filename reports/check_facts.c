@@ -1,0 +1,197 @@
+/* What `glibctrace check` notes of the objects themselves: demands that some loader or some system refuses, run paths
+ * that let another's library in, versions and who defines them, symbols that nobody does (check_parts.h). */
+#include "check_parts.h"
+
+#include "table.h"
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+#include <elf.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { ENTRIES_MOST = 256, ROWS_MOST = 4000 };
+
+/* ---- notes ---- */
+
+static struct table *notes_table(struct report *report)
+{
+    struct table *table = check_table(report, "notes");
+
+    if (table)
+        return table;
+    table = table_add(report, "notes", "To know of them");
+    table_column(table, "file", "file");
+    table_column(table, "note", "note");
+    return table;
+}
+
+static void note(struct report *report, const struct object *object, enum table_mark mark, char *taken)
+{
+    struct table *table = notes_table(report);
+    CLEANUP_FREE char *text = taken;
+
+    table_text(table, object->path);
+    table_cell(table, mark, "%s", text);
+}
+
+static void note_demands(struct report *report, const struct object *object)
+{
+    const struct elffile *elf = object->elf;
+
+    if (elf->textrel)
+        note(report, object, TABLE_WARNING,
+             xstrdup("text relocations: its code is written to when it is loaded, which SELinux and hardened systems "
+                     "refuse"));
+    if (elf->execstack)
+        note(report, object, TABLE_WARNING,
+             xasprintf("asks for an executable stack (%s): a dlopen of it is refused by glibc 2.41 and newer",
+                       elf->has_gnu_stack ? "PT_GNU_STACK with the x flag" : "it has no PT_GNU_STACK"));
+    if (elf->static_tls && object->index && elf->tls_size)
+        note(report, object, TABLE_PLAIN,
+             xasprintf("%llu bytes of static TLS: a dlopen of it may find no room left",
+                       (unsigned long long)elf->tls_size));
+    if (elf->isa_needed > 1)
+        note(report, object, TABLE_PLAIN, xasprintf("built for %s processors", load_isa_level_name(elf->isa_needed)));
+    for (size_t i = 0; i < elf->needed_count; i++)
+        if (strchr(elf->needed[i], '/') && elf->needed[i][0] != '/' && elf->needed[i][0] != '$')
+            note(report, object, TABLE_WARNING,
+                 xasprintf("needs %s, a path that is relative to the working directory", elf->needed[i]));
+}
+
+/* One directory of a run path, as it is written. */
+static void note_entry(struct report *report, const char *root, const struct object *object, const char *what,
+                       const char *entry)
+{
+    CLEANUP_FREE char *origin = path_dir(object->path), *path = NULL;
+    size_t token = strncmp(entry, "$ORIGIN", 7) == 0 ? 7 : strncmp(entry, "${ORIGIN}", 9) == 0 ? 9 : 0;
+    struct stat st;
+
+    if (!*entry) {
+        note(report, object, TABLE_WARNING,
+             xasprintf("an empty entry in its %s: the working directory is searched", what));
+        return;
+    }
+    if (!token && entry[0] != '/' && entry[0] != '$') {
+        note(report, object, TABLE_WARNING,
+             xasprintf("%s in its %s is relative to the working directory", entry, what));
+        return;
+    }
+    path = xasprintf("%s%s", token ? origin : "", entry + token);
+    if (!strchr(path, '$') && path_stat(root, path, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & S_IWOTH))
+        note(report, object, TABLE_WARNING, xasprintf("%s in its %s can be written to by everybody", path, what));
+}
+
+static void note_run_path(struct report *report, const char *root, const struct object *object, const char *what,
+                          const char *list)
+{
+    size_t count = 0;
+
+    for (const char *p = list; p && count < ENTRIES_MOST; count++) {
+        size_t n = strcspn(p, ":");
+        CLEANUP_FREE char *entry = xstrndup(p, n);
+
+        note_entry(report, root, object, what, entry);
+        p = p[n] ? p + n + 1 : NULL;
+    }
+}
+
+void check_put_notes(struct report *report, const char *root, const struct load *load)
+{
+    for (size_t i = 0; i < load->object_count; i++) {
+        const struct object *object = load->objects[i];
+
+        if (object->elf->state != ELFFILE_OK || check_is_asked(object))
+            continue;
+        note_demands(report, object);
+        note_run_path(report, root, object, "RUNPATH", object->elf->runpath);
+        note_run_path(report, root, object, "RPATH", object->elf->rpath);
+    }
+}
+
+/* ---- versions ---- */
+
+/* One that persons are not shown. */
+static struct table *table_of(struct report *report, const char *name, const char *const *keys)
+{
+    struct table *table = check_table(report, name);
+
+    if (table)
+        return table;
+    table = table_add(report, name, NULL);
+    table->for_programs = true;
+    for (; *keys; keys++)
+        table_column(table, *keys, *keys);
+    return table;
+}
+
+/* Who was loaded as SONAME, or NULL. */
+static const struct object *loaded_as(const struct load *load, const char *soname)
+{
+    for (size_t i = 0; soname && i < load->object_count; i++) {
+        const struct object *object = load->objects[i];
+
+        if ((object->asked_as && strcmp(object->asked_as, soname) == 0) ||
+            (object->elf->soname && strcmp(object->elf->soname, soname) == 0))
+            return object;
+    }
+    return NULL;
+}
+
+void check_put_versions(struct report *report, const struct load *load)
+{
+    static const char *const keys[] = {"version", "by", "library", "strength", "provider", NULL};
+    struct table *table = table_of(report, "versions", keys);
+
+    for (size_t i = 0; i < load->object_count; i++)
+        for (size_t k = 0; k < load->objects[i]->elf->need_count && table_rows(table) < ROWS_MOST; k++) {
+            const struct elf_version *need = &load->objects[i]->elf->needs[k];
+            const struct object *provider = loaded_as(load, need->file);
+            bool defined = provider && elffile_defines_version(provider->elf, need->name);
+
+            table_text(table, need->name);
+            table_text(table, load->objects[i]->path);
+            table_text(table, need->file);
+            table_text(table, need->weak ? "weak" : "strong");
+            table_cell(table,
+                       defined      ? TABLE_PLAIN
+                       : need->weak ? TABLE_WARNING
+                                    : TABLE_BAD,
+                       "%s", defined ? provider->path : "");
+        }
+}
+
+/* ---- symbols ---- */
+
+static void put_symbol(struct table *table, const char *name, const char *version, const char *by, const char *strength,
+                       const char *bound)
+{
+    table_text(table, name);
+    table_text(table, version);
+    table_text(table, by);
+    table_text(table, strength);
+    table_text(table, bound);
+}
+
+void check_put_symbols(struct report *report, const struct load *load)
+{
+    static const char *const keys[] = {"symbol", "version", "by", "strength", "bound", NULL};
+    struct table *table = table_of(report, "unbound", keys);
+
+    for (size_t i = 0; i < load->fault_count && table_rows(table) < ROWS_MOST; i++)
+        if (load->faults[i]->kind == FAULT_SYMBOL)
+            put_symbol(table, load->faults[i]->name, load->faults[i]->version, load->faults[i]->subject->path, "strong",
+                       load->faults[i]->lazy ? "when it is called" : "at once");
+    for (size_t i = 0; i < load->object_count; i++) {
+        const struct object *object = load->objects[i];
+
+        for (size_t k = 0; k < object->elf->symbol_count && table_rows(table) < ROWS_MOST; k++) {
+            const struct elf_symbol *symbol = &object->elf->symbols[k];
+
+            if (!symbol->defined && symbol->bind == STB_WEAK && (symbol->by_data || symbol->by_call) &&
+                !load_lookup(load, object, symbol->name, symbol->version, LOOKUP_CALL, NULL))
+                put_symbol(table, symbol->name, symbol->version, object->path, "weak", "not at all");
+        }
+    }
+}
