@@ -315,7 +315,7 @@ static bool completes_lookup(const struct strace_cut *cut)
                 continue;
             if (known < at + n + 2) { /* as if it had been shown */
                 text_addn(cut->out, object + (known - at < n ? known - at : n), known - at < n ? n - (known - at) : 0);
-                text_addn(cut->out, ": " + (strace_cut_known(cut) - at - n), 2 - (strace_cut_known(cut) - at - n));
+                text_addn(cut->out, &": "[strace_cut_known(cut) - at - n], 2 - (strace_cut_known(cut) - at - n));
             }
             if (pass ? completes_symbol(cut, at + n + 2) : completes_version(cut, at + n + 2, object))
                 return true;
