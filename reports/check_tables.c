@@ -27,11 +27,22 @@ struct wants {
     size_t count;
 };
 
+static const char *const families[][2] = {
+    {"GLIBC_", "glibc"}, {"GLIBCXX_", "libstdc++"}, {"CXXABI_", "libstdc++"}, {"GCC_", "libgcc_s"}};
+
+static bool of_family(const char *version)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (strncmp(version, families[i][0], strlen(families[i][0])) == 0)
+            return true;
+    return false;
+}
+
 /* The C library's own objects, and the compiler's, are what is to be asked, not who asks. */
 bool check_is_asked(const struct object *object)
 {
     for (size_t i = 0; object->index && i < object->elf->def_count; i++)
-        if (release_knows(object->elf->defs[i].name))
+        if (of_family(object->elf->defs[i].name))
             return true;
     return false;
 }
@@ -40,7 +51,7 @@ static void add_wanted(struct wants *wants, const struct elffile *elf)
 {
     for (size_t i = 0; i < elf->need_count; i++) {
         const char *name = elf->needs[i].name;
-        bool again = elf->needs[i].weak || !release_knows(name);
+        bool again = elf->needs[i].weak || !of_family(name);
 
         for (size_t k = 0; k < wants->count && !again; k++)
             again = strcmp(wants->versions[k], name) == 0;
@@ -81,7 +92,9 @@ static char *deciding(const struct load *load, const char *version)
     for (size_t i = 0; i < load->object_count; i++) {
         const struct elffile *elf = load->objects[i]->elf;
 
-        for (size_t k = 0; !check_is_asked(load->objects[i]) && k < elf->symbol_count; k++) {
+        if (check_is_asked(load->objects[i]))
+            continue;
+        for (size_t k = 0; k < elf->symbol_count; k++) {
             const struct elf_symbol *symbol = &elf->symbols[k];
 
             if (symbol->defined || !symbol->version || strcmp(symbol->version, version) != 0)
@@ -105,9 +118,6 @@ static char *systems_with(const char *version)
         text_addf(&text, "%s%s %s", i ? ", " : "", systems[i]->system, systems[i]->number);
     return text.v ? text.v : xstrdup("");
 }
-
-static const char *const families[][2] = {
-    {"GLIBC_", "glibc"}, {"GLIBCXX_", "libstdc++"}, {"CXXABI_", "libstdc++"}, {"GCC_", "libgcc_s"}};
 
 void check_put_wants(struct report *report, const struct load *load)
 {
