@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+from checked import print_checked
 from pasted import print_pasted
 
 # The calls that glibctrace looks at (README), as strace's -e trace= takes them on x86-64.
@@ -165,7 +166,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--helpers", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default="", help="rows whose name has this in it; 'stack', 'memory', 'explain' for the last lines")
+    parser.add_argument("--only", default="", help="rows whose name has this in it; 'stack', 'memory', 'explain', 'check' for the last lines")
     args = parser.parse_args()
     program, helpers = os.path.abspath(args.program), args.helpers.resolve()
     with tempfile.TemporaryDirectory(prefix="glibctrace-bench-") as temporary:
@@ -184,6 +185,8 @@ def main():
             print_memory(program, helpers, top)
         if args.only in "explain":
             print_pasted(program, helpers, top, args.rounds)
+        if args.only in "check":
+            print_checked(program, helpers, args.rounds)
         print("filter: untraced, under a seccomp filter of one instruction; no tracer that uses a filter costs less. added: "
               "the time that\nglibctrace adds, divided by the time that strace adds")
 
