@@ -109,15 +109,20 @@ bool check_file(const struct check_request *request, const char *path, struct re
     CLEANUP_CLOSE int fd = path_open(request->root, path);
     CLEANUP_FREE char *script = fd >= 0 ? execfile_script_program(fd) : NULL;
     const struct elffile *elf = elffile_get(request->root, path);
-    bool is_elf = elf->state == ELFFILE_OK || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED;
+    /* One that holds debug information alone has the headers of its program, and nothing behind them. */
+    bool is_elf = (elf->state == ELFFILE_OK || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED) &&
+                  !(elf->interp && !*elf->interp);
     size_t first = report->cause_count;
     struct execfile file;
     int error = 0;
 
     execfile_inspect(request->root, path, NULL, 0, &file);
     error = execution_error(file.verdict);
+    /* Which machine a root is for, what is in it says. */
+    if (file.verdict == EXECFILE_OTHER_MACHINE && *request->root)
+        error = 0;
     /* a library need not be executable, and a file that is to be installed may not be yet */
-    if (error && (script || elf->interp) && file.verdict != EXECFILE_NOT_PERMITTED)
+    if (error && (script || (is_elf && elf->interp)) && file.verdict != EXECFILE_NOT_PERMITTED)
         check_judge_execution(request, path, error, report);
     else if (is_elf)
         check_elf(request, path, elf, report);

@@ -163,3 +163,38 @@ def test_forms(check, tool, place, tmp_path):  # noqa: F811
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["library-missing"]
     assert "<table class=\"grid\">" in (tmp_path / "r.html").read_text()
     assert "| needed as | file | found by |" in (tmp_path / "r.md").read_text()
+
+
+def _foreign(path, machine=183):
+    """As if it were of another machine."""
+    data = bytearray(path.read_bytes())
+    data[18] = machine
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("sound", [False, True])
+def test_a_root_of_another_machine(check, place, tmp_path, sound):  # noqa: F811
+    """All that is in it is for aarch64: that it is not for this machine is no fault, but what is missing there is."""
+    library = place.library(broken.SOUND)
+    prog = place.cc("int dep(void); int main(void) { return dep(); }", library, name="prog", cwd=place.top)
+    root = tmp_path / "root"
+    listed = {"/prog": prog, "/lib64/ld-linux-x86-64.so.2": "/lib64/ld-linux-x86-64.so.2",
+              "/lib/libc.so.6": os.path.realpath("/lib/x86_64-linux-gnu/libc.so.6"), "/lib/libdep.so.1": library}
+    for path, file in listed.items():
+        (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, root / path[1:])
+        _foreign(root / path[1:])
+    if not sound:
+        (root / "lib/libdep.so.1").unlink()
+    status, report, said = check("--root", root, "/prog")
+    assert [(c["kind"], c["missing"]) for c in report["causes"]] == ([] if sound else [("library-missing", "libdep.so.1")]), said
+    assert report["files"][0]["machine"] == "aarch64"
+    shutil.copy(root / "prog", tmp_path / "prog")
+    assert [c["kind"] for c in check(tmp_path / "prog")[1]["causes"]] == ["wrong-architecture"]
+
+
+def test_a_file_of_debug_information_is_no_program(check, cc, tmp_path):
+    prog = cc("int main(void) { return 0; }", "-g")
+    subprocess.run(["objcopy", "--only-keep-debug", prog, tmp_path / "prog.debug"], check=True)
+    status, report, said = check(tmp_path / "prog.debug")
+    assert status == 2 and report is None, said
