@@ -2,9 +2,8 @@
 
 #include "alloc.h"
 #include "elffile.h"
-#include "maps.h"
 #include "path.h"
-#include "proc.h"
+#include "releases.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -73,7 +72,7 @@ static void find_musl(const char *data, size_t size, struct libc_identity *ret)
     }
 }
 
-static void identify_bytes(const char *data, size_t size, struct libc_identity *ret)
+void libc_identify_bytes(const char *data, size_t size, struct libc_identity *ret)
 {
     find_glibc(data, size, ret);
     if (!ret->release)
@@ -88,7 +87,7 @@ static void identify_range(int fd, uint64_t offset, uint64_t size, struct libc_i
 
     if (got <= 0)
         return;
-    identify_bytes(data, (size_t)got, ret);
+    libc_identify_bytes(data, (size_t)got, ret);
 }
 
 void libc_identify(const char *root, const char *path, struct libc_identity *ret)
@@ -105,63 +104,29 @@ void libc_identify(const char *root, const char *path, struct libc_identity *ret
     elffile_put(elf);
 }
 
-/* ---- in memory ---- */
-
-enum { DELETED = sizeof " (deleted)" - 1 };
-
-/* The mappings that may be LIBC's: as Debian and others have named it ("libc-2.31.so"), or as its soname says. */
-static bool named_like(const struct mapping *mapping, bool loader, bool musl)
+char *libc_least(const char *const *versions, size_t count)
 {
-    const char *name = path_base(mapping->name);
-
-    if (!mapping->inode || mapping->permissions[0] != 'r' || mapping->permissions[1] == 'w')
-        return false;
-    if (loader || musl) /* musl's is both, and Debian's link to it ends at "libc.so" */
-        return strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.so", 5) == 0 || strncmp(name, "libc.", 5) == 0;
-    return strncmp(name, "libc.so.6", 9) == 0 || (strncmp(name, "libc-", 5) == 0 && isdigit((unsigned char)name[5]));
+    return xstrdup_or_null(releases_glibc(versions, count));
 }
 
-static void identify_mapping(int fd, const struct mapping *mapping, struct libc_identity *ret)
+char *libc_least_of_file(const char *root, const char *path)
 {
-    uint64_t size = mapping->end - mapping->start;
-    CLEANUP_FREE char *data = size <= LARGEST ? malloc(size) : NULL;
-    ssize_t got = data ? pread(fd, data, size, (off_t)mapping->start) : -1;
+    const struct elffile *elf = elffile_get(root, path);
+    CLEANUP_FREE const char **names = xcalloc(elf->def_count + 1, sizeof *names);
+    char *least;
 
-    if (got > 0)
-        identify_bytes(data, (size_t)got, ret);
+    for (size_t i = 0; i < elf->def_count; i++)
+        names[i] = elf->defs[i].name;
+    least = libc_least(names, elf->def_count);
+    elffile_put(elf);
+    return least;
 }
 
-static void settle_path(pid_t pid, const char *root, const struct mapping *mapping, char **path, bool *replaced)
+bool libc_other_builds(const struct libc_identity *one, const struct libc_identity *other)
 {
-    size_t n = strlen(mapping->name);
-    struct stat st;
-
-    if (n > DELETED && strcmp(mapping->name + n - DELETED, " (deleted)") == 0)
-        n -= DELETED;
-    *path = proc_inside_root(pid, xstrndup(mapping->name, n));
-    *replaced = path_stat(root, *path, &st) < 0 || st.st_ino != mapping->inode;
-}
-
-void libc_identify_memory(pid_t pid, const char *root, bool musl, struct libc_identity *ret, char **path,
-                          bool *replaced)
-{
-    CLEANUP_FREE char *memory = xasprintf("/proc/%d/mem", (int)pid);
-    CLEANUP_CLOSE int fd = open(memory, O_RDONLY | O_CLOEXEC);
-    size_t count;
-    struct mapping *mappings = mappings_read(pid, &count);
-
-    *ret = (struct libc_identity){.family = "unknown"};
-    *path = NULL;
-    *replaced = false;
-    for (int loader = 0; loader < 2 && fd >= 0; loader++)
-        for (size_t i = 0; i < count && !ret->release; i++) {
-            if (!named_like(&mappings[i], loader, musl))
-                continue;
-            identify_mapping(fd, &mappings[i], ret);
-            if (ret->release)
-                settle_path(pid, root, &mappings[i], path, replaced);
-        }
-    mappings_free(mappings, count);
+    return one->release && other->release &&
+           (strcmp(one->family, other->family) != 0 || strcmp(one->release, other->release) != 0 ||
+            (one->build && other->build && strcmp(one->build, other->build) != 0));
 }
 
 void libc_identity_deinit(struct libc_identity *identity)

@@ -7,7 +7,7 @@
 #define GLIBCTRACE_PROBES_LIBC_H
 
 #include <stdbool.h>
-#include <sys/types.h>
+#include <stddef.h>
 
 struct libc_identity {
     const char *family; /* "glibc", "musl", "unknown" */
@@ -17,11 +17,13 @@ struct libc_identity {
 
 /* Reads PATH inside ROOT. RET is always filled in; free with libc_identity_deinit(). */
 void libc_identify(const char *root, const char *path, struct libc_identity *ret);
-/* Which C library is in the memory of PID, whatever its file has become since: by the words in the mappings of
- * libc.so.6, else of ld.so; MUSL: its loader is musl's. *PATH is the file inside the process's root, or NULL where
- * nothing was found; malloced. *REPLACED: another file stands at that path now, or none. */
-void libc_identify_memory(pid_t pid, const char *root, bool musl, struct libc_identity *ret, char **path,
-                          bool *replaced);
+/* The same of SIZE bytes of one; RET is set up as libc_identify() does, and changed where the words are found. */
+void libc_identify_bytes(const char *data, size_t size, struct libc_identity *ret);
+/* "2.34": the release that a glibc which defines VERSIONS is at least of; NULL where none of them says. malloced. */
+char *libc_least(const char *const *versions, size_t count);
+char *libc_least_of_file(const char *root, const char *path);
+/* Both say what they are, and that is not the same. */
+bool libc_other_builds(const struct libc_identity *one, const struct libc_identity *other);
 void libc_identity_deinit(struct libc_identity *identity);
 
 #endif

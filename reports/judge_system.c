@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include <probes/alloc.h>
-#include <probes/libc.h>
+#include <probes/libc_memory.h>
 #include <probes/system.h>
 
 static const struct load_act *libc_act(const struct process *process)
@@ -85,24 +85,27 @@ static char *loaders_name(const struct process *process, const struct load_act *
                : xstrdup(path);
 }
 
-/* What runs, whatever its file has become meanwhile. */
+/* What runs, whatever its file has become meanwhile. A process that has ended before its C library was there is told by
+ * the loader. */
 static void identify_running(struct process *process, const struct load_act *act)
 {
     struct libc_facts *libc = &process->libc;
-    struct libc_identity identity;
-    CLEANUP_FREE char *path = NULL;
-    bool replaced;
+    struct libc_memory memory;
+    struct libc_part *part;
 
-    libc_identify_memory(process->pid, process->root, process->musl, &identity, &path, &replaced);
-    if (identity.release) {
-        libc->family = xstrdup(identity.family);
-        libc->version = steal_pointer(&identity.release);
-        libc->path = loaders_name(process, act, path);
-        libc->build = steal_pointer(&identity.build);
+    libc_memory_read(process->pid, process->root, &memory);
+    part = memory.libc.says.release ? &memory.libc : &memory.loader;
+    if (memory.read && part->says.release) {
+        bool replaced = part->file == LIBC_FILE_OTHER || part->file == LIBC_FILE_GONE;
+
+        libc->family = xstrdup(part->says.family);
+        libc->version = steal_pointer(&part->says.release);
+        libc->path = part->path ? loaders_name(process, act, part->path) : NULL;
+        libc->build = steal_pointer(&part->says.build);
         libc->from = xstrdup(replaced ? "the banner in its memory; the file has been replaced since it was loaded"
                                       : "the banner in its memory");
     }
-    libc_identity_deinit(&identity);
+    libc_memory_deinit(&memory);
 }
 
 void judge_system(const struct model *model, struct process *process)

@@ -312,11 +312,38 @@ static void put_cells(const struct page *page, const struct grid *grid, size_t r
         put_below(page, grid, row, MARGIN + grid->widths[0] + GAP);
 }
 
+/* A table of one row that is too wide for a line: a line for each cell. */
+static void put_upright(const struct page *page, const struct grid *grid)
+{
+    for (size_t i = 0; i < grid->count; i++) {
+        CLEANUP_FREE char *shown = table_shown(table_at(grid->table, 0, grid->columns[i]));
+
+        if (*shown)
+            wrapped(page, labelled(page, grid->table->columns[grid->columns[i]].head), MARGIN + LABEL, shown);
+    }
+}
+
+/* True where TABLE, which has details, is to be shown upright; else takes them out of COLUMNS. */
+static bool drop_details(const struct table *table, size_t *columns, size_t *count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *count; i++)
+        if (table->columns[columns[i]].detail && table_rows(table) == 1)
+            return true;
+    for (size_t i = 0; i < *count; i++)
+        if (!table->columns[columns[i]].detail)
+            columns[kept++] = columns[i];
+    *count = kept;
+    return false;
+}
+
 static void put_table(const struct page *page, const struct table *table)
 {
     CLEANUP_FREE size_t *widths = xcalloc(table->column_count + 1, sizeof *widths);
     CLEANUP_FREE size_t *columns = xcalloc(table->column_count + 1, sizeof *columns);
     size_t count = table_shown_columns(table, columns);
+    bool upright = drop_details(table, columns, &count);
     const struct grid grid = {table, columns, widths, count, count_beside(table, columns, count)};
 
     if (table->for_programs || !table_rows(table))
@@ -326,6 +353,10 @@ static void put_table(const struct page *page, const struct table *table)
         spaces(page, MARGIN);
         styled(page, bold, table->title);
         fputc('\n', page->out);
+    }
+    if (upright) {
+        put_upright(page, &grid);
+        return;
     }
     for (size_t i = 0; i < grid.count; i++)
         widths[i] = column_width(table, columns[i]);

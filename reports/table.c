@@ -43,6 +43,11 @@ void table_below(struct table *table, const char *key, const char *head, bool wh
     column->whole = whole;
 }
 
+void table_detail(struct table *table, const char *key, const char *head)
+{
+    add_column(table, key, head)->detail = true;
+}
+
 static struct table_cell *add_cell(struct table *table, char *taken, enum table_mark mark)
 {
     struct table_cell *cell = array_add(&table->cells, &table->cell_count, &table->cell_cap, sizeof *cell);

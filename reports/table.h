@@ -13,6 +13,7 @@ struct table_column {
     bool number; /* its cells are whole numbers */
     bool below;  /* of the text form: what is in it stands on lines of its own below its row */
     bool whole;  /* … and is not broken into lines: it is to be copied */
+    bool detail; /* the text form leaves it out where there are several rows */
 };
 
 struct table_cell {
@@ -35,6 +36,9 @@ struct table {
 struct table *table_add(struct report *report, const char *name, const char *title);
 /* Before the first cell. */
 void table_column(struct table *table, const char *key, const char *head);
+/* One that would make it too wide for a terminal: a table of one row with such columns is shown upright there, a line
+ * for each cell that is not empty. */
+void table_detail(struct table *table, const char *key, const char *head);
 void table_number(struct table *table, const char *key, const char *head);
 /* What is seldom there and long: in the text form it stands below its row. Columns of that kind come last. WHOLE: it is
  * a command, which is not broken into lines. */

@@ -26,6 +26,7 @@ enum key {
     KEY_CONFINED,
     KEY_LIST,
     KEY_HERE,
+    KEY_TREE,
     KEY_FILES_IN
 };
 
@@ -58,6 +59,7 @@ static const struct argp_option rows[] = {
 static const struct argp_option more_rows[] = {
     {"list", KEY_LIST, NULL, 0, "print what it holds and what was replaced in it", 0},
     {"root", KEY_FILES_IN, "DIR", 0, "look at the files in DIR, the root of the system that FILE tells of", 0},
+    {"tree", KEY_TREE, NULL, 0, "all that PID has started as well; without a PID, every process that there is", 0},
     {"here", KEY_HERE, NULL, 0, "FILE tells of this machine: look at its files", 0},
     {0},
 };
@@ -218,6 +220,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_LIST:
         options->list = true;
+        return 0;
+    case KEY_TREE:
+        options->tree = true;
         return 0;
     case KEY_HERE:
         options->here = true;

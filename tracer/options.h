@@ -24,6 +24,7 @@ struct options {
     bool confined;      /* a reproduction is run, which is a system of its own */
     bool minimize, no_repro, no_redact, quiet, no_filter;
     bool list; /* bundle --list */
+    bool tree; /* libc --tree */
     enum colour colour;
     pid_t *pids;
     size_t pid_count, pid_cap;
