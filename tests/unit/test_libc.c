@@ -1,7 +1,7 @@
 /* Which C library a file is: judged by what this process and musl's loader say of themselves. */
 #include <probes/alloc.h>
 #include <probes/elffile.h>
-#include <probes/libc.h>
+#include <probes/libc_memory.h>
 
 #include <check.h>
 #include <gnu/libc-version.h>
@@ -103,33 +103,43 @@ END_TEST
 /* This process, by its memory. */
 START_TEST(memory)
 {
-    CLEANUP_FREE char *own = own_libc(), *path = NULL;
-    struct libc_identity identity;
+    CLEANUP_FREE char *own = own_libc();
+    struct libc_memory seen;
     struct stat a, b;
-    bool replaced;
 
-    libc_identify_memory(getpid(), "", false, &identity, &path, &replaced);
-    ck_assert_str_eq(identity.family, "glibc");
-    ck_assert_str_eq(identity.release, gnu_get_libc_version());
-    ck_assert_int_eq(stat(path, &a), 0);
+    libc_memory_read(getpid(), "", &seen);
+    ck_assert(seen.mapped && seen.read && !seen.musl && seen.libc.there && seen.loader.there);
+    ck_assert_str_eq(seen.libc.says.family, "glibc");
+    ck_assert_str_eq(seen.libc.says.release, gnu_get_libc_version());
+    ck_assert_int_eq(stat(seen.libc.path, &a), 0);
     ck_assert_int_eq(stat(own, &b), 0);
     ck_assert_uint_eq(a.st_ino, b.st_ino);
-    ck_assert(!replaced);
-    libc_identity_deinit(&identity);
+    ck_assert_int_eq(seen.libc.file, LIBC_FILE_SAME);
+    ck_assert(!libc_other_builds(&seen.libc.says, &seen.loader.says));
+    ck_assert_ptr_null(seen.other);
+    libc_memory_deinit(&seen);
 }
 END_TEST
 
 START_TEST(no_memory)
 {
-    struct libc_identity identity;
-    char *path = NULL;
-    bool replaced;
+    struct libc_memory seen;
 
-    libc_identify_memory(0, "", false, &identity, &path, &replaced);
-    ck_assert_str_eq(identity.family, "unknown");
-    ck_assert_ptr_null(identity.release);
-    ck_assert_ptr_null(path);
-    libc_identity_deinit(&identity);
+    libc_memory_read(0, "", &seen);
+    ck_assert(!seen.mapped && !seen.libc.there && !seen.loader.there);
+    ck_assert_str_eq(seen.libc.says.family, "unknown");
+    libc_memory_deinit(&seen);
+}
+END_TEST
+
+/* What is newest among the versions is the least that it can be; names that are no release say nothing. */
+START_TEST(least)
+{
+    static const char *const some[] = {"GLIBC_2.2.5", "GLIBC_2.34", "GLIBC_2.9", "GLIBC_PRIVATE", "GLIBC_ABI_DT_RELR"};
+    CLEANUP_FREE char *newest = libc_least(some, sizeof some / sizeof *some), *nothing = libc_least(some + 3, 1);
+
+    ck_assert_str_eq(newest, "2.34");
+    ck_assert_ptr_null(nothing);
 }
 END_TEST
 
@@ -145,6 +155,7 @@ int main(void)
     tcase_add_test(one, none);
     tcase_add_test(one, memory);
     tcase_add_test(one, no_memory);
+    tcase_add_test(one, least);
     suite_add_tcase(suite, one);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
