@@ -6,6 +6,7 @@
 
 #include <probes/alloc.h>
 #include <probes/execfile.h>
+#include <probes/libc.h>
 #include <probes/load.h>
 
 #include <elf.h>
@@ -57,6 +58,30 @@ static void drop_left(struct report *report, size_t from)
     report->cause_count = kept;
 }
 
+/* The C library that it would get, of the first file that gets one. */
+static void fill_libc(const struct check_request *request, const struct load *load, struct report *report)
+{
+    struct libc_identity identity;
+    const char *path = NULL;
+
+    for (size_t i = 0; i < load->object_count && !path; i++) {
+        const char *soname = load->objects[i]->elf->soname;
+
+        if (soname && strcmp(soname, "libc.so.6") == 0)
+            path = load->objects[i]->path;
+    }
+    path = load->family == LOADER_MUSL ? load->interp : path;
+    if (!path || report->libc.family)
+        return;
+    libc_identify(request->root, path, &identity);
+    report->libc = (struct libc_facts){.family = xstrdup(identity.family),
+                                       .version = steal_pointer(&identity.release),
+                                       .path = xstrdup(path),
+                                       .from = xstrdup("the words in the file that would be loaded"),
+                                       .build = steal_pointer(&identity.build)};
+    libc_identity_deinit(&identity);
+}
+
 static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
                       struct report *report)
 {
@@ -79,6 +104,7 @@ static void check_elf(const struct check_request *request, const char *path, con
                    : elf->interp ? "program"
                                  : "static program",
                    load, report->cause_count - first);
+    fill_libc(request, load, report);
     check_put_objects(report, load);
     check_put_wants(report, load);
     check_put_notes(report, request->root, load);

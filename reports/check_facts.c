@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { ENTRIES_MOST = 256, ROWS_MOST = 4000 };
+enum { ENTRIES_MOST = 256, ROWS_MOST = 4000 /* of one file */ };
 
 /* ---- notes ---- */
 
@@ -141,11 +141,12 @@ static const struct object *loaded_as(const struct load *load, const char *sonam
 
 void check_put_versions(struct report *report, const struct load *load)
 {
-    static const char *const keys[] = {"version", "by", "library", "strength", "provider", NULL};
+    static const char *const keys[] = {"version", "by", "library", "strength", "provider", "of", NULL};
     struct table *table = table_of(report, "versions", keys);
+    size_t before = table_rows(table);
 
     for (size_t i = 0; i < load->object_count; i++)
-        for (size_t k = 0; k < load->objects[i]->elf->need_count && table_rows(table) < ROWS_MOST; k++) {
+        for (size_t k = 0; k < load->objects[i]->elf->need_count && table_rows(table) - before < ROWS_MOST; k++) {
             const struct elf_version *need = &load->objects[i]->elf->needs[k];
             const struct object *provider = loaded_as(load, need->file);
             bool defined = provider && elffile_defines_version(provider->elf, need->name);
@@ -164,34 +165,36 @@ void check_put_versions(struct report *report, const struct load *load)
 
 /* ---- symbols ---- */
 
-static void put_symbol(struct table *table, const char *name, const char *version, const char *by, const char *strength,
-                       const char *bound)
+static void put_symbol(struct table *table, const struct load *load, const char *name, const char *version,
+                       const char *by, const char *strength, const char *bound)
 {
     table_text(table, name);
     table_text(table, version);
     table_text(table, by);
     table_text(table, strength);
     table_text(table, bound);
+    table_text(table, load->objects[0]->path);
 }
 
 void check_put_symbols(struct report *report, const struct load *load)
 {
-    static const char *const keys[] = {"symbol", "version", "by", "strength", "bound", NULL};
+    static const char *const keys[] = {"symbol", "version", "by", "strength", "bound", "of", NULL};
     struct table *table = table_of(report, "unbound", keys);
+    size_t before = table_rows(table);
 
-    for (size_t i = 0; i < load->fault_count && table_rows(table) < ROWS_MOST; i++)
+    for (size_t i = 0; i < load->fault_count && table_rows(table) - before < ROWS_MOST; i++)
         if (load->faults[i]->kind == FAULT_SYMBOL)
-            put_symbol(table, load->faults[i]->name, load->faults[i]->version, load->faults[i]->subject->path, "strong",
-                       load->faults[i]->lazy ? "when it is called" : "at once");
+            put_symbol(table, load, load->faults[i]->name, load->faults[i]->version, load->faults[i]->subject->path,
+                       "strong", load->faults[i]->lazy ? "when it is called" : "at once");
     for (size_t i = 0; i < load->object_count; i++) {
         const struct object *object = load->objects[i];
 
-        for (size_t k = 0; k < object->elf->symbol_count && table_rows(table) < ROWS_MOST; k++) {
+        for (size_t k = 0; k < object->elf->symbol_count && table_rows(table) - before < ROWS_MOST; k++) {
             const struct elf_symbol *symbol = &object->elf->symbols[k];
 
             if (!symbol->defined && symbol->bind == STB_WEAK && (symbol->by_data || symbol->by_call) &&
                 !load_lookup(load, object, symbol->name, symbol->version, LOOKUP_CALL, NULL))
-                put_symbol(table, symbol->name, symbol->version, object->path, "weak", "not at all");
+                put_symbol(table, load, symbol->name, symbol->version, object->path, "weak", "not at all");
         }
     }
 }

@@ -51,6 +51,7 @@ def test_as_a_run_would_tell(check, place, tmp_path, way, position):  # noqa: F8
     assert cause["chain"] == case.chain and cause["impact"] == "fatal" and cause["confidence"] > 0.9
     assert cause["provider"] == case.expected.provider or case.expected.provider is None
     assert report["input"]["how"] == "static" and "would not load here" in said
+    assert report["system"]["libc"]["family"] == "glibc"
     assert cause["evidence"] == [] and report["reproduction"] is None
 
 
