@@ -71,7 +71,7 @@ help:
 	@echo 'make check       unit and end-to-end tests (SAN=1: with address and undefined-behaviour sanitizers)'
 	@echo 'make static      $(STATIC), one file that runs without any library'
 	@echo 'make bench       cost against strace and against no tracer'
-	@echo 'make conformance what ld.so bound against the model, --bindings and -t lookups, programs x libcs, lookup by lookup'
+	@echo 'make conformance what ld.so bound against the model, --bindings, -t lookups and check, lookup by lookup'
 	@echo 'make score       every kind of cause on every libc against what is right, and how reliable a confidence is'
 	@echo 'make install     program, man page, completions (PREFIX=$(PREFIX), DESTDIR=); make uninstall'
 	@echo 'make unit        only the unit tests'
@@ -180,7 +180,8 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags | setup-build
 conformance: $(COMPARE) $(PROGRAM) | setup-test
 	@bad=0; $(PYTHON) tests/conformance/run.py --tool $(COMPARE) $(CONFORMANCE_ARGS) || bad=1; echo; \
 	$(PYTHON) tests/conformance/slots.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; echo; \
-	$(PYTHON) tests/conformance/live.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; exit $$bad
+	$(PYTHON) tests/conformance/live.py --program $(PROGRAM) $(CONFORMANCE_ARGS) || bad=1; echo; \
+	$(PYTHON) tests/conformance/checked.py --program $(PROGRAM) || bad=1; exit $$bad
 
 # SCORE_ARGS="--libc 2.36 --only shadowed --keep" does less, and keeps the reports; --reproductions has a line for each of
 # those, and --minimal takes everything out of them, one thing at a time (minutes).
