@@ -1,6 +1,7 @@
 /* sandbox-unavailable: a program's sandbox has no namespaces, or no helper with the rights that it needs. */
 #include "judge.h"
 
+#include "namespaces.h"
 #include "scenario.h"
 #include "syscall.h"
 
@@ -8,47 +9,6 @@
 #include <string.h>
 
 #include <probes/alloc.h>
-#include <probes/limits.h>
-#include <probes/proc.h>
-
-enum { MOUNTS_LIMIT = 4 << 20 };
-
-static ino_t mount_namespace(const char *pid)
-{
-    CLEANUP_FREE char *path = xasprintf("/proc/%s/ns/mnt", pid);
-    struct stat st;
-
-    return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
-/* No user namespace is made below a chroot(2) (user_namespaces(7), EPERM): its root is another than ours in the same
- * mount namespace, or its / is none of its mount points. */
-static bool is_chrooted(const struct process *process)
-{
-    pid_t pid = process->pid;
-    CLEANUP_FREE char *number = xasprintf("%d", (int)pid);
-    CLEANUP_FREE char *path = xasprintf("/proc/%d/mountinfo", (int)pid);
-    CLEANUP_FREE char *text = proc_read(path, MOUNTS_LIMIT, NULL);
-    char *rest = NULL;
-
-    if (process->root[0] && mount_namespace(number) && mount_namespace(number) == mount_namespace("self"))
-        return true;
-    for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
-        char point[3];
-
-        if (sscanf(line, "%*s %*s %*s %*s %2s", point) == 1 && strcmp(point, "/") == 0)
-            return false;
-    }
-    return text != NULL;
-}
-
-static bool is_set(const char *name, uint64_t value)
-{
-    uint64_t now;
-
-    return limits_sysctl(0, name, &now) && now == value;
-}
-
 static void set(struct cause *cause, const char *assignment)
 {
     struct remedy *remedy = cause_remedy(cause, PROOF_KNOWN, "allow user namespaces");
@@ -62,7 +22,8 @@ static const char *tell_why(const struct finding *finding, struct cause *cause)
 {
     const struct failure *failure = finding->failure;
     pid_t pid = finding->process->pid;
-    uint64_t most;
+    const char *setting, *why;
+    bool chrooted;
 
     if (failure && failure->policy) {
         cause_remedy(cause, PROOF_KNOWN,
@@ -72,29 +33,15 @@ static const char *tell_why(const struct finding *finding, struct cause *cause)
     }
     if (path_nowhere(finding->process->root)) /* the settings of that machine are in no log */
         return "the kernel refuses them, for a reason that the log does not have";
-    if (limits_sysctl(pid, "user/max_user_namespaces", &most) &&
-        (most == 0 || finding->error == ENOSPC || finding->error == EUSERS)) {
-        set(cause, most ? "user.max_user_namespaces=10000" : "user.max_user_namespaces=1000");
-        return most ? "user.max_user_namespaces is used up, or they are nested too deeply"
-                    : "user.max_user_namespaces is 0";
-    }
-    if (is_set("kernel/unprivileged_userns_clone", 0)) {
-        set(cause, "kernel.unprivileged_userns_clone=1");
-        return "kernel.unprivileged_userns_clone is 0";
-    }
-    if (is_set("kernel/apparmor_restrict_unprivileged_userns", 1)) {
-        set(cause, "kernel.apparmor_restrict_unprivileged_userns=0");
-        return "AppArmor lets no program without a profile have them (kernel.apparmor_restrict_unprivileged_userns is "
-               "1)";
-    }
-    if (is_chrooted(finding->process)) {
+    why = namespaces_refused(pid, finding->process->root, finding->error, &setting, &chrooted);
+    if (setting)
+        set(cause, setting);
+    else if (chrooted)
         cause_remedy(cause, PROOF_KNOWN,
                      "run it outside the chroot, or enter its root with pivot_root(2) (bwrap, unshare)");
-        return "it runs in a chroot, where the kernel makes none";
-    }
-    cause_remedy(cause, PROOF_KNOWN, "allow user namespaces to this user, in a container: to the container");
-    return finding->error == ENOSYS ? "the kernel is built without them"
-                                    : "the kernel or a security module forbids them";
+    else
+        cause_remedy(cause, PROOF_KNOWN, "allow user namespaces to this user, in a container: to the container");
+    return why;
 }
 
 static void tell_helper(const struct finding *finding, struct cause *cause)

@@ -293,3 +293,41 @@ void programs_find(struct programs *programs, const struct process *process, str
             find_at(&finder, cause->chain.v[k], false);
     }
 }
+
+/* --- asked for one by one --- */
+
+bool program_of_file(const char *root, const char *path, struct program_seen *ret)
+{
+    struct stat st;
+
+    *ret = (struct program_seen){0};
+    if (path_stat(root, path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SIZE_MOST)
+        return false;
+    search_through(root, path, ret);
+    if (ret->name)
+        ret->path = xstrdup(path);
+    else
+        seen_deinit(ret);
+    return ret->name != NULL;
+}
+
+bool program_of_product(const char *root, const char *directory, struct program_seen *ret)
+{
+    struct program_list list = {0};
+    const struct finder finder = {.root = root, .to = &list};
+    bool found = find_product(&finder, directory) && list.n;
+
+    *ret = (struct program_seen){0};
+    if (found) {
+        *ret = list.v[0];
+        list.v[0] = (struct program_seen){0};
+    }
+    program_list_deinit(&list);
+    return found;
+}
+
+void program_seen_deinit(struct program_seen *seen)
+{
+    seen_deinit(seen);
+    *seen = (struct program_seen){0};
+}

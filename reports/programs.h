@@ -4,6 +4,7 @@
 #ifndef GLIBCTRACE_REPORTS_PROGRAMS_H
 #define GLIBCTRACE_REPORTS_PROGRAMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct process;
@@ -29,5 +30,11 @@ struct programs *programs_create(void);
 void programs_destroy(struct programs *programs);
 /* Adds to RET the programs that PROCESS, whose root is there, and its suspects' causes name. */
 void programs_find(struct programs *programs, const struct process *process, struct program_list *ret);
+
+/* The program file at PATH, where it is one of those that say what they are (node, and whatever Go built); the VS Code,
+ * or what is made of it, that is installed in DIRECTORY. False where there is none; free with program_seen_deinit(). */
+bool program_of_file(const char *root, const char *path, struct program_seen *ret);
+bool program_of_product(const char *root, const char *directory, struct program_seen *ret);
+void program_seen_deinit(struct program_seen *seen);
 
 #endif

@@ -1,0 +1,212 @@
+"""`glibctrace doctor`: the machine on one page. Here, in a root that has nothing but the C library, with programs that do
+not fit, in a home directory of the test's own, and below policies."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import load_report
+from test_static import cached_root
+
+SECTIONS = ("machine", "programs", "limits", "workspace", "session", "rights")
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="chroot(2) and mounts want root")
+
+
+def rows(report):
+    return [row for name in SECTIONS for row in report[name]]
+
+
+def row(report, what):
+    found = [one for one in rows(report) if one["what"] == what]
+    assert len(found) == 1, (what, rows(report))
+    return found[0]
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Somebody's home directory, of which nothing else of this machine's user is in it."""
+    path = tmp_path / "house"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def doctor(run, home):
+    def ask(*args, **changes):
+        env = {"HOME": home, "GOROOT": None, "GOPATH": None, "XDG_RUNTIME_DIR": None, "XDG_DATA_HOME": None,
+               "ELECTRON_RUN_AS_NODE": None, **changes}
+        result = run("doctor", *args, env=env)
+        bad = any(one["verdict"] == "bad" for one in rows(result.report))
+        assert result.returncode == int(bad) and result.stderr == "", result.stderr
+        for one in rows(result.report):
+            assert one.get("mark", "-") == one["verdict"] or one["verdict"] == "-"
+            if one["verdict"] in ("warning", "bad"):
+                assert one["advice"], one
+        return result
+    return ask
+
+
+def test_here(doctor, tmp_path):
+    told = doctor(tmp_path)
+    report = told.report
+    assert report["input"]["how"] == "static" and report["causes"] == []
+    release = os.confstr("CS_GNU_LIBC_VERSION").split()[1]
+    assert report["system"]["libc"]["version"] == release and f"glibc {release}, " in row(report, "C library")["found"]
+    assert row(report, "loader")["verdict"] == "good"
+    assert str(tmp_path) in told.stdout and "Nothing is changed" not in told.stdout
+    if shutil.which("gopls"):
+        gopls = next(one for one in report["programs"] if one["what"] == "gopls")
+        assert "loads here" in gopls["found"] and "needs glibc 2." in gopls["found"] and gopls["verdict"] == "good"
+    assert any(one["what"] == "ptrace" and "tried" in one["found"] for one in report["rights"])
+
+
+def product(folder, name, command, **files):
+    folder.mkdir(parents=True)
+    (folder / "product.json").write_text(json.dumps({"nameLong": name, "applicationName": command, "version": "1.99.1"}))
+    for path, source in files.items():
+        target = folder / path.replace("__", "/").replace("_node", ".node")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source is None:
+            target.touch()
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+def test_a_server_whose_module_does_not_load(doctor, home):
+    """As VS Code's server with modules for a newer system; another that fits and one for musl beside it."""
+    newer = (cached_root("forky") / "usr" / "bin" / "ls").resolve()
+    server = product(home / ".vscode-server" / "cli" / "servers" / "Stable-1" / "server", "VS Code Server", "code-server",
+                     out__server_main=None, node="/bin/true", node_modules__a_node=newer, node_modules__b_node="/bin/true")
+    (server / "out" / "server_main").rename(server / "out" / "server-main.js")
+    report = doctor(home).report
+    server = row(report, "VS Code Server")
+    assert server["verdict"] == "bad" and "1 of its 3 files" in server["found"]
+    assert "GLIBC_2.3" in server["found"] and "a.node" in server["found"] and "1.99.1" in server["found"]
+    assert "a.node" in server["command"] or server["advice"]
+    (home / ".vscode-server/cli/servers/Stable-1/server/node_modules/a.node").unlink()
+    server = row(doctor(home).report, "VS Code Server")
+    assert server["verdict"] == "good" and "loads here, and so does its 1 native module" in server["found"]
+
+
+def test_modules_for_other_systems_need_not_load(doctor, home):
+    server = product(home / ".vscode-server" / "bin" / "abc", "VS Code Server", "code-server", node="/bin/true",
+                     node_modules__b_node=(cached_root("musl") / "lib" / "ld-musl-x86_64.so.1").resolve())
+    (server / "out").mkdir()
+    (server / "out" / "server-main.js").touch()
+    (server / "node_modules" / "c.node").write_bytes(b"MZ\x90\0" + bytes(500))
+    assert row(doctor(home).report, "VS Code Server")["verdict"] == "good"
+
+
+def launcher(home, name, line):
+    path = home / ".local" / "share" / "applications" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"[Desktop Entry]\nName=Code\nExec={line}\n\n[Desktop Action x]\nExec=/nowhere/code\n")
+    return path
+
+
+def test_environment(doctor, home, tmp_path):
+    """A login shell has a program that is nowhere else; the menu's entries; a GOROOT that is none."""
+    tools = tmp_path / "more tools"
+    tools.mkdir()
+    shutil.copy("/bin/true", tools / "codium")
+    (home / ".profile").write_text(f'export PATH="$PATH:{tools}"\n')
+    good = launcher(home, "codium.desktop", f'env A=1 "{tools}/codium" %F')
+    broken = launcher(home, "code.desktop", '"/opt/no where/code" %F')
+    launcher(home, "other.desktop", "/nowhere/gimp")
+    report = doctor(home, GOROOT=home, PATH="/usr/bin:/bin").report
+    shell = row(report, "this shell")
+    assert shell["verdict"] == "warning" and f"{tools} ({home}/.profile)" in shell["found"]
+    assert "codium" in shell["found"] and f":{tools}" in shell["command"]
+    assert row(report, "codium.desktop")["verdict"] == "good" and str(good) in row(report, "codium.desktop")["found"]
+    assert row(report, "code.desktop")["verdict"] == "bad" and "/opt/no where/code" in row(report, "code.desktop")["found"]
+    assert row(report, "code.desktop")["command"] == f"rm {broken}"
+    assert not any(one["what"] == "other.desktop" for one in rows(report))
+    assert row(report, "GOROOT")["verdict"] == "bad"
+    fine = doctor(home, PATH=f"/usr/bin:/bin:{tools}").report
+    assert row(fine, "this shell")["verdict"] == "good"
+
+
+def test_the_users_things_are_hidden(run, home):
+    (home / ".profile").write_text('export PATH="$HOME/own-tools:$PATH"\n')
+    (home / "own-tools").mkdir()
+    shutil.copy("/bin/true", home / "own-tools" / "codium")
+    text = run("doctor", home, env={"HOME": home}, redact=True)
+    assert str(home) not in text.stdout and str(home) not in json.dumps(text.report)
+    assert "$HOME/own-tools" in text.stdout
+
+
+def in_namespace(*words):
+    """A command in a mount namespace of its own, with WORDS done in it before."""
+    return ["unshare", "--mount", "sh", "-c", "; ".join(words) + '; exec "$@"', "sh"]
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["overlay", "tmpfs"])
+def test_file_systems_that_tell_no_changes(run, home, tmp_path, kind):
+    place = tmp_path / "place"
+    for name in ("lower", "work", "place"):
+        (tmp_path / name).mkdir()
+    upper = tmp_path / "tmpfs"
+    upper.mkdir()
+    mount = (f"mount -t tmpfs none '{upper}' && mkdir '{upper}/u' '{upper}/w' && mount -t overlay none -o "
+             f"'lowerdir={tmp_path}/lower,upperdir={upper}/u,workdir={upper}/w' '{place}'") if kind == "overlay" else \
+        f"mount -t tmpfs none '{place}'"
+    if subprocess.run([*in_namespace(mount + " || exit 9"), "true"], capture_output=True).returncode:
+        mount = None  # no mounts may be made here: the kind of what is there
+    report = run("doctor", place, env={"HOME": home}, under=in_namespace(mount) if mount else ()).report
+    told = row(report, str(place))
+    if mount:
+        assert told["found"].startswith(f"{kind} on {place}")
+        assert (told["verdict"], "layers" in told["found"]) == (("warning", True) if kind == "overlay" else ("good", False))
+
+
+@needs_root
+def test_watches_are_used_up(run, home, tmp_path):
+    """In a user namespace whose limit is below what the workspace takes."""
+    limit = "echo 3 > /proc/sys/user/max_inotify_watches || exit 9"
+    under = ["unshare", "--user", "--map-root-user", "sh", "-c", limit + '; exec "$@"', "sh"]
+    if subprocess.run([*under, "true"], capture_output=True).returncode:
+        return  # below a chroot no namespace is made
+    for i in range(5):
+        (tmp_path / "ws" / str(i)).mkdir(parents=True)
+    report = run("doctor", tmp_path / "ws", env={"HOME": home}, under=under).report
+    size = row(report, "its directories")
+    assert size["verdict"] == "bad" and size["found"].startswith("6:") and "user.max_inotify_watches=" in size["command"]
+    assert row(report, "inotify watches")["verdict"] == "warning"
+
+
+@needs_root
+def test_in_a_bare_root(tool, tmp_path, environment):
+    """Nothing but the C library: no /proc, no /sys, no systemd, no programs, no /tmp."""
+    root = tmp_path / "root"
+    for file in subprocess.run(["ldd", tool], capture_output=True, text=True, check=True).stdout.split():
+        if file.startswith("/"):
+            (root / file[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, root / file[1:])
+    (root / "out").mkdir()
+    shutil.copy(tool, root / "glibctrace")
+    chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    told = subprocess.run([chroot, root, "/glibctrace", "doctor", "-o", "/out/r.json"], capture_output=True, text=True, env={})
+    report = load_report(root / "out" / "r.json")
+    assert (told.returncode, told.stderr) == (1, "")
+    assert [one["what"] for one in rows(report) if one["verdict"] == "bad"] == ["temporary files"]
+    release = os.confstr("CS_GNU_LIBC_VERSION").split()[1]
+    assert f"glibc {release}" in row(report, "C library")["found"]
+    assert row(report, "not found")["found"].count(",") == 5
+    assert "/proc is not mounted" in told.stdout
+    (root / "tmp").mkdir()
+    told = subprocess.run([chroot, root, "/glibctrace", "doctor"], capture_output=True, text=True, env={})
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words, said", [(["/no/such/folder"], "/no/such/folder"), (["/bin/true"], "no directory"),
+                                         (["-o", "x.tar.zst"], "bundle")])
+def test_wrong_use(run, words, said):
+    result = run("doctor", *words, report=False)
+    assert result.returncode == 2 and result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1 and said in result.stderr

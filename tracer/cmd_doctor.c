@@ -1,0 +1,132 @@
+/* glibctrace doctor [DIR]...: this machine on one page. */
+#include "commands.h"
+
+#include "outlets.h"
+#include "ptrace.h"
+
+#include <reports/doctor.h>
+#include <reports/output.h>
+#include <reports/redact.h>
+
+#include <probes/alloc.h>
+#include <probes/elffile.h>
+#include <probes/path.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Whether a child of our own may be traced: 0 or the errno value. The child only waits to be killed. */
+static int try_ptrace(void)
+{
+    pid_t child = fork();
+    int error;
+
+    if (child < 0)
+        return 0; /* nothing was tried */
+    if (child == 0)
+        for (;;)
+            pause();
+    error = ptrace_seize(child, true);
+    kill(child, SIGKILL);
+    while (waitpid(child, NULL, __WALL) < 0 && errno == EINTR)
+        ;
+    return -error;
+}
+
+static int take_directories(const struct options *options, struct strings *ret, struct err *err)
+{
+    CLEANUP_FREE char *cwd = getcwd(NULL, 0);
+    struct stat st;
+
+    if (!options->rest_count && cwd)
+        strings_add(ret, steal_pointer(&cwd));
+    for (size_t i = 0; i < options->rest_count; i++) {
+        const char *word = options->rest[i];
+
+        if (stat(word, &st) < 0)
+            return err_errno(err, errno, "%s", word);
+        if (!S_ISDIR(st.st_mode))
+            return err_set(err, "%s is no directory: doctor wants the folders that are worked in", word);
+        strings_add(ret, word[0] == '/' || !cwd ? xstrdup(word) : path_join(cwd, word));
+    }
+    return 0;
+}
+
+static void hide(struct report *report)
+{
+    struct redactor *redactor = redactor_create();
+    struct utsname here;
+
+    redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", geteuid());
+    if (uname(&here) == 0)
+        redactor_add_host(redactor, here.nodename);
+    report_redact(report, redactor);
+    redactor_tell(redactor, &report->redacted);
+    redactor_destroy(redactor);
+}
+
+static int examine(const struct options *options, const struct strings *directories, struct err *err)
+{
+    const struct doctor_request request = {.directories = (const char *const *)directories->v,
+                                           .directory_count = directories->n,
+                                           .ptrace_error = try_ptrace(),
+                                           .env = (const char *const *)environ};
+    size_t bad;
+    struct report *report = doctor_examine(&request, &bad);
+    int status;
+
+    if (!options->no_redact)
+        hide(report);
+    status = outlets_put_report(options, report, NULL, stdout, err);
+    if (status == 0)
+        status = bad ? STATUS_FOUND : 0;
+    report_destroy(report);
+    return status;
+}
+
+static int cmd_doctor(const struct options *options, struct err *err)
+{
+    struct strings directories = {0};
+    int status = 0;
+
+    for (size_t i = 0; i < options->outputs.n; i++)
+        if (output_check(options->outputs.v[i], err) < 0)
+            return -1;
+    if (outlets_bundle(options))
+        return err_set(err, "a bundle is made of a run: of doctor, -o wants .txt, .json, .md or .html");
+    status = take_directories(options, &directories, err);
+    if (status == 0)
+        status = examine(options, &directories, err);
+    strings_deinit(&directories);
+    elffile_forget_all();
+    return status;
+}
+
+static const char *const takes[] = {"output", "quiet", "color", "no-redact", NULL};
+static const struct usage usage = {
+    .name = "doctor",
+    .arguments = "[DIR]...",
+    .purpose = "this machine on one page: what VS Code, node, go, gopls and delve need of it",
+    .about =
+        "Looks at this machine for VS Code, its server, node, go, gopls and delve: the C library and its loader, the "
+        "processor, limits and who uses them, the file systems of the workspace (DIR, or the working directory), the "
+        "environment of a desktop session against a login shell's, sandboxes, system call policies, debuggers; and "
+        "each "
+        "of those programs that is found: its release, what it needs of glibc, whether it and its native modules would "
+        "load here. Each line is good, a warning, or bad, with what to do where it is not good. Nothing is changed and "
+        "none of the programs is run; what can only be told by trying (namespaces, watching, tracing) is tried in ways "
+        "that leave nothing behind."
+        "\n\nIn report.json each section is an array: machine, programs, limits, workspace, session, rights; an "
+        "element "
+        "has verdict, what, found, advice and command."
+        "\vThe exit status is 0 where nothing is bad (warnings do not count), 1 where something is, and 2 where a DIR "
+        "cannot be read.",
+    .takes = takes,
+    .most = 1 << 10,
+};
+const struct command command_doctor = {"doctor", &usage, cmd_doctor};
