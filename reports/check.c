@@ -1,8 +1,8 @@
 #include "check.h"
 
 #include "check_parts.h"
-#include "stub.h"
 #include "table.h"
+#include "variant.h"
 
 #include <probes/alloc.h>
 #include <probes/execfile.h>
@@ -16,28 +16,28 @@
 /* ---- what kind of file it is ---- */
 
 /* A library's loader is that of the programs that open it: by the C library that it is linked to. */
-static char *loader_for(const struct elffile *elf)
+char *check_loader_for(const struct elffile *elf)
 {
-    const char *machine = elffile_machine_name(elf);
-
-    for (size_t i = 0; i < elf->needed_count; i++)
-        if (strncmp(elf->needed[i], "libc.musl-", 10) == 0 || strcmp(elf->needed[i], "libc.so") == 0)
-            return xasprintf("/lib/ld-musl-%s.so.1", strcmp(machine, "arm") == 0 ? "armhf" : machine);
-    return xstrdup_or_null(stub_loader(elf->class, elf->data, elf->machine));
+    return variant_loader(elf, variant_family(elf));
 }
 
-/* The loader goes on where a fault is only a warning, and where a library leaves a symbol to whoever loads it. */
-static bool ends_it(const struct fault *fault, bool library)
+bool check_is_library(const struct elffile *elf)
+{
+    return elf->state == ELFFILE_OK && !elf->interp && elf->dynamic && elf->type == ET_DYN &&
+           !(elf->dt_flags_1 & DF_1_PIE);
+}
+
+bool check_ends_it(const struct fault *fault, bool library)
 {
     if (fault->warning || (fault->kind == FAULT_SYMBOL && fault->lazy))
         return false;
     return !(library && fault->kind == FAULT_SYMBOL && !fault->version);
 }
 
-static bool would_fail(const struct load *load, bool library)
+bool check_would_fail(const struct load *load, bool library)
 {
     for (size_t i = 0; i < load->fault_count; i++)
-        if (ends_it(load->faults[i], library))
+        if (check_ends_it(load->faults[i], library))
             return true;
     return false;
 }
@@ -82,12 +82,20 @@ static void fill_libc(const struct check_request *request, const struct load *lo
     libc_identity_deinit(&identity);
 }
 
+static void put_all(const struct check_request *request, const struct load *load, struct report *report)
+{
+    check_put_objects(report, load);
+    check_put_wants(report, load);
+    check_put_notes(report, request->root, load);
+    check_put_versions(report, load);
+    check_put_symbols(report, load);
+}
+
 static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
                       struct report *report)
 {
-    bool library = elf->state == ELFFILE_OK && !elf->interp && elf->dynamic && elf->type == ET_DYN &&
-                   !(elf->dt_flags_1 & DF_1_PIE);
-    CLEANUP_FREE char *loader = library ? loader_for(elf) : NULL;
+    bool library = check_is_library(elf);
+    CLEANUP_FREE char *loader = library ? check_loader_for(elf) : NULL;
     const struct load_request asked = {
         .root = request->root, .loader = loader, .program = path, .cwd = request->cwd, .env = request->env};
     size_t first = report->cause_count;
@@ -95,7 +103,7 @@ static void check_elf(const struct check_request *request, const char *path, con
 
     if (load_create(&asked, &load, NULL) < 0)
         return;
-    if (would_fail(load, library))
+    if (check_would_fail(load, library))
         check_judge_loading(request, path, loader, elf, report);
     if (library)
         drop_left(report, first);
@@ -105,11 +113,10 @@ static void check_elf(const struct check_request *request, const char *path, con
                                  : "static program",
                    load, report->cause_count - first);
     fill_libc(request, load, report);
-    check_put_objects(report, load);
-    check_put_wants(report, load);
-    check_put_notes(report, request->root, load);
-    check_put_versions(report, load);
-    check_put_symbols(report, load);
+    if (!library && request->seen)
+        request->seen(request->ctx, load);
+    if (!request->brief)
+        put_all(request, load, report);
     load_destroy(load);
 }
 

@@ -14,6 +14,9 @@ struct check_request {
     const char *root;       /* "": this system's own */
     const char *const *env; /* NAME=VALUE, NULL-terminated: of the loader's variables, those that count */
     const char *cwd;
+    bool brief;                                       /* one of many: its row, and nothing of what it is made of */
+    void (*seen)(void *ctx, const struct load *load); /* is told what each program would be made of; or NULL */
+    void *ctx;
 };
 
 /* Checks the file at PATH (absolute, inside the root): adds what it would fail of to REPORT's causes, what it is made

@@ -115,20 +115,25 @@ void check_judge_loading(const struct check_request *request, const char *path, 
     tell_start(&made, argv[0], argv, elf);
     tell_end(&made, true);
     take_causes(&made, report);
-    for (size_t i = first; loader && i < report->cause_count; i++) { /* nobody has called it so */
-        struct cause *cause = report->causes[i];
-
-        if (cause->chain.n > 1 && strcmp(cause->chain.v[0], loader) == 0) {
-            free(cause->chain.v[0]);
-            memmove(cause->chain.v, cause->chain.v + 1, --cause->chain.n * sizeof *cause->chain.v);
-        }
-    }
+    for (size_t i = first; loader && i < report->cause_count; i++)
+        check_drop_asker(report->causes[i], loader);
 }
+
+void check_drop_asker(struct cause *cause, const char *asker)
+{
+    if (cause->chain.n < 2 || strcmp(cause->chain.v[0], asker) != 0)
+        return;
+    free(cause->chain.v[0]);
+    memmove(cause->chain.v, cause->chain.v + 1, --cause->chain.n * sizeof *cause->chain.v);
+}
+
+#define OPENING_FAILS 0.95
 
 void check_judge_opening(const struct check_request *request, const struct check_host *host, const char *path,
                          struct report *report)
 {
     struct made_up made = make_up(request);
+    size_t first = report->cause_count;
     const char *const argv[] = {host->path, NULL};
     struct event said = {.type = EVENT_LOADER,
                          .loader = {.what = LOADER_ERROR, .object = path, .outcome = LOADER_CAUGHT, .format = ""}};
@@ -140,4 +145,8 @@ void check_judge_opening(const struct check_request *request, const struct check
     tell(&made, &call);
     tell_end(&made, false);
     take_causes(&made, report);
+    /* what became of a failed dlopen is for a run to tell; that it fails is not in doubt */
+    for (size_t i = first; i < report->cause_count; i++)
+        if (report->causes[i]->confidence < OPENING_FAILS)
+            report->causes[i]->confidence = OPENING_FAILS;
 }

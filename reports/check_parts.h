@@ -22,8 +22,23 @@ struct check_host {
 void check_judge_opening(const struct check_request *request, const struct check_host *host, const char *path,
                          struct report *report);
 
+/* ASKER, which begins the chain, stands for any program: nobody has called it so. */
+void check_drop_asker(struct cause *cause, const char *asker);
+
+/* check.c: what kind of file it is, and how it ends.
+ *
+ * The loader that programs have which open ELF, a library; malloced, or NULL. */
+char *check_loader_for(const struct elffile *elf);
+bool check_is_library(const struct elffile *elf);
+/* The loader goes on where a fault is only a warning, and where a library leaves a symbol to whoever loads it. */
+bool check_ends_it(const struct fault *fault, bool library);
+bool check_would_fail(const struct load *load, bool library);
+
 /* check_tables.c: a row for the file at PATH, of which CAUSES causes were found; LOAD may be NULL. */
 void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t causes);
+/* A row in other words. */
+void check_put_row(struct report *report, const char *path, const char *what, const struct elffile *elf,
+                   enum table_mark mark, const char *verdict);
 /* What it is made of, as a tree by who asked for what first, in the loader's order. */
 void check_put_objects(struct report *report, const struct load *load);
 /* What is wanted of the C library and the compiler's, by the file and what stands beside it: the release that does, the

@@ -3,6 +3,7 @@
 
 #include "table.h"
 #include "text.h"
+#include "variant.h"
 
 #include <probes/alloc.h>
 #include <probes/releases.h>
@@ -213,6 +214,24 @@ void check_put_file(struct report *report, const char *path, const char *what, c
                    left == 1 ? "" : "s");
     else
         table_cell(table, TABLE_GOOD, "loads");
+}
+
+void check_put_row(struct report *report, const char *path, const char *what, const struct elffile *elf,
+                   enum table_mark mark, const char *verdict)
+{
+    struct table *table = files_table(report);
+    enum family family = variant_family(elf);
+    struct wants wants = {0};
+    const char *version;
+
+    add_wanted(&wants, elf);
+    version = family == FAMILY_GLIBC ? newest(&wants, "GLIBC_") : NULL;
+    table_text(table, path);
+    table_text(table, what);
+    table_text(table, elffile_machine_name(elf));
+    table_cell(table, TABLE_PLAIN, "%s%s%s", family == FAMILY_OTHER ? "" : variant_family_name(family),
+               version ? " " : "", version ? version + strlen("GLIBC_") : "");
+    table_cell(table, mark, "%s", verdict);
 }
 
 /* ---- the objects ---- */

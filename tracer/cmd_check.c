@@ -4,6 +4,7 @@
 #include "outlets.h"
 
 #include <reports/check.h>
+#include <reports/check_walk.h>
 #include <reports/output.h>
 #include <reports/redact.h>
 
@@ -14,12 +15,43 @@
 #include <probes/system.h>
 
 #include <errno.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 static char *absolute(const char *path, const char *cwd)
 {
     return path[0] == '/' ? xstrdup(path) : path_join(cwd, path);
+}
+
+/* The program that PID runs, in its own root and with the environment that it was started with. */
+static int check_process(pid_t pid, struct report *report, struct err *err)
+{
+    CLEANUP_FREE char *root = proc_root(pid);
+    struct proc_image image;
+    int result = 0;
+
+    if (proc_image_read(pid, root, NULL, 0, &image) < 0)
+        return err_set(err, "there is no process %d", (int)pid);
+    if (image.exe) {
+        const struct check_request request = {
+            .root = root, .env = (const char *const *)image.env, .cwd = image.cwd ? image.cwd : "/"};
+
+        if (!check_file(&request, image.exe, report))
+            result = err_set(err, "process %d: %s is not there any more, or no ELF file", (int)pid, image.exe);
+    } else {
+        result = err_set(err, "process %d: what it runs cannot be seen", (int)pid);
+    }
+    proc_image_deinit(&image);
+    return result;
+}
+
+/* WORD as the number of a process, 0: it is none. */
+static pid_t process_number(const char *word)
+{
+    size_t digits = strspn(word, "0123456789");
+
+    return digits && digits < 10 && !word[digits] ? atoi(word) : 0;
 }
 
 static int check_one(const struct options *options, const char *word, const char *cwd, struct report *report,
@@ -30,9 +62,14 @@ static int check_one(const struct options *options, const char *word, const char
         .root = root, .env = *root ? NULL : (const char *const *)environ, .cwd = *root ? "/" : cwd};
     CLEANUP_FREE char *path = absolute(word, request.cwd);
     struct stat st;
+    int error = path_stat(root, path, &st);
 
-    if (path_stat(root, path, &st) < 0)
-        return err_errno(err, errno, "%s%s", root, path);
+    if (error < 0 && !*root && process_number(word))
+        return check_process(process_number(word), report, err);
+    if (error < 0)
+        return err_errno(err, -error, "%s%s", root, path);
+    if (S_ISDIR(st.st_mode))
+        return check_tree(&request, path, true, report, err);
     if (!check_file(&request, path, report))
         return err_set(err, "%s is neither an ELF file nor a script: there is nothing to load", word);
     return 0;
@@ -104,9 +141,11 @@ static int cmd_check(const struct options *options, struct err *err)
 static const char *const takes[] = {"output", "quiet", "color", "no-redact", "root", NULL};
 static const struct usage usage = {
     .name = "check",
-    .arguments = "FILE...",
+    .arguments = "FILE|DIR|PID...",
     .purpose = "without running anything: would it load, here or under --root",
-    .about = "Asks what the kernel and the loader would do with FILE: a program, a library, a script.",
+    .about =
+        "Asks what the kernel and the loader would do with FILE: a program, a library, a script; with each of them "
+        "below DIR, add-ons by the node that is there; or with the program that process PID runs.",
     .takes = takes,
     .least = 1,
     .most = 1 << 16,

@@ -1,0 +1,143 @@
+#include "check_host.h"
+
+#include "stub.h"
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+#include <elf.h>
+#include <string.h>
+
+/* ---- what fits ---- */
+
+/* What a root is for, the programs in it say; this system's own is the kernel's. */
+static void read_machine(struct here *here)
+{
+    static const char *const programs[] = {"/bin/sh", "/usr/bin/env", "/bin/busybox", "/sbin/ldconfig"};
+    stub_native(&here->class, &here->data, &here->machine);
+    for (size_t i = 0; *here->root && i < sizeof programs / sizeof *programs; i++) {
+        const struct elffile *elf = elffile_get(here->root, programs[i]);
+        bool sound = elf->state == ELFFILE_OK;
+
+        if (sound) {
+            here->class = elf->class;
+            here->machine = elf->machine;
+            here->data = elf->data;
+        }
+        elffile_put(elf);
+        if (sound)
+            break;
+    }
+}
+
+static bool is_there(const char *root, const char *path)
+{
+    struct stat st;
+
+    return path && path_stat(root, path, &st) == 0;
+}
+
+void here_read(const char *root, struct here *ret)
+{
+    const struct elffile *shell = elffile_get(root, "/bin/sh");
+
+    *ret = (struct here){.root = root, .family = FAMILY_ANY};
+    read_machine(ret);
+    if (shell->state == ELFFILE_OK && shell->interp) { /* several loaders may be installed: its programs' counts */
+        ret->family = variant_family(shell);
+    } else if (is_there(root, stub_loader(ret->class, ret->data, ret->machine))) {
+        ret->family = FAMILY_GLIBC;
+    }
+    elffile_put(shell);
+}
+
+bool here_fits_machine(const struct here *here, const struct elffile *elf)
+{
+    return elf->class == here->class && elf->machine == here->machine;
+}
+
+bool here_is_foreign(const struct here *here, const struct elffile *elf, enum family family, bool library)
+{
+    CLEANUP_FREE char *loader = variant_loader(elf, family);
+
+    if (family == FAMILY_OTHER)
+        return true;
+    if (!here_fits_machine(here, elf) && !is_there(here->root, loader)) /* i386 beside x86_64 */
+        return true;
+    if (family == FAMILY_ANY || here->family == FAMILY_ANY || family == here->family)
+        return false;
+    return library || !is_there(here->root, elf->interp);
+}
+
+/* ---- node ---- */
+
+/* Each node and Electron exports it, node-api's entrance (src/node_api.cc). */
+static const char entrance[] = "napi_module_register";
+
+void check_host_init(struct check_host *host, const char *root, const char *path)
+{
+    host->path = xstrdup(path);
+    host->elf = elffile_get(root, path);
+}
+
+void check_host_deinit(struct check_host *host)
+{
+    free(host->path);
+    if (host->elf)
+        elffile_put(host->elf);
+}
+
+bool check_is_node(const struct load *load)
+{
+    return load->family != LOADER_NONE && load_lookup(load, NULL, entrance, NULL, LOOKUP_CALL, NULL) != NULL;
+}
+
+static bool is_node_at(const struct check_request *request, const char *path)
+{
+    const struct load_request asked = {
+        .root = request->root, .program = path, .cwd = request->cwd, .env = request->env};
+    struct load *load;
+    bool node;
+
+    if (!is_there(request->root, path) || load_create(&asked, &load, NULL) < 0)
+        return false;
+    node = load->objects[0]->elf->state == ELFFILE_OK && check_is_node(load);
+    load_destroy(load);
+    return node;
+}
+
+static const char *search_path(const char *const *env)
+{
+    for (; env && *env; env++)
+        if (strncmp(*env, "PATH=", 5) == 0)
+            return *env + 5;
+    return "/usr/local/bin:/usr/bin:/bin";
+}
+
+void check_host_on_path(struct check_host *host, const struct check_request *request)
+{
+    for (const char *at = search_path(request->env); !host->path; at++) {
+        size_t length = strcspn(at, ":");
+        CLEANUP_FREE char *directory = xstrndup(at, length);
+        CLEANUP_FREE char *path = path_join(directory, "node");
+
+        if (*directory == '/' && is_node_at(request, path))
+            check_host_init(host, request->root, path);
+        at += length;
+        if (!*at)
+            break;
+    }
+}
+
+bool check_is_addon(const char *path, const struct elffile *elf)
+{
+    size_t length = strlen(path);
+
+    if (length > 5 && strcmp(path + length - 5, ".node") == 0)
+        return true;
+    for (size_t i = 0; i < elf->symbol_count; i++)
+        if (!elf->symbols[i].defined && (strncmp(elf->symbols[i].name, "napi_", 5) == 0 ||
+                                         strcmp(elf->symbols[i].name, "node_module_register") == 0))
+            return true;
+    return false;
+}

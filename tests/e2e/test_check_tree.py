@@ -1,0 +1,172 @@
+"""`glibctrace check` of a directory, an archive and a process: a row each, and only what fails here is a cause."""
+
+import json
+import os
+import struct
+import subprocess
+
+import pytest
+
+from conftest import HANGS_AFTER, load_report
+
+EM_AARCH64 = 183
+
+
+@pytest.fixture
+def check(tool, tmp_path):
+    def check(*words, env=None):
+        out = tmp_path / "r.json"
+        out.unlink(missing_ok=True)
+        ended = subprocess.run([tool, "check", "--no-redact", "-o", out, *words], capture_output=True, text=True,
+                               timeout=HANGS_AFTER, cwd=tmp_path,
+                               env={"PATH": "/nowhere", "LC_ALL": "C"} | (env or {}))
+        return ended.returncode, load_report(out) if out.exists() else None, ended.stdout + ended.stderr
+    return check
+
+
+def build(path, source, *flags):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cc", "-o", path, "-x", "c", "-", "-x", "none", *flags], input=source, text=True, check=True)
+    return path
+
+
+def library(path, source="int f(void) { return 1; }", *flags):
+    return build(path, source, "-shared", "-fPIC", "-nostdlib", f"-Wl,-soname,{path.name}", *flags)
+
+
+def for_machine(path, machine):
+    """The same file with another machine in its header."""
+    data = bytearray(path.read_bytes())
+    data[18:20] = struct.pack("<H", machine)
+    path.write_bytes(data)
+    return path
+
+
+def verdicts(report, top):
+    return {os.path.relpath(row["file"], top): row["verdict"] for row in report["files"]}
+
+
+def prebuilds(top):
+    """Files as packages bring them, for several systems; only those of this one fit."""
+    source = "extern int puts(const char *); int napi_register_module_v1(void) { return puts(\"\"); }"
+    musl = library(top.parent / "libc.musl-x86_64.so.1", "int puts(const char *s) { return !s; }")
+    fits = [build(top / name, source, "-shared", "-fPIC") for name in
+            ("a/prebuilds/linux-x64/a.node", "@b/w-linux-x64-glibc/w.node", "c/c.linux-x64-gnu.node",
+             "d/build/Release/d.node")]
+    for name in ("a/prebuilds/linux-arm64/a.node", "@b/w-linux-arm64/w.node", "c/c.linux-arm64-gnu.node",
+                 "d/prebuilds/linux-arm64/d.node"):
+        for_machine(build(top / name, source, "-shared", "-fPIC"), EM_AARCH64)
+    for name in ("a/prebuilds/linux-x64/a.musl.node", "@b/w-linux-x64-musl/w.node", "c/c.linux-x64-musl.node"):
+        library(top / name, source, musl)
+    return fits
+
+
+def test_builds_for_several_systems(check, tmp_path):
+    top = tmp_path / "t"
+    fits = prebuilds(top)
+    fits[0].rename(fits[0].with_name("a.glibc.node"))
+    status, report, said = check(top)
+    assert (status, report["causes"]) == (0, []), said
+    told = verdicts(report, top)
+    assert len(told) == 11
+    for name, verdict in told.items():
+        wanted = "for aarch64" if "arm64" in name else "for musl" if "musl" in name else "loads"
+        assert verdict.startswith(wanted), (name, verdict)
+
+
+def test_none_of_them_for_this_system(check, tmp_path):
+    top = tmp_path / "t"
+    for path in prebuilds(top):
+        path.unlink()
+    status, report, said = check(top)
+    assert status == 1
+    kinds = {(os.path.relpath(c["subject"], top), c["kind"]) for c in report["causes"]}
+    assert ("a/prebuilds/linux-arm64/a.node", "wrong-architecture") in kinds, said
+    assert ("@b/w-linux-x64-musl/w.node", "libc-family-mismatch") in kinds, said
+
+
+def test_a_wrong_file_where_the_right_one_is_wanted(check, tmp_path):
+    """Built for another machine, in the place of those for this one: no variant of anything."""
+    top = tmp_path / "t"
+    library(top / "server-linux-x64" / "good.so")
+    bad = for_machine(library(top / "server-linux-x64" / "bad.so"), EM_AARCH64)
+    status, report, said = check(top)
+    assert status == 1
+    assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == [
+        ("wrong-architecture", str(bad), "x86_64")], said
+
+
+def application(top, rpath="$ORIGIN/../lib"):
+    lib = top / "lib"
+    c = library(lib / "libc1.so", "int c1(void) { return 1; }")
+    b = library(lib / "libb1.so", "int c1(void), host(void); int b1(void) { return c1() + host(); }", c)
+    build(top / "bin" / "app", "int b1(void); int host(void) { return 0; } int main(void) { return b1(); }", b,
+          "-rdynamic", "-Wl,--allow-shlib-undefined", f"-Wl,-rpath-link,{lib}", "-Wl,--disable-new-dtags",
+          f"-Wl,-rpath,{rpath}")
+    plugin = library(lib / "plugin.so", "int c1(void); int p(void) { return c1(); }", c)
+    return b, c, plugin
+
+
+def test_a_library_is_judged_by_its_program(check, tmp_path):
+    top = tmp_path / "t"
+    application(top)
+    os.symlink("/nowhere/x.so", top / "dangling.so")
+    os.symlink("..", top / "out")
+    os.mkfifo(top / "fifo.so")
+    (tmp_path / "broken.so").write_bytes(b"\x7fELF" + bytes(60))
+    os.symlink(tmp_path / "broken.so", top / "link.so")
+    status, report, said = check(top)
+    assert (status, report["causes"]) == (0, []), said
+    app = str(top / "bin" / "app")
+    assert verdicts(report, top) == {"bin/app": "loads", "lib/libb1.so": f"loads in {app}",
+                                     "lib/libc1.so": f"loads in {app}", "lib/plugin.so": f"loads where {app} opens it"}
+
+
+def test_a_tree_that_lacks_a_library(check, tmp_path):
+    top = tmp_path / "t"
+    b, c, plugin = application(top)
+    c.unlink()
+    status, report, said = check(top)
+    assert status == 1
+    assert {(c["kind"], c["subject"], c["missing"]) for c in report["causes"]} == {
+        ("library-missing", str(b), "libc1.so"), ("library-missing", str(plugin), "libc1.so")}, said
+
+
+@pytest.mark.parametrize("sound", (True, False))
+def test_an_add_on_by_the_node_of_the_tree(check, tmp_path, sound):
+    top = tmp_path / "t"
+    node = build(top / "node", "int napi_module_register(void) { return 0; } int of_node; int main(void) { return 0; }",
+                 "-rdynamic")
+    needs = library(top / "needs.so")
+    addon = library(top / "x" / "x.node", "extern int of_node; int *p = &of_node; int f(void); int g(void) { return f(); }",
+                    needs, "-Wl,-rpath,$ORIGIN/..", "-Wl,--no-as-needed")
+    if not sound:
+        needs.unlink()
+    status, report, said = check(top)
+    if sound:
+        assert (status, report["causes"]) == (0, []), said
+        assert verdicts(report, top)["x/x.node"] == f"loads in {node}"
+        assert verdicts(report, top)["needs.so"] == f"loads in {addon}"
+        return
+    assert status == 1
+    assert [(c["kind"], c["subject"], c["missing"], c["impact"], c["chain"]) for c in report["causes"]] == [
+        ("library-missing", str(addon), "needs.so", "fatal", [str(node), str(addon)])], said
+    assert report["causes"][0]["confidence"] > 0.9
+
+
+def test_a_process(check, tmp_path):
+    """Its own environment counts, not ours; what it runs is looked up in its root."""
+    wrong = library(tmp_path / "wrong" / "libm1.so")
+    right = library(tmp_path / "right" / "libm1.so", "int m1(void) { return 1; }")
+    app = build(tmp_path / "app", "#include <unistd.h>\nint m1(void); int main(void) { write(1, \"\\n\", 1); return pause() + m1(); }",
+                right)
+    with subprocess.Popen([app], stdout=subprocess.PIPE, env={"LD_LIBRARY_PATH": str(right.parent)}) as process:
+        try:
+            process.stdout.readline()
+            status, report, said = check(str(process.pid), env={"LD_LIBRARY_PATH": str(wrong.parent)})
+        finally:
+            process.kill()
+    assert (status, report["causes"]) == (0, []), said
+    assert report["files"][0]["file"] == str(app)
+    assert str(right) in [row["file"] if "file" in row else row["path"] for row in report["objects"]]
+    assert check("999999999")[0] == 2
