@@ -167,6 +167,8 @@ static void take_tool(struct doctor *doctor, const char *path, enum program_kind
         struct program_found *program = add(doctor, kind, &seen, real, way);
 
         free(program->name);
+        if (strcmp(seen.path, real) != 0)
+            program->library = xstrdup(seen.path);
         program->name = xstrdup(kind == PROGRAM_DELVE ? "delve" : kind == PROGRAM_NODE ? "node" : path_base(seen.name));
         ask_package(program);
     }
@@ -256,12 +258,27 @@ static void take_list(struct doctor *doctor, const char *list, const char *below
     }
 }
 
+/* PATH with what glob(7) takes for a pattern escaped; malloced. */
+static char *escaped(const char *path)
+{
+    char *out = xmalloc(2 * strlen(path) + 1), *to = out;
+
+    for (; *path; path++) {
+        if (strchr("*?[]\\{}", *path))
+            *to++ = '\\';
+        *to++ = *path;
+    }
+    *to = '\0';
+    return out;
+}
+
 static void take_places(struct doctor *doctor, const char *const *patterns, size_t count, bool products)
 {
+    CLEANUP_FREE char *below = escaped(doctor->home ? doctor->home : "");
+
     for (size_t i = 0; i < count; i++) {
         bool home = patterns[i][0] == '~';
-        CLEANUP_FREE char *pattern =
-            home ? xasprintf("%s%s", doctor->home ? doctor->home : "", patterns[i] + 1) : xstrdup(patterns[i]);
+        CLEANUP_FREE char *pattern = home ? xasprintf("%s%s", below, patterns[i] + 1) : xstrdup(patterns[i]);
         glob_t found;
 
         if ((home && !doctor->home) || glob(pattern, 0, NULL, &found) != 0)
@@ -336,6 +353,7 @@ void doctor_forget(struct doctor *doctor)
         free(program->built);
         free(program->path);
         free(program->directory);
+        free(program->library);
         free(program->way);
     }
     free(doctor->programs);

@@ -113,25 +113,40 @@ static void tell_loader(struct doctor *doctor, const struct load *load)
     elffile_put(elf);
 }
 
-/* Another C library beside that one: programs for it start, and their modules do not fit. */
-static void tell_second(struct doctor *doctor, const struct load *load)
+/* Another C library beside that of LOAD: programs for it start, and their modules do not fit. LOAD may be NULL: static
+ * programs are all that the system has. False where there is no other. */
+static bool tell_others(struct doctor *doctor, const struct load *load)
 {
     static const char *const loaders[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"};
+    bool any = false;
 
     for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++) {
         bool musl = strstr(loaders[i], "musl") != NULL;
         struct libc_identity libc;
         struct stat st;
 
-        if (musl == (load->family == LOADER_MUSL) || path_stat("", loaders[i], &st) < 0)
+        if ((load && musl == (load->family == LOADER_MUSL)) || path_stat("", loaders[i], &st) < 0)
             continue;
         libc_identify("", loaders[i], &libc);
-        doctor_line(doctor, TABLE_GOOD, "second C library",
-                    (struct doctor_line){xasprintf("%s: programs linked to %s start as well, with modules of their own",
-                                                   loaders[i], musl ? "musl" : "glibc"),
-                                         NULL, NULL});
+        any = true;
+        doctor_line(
+            doctor, TABLE_GOOD, load ? "second C library" : "C library",
+            (struct doctor_line){xasprintf("%s%s%s, %s%s", musl ? "musl" : "glibc", libc.release ? " " : "",
+                                           libc.release ? libc.release : "", loaders[i],
+                                           load ? ": programs linked to it start as well, with modules of their "
+                                                  "own"
+                                                : ": none of this system's own programs uses it"),
+                                 NULL, NULL});
+        if (!load && !doctor->report->libc.family) {
+            doctor->report->libc = (struct libc_facts){.family = xstrdup(musl ? "musl" : "glibc"),
+                                                       .version = xstrdup_or_null(libc.release),
+                                                       .build = xstrdup_or_null(libc.build),
+                                                       .path = xstrdup(loaders[i]),
+                                                       .from = xstrdup("the banner in the only loader that is there")};
+        }
         libc_identity_deinit(&libc);
     }
+    return any;
 }
 
 static void tell_processor(struct doctor *doctor)
@@ -192,9 +207,9 @@ void doctor_machine(struct doctor *doctor)
     if (load) {
         tell_libc(doctor, load, program);
         tell_loader(doctor, load);
-        tell_second(doctor, load);
+        tell_others(doctor, load);
         load_destroy(load);
-    } else {
+    } else if (!tell_others(doctor, NULL)) {
         doctor->report->libc.family = xstrdup("none");
         doctor_line(doctor, TABLE_WARNING, "C library",
                     (struct doctor_line){xstrdup("none: no program of this system has a loader"),

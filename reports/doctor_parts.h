@@ -55,6 +55,7 @@ struct program_found {
     char *version;   /* or NULL */
     char *built;     /* of Go programs: the release that built it, or NULL */
     char *path;      /* the program file, links resolved; of a server without a node of its own: NULL */
+    char *library;   /* that most of it is in (Debian's libnode.so), or NULL */
     char *directory; /* of VS Code and servers: where it is installed; else NULL */
     char *way;       /* how it was found: "PATH", "a login shell's PATH", "process 12" */
 };

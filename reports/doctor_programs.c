@@ -19,7 +19,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { MODULES_MOST = 200, ENTRIES_MOST = 200000, DEPTH_MOST = 16, VERSIONS_MOST = 512 };
+enum { MODULES_MOST = 200, ENTRIES_MOST = 200000, DEPTH_MOST = 16, VERSIONS_MOST = 512, NAMES_TOLD = 5 };
 
 static const char *const kinds[PROGRAM_KINDS] = {[PROGRAM_DESKTOP] = "VS Code", [PROGRAM_SERVER] = "VS Code's server",
                                                  [PROGRAM_NODE] = "node",       [PROGRAM_GO] = "go",
@@ -32,7 +32,9 @@ struct outcome {
     const struct elffile *kept[MODULES_MOST + 1]; /* whose strings those are */
     size_t kept_count;
     size_t files, failing, foreign;
-    struct cause *first; /* why the first of the failing does not load; of REPORT */
+    struct text names;         /* of the failing */
+    const struct cause *first; /* why the first of the failing does not load, of the worst ones; of REPORT */
+    enum table_mark worst;
     struct report *report;
 };
 
@@ -48,7 +50,15 @@ static void need(struct outcome *outcome, const struct elffile *elf)
             outcome->versions[outcome->version_count++] = elf->needs[i].name;
 }
 
-static void look_at(const struct doctor *doctor, struct outcome *outcome, const char *path)
+/* A module that only wants a library which nobody has installed is one that few need (VS Code's for Kerberos, or for
+ * signing in by a browser): without, all else works. */
+static enum table_mark weigh(const struct cause *cause, bool module)
+{
+    return module && (cause->kind == CAUSE_LIBRARY_MISSING || cause->kind == CAUSE_LIBRARY_OFF_PATH) ? TABLE_WARNING
+                                                                                                     : TABLE_BAD;
+}
+
+static void look_at(const struct doctor *doctor, struct outcome *outcome, const char *path, bool module)
 {
     const struct check_request request = {.root = "", .env = doctor->request->env, .cwd = "/"};
     size_t before = outcome->report->cause_count;
@@ -58,9 +68,18 @@ static void look_at(const struct doctor *doctor, struct outcome *outcome, const 
     check_file(&request, path, outcome->report);
     if (outcome->report->cause_count == before)
         return;
-    outcome->failing++;
-    if (!outcome->first)
-        outcome->first = outcome->report->causes[before];
+    if (outcome->failing++ < NAMES_TOLD)
+        text_addf(&outcome->names, "%s%s", outcome->names.n ? ", " : "", path_base(path));
+    else if (outcome->failing == NAMES_TOLD + 1)
+        text_add(&outcome->names, ", …");
+    for (size_t i = before; i < outcome->report->cause_count; i++) {
+        const struct cause *cause = outcome->report->causes[i];
+
+        if (weigh(cause, module) <= outcome->worst)
+            continue;
+        outcome->first = cause;
+        outcome->worst = weigh(cause, module);
+    }
 }
 
 /* Packages carry modules for all machines and C libraries, of which one is taken: others need not load. */
@@ -97,7 +116,7 @@ static void take_module(struct walk *walk, const char *path)
     if (!here)
         walk->outcome->foreign++;
     else if (walk->modules++ < MODULES_MOST)
-        look_at(walk->doctor, walk->outcome, path);
+        look_at(walk->doctor, walk->outcome, path, true);
 }
 
 static void find_modules(struct walk *walk, const char *directory, int depth)
@@ -179,12 +198,17 @@ static void add_verdict(struct text *text, const struct outcome *outcome, const 
     CLEANUP_FREE char *summary = outcome->first ? wording_summary(outcome->first) : NULL;
     size_t modules = outcome->files - (program->path != NULL);
 
-    if (!outcome->failing)
-        text_add(text, program->path || !program->directory ? "; loads here"
-                       : program->kind == PROGRAM_SERVER    ? "; runs on whichever node starts it"
-                                                            : "; its program was not found there");
+    if (!outcome->failing && !program->path)
+        text_add(text, program->kind == PROGRAM_SERVER ? "; runs on whichever node starts it"
+                                                       : "; its program was not found there");
+    else if (!outcome->failing)
+        text_add(text, "; loads here");
+    else if (outcome->worst == TABLE_WARNING)
+        text_addf(text, "; loads here, but for %zu of its %zu native modules (%s): %s", outcome->failing, modules,
+                  outcome->names.v, summary);
     else
-        text_addf(text, "; %zu of its %zu files would not load here: %s", outcome->failing, outcome->files, summary);
+        text_addf(text, "; %zu of its %zu file%s would not load here (%s): %s", outcome->failing, outcome->files,
+                  outcome->files == 1 ? "" : "s", outcome->names.v, summary);
     if (!outcome->failing && modules)
         text_addf(text, ", and so do%s %zu native module%s", modules == 1 ? "es its" : " all its", modules,
                   modules == 1 ? "" : "s");
@@ -198,8 +222,11 @@ static void tell_program(struct doctor *doctor, const struct program_found *prog
     struct text found = {0};
 
     outcome->report = report_create();
+    outcome->worst = TABLE_GOOD;
     if (program->path)
-        look_at(doctor, outcome, program->path);
+        look_at(doctor, outcome, program->path, false);
+    if (program->library)
+        need(outcome, elffile_get("", program->library));
     if (program->directory)
         find_modules(&walk, program->directory, 0);
     text_addf(&found, "%s", program->version ? program->version : "of unknown release");
@@ -208,13 +235,14 @@ static void tell_program(struct doctor *doctor, const struct program_found *prog
     text_addf(&found, ", %s, %s", program->directory ? program->directory : program->path, program->way);
     add_need(&found, outcome, program);
     add_verdict(&found, outcome, program);
-    doctor_line(doctor, outcome->failing ? TABLE_BAD : TABLE_GOOD, program->name,
+    doctor_line(doctor, outcome->worst, program->name,
                 (struct doctor_line){found.v, advise(outcome), command(outcome)});
     for (size_t i = 0; i < outcome->kept_count; i++)
         elffile_put(outcome->kept[i]);
     if (elf)
         elffile_put(elf);
     report_destroy(outcome->report);
+    text_deinit(&outcome->names);
     free(outcome);
 }
 

@@ -147,8 +147,9 @@ static const char *lost_program(const char *list, const char *directory)
     return NULL;
 }
 
-/* What a login shell has and LIST, the PATH of WHO, has not: only what holds one of the programs is missed. */
-static void compare(struct doctor *doctor, const char *what, const char *who, const char *list)
+/* What a login shell has and LIST, the PATH of WHO, has not: only what holds one of the programs is missed. EXCEPT
+ * (NULL: nothing) is part of the names of files that count for LIST as well. */
+static void compare(struct doctor *doctor, const char *what, const char *who, const char *list, const char *except)
 {
     struct text lacks = {0}, lost = {0}, added = {0};
     struct login_path login;
@@ -158,7 +159,7 @@ static void compare(struct doctor *doctor, const char *what, const char *who, co
         const char *directory = login.directories[i].path;
         const char *program = is_listed(list, directory) ? NULL : lost_program(list, directory);
 
-        if (!program)
+        if (!program || (except && strstr(login.directories[i].file, except)))
             continue;
         text_addf(&lacks, "%s%s (%s)", lacks.n ? ", " : "", directory, login.directories[i].file);
         text_addf(&lost, "%s%s", lost.n ? ", " : "", program);
@@ -175,7 +176,9 @@ static void compare(struct doctor *doctor, const char *what, const char *who, co
         doctor_line(
             doctor, TABLE_WARNING, what,
             (struct doctor_line){
-                xasprintf("%s lacks of a login shell's PATH %s: what it starts does not find %s", who, lacks.v, lost.v),
+                xasprintf("%s lacks of a login shell's PATH %s: what it starts does not find %s, unless it asks a "
+                          "login shell as VS Code does",
+                          who, lacks.v, lost.v),
                 xstrdup("let all sessions have them, then log out and in again (environment.d(5))"),
                 xasprintf("mkdir -p ~/.config/environment.d && echo %s > ~/.config/environment.d/60-path.conf", word)});
     }
@@ -184,16 +187,50 @@ static void compare(struct doctor *doctor, const char *what, const char *who, co
     text_deinit(&added);
 }
 
-static void tell_session(struct doctor *doctor, const struct session *session, const char *what)
+/* EXCEPT as above. */
+static void tell_session(struct doctor *doctor, const struct session *session, const char *what, const char *except)
 {
     CLEANUP_FREE char *who = xasprintf("%s (process %d)", session->name, (int)session->pid);
     const char *list = value_in(session, "PATH");
 
     if (list)
-        compare(doctor, what, who, list);
+        compare(doctor, what, who, list, except);
     else
         doctor_line(doctor, TABLE_GOOD, what,
                     (struct doctor_line){xasprintf("%s has no PATH of its own", who), NULL, NULL});
+}
+
+/* What the manager gives to its services is more than it was started with (environment.d(5), systemctl(1)'s
+ * import-environment): the youngest of them has it. */
+static void tell_manager(struct doctor *doctor, const struct session *manager)
+{
+    struct session youngest = {0}, one;
+    DIR *dir = opendir("/proc");
+    int seen = 0;
+
+    for (const struct dirent *entry; dir && seen++ < PROCESSES_MOST && (entry = readdir(dir));) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+        struct proc_status status;
+
+        if (pid <= youngest.pid || proc_status_read(pid, &status) < 0)
+            continue;
+        if (status.parent == manager->pid && read_session(pid, status.name, &one)) {
+            if (value_in(&one, "PATH")) {
+                session_deinit(&youngest);
+                youngest = one;
+            } else {
+                session_deinit(&one);
+            }
+        }
+        proc_status_deinit(&status);
+    }
+    if (dir)
+        closedir(dir);
+    if (youngest.pid)
+        tell_session(doctor, &youngest, "user manager", NULL);
+    else
+        tell_session(doctor, manager, "user manager", "/environment.d/");
+    session_deinit(&youngest);
 }
 
 static void tell_sessions(struct doctor *doctor)
@@ -203,9 +240,9 @@ static void tell_sessions(struct doctor *doctor)
 
     find_sessions(&manager, &desktop);
     if (manager.pid)
-        tell_session(doctor, &manager, "user manager");
+        tell_manager(doctor, &manager);
     if (desktop.pid)
-        tell_session(doctor, &desktop, "desktop session");
+        tell_session(doctor, &desktop, "desktop session", NULL);
     if (!manager.pid && !desktop.pid)
         doctor_line(doctor, TABLE_PLAIN, "desktop session",
                     (struct doctor_line){doctor_has_proc()
@@ -213,7 +250,7 @@ static void tell_sessions(struct doctor *doctor)
                                              : xstrdup("not known without /proc"),
                                          NULL, NULL});
     if (own)
-        compare(doctor, "this shell", "the environment here", own);
+        compare(doctor, "this shell", "the environment here", own, NULL);
     else
         doctor_line(doctor, TABLE_WARNING, "this shell",
                     (struct doctor_line){xstrdup("PATH is not set: programs are looked for in /bin and /usr/bin alone"),

@@ -69,13 +69,16 @@ static enum changes changes_of(const char *type)
 
 static const char *words_of(enum changes changes)
 {
+    static const char away[] =
+        "changes made by the other side (server, host) are not told: editors and gopls do not see "
+        "them";
+    static const char layers[] =
+        "changes made through it are told; those made from outside, in the layers that it lies "
+        "over, are not";
     static const char *const words[] = {
         [CHANGES_HERE] = "changes are told",
-        [CHANGES_AWAY] =
-            "changes made by the other side (server, host) are not told: editors and gopls do not see them",
-        [CHANGES_LAYERS] =
-            "changes made through it are told; those made from outside, in the layers that it lies over, "
-            "are not",
+        [CHANGES_AWAY] = away,
+        [CHANGES_LAYERS] = layers,
         [CHANGES_NEVER] = "no changes are told",
         [CHANGES_UNKNOWN] = "what it tells of changes is not known",
     };

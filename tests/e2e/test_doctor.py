@@ -3,7 +3,6 @@ not fit, in a home directory of the test's own, and below policies."""
 
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 
@@ -138,6 +137,73 @@ def test_the_users_things_are_hidden(run, home):
     text = run("doctor", home, env={"HOME": home}, redact=True)
     assert str(home) not in text.stdout and str(home) not in json.dumps(text.report)
     assert "$HOME/own-tools" in text.stdout
+
+
+def module(cc, tmp_path, home):
+    """A server with a module that wants a library which is not there."""
+    library = cc("int other(void) { return 0; }\n", "-Wl,-soname,libnobody-has-it.so.3", name="libnobody-has-it.so.3")
+    addon = cc("int other(void); int addon(void) { return other(); }\n", library, name="addon.node")
+    folder = product(home / ".vscode-server" / "bin" / "abc", "VS Code Server", "code-server", node="/bin/true",
+                     node_modules__a_node=addon)
+    (folder / "out").mkdir()
+    (folder / "out" / "server-main.js").touch()
+    library.unlink()
+
+
+def test_a_module_that_few_need(doctor, cc, tmp_path, home):
+    """The library that it wants was never installed: the server works without."""
+    module(cc, tmp_path, home)
+    server = row(doctor(home).report, "VS Code Server")
+    assert server["verdict"] == "warning" and "libnobody-has-it.so.3" in server["found"]
+    assert "but for 1 of its 1 native modules (a.node)" in server["found"]
+
+
+@needs_root
+@pytest.mark.parametrize("configured", [False, True])
+def test_sessions(tool, open_to_all, environment, configured):
+    """A user manager, what it started, and a desktop, of a user whom nobody else is: not of this test's own user, who may
+    have some."""
+    who, home = 54321, open_to_all / "house"
+    shutil.copy(tool, open_to_all / "glibctrace")
+    tools = home / "tools"
+    tools.mkdir(parents=True)
+    shutil.copy("/bin/true", tools / "codium")
+    (home / ".profile").write_text(f"PATH={tools}:$PATH\n")
+    if configured:
+        (home / ".config" / "environment.d").mkdir(parents=True)
+        (home / ".config" / "environment.d" / "60-path.conf").write_text(f"PATH=$PATH:{tools}\n")
+        (home / ".profile").unlink()
+    watcher = open_to_all / "watcher.py"
+    watcher.write_text("import ctypes\nlibc = ctypes.CDLL(None)\ni = libc.inotify_init()\nfor path in (b'/', b'/usr', b'/proc'):\n"
+                       "    libc.inotify_add_watch(i, path, 0x100)\nprint('ready', flush=True)\ninput()\n")
+    manager = open_to_all / "systemd"
+    manager.write_text("#!/bin/sh\necho ready\nread x\n")
+    shell = open_to_all / "some-shell"
+    shell.write_text("#!/bin/sh\necho ready\nread x\n")
+    for script in (manager, shell):
+        script.chmod(0o755)
+    common = {"user": who, "group": who, "extra_groups": [], "cwd": "/", "text": True}
+    started = [subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **common) for words, env in (
+        ([manager, "--user"], {"PATH": "/usr/bin:/bin"}), ([shell], {"PATH": "/usr/bin:/bin", "DISPLAY": ":0"}),
+        (["/usr/bin/python3", watcher], {"PATH": "/usr/bin:/bin"}))]
+    assert [one.stdout.readline() for one in started] == ["ready\n"] * 3
+    out = open_to_all / "out"
+    out.mkdir()
+    os.chown(out, who, who)
+    told = subprocess.run([open_to_all / "glibctrace", "doctor", "-q", "--no-redact", "-o", out / "r.json", "/usr/share/doc"],
+                          capture_output=True, env=environment({"HOME": home, "PATH": f"/usr/bin:/bin:{tools}"}), **common)
+    for one in started:
+        one.communicate("x\n")
+    assert told.stderr == ""
+    report = load_report(out / "r.json")
+    desktop, manager = row(report, "desktop session"), row(report, "user manager")
+    assert desktop["verdict"] == "warning" and f"some-shell (process {started[1].pid})" in desktop["found"]
+    assert str(tools) in desktop["found"] and "codium" in desktop["found"] and f"PATH=$PATH:{tools}" in desktop["command"]
+    assert (manager["verdict"], f"systemd (process {started[0].pid})" in manager["found"]) == (
+        "good" if configured else "warning", True)
+    assert row(report, "this shell")["verdict"] == "good"
+    assert row(report, "inotify watches")["found"].startswith("3 of ")
+    assert f"(process {started[2].pid}) 1" in row(report, "inotify instances")["found"]
 
 
 def in_namespace(*words):
