@@ -202,18 +202,24 @@ static bool parse_array(struct scan *scan, struct json_value *ret, int depth)
 static bool keep_member(struct scan *scan, const struct json_member *member, int depth)
 {
     struct json_line *line = scan->line;
+    struct json_member *place;
 
     if (depth == 0 && line->count >= MEMBERS_MOST)
         return fail(scan, "too many keys");
-    if (depth != 0 && line->inner_count >= ITEMS_MOST)
+    if (line->inner_count >= ITEMS_MOST || line->direct_count >= ITEMS_MOST)
         return fail(scan, "too many items");
-    *(struct json_member *)(depth == 0 ? array_add(&line->members, &line->count, &line->cap, sizeof *member)
-                                       : array_add(&line->inner, &line->inner_count, &line->inner_cap,
-                                                   sizeof *member)) = *member;
+    if (depth == 0)
+        place = array_add(&line->members, &line->count, &line->cap, sizeof *place);
+    else if (depth == 1)
+        place = array_add(&line->direct, &line->direct_count, &line->direct_cap, sizeof *place);
+    else
+        place = array_add(&line->inner, &line->inner_count, &line->inner_cap, sizeof *place);
+    *place = *member;
     return true;
 }
 
-/* The members of the line's own object are kept, and those of the objects in its arrays (depth 2). */
+/* The members of the line's own object are kept, those of the objects that it has (depth 1), and those of the objects
+ * in its arrays and in such objects (depth 2). */
 static bool parse_object(struct scan *scan, int depth)
 {
     if (take(scan, '}'))
@@ -230,7 +236,7 @@ static bool parse_object(struct scan *scan, int depth)
             return fail(scan, "a colon is missing");
         if (!parse_value(scan, &member.value, depth + 1))
             return false;
-        if ((depth == 0 || depth == 2) && !keep_member(scan, &member, depth))
+        if (depth <= 2 && !keep_member(scan, &member, depth))
             return false;
     } while (take(scan, ','));
     return take(scan, '}') || fail(scan, "an object that does not end");
@@ -247,10 +253,13 @@ static bool parse_value(struct scan *scan, struct json_value *ret, int depth)
     if (take(scan, '['))
         return parse_array(scan, ret, depth);
     if (take(scan, '{')) {
-        *ret = (struct json_value){.type = JSON_NESTED, .first = scan->line->inner_count};
+        bool direct = depth == 1;
+        size_t *count = direct ? &scan->line->direct_count : &scan->line->inner_count;
+
+        *ret = (struct json_value){.type = JSON_NESTED, .first = *count, .direct = direct};
         if (!parse_object(scan, depth))
             return false;
-        ret->size = scan->line->inner_count - ret->first;
+        ret->size = *count - ret->first;
         return true;
     }
     return parse_word(scan, ret);
@@ -260,7 +269,7 @@ int json_line_parse(struct json_line *ret, char *text, size_t n, struct err *err
 {
     struct scan scan = {.line = ret, .at = text, .end = text + n};
 
-    ret->count = ret->item_count = ret->inner_count = 0;
+    ret->count = ret->item_count = ret->inner_count = ret->direct_count = 0;
     if (!take(&scan, '{'))
         return err_set(err, "no JSON object");
     if (!parse_object(&scan, 0))
@@ -276,6 +285,7 @@ void json_line_deinit(struct json_line *line)
     free(line->members);
     free(line->items);
     free(line->inner);
+    free(line->direct);
     *line = (struct json_line){0};
 }
 
@@ -290,9 +300,11 @@ const struct json_value *json_line_get(const struct json_line *line, const char 
 const struct json_value *json_line_within(const struct json_line *line, const struct json_value *object,
                                           const char *key)
 {
+    const struct json_member *members = object->direct ? line->direct : line->inner;
+
     for (size_t i = 0; object->type == JSON_NESTED && i < object->size; i++)
-        if (strcmp(line->inner[object->first + i].key, key) == 0)
-            return &line->inner[object->first + i].value;
+        if (strcmp(members[object->first + i].key, key) == 0)
+            return &members[object->first + i].value;
     return NULL;
 }
 

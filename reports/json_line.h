@@ -17,7 +17,7 @@ enum json_type {
     JSON_STRING,
     JSON_ARRAY,  /* of anything; its items stand at json_line.items */
     JSON_NESTED, /* an object, or an array inside an array: checked and passed over, but that an object in an array has
-                    its members at json_line.inner */
+                    its members at json_line.inner, and one that is a member's own value at json_line.direct */
 };
 
 struct json_value {
@@ -26,6 +26,7 @@ struct json_value {
     size_t size;        /* STRING: bytes, as "\u0000" may stand inside; ARRAY: number of items; NESTED: of members */
     double number;      /* NUMBER */
     size_t first;       /* ARRAY: index of its first item; NESTED: of its first member */
+    bool direct;        /* NESTED: those are in json_line.direct */
 };
 
 struct json_member {
@@ -40,6 +41,8 @@ struct json_line {
     size_t item_count, item_cap;
     struct json_member *inner;
     size_t inner_count, inner_cap;
+    struct json_member *direct;
+    size_t direct_count, direct_cap;
 };
 
 /* Reads TEXT (N bytes and a NUL), which is changed: the strings are decoded in place and stay valid as long as TEXT.
@@ -56,7 +59,7 @@ int64_t json_line_int(const struct json_line *line, const char *key, int64_t oth
 /* "0x7f…" as a number, 0 where it is absent or no such string. */
 uint64_t json_line_addr(const struct json_line *line, const char *key);
 uint64_t json_value_addr(const struct json_value *value);
-/* The value of KEY in OBJECT, an item of one of LINE's arrays; or NULL. */
+/* The value of KEY in OBJECT, an item of one of LINE's arrays or the value of one of its keys; or NULL. */
 const struct json_value *json_line_within(const struct json_line *line, const struct json_value *object,
                                           const char *key);
 bool json_line_true(const struct json_line *line, const char *key);

@@ -27,7 +27,14 @@ enum key {
     KEY_LIST,
     KEY_HERE,
     KEY_TREE,
-    KEY_FILES_IN
+    KEY_FILES_IN,
+    KEY_RUN,
+    KEY_TIMEOUT,
+    KEY_ONLY,
+    KEY_LSP,
+    KEY_DAP,
+    KEY_OPEN,
+    KEY_LAUNCH
 };
 
 static const struct argp_option rows[] = {
@@ -61,6 +68,13 @@ static const struct argp_option more_rows[] = {
     {"root", KEY_FILES_IN, "DIR", 0, "look at the files in DIR, the root of the system that FILE tells of", 0},
     {"tree", KEY_TREE, NULL, 0, "all that PID has started as well; without a PID, every process that there is", 0},
     {"here", KEY_HERE, NULL, 0, "FILE tells of this machine: look at its files", 0},
+    {"run", KEY_RUN, "PATTERN", 0, "the tests that go test runs, as its own -run (^$: none, all is built)", 0},
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0, "the limit for each check (120)", 0},
+    {"only", KEY_ONLY, "LIST", 0, "only these checks: lsp, test, dap, joined by commas", 0},
+    {"lsp", KEY_LSP, "CMD", 0, "the language server's command (gopls)", 0},
+    {"dap", KEY_DAP, "CMD", 0, "the debug adapter's command (dlv dap --listen=127.0.0.1:0)", 0},
+    {"open", KEY_OPEN, "FILE", 0, "the file that the language server opens", 0},
+    {"launch", KEY_LAUNCH, "PROGRAM", 0, "what the debug adapter launches", 0},
     {0},
 };
 
@@ -73,6 +87,13 @@ struct parse {
 static int wrong(struct parse *parse, const char *what, const char *value)
 {
     err_set(parse->err, "%s: %s", what, value);
+    parse->failed = true;
+    return EINVAL;
+}
+
+static int wrong_option(struct parse *parse, const char *option, const char *what, const char *value)
+{
+    err_set(parse->err, "%s %s: %s", option, what, value);
     parse->failed = true;
     return EINVAL;
 }
@@ -109,13 +130,13 @@ static int parse_pid(struct parse *parse, const char *arg)
     return 0;
 }
 
-static int parse_seconds(struct parse *parse, const char *arg)
+static int parse_seconds(struct parse *parse, const char *option, const char *arg)
 {
     char *end;
     double seconds = strtod(arg, &end);
 
     if (end == arg || *end || !isfinite(seconds) || seconds <= 0 || seconds > 1e9)
-        return wrong(parse, "--for wants a number of seconds above 0", arg);
+        return wrong_option(parse, option, "wants a number of seconds above 0", arg);
     parse->options->seconds = seconds;
     return 0;
 }
@@ -149,6 +170,39 @@ static int parse_colour(struct parse *parse, const char *arg)
     return wrong(parse, "--color wants auto, always or never", arg);
 }
 
+static int keep_text(char **to, const char *arg)
+{
+    free(*to);
+    *to = xstrdup(arg);
+    return 0;
+}
+
+static int parse_verify_option(int key, const char *arg, struct parse *parse)
+{
+    struct options *options = parse->options;
+
+    switch (key) {
+    case KEY_TIMEOUT:
+        if (parse_seconds(parse, "--timeout", arg) != 0)
+            return EINVAL;
+        return options->seconds <= 86400 ? 0 : wrong(parse, "--timeout wants a day at most", arg);
+    case KEY_RUN:
+        return keep_text(&options->run_pattern, arg);
+    case KEY_ONLY:
+        return keep_text(&options->only, arg);
+    case KEY_LSP:
+        return keep_text(&options->lsp, arg);
+    case KEY_DAP:
+        return keep_text(&options->dap, arg);
+    case KEY_OPEN:
+        return keep_text(&options->open, arg);
+    case KEY_LAUNCH:
+        return keep_text(&options->launch, arg);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static int parse_text_option(int key, char *arg, struct parse *parse)
 {
     struct options *options = parse->options;
@@ -179,7 +233,7 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
     case KEY_FILES_IN:
         return parse_root(parse, arg);
     case KEY_FOR:
-        return parse_seconds(parse, arg);
+        return parse_seconds(parse, "--for", arg);
     case KEY_COLOUR:
         return parse_colour(parse, arg);
     case 'p':
@@ -188,7 +242,7 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
         options->no_filter = !strcmp(arg, "no");
         return options->no_filter || !strcmp(arg, "auto") ? 0 : wrong(parse, "--seccomp wants auto or no", arg);
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_verify_option(key, arg, parse);
     }
 }
 
@@ -355,6 +409,12 @@ void options_deinit(struct options *options)
     free(options->user);
     free(options->root);
     free(options->pids);
+    free(options->run_pattern);
+    free(options->only);
+    free(options->lsp);
+    free(options->dap);
+    free(options->open);
+    free(options->launch);
 }
 
 static bool names(const char *entry, const char *name, size_t n)

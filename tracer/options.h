@@ -23,8 +23,9 @@ struct options {
     bool here;          /* explain --here */
     bool confined;      /* a reproduction is run, which is a system of its own */
     bool minimize, no_repro, no_redact, quiet, no_filter;
-    bool list; /* bundle --list */
-    bool tree; /* libc --tree */
+    bool list;                                            /* bundle --list */
+    bool tree;                                            /* libc --tree */
+    char *run_pattern, *only, *lsp, *dap, *open, *launch; /* verify's, or NULL; its --timeout is SECONDS */
     enum colour colour;
     pid_t *pids;
     size_t pid_count, pid_cap;

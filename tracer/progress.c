@@ -17,10 +17,13 @@ static uint64_t now_ns(void)
 
 static void show(struct progress *progress)
 {
-    uint64_t done = (uint64_t)ftello(progress->in);
+    uint64_t done = progress->in ? (uint64_t)ftello(progress->in) : 0;
     int before = progress->shown;
 
-    if (progress->size)
+    if (!progress->in)
+        progress->shown = fprintf(stderr, "\rglibctrace: %s: %u s", progress->name,
+                                  (unsigned)((now_ns() - progress->from_ns) / 1000000000));
+    else if (progress->size)
         progress->shown = fprintf(stderr, "\rglibctrace: reading %s: %u %% of %.1f MB", progress->name,
                                   (unsigned)(done * 100 / progress->size), (double)progress->size / 1e6);
     else
@@ -30,17 +33,31 @@ static void show(struct progress *progress)
     fflush(stderr);
 }
 
-static ssize_t on_read(void *cookie, char *to, size_t size)
+void progress_tick(struct progress *progress)
 {
-    struct progress *progress = cookie;
     uint64_t now = now_ns();
-    size_t n;
 
-    if (now - progress->from_ns > FIRST_MS * UINT64_C(1000000) &&
+    if (progress->name && now - progress->from_ns > FIRST_MS * UINT64_C(1000000) &&
         now - progress->shown_ns > EVERY_MS * UINT64_C(1000000)) {
         progress->shown_ns = now;
         show(progress);
     }
+}
+
+void progress_task(struct progress *progress, const char *what, bool quiet)
+{
+    int shown = progress->shown;
+
+    *progress = (struct progress){.name = quiet || !isatty(STDERR_FILENO) ? NULL : what, .from_ns = now_ns()};
+    progress->shown = shown;
+}
+
+static ssize_t on_read(void *cookie, char *to, size_t size)
+{
+    struct progress *progress = cookie;
+    size_t n;
+
+    progress_tick(progress);
     n = fread(to, 1, size, progress->in);
     return n || !ferror(progress->in) ? (ssize_t)n : -1;
 }
@@ -74,9 +91,10 @@ FILE *progress_start(struct progress *progress, FILE *in, const char *name, bool
 
 void progress_end(struct progress *progress, FILE *stream)
 {
-    if (stream != progress->in)
+    if (stream && stream != progress->in)
         fclose(stream);
     if (progress->shown)
         fprintf(stderr, "\r%*s\r", progress->shown, "");
     progress->shown = 0;
+    progress->name = NULL;
 }
