@@ -24,7 +24,7 @@
 static int try_ptrace(void)
 {
     pid_t child = fork();
-    int error;
+    int error, status;
 
     if (child < 0)
         return 0; /* nothing was tried */
@@ -33,8 +33,8 @@ static int try_ptrace(void)
             pause();
     error = ptrace_seize(child, true);
     kill(child, SIGKILL);
-    while (waitpid(child, NULL, __WALL) < 0 && errno == EINTR)
-        ;
+    while (waitpid(child, &status, __WALL) == child ? WIFSTOPPED(status) : errno == EINTR)
+        ptrace_restart(child, RESTART_CONT, 0); /* it stops once more at its exit, if it is traced */
     return -error;
 }
 
