@@ -472,8 +472,9 @@ static void tell_after(const struct model *model, struct process *teller, struct
 
 void judge_process(struct model *model, struct process *process)
 {
+    enum { TELLERS_MOST = 100 /* a log may have made a chain of a hundred thousand processes */ };
     struct suspect *earlier;
-    size_t before;
+    size_t before, depth = 0;
 
     judge_cred(model, process);
     if (process->executed || process->call_count || process->by_loader)
@@ -515,7 +516,7 @@ void judge_process(struct model *model, struct process *process)
     process->provided_for =
         process->suspect_count && process->executed && process_failed(process) && judge_shell_provides(process);
     judge_untold(model, process);
-    for (struct process *up = process->parent; up; up = up->parent)
+    for (struct process *up = process->parent; up && depth < TELLERS_MOST; up = up->parent, depth++)
         if (up->judged && process->judged)
             tell_after(model, up, process);
 }

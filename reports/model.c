@@ -521,7 +521,7 @@ void model_finish(struct model *model)
 
 struct process *process_owner(struct process *process)
 {
-    for (int depth = 0; !process->executed && process->parent && depth < 1000; depth++)
+    for (int depth = 0; !process->executed && process->parent && depth < 100; depth++)
         process = process->parent;
     return process;
 }
