@@ -58,7 +58,8 @@ struct elf_image {
 uint8_t *image_read(const struct elf_image *image, uint64_t offset, uint64_t n);
 /* The same by virtual address, through the PT_LOAD that holds it. */
 uint8_t *image_read_address(const struct elf_image *image, uint64_t addr, uint64_t n);
-/* How many bytes of the file stand at ADDR, up to the end of its segment. */
+/* How many bytes of the file stand at ADDR, up to the end of its segment and of those that go on
+ * where it ends. */
 uint64_t image_available(const struct elf_image *image, uint64_t addr);
 
 uint16_t image_u16(const struct elf_image *image, const uint8_t *p);

@@ -56,17 +56,33 @@ static const struct elf_segment *segment_at(const struct elf_image *image, uint6
     return NULL;
 }
 
+/* Where S ends in memory. What comes right behind it there and in the file is the same piece for whoever reads it:
+ * patchelf puts the string table across two segments. */
+static uint64_t piece_end(const struct elf_image *image, const struct elf_segment *s)
+{
+    uint64_t end = s->vaddr + s->file_size, shift = s->offset - s->vaddr;
+
+    for (size_t i = 0; i < image->segment_count; i++) { /* each can add itself once */
+        const struct elf_segment *next = segment_at(image, end);
+
+        if (!next || next->offset - next->vaddr != shift || next->vaddr + next->file_size < end)
+            break;
+        end = next->vaddr + next->file_size;
+    }
+    return end;
+}
+
 uint64_t image_available(const struct elf_image *image, uint64_t addr)
 {
     const struct elf_segment *s = segment_at(image, addr);
 
-    if (!s || s->offset > image->size)
+    if (!s || s->offset > image->size || s->vaddr + s->file_size < s->vaddr)
         return 0;
 
-    uint64_t in_segment = s->file_size - (addr - s->vaddr), before = s->offset + (addr - s->vaddr);
+    uint64_t in_piece = piece_end(image, s) - addr, before = s->offset + (addr - s->vaddr);
     if (before < s->offset || before > image->size)
         return 0;
-    return in_segment < image->size - before ? in_segment : image->size - before;
+    return in_piece < image->size - before ? in_piece : image->size - before;
 }
 
 uint8_t *image_read_address(const struct elf_image *image, uint64_t addr, uint64_t n)

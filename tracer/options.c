@@ -34,7 +34,8 @@ enum key {
     KEY_LSP,
     KEY_DAP,
     KEY_OPEN,
-    KEY_LAUNCH
+    KEY_LAUNCH,
+    KEY_LIBC
 };
 
 static const struct argp_option rows[] = {
@@ -75,6 +76,7 @@ static const struct argp_option more_rows[] = {
     {"dap", KEY_DAP, "CMD", 0, "the debug adapter's command (dlv dap --listen=127.0.0.1:0)", 0},
     {"open", KEY_OPEN, "FILE", 0, "the file that the language server opens", 0},
     {"launch", KEY_LAUNCH, "PROGRAM", 0, "what the debug adapter launches", 0},
+    {"libc", KEY_LIBC, "LIBC", 0, "where the C library comes from", 0},
     {0},
 };
 
@@ -232,6 +234,10 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
         return not_yet(parse, "--root");
     case KEY_FILES_IN:
         return parse_root(parse, arg);
+    case KEY_LIBC:
+        free(options->libc);
+        options->libc = xstrdup(arg);
+        return 0;
     case KEY_FOR:
         return parse_seconds(parse, "--for", arg);
     case KEY_COLOUR:
@@ -364,6 +370,18 @@ static int check_count(const struct options *options, const struct usage *usage,
     return 0;
 }
 
+/* Cuts off the command after "--". */
+static void take_command(struct options *options, const struct usage *usage)
+{
+    for (size_t i = 1; usage->command && i < options->rest_count; i++)
+        if (!strcmp(options->rest[i], "--")) {
+            options->after = options->rest + i + 1;
+            options->after_count = options->rest_count - i - 1;
+            options->rest_count = i;
+            return;
+        }
+}
+
 int options_parse_rest(struct options *options, const struct usage *usage, struct err *err)
 {
     struct argp_option taken[ROWS_MOST];
@@ -371,8 +389,10 @@ int options_parse_rest(struct options *options, const struct usage *usage, struc
         *usage->takes ? taken : NULL, parse_rest_option, usage->arguments, usage->about, NULL, NULL, NULL};
     struct parse parse = {.options = options, .err = err};
     char **argv = options->rest;
-    int argc = (int)options->rest_count;
+    int argc;
 
+    take_command(options, usage);
+    argc = (int)options->rest_count;
     err_set(err, "%s", "");
     take_rows(usage, taken);
     free(options->called);
@@ -408,6 +428,7 @@ void options_deinit(struct options *options)
     free(options->bindings_file);
     free(options->user);
     free(options->root);
+    free(options->libc);
     free(options->pids);
     free(options->run_pattern);
     free(options->only);

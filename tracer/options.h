@@ -26,11 +26,14 @@ struct options {
     bool list;                                            /* bundle --list */
     bool tree;                                            /* libc --tree */
     char *run_pattern, *only, *lsp, *dap, *open, *launch; /* verify's, or NULL; its --timeout is SECONDS */
+    char *libc;                                           /* sandbox --libc, or NULL */
     enum colour colour;
     pid_t *pids;
     size_t pid_count, pid_cap;
     char **rest; /* what is left: the command or the subcommand's arguments, NULL-terminated; of argv */
     size_t rest_count;
+    char **after; /* of a subcommand that takes one: the command after its "--" */
+    size_t after_count;
     bool command; /* "--" was there */
     char *called; /* a subcommand, as its messages call it */
 };
@@ -42,6 +45,7 @@ struct usage {
     const char *purpose;      /* one line, for the list of them */
     const char *about;        /* what it does, for --help */
     const char *const *takes; /* the long names of its options, NULL-terminated */
+    bool command;             /* it takes a command after "--", which is no argument of it */
     unsigned least, most;     /* how many arguments it wants */
 };
 

@@ -72,13 +72,25 @@ _glibctrace() {
         fi
         return
         ;;
+    sandbox)
+        if [[ $prev == --root || $prev == --libc ]]; then
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        elif [[ $cur == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W '-o --output --libc --root -q --quiet --color --no-redact --help --' -- "$cur")
+        else
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        return
+        ;;
     help)
         mapfile -t COMPREPLY < <(compgen -W 'explain repro diff doctor bundle kinds redaction exit-status' -- "$cur")
         return
         ;;
     esac
     if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff doctor bundle help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff sandbox doctor bundle help' -- "$cur")
         return
     fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader

@@ -1,0 +1,234 @@
+"""`glibctrace sandbox`: a copy that runs on a C library of its own, and nothing else is touched."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from conftest import HANGS_AFTER, load_report
+from test_static import cached_root
+
+CLEAN = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+# Says on which C library it is, opens a module, converts a text, and starts itself and a program of the system.
+PROGRAM = r"""
+#include <dlfcn.h>
+#include <gnu/libc-version.h>
+#include <iconv.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+const char *dep(void);
+int main(int argc, char **argv)
+{
+    char own[4096] = {0}, module[4200];
+    ssize_t size = readlink("/proc/self/exe", own, sizeof own - 1);
+    void *handle;
+    printf("%s %s\n", argc > 1 ? argv[1] : "parent", gnu_get_libc_version());
+    if (argc > 1)
+        return 0;
+    fflush(stdout);
+    *strrchr(own, '/') = '\0';
+    snprintf(module, sizeof module, "%s/../plugin.so", own);
+    handle = dlopen(module, RTLD_NOW);
+    if (!handle)
+        return fprintf(stderr, "%s\n", dlerror()), 1;
+    printf("%s %s\n", dep(), ((const char *(*)(void))dlsym(handle, "plugin"))());
+    printf("%s %s\n", iconv_open("UTF-8", "ISO-8859-15") == (iconv_t)-1 ? "no gconv" : "gconv", getpwuid(0) ? "root" : "nobody");
+    fflush(stdout);
+    strcat(own, "/prog");
+    return size < 0 || system("exec \"$SELF\" child") || system("exec /bin/true");
+}
+"""
+
+
+def digest(tree):
+    return {p: (p.lstat().st_mtime_ns, hashlib.sha256(p.read_bytes()).hexdigest()) for p in sorted(tree.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def sandbox(tool, tmp_path):
+    """Runs the subcommand: (its exit status, report.json or None, what it printed)."""
+    def sandbox_(*words, env=None):
+        out = tmp_path / "made.json"
+        out.unlink(missing_ok=True)
+        front = words[:words.index("--")] if "--" in words else words
+        ended = subprocess.run([tool, "sandbox", *front, "--no-redact", "-o", out, *words[len(front):]], capture_output=True,
+                               text=True, timeout=HANGS_AFTER, cwd=tmp_path, env=CLEAN | (env or {}))
+        return ended.returncode, load_report(out) if out.exists() else None, ended.stdout + ended.stderr
+    return sandbox_
+
+
+@pytest.fixture
+def app(cc, tmp_path):
+    """An application: bin/prog, lib/libdep.so by an absolute RUNPATH, plugin.so with one of its own, a script and links."""
+    top = tmp_path / "app"
+    for part in ("bin", "lib", "private"):
+        (top / part).mkdir(parents=True)
+    inner = cc('const char *inner(void) { return "inner"; }', name="libinner.so", cwd=top / "private")
+    cc("const char *inner(void); const char *plugin(void) { return inner(); }", inner, "-Wl,-rpath,$ORIGIN/private",
+       name="plugin.so", cwd=top)
+    dep = cc('const char *dep(void) { return "dep"; }', "-Wl,-soname,libdep.so", name="libdep.so", cwd=top / "lib")
+    cc(PROGRAM, dep, f"-Wl,-rpath,{top}/lib", name="prog", cwd=top / "bin")
+    (top / "script").write_text("#!/bin/sh\nexit 0\n")
+    (top / "script").chmod(0o755)
+    (top / "inside").symlink_to(top / "script")
+    (top / "outside").symlink_to("/etc/passwd")
+    (top / "nowhere").symlink_to("not/there")
+    return top
+
+
+def release(root):
+    return {"bullseye": "2.31", "trixie": "2.41"}.get(root) or re.search(
+        rb"stable release version (2\.\d+)", (cached_root(root) / "lib/x86_64-linux-gnu/libc.so.6").read_bytes())[1].decode()
+
+
+@pytest.mark.parametrize("root", ["forky", "trixie"])
+def test_an_application(sandbox, app, tmp_path, root):
+    before, copy, number = digest(app), tmp_path / "copy", release(root)
+    status, report, said = sandbox(app, "-o", copy, "--libc", cached_root(root), "--", "prog",
+                                   env={"SELF": str(copy / "app/bin/prog")})
+    assert (status, report["causes"]) == (0, []), said
+    assert report["runs"] == [{"command": "prog", "status": "exit status 0", "libc": f"{copy}/lib/libc.so.6", "proof": "tried"}]
+    assert report["system"]["libc"]["version"] == number and report["input"]["how"] == "static"
+    rows = {row["file"]: row for row in report["copied"]}
+    assert rows["app/bin/prog"]["interpreter"] == f"{copy}/lib/ld-linux-x86-64.so.2"
+    assert rows["app/bin/prog"]["run_path"] == f"$ORIGIN/../../app/lib:$ORIGIN/../../lib:{copy}/lib"
+    assert rows["app/plugin.so"]["run_path"] == "$ORIGIN/private:$ORIGIN/../lib"
+    assert rows["app/lib/libdep.so"]["run_path"] == "" and all(row["verdict"] == "loads" for row in rows.values())
+    assert {"lib/libc.so.6", "lib/libnss_files.so.2"} <= {row["file"] for row in report["libc_files"]}
+    env = CLEAN | {"SELF": str(copy / "app/bin/prog"), "LD_LIBRARY_PATH": "/lib/x86_64-linux-gnu"}
+    ended = subprocess.run([copy / "run"], env=env, capture_output=True, text=True)
+    assert ended.stdout.split("\n")[:4] == [f"parent {number}", "dep inner", "gconv root", f"child {number}"], ended
+    assert ended.returncode == 0
+    assert digest(app) == before
+    assert (copy / "app/inside").resolve() == copy / "app/script" and os.readlink(copy / "app/nowhere") == "not/there"
+    assert os.readlink(copy / "app/outside") == "/etc/passwd" and os.access(copy / "app/script", os.X_OK)
+
+
+def test_moved(sandbox, app, tmp_path):
+    copy, moved = tmp_path / "copy", tmp_path / "moved here"
+    assert sandbox(app / "bin" / "prog", "-o", copy, "--libc", cached_root("forky"))[0] == 0
+    copy.rename(moved)
+    assert subprocess.run([moved / "bin/prog", "direct"], env=CLEAN, capture_output=True, check=False,
+                          executable="/usr/bin/env").returncode == 127
+    ended = subprocess.run([moved / "run", "by its run"], env=CLEAN, capture_output=True, text=True)
+    assert (ended.stdout, ended.returncode) == (f"by its run {release('forky')}\n", 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) wants root")
+def test_a_newer_systems_programs_here_and_on_an_older_one(sandbox, tmp_path):
+    """forky's bash and coreutils, at the same path on this system and in bullseye's root, whose C library they cannot use."""
+    forky, old = cached_root("forky"), tmp_path / "old"
+    copy = tmp_path / "copy"
+    status, report, said = sandbox("--root", forky, "/usr/bin/bash", "/usr/bin/stat", "/usr/bin/sort", "-o", copy, "--libc", forky,
+                                   "--", "stat", "/")
+    assert (status, report["runs"][0]["proof"]) == (0, "tried"), said
+    subprocess.run(["cp", "-a", "--reflink=auto", cached_root("bullseye"), old], check=True)
+    (old / str(tmp_path)[1:]).mkdir(parents=True)
+    subprocess.run(["cp", "-a", copy, f"{old}{copy}"], check=True)
+    script = f'"{copy}/bin/stat" -c %F / && printf "b\\na\\n" | "{copy}/run" bin/sort'
+    for front in ([], ["/usr/sbin/chroot", old]):
+        ended = subprocess.run([*front, copy / "run", "bin/bash", "-c", script], env=CLEAN, capture_output=True, text=True)
+        assert (ended.stdout, ended.returncode) == ("directory\na\nb\n", 0), ended.stderr
+    alone = subprocess.run(["/usr/sbin/chroot", old, "/usr/bin/env", "LD_TRACE_LOADED_OBJECTS=1", f"{copy}/bin/stat"], env=CLEAN,
+                           capture_output=True, text=True)
+    assert f"=> {copy}/lib/libc.so.6" in alone.stdout
+
+
+def test_what_would_not_load_is_told(sandbox, cc, tmp_path):
+    cc("int dep(void) { return 0; }", "-Wl,-soname,libgone.so.1", name="libgone.so.1")
+    prog = cc("int dep(void); int main(void) { return dep(); }", tmp_path / "libgone.so.1", name="prog")
+    (tmp_path / "libgone.so.1").unlink()
+    status, report, said = sandbox(prog, "-o", tmp_path / "copy", "--libc", cached_root("forky"))
+    assert status == 1 and [(c["kind"], c["missing"]) for c in report["causes"]] == [("library-missing", "libgone.so.1")], said
+    assert report["runs"][0]["proof"] == "modelled" and report["copied"][0]["verdict"] == "would not load"
+
+
+def test_a_command_that_fails_is_no_proof(sandbox, cc, tmp_path):
+    prog = cc("int main(int argc, char **argv) { return argc; }")
+    status, report, said = sandbox(prog, "-o", tmp_path / "copy", "--libc", cached_root("forky"), "--", "prog", "-o", "--")
+    assert status == 1 and (report["runs"][0]["status"], report["runs"][0]["proof"]) == ("exit status 3", "failed"), said
+
+
+@pytest.mark.parametrize("case, words", [
+    ("static", "static program"), ("musl", "made for musl"), ("foreign", "for another machine"), ("text", "neither a program"),
+    ("full", "no empty directory"), ("no patchelf", "patchelf"), ("no libc", "no glibc for x86_64"), ("no -o", "-o DIR"),
+    ("no such command", "none of the programs"), ("no --libc", "--libc LIBC")])
+def test_where_it_cannot_work_nothing_is_made(sandbox, cc, tmp_path, case, words):
+    copy, libc, env, command = tmp_path / "copy", ["--libc", cached_root("forky")], {}, []
+    build = tmp_path / "prog"
+    flags = {"static": ["-static"], "foreign": ["-m32", "-nostdlib", "-static"]}.get(case, [])
+    if case == "text":
+        build.write_text("hello\n")
+    elif case == "musl":
+        build = cc("int main(void) { return 0; }", "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1")
+    else:
+        cc("void _start(void) { for (;;); }" if case == "foreign" else "int main(void) { return 0; }", *flags)
+    if case == "full":
+        copy.mkdir()
+        (copy / "mine").touch()
+    if case == "no patchelf":
+        env = {"PATH": str(tmp_path)}
+    if case in ("no libc", "no --libc"):
+        libc = ["--libc", tmp_path] if case == "no libc" else []
+    if case == "no such command":
+        command = ["--", "ls"]
+    before = sorted(tmp_path.rglob("*"))
+    status, report, said = sandbox(build, *([] if case == "no -o" else ["-o", copy]), *libc, *command, env=env)
+    assert (status, report, said.count("\n")) == (2, None, 1) and words in said, said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+@pytest.mark.parametrize("way", ["fails", "interrupted"])
+def test_a_half_made_copy_is_taken_away(sandbox, app, tmp_path, way, was_there):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    fake = tools / "patchelf"
+    fake.write_text("#!/bin/sh\n" + ('echo "cannot do it" >&2\nexit 1\n' if way == "fails" else "kill -INT $PPID\n"))
+    fake.chmod(0o755)
+    (app / "private").chmod(0o555)
+    copy = tmp_path / "copy"
+    if was_there:
+        copy.mkdir()
+    status, report, said = sandbox(app, "-o", copy, "--libc", cached_root("forky"), env={"PATH": f"{tools}:/usr/bin:/bin"})
+    (app / "private").chmod(0o755)
+    assert report is None and status == (2 if way == "fails" else -signal.SIGINT)
+    assert way == "interrupted" or "cannot do it" in said
+    assert copy.exists() == was_there and (not was_there or not list(copy.iterdir()))
+
+
+def test_a_servers_own_way(sandbox, app, tmp_path):
+    script = app / "bin" / "any-server"
+    script.write_text('#!/bin/sh\nif [ -n "$VSCODE_SERVER_CUSTOM_GLIBC_LINKER" ]; then exit 0; fi\n')
+    script.chmod(0o755)
+    copy = tmp_path / "copy"
+    report = sandbox(app, "-o", copy, "--libc", cached_root("forky"))[1]
+    assert {row["name"]: row["value"] for row in report["variables"]} == {
+        "VSCODE_SERVER_CUSTOM_GLIBC_LINKER": f"{copy}/lib/ld-linux-x86-64.so.2",
+        "VSCODE_SERVER_CUSTOM_GLIBC_PATH": f"{copy}/lib", "VSCODE_SERVER_PATCHELF_PATH": shutil.which("patchelf", path="/usr/bin:/bin")}
+
+
+def test_data_of_the_other_system_is_named(sandbox, cc, tmp_path):
+    root = tmp_path / "root"
+    (root / "opt/data").mkdir(parents=True)
+    (root / "opt/data/there").touch()
+    cc('#include <stdio.h>\nconst char much[5000] = "much";\nint main(void) { puts(much); puts("/opt/data/there"); puts("/opt/data/neither"); return 0; }', name="prog", cwd=root)
+    report = sandbox("--root", root, "/prog", "-o", tmp_path / "copy", "--libc", cached_root("forky"))[1]
+    assert [row["note"] for row in report["notes"] if "not on this system" in row["note"]] == [
+        f"bin/prog names /opt/data/there, which is in {root}, and not on this system"]
+
+
+def test_a_string_table_that_patchelf_put_across_two_segments(tool, cc, tmp_path):
+    """Of a program at a fixed address whose table grows beyond the page that is put before it."""
+    names = "".join(f"int a_name_that_is_exported_{i}(void) {{ return {i}; }}\n" for i in range(200))
+    prog = cc(names + "int main(void) { return 0; }", "-no-pie", "-rdynamic")
+    subprocess.run(["patchelf", "--set-rpath", "/" + "x" * 3000, prog], check=True)
+    assert subprocess.run([prog], check=False).returncode == 0
+    assert subprocess.run([tool, "check", "-q", prog], env=CLEAN).returncode == 0

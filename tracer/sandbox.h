@@ -1,0 +1,95 @@
+/* The parts of `glibctrace sandbox`: what is to be copied, the copying, and what came of it.
+ *
+ * The copy of a program has its interpreter (PT_INTERP, which the kernel takes as it is: an absolute path, execve(2))
+ * in DIR/lib and a DT_RPATH of "$ORIGIN/…/lib". DT_RPATH and not DT_RUNPATH, since it comes before LD_LIBRARY_PATH and
+ * holds for what the program's libraries need and for what is dlopened as well (ld.so(8), _dl_map_object of
+ * elf/dl-load.c): thus the C library's own NSS modules are found, too. A library is changed only where it has a run
+ * path of its own. */
+#ifndef GLIBCTRACE_TRACER_SANDBOX_H
+#define GLIBCTRACE_TRACER_SANDBOX_H
+
+#include <probes/libcroot.h>
+#include <reports/report.h>
+
+enum sandbox_what {
+    SANDBOX_PROGRAM, /* of a BUILD */
+    SANDBOX_LIBRARY, /* of a BUILD */
+    SANDBOX_NEEDED,  /* a library that they need, into lib */
+    SANDBOX_LIBC,    /* the C library's own, into lib */
+    SANDBOX_STATIC,  /* of a BUILD: copied as it is, as are the next ones */
+    SANDBOX_MUSL,
+    SANDBOX_FOREIGN, /* for another machine */
+    SANDBOX_OTHER,   /* no ELF file */
+    SANDBOX_LINK,
+    SANDBOX_DIRECTORY,
+};
+
+struct sandbox_file {
+    enum sandbox_what what;
+    const char *root; /* of PATH; the sandbox's or its libc's */
+    char *path;       /* absolute, inside the root */
+    char *to;         /* relative, inside DIR */
+    char *link;       /* LINK: its text */
+    char *run_path;   /* to be set; NULL: it is left as it is */
+    unsigned mode;
+    bool bad; /* it would not load */
+};
+
+struct sandbox {
+    const char *root; /* of the BUILDs, as in path.h */
+    char *dir;        /* absolute, without links */
+    char *patchelf;   /* the program */
+    bool made_dir;    /* it was not there */
+    struct libcroot libc;
+    struct sandbox_file *files;
+    size_t count, cap;
+    struct strings trees; /* the BUILDs that are directories, inside the root */
+    bool server;          /* one of them is a VS Code server that has a way of its own */
+    struct strings notes;
+};
+
+/* sandbox_plan.c: one BUILD, a path inside the root. Nothing is written. */
+int sandbox_add(struct sandbox *sandbox, const char *build, struct err *err);
+/* Whether any of it can be treated, on this machine; *RET is one that can: to be put back by elffile_put(). */
+int sandbox_model(const struct sandbox *sandbox, const struct elffile **ret, struct err *err);
+struct sandbox_file *sandbox_file_add(struct sandbox *sandbox, enum sandbox_what what, const char *root,
+                                      const char *path, char *to_taken);
+/* The first program of it that is treated, or NULL: from then on the libraries need no run path of their own. */
+const struct sandbox_file *sandbox_program(const struct sandbox *sandbox);
+/* The directory PATH of ROOT goes whole to TO, as it is; one that is not there does not. */
+int sandbox_add_data(struct sandbox *sandbox, const char *root, const char *path, const char *to, struct err *err);
+void sandbox_deinit(struct sandbox *sandbox);
+
+/* sandbox_needs.c: what the files that are there need, and the C library; whether this kernel will do. */
+int sandbox_needs(struct sandbox *sandbox, struct err *err);
+
+/* sandbox_make.c: makes DIR. Where it fails or is interrupted (SIGINT, SIGTERM, SIGHUP), nothing of it stays. */
+int sandbox_make(struct sandbox *sandbox, struct err *err);
+
+/* sandbox_launcher.c: DIR/run. */
+int sandbox_launcher(const struct sandbox *sandbox, struct err *err);
+/* Which program run starts, inside DIR, where there is only one; or NULL: its first argument names it. */
+const char *sandbox_only_program(const struct sandbox *sandbox);
+/* Variables that it sets besides, "NAME=VALUE". */
+void sandbox_variables(const struct sandbox *sandbox, struct strings *ret);
+
+/* sandbox_check.c: would the copy load, by the shadow loader; causes and tables go to REPORT. */
+void sandbox_check(struct sandbox *sandbox, struct report *report);
+/* Whether NAME names a program of the copy. */
+int sandbox_command(const struct sandbox *sandbox, const char *name, struct err *err);
+/* COMMAND, run once under glibctrace with the copy's program in the place of its first word, which was found. The
+ * report of that run is *RET. */
+int sandbox_try(const struct sandbox *sandbox, char *const *command, size_t words, struct report **ret,
+                struct err *err);
+
+/* sandbox_data.c: files that programs and libraries of another root name and that are not on this system become notes.
+ */
+void sandbox_data(struct sandbox *sandbox);
+
+/* sandbox_tell.c: the tables and the first sentence. */
+void sandbox_tell(const struct sandbox *sandbox, struct report *report);
+/* After that: of RUN (NULL: there was none), whose causes are taken over. False where it does not prove the copy. */
+bool sandbox_tell_run(const struct sandbox *sandbox, char *const *command, size_t words, struct report *run,
+                      struct report *report);
+
+#endif
