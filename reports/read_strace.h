@@ -99,6 +99,7 @@ struct strace_execution {
 
 /* A process: what its threads share. */
 struct strace_group {
+    unsigned guessed; /* how many generations of its parents are guesses */
     pid_t pid;
     unsigned threads;
     char *cwd, *exe;                   /* or NULL */

@@ -214,6 +214,8 @@ static struct strace_thread *only_one(const struct strace *strace)
 
 static struct strace_thread *known_thread(struct strace *strace, pid_t tid)
 {
+    enum { GUESSED_MOST = 16 /* generations: a day's log would be one chain of a hundred thousand */ };
+    unsigned guessed = 0;
     struct strace_thread *thread = tid ? find(strace, tid) : without_number(strace), *parent;
 
     if (thread)
@@ -233,13 +235,17 @@ static struct strace_thread *known_thread(struct strace *strace, pid_t tid)
         strace->coming = 0;
     /* The call that made it is not in the log (-e trace=file, a beginning in the middle): strace follows children only.
      */
-    if (!parent && !(strace->executes && strace->forks))
-        parent = strace->last ? strace->last : strace->threads;
+    if (!parent && !(strace->executes && strace->forks)) {
+        parent = strace->last && strace->last->group->guessed < GUESSED_MOST ? strace->last : strace->threads;
+        guessed = parent ? parent->group->guessed + 1 : 0;
+    }
     if (parent && makes_thread(parent)) {
         start_thread(strace, tid, parent);
         return find(strace, tid);
     }
-    return start(strace, tid, parent);
+    thread = start(strace, tid, parent);
+    thread->group->guessed = guessed;
+    return thread;
 }
 
 struct strace_thread *strace_thread(struct strace *strace, pid_t tid)
