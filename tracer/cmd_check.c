@@ -144,8 +144,17 @@ static const struct usage usage = {
     .arguments = "FILE|DIR|PID...",
     .purpose = "without running anything: would it load, here or under --root",
     .about =
-        "Asks what the kernel and the loader would do with FILE: a program, a library, a script; with each of them "
-        "below DIR, add-ons by the node that is there; or with the program that process PID runs.",
+        "Asks what the kernel and the loader would do with FILE: a program, a library (as a program without anything "
+        "of "
+        "its own would open it: what it takes from who loads it is no fault), a script; with each of them below DIR, "
+        "add-ons by the node that is there; or with the program that process PID runs. All that is missing is told at "
+        "once, each as a failed run would tell it; then the tree of objects and where each is found, the oldest C "
+        "library and systems that would do with the symbols that decide it, and what else is to be known of the files. "
+        "LD_LIBRARY_PATH and its like count as they are set, unless --root is given: then nothing of this system does, "
+        "and the files may be for another machine."
+        "\n\n-o picks the form by its ending: .txt .json .md .html, .sarif for continuous integration, .dot and .mmd "
+        "for a drawing of the tree."
+        "\vThe exit status is 0 where all would load, 1 where something would not, and 2 where FILE cannot be checked.",
     .takes = takes,
     .least = 1,
     .most = 1 << 16,

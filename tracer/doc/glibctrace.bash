@@ -49,9 +49,10 @@ _glibctrace() {
         ;;
     esac
     case ${COMP_WORDS[1]} in
-    explain | repro | diff | bundle)
+    explain | repro | diff | bundle | check)
         local words='-o --output -q --quiet --color --list --help'
         [[ ${COMP_WORDS[1]} == explain ]] && words='-o --output -q --quiet --color --here --root --no-redact --help'
+        [[ ${COMP_WORDS[1]} == check ]] && words='-o --output -q --quiet --color --root --no-redact --help'
         if [[ $prev == --root ]]; then
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$cur")
