@@ -118,12 +118,13 @@ static void hide(struct report *report)
 
 static int cmd_check(const struct options *options, struct err *err)
 {
-    struct report *report = report_create();
+    struct report *report;
     int status;
 
     for (size_t i = 0; i < options->outputs.n; i++)
         if (output_check(options->outputs.v[i], err) < 0)
             return -1;
+    report = report_create();
     report->how = INPUT_STATIC;
     report->status = OUTCOME_UNKNOWN;
     status = check_all(options, report, err);

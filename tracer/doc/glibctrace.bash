@@ -86,12 +86,12 @@ _glibctrace() {
         return
         ;;
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff doctor bundle kinds redaction exit-status' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox doctor bundle kinds redaction exit-status' -- "$cur")
         return
         ;;
     esac
     if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff sandbox doctor bundle help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox doctor bundle help' -- "$cur")
         return
     fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader
