@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -80,7 +81,7 @@ static const char *words_of(enum changes changes)
         [CHANGES_AWAY] = away,
         [CHANGES_LAYERS] = layers,
         [CHANGES_NEVER] = "no changes are told",
-        [CHANGES_UNKNOWN] = "what it tells of changes is not known",
+        [CHANGES_UNKNOWN] = "changes made through it are told; whether others can change it is not known",
     };
 
     return words[changes];
@@ -102,9 +103,30 @@ static char *advice_for(enum changes changes, const char *type, const char *poin
     return changes == CHANGES_NEVER ? xstrdup("keep the workspace on another file system") : NULL;
 }
 
+/* linux/magic.h: in a chroot, or without /proc, the mount itself is not seen, and its kind is all that can be asked. */
+static const char *type_by_number(const char *directory)
+{
+    static const struct {
+        unsigned long number;
+        const char *type;
+    } kinds[] = {{0xef53, "ext4"},      {0x58465342, "xfs"},     {0x9123683e, "btrfs"},  {0x01021994, "tmpfs"},
+                 {0x858458f6, "ramfs"}, {0x2fc12fc1, "zfs"},     {0xf2f52010, "f2fs"},   {0x794c7630, "overlay"},
+                 {0x6969, "nfs"},       {0xff534d42, "cifs"},    {0xfe534d42, "smb3"},   {0x01021997, "9p"},
+                 {0x65735546, "fuse"},  {0x00c36400, "ceph"},    {0x786f4256, "vboxsf"}, {0x9fa0, "proc"},
+                 {0x62656572, "sysfs"}, {0x73717368, "squashfs"}};
+    struct statfs fs;
+
+    for (size_t i = 0; statfs(directory, &fs) == 0 && i < sizeof kinds / sizeof *kinds; i++)
+        if ((unsigned long)fs.f_type == kinds[i].number)
+            return kinds[i].type;
+    return "a file system of unknown kind";
+}
+
+/* MOUNT may be NULL: it is not seen. */
 static void tell_events(struct doctor *doctor, const char *directory, const struct mount_seen *mount)
 {
-    enum changes changes = changes_of(mount->type);
+    const char *type = mount ? mount->type : type_by_number(directory);
+    enum changes changes = changes_of(type);
     enum watching_step step;
     int error = watching_try(directory, &step);
     bool silent = error == ENODATA && step == WATCHING_EVENT;
@@ -114,10 +136,10 @@ static void tell_events(struct doctor *doctor, const char *directory, const stru
                 : changes == CHANGES_HERE          ? TABLE_GOOD
                                                    : TABLE_WARNING,
                 directory,
-                (struct doctor_line){xasprintf("%s on %s: %s", mount->type, mount->point,
+                (struct doctor_line){xasprintf("%s%s%s: %s", type, mount ? " on " : "", mount ? mount->point : "",
                                                silent ? "it tells of nothing, as was tried" : words_of(changes)),
                                      silent ? xstrdup("keep the workspace on another file system")
-                                            : advice_for(changes, mount->type, mount->point),
+                                            : advice_for(changes, type, mount ? mount->point : ""),
                                      NULL});
 }
 
@@ -249,14 +271,14 @@ void doctor_workspace(struct doctor *doctor)
     doctor_section(doctor, "workspace", "Workspace and file systems");
     if (!mounts)
         strings_add(&doctor->report->unseen,
-                    xstrdup("the mounts (/proc/self/mountinfo cannot be read): on what kind of "
-                            "file system the workspace is"));
+                    xstrdup("the mounts (/proc/self/mountinfo cannot be read): which they are, and what "
+                            "lies below the workspace"));
     for (size_t i = 0; i < doctor->request->directory_count; i++) {
         const char *directory = doctor->request->directories[i];
         CLEANUP_FREE char *real = realpath(directory, NULL);
         const struct mount_seen *mount = mounts && real ? mount_holding(mounts, count, real) : NULL;
 
-        if (mount)
+        if (real)
             tell_events(doctor, real, mount);
         if (mount)
             tell_below(doctor, real, mounts, count);
