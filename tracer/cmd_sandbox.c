@@ -73,21 +73,13 @@ static char *directory_to_be(const char *name, struct err *err)
     return real ? xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real, path_base(plain)) : NULL;
 }
 
-/* In execvp(3)'s order. */
 static char *find_patchelf(struct err *err)
 {
-    const char *path = getenv("PATH");
-    CLEANUP_FREE char *list = xstrdup(path ? path : "/usr/bin:/bin");
-    char *rest = list;
+    char *program = sandbox_find_tool("patchelf");
 
-    while (rest) {
-        CLEANUP_FREE char *program = path_join(strsep(&rest, ":"), "patchelf");
-
-        if (program[0] == '/' && access(program, X_OK) == 0)
-            return steal_pointer(&program);
-    }
-    err_set(err, "the program patchelf is needed, and is not on PATH (package patchelf); nothing was made");
-    return NULL;
+    if (!program)
+        err_set(err, "the program patchelf is needed, and is not on PATH (package patchelf); nothing was made");
+    return program;
 }
 
 /* ---- the work ---- */
@@ -114,17 +106,31 @@ static int add_builds(const struct options *options, struct sandbox *sandbox, st
     return 0;
 }
 
+/* The root that --libc names, malloced: a directory, or packages that become one. */
+static char *libc_root(const struct strings *libc, struct sandbox *sandbox, struct err *err)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < libc->n; i++)
+        if (stat(libc->v[i], &st) < 0 || (libc->n > 1 && !S_ISREG(st.st_mode))) {
+            err_errno(err, S_ISDIR(st.st_mode) ? EISDIR : errno, "--libc %s", libc->v[i]);
+            return NULL;
+        }
+    if (!S_ISREG(st.st_mode))
+        return realpath(libc->v[0], NULL);
+    return sandbox_unpack(sandbox, libc, err) < 0 ? NULL : realpath(sandbox->scratch, NULL);
+}
+
 static int find_libc(const struct options *options, struct sandbox *sandbox, struct err *err)
 {
-    CLEANUP_FREE char *root = realpath(options->libc, NULL);
+    CLEANUP_FREE char *root = NULL;
     const struct elffile *model;
     int status;
 
-    if (!root)
-        return err_errno(err, errno, "%s", options->libc);
     if (sandbox_model(sandbox, &model, err) < 0)
         return -1;
-    status = libcroot_find(strcmp(root, "/") == 0 ? "" : root, model, &sandbox->libc, err);
+    root = libc_root(&options->libc, sandbox, err);
+    status = root ? libcroot_find(strcmp(root, "/") == 0 ? "" : root, model, &sandbox->libc, err) : -1;
     elffile_put(model);
     return status;
 }
@@ -206,8 +212,10 @@ static int cmd_sandbox(const struct options *options, struct err *err)
 
     outputs.outputs = (struct strings){0};
     name = directory_of(options, &outputs, err);
-    if (name && !options->libc)
-        err_set(err, "sandbox: --libc LIBC is wanted: the root or the directory that the C library comes from");
+    if (name && !options->libc.n)
+        err_set(
+            err,
+            "sandbox: --libc LIBC is wanted: the root, the directory or the packages that the C library comes from");
     else if (name && (sandbox.dir = directory_to_be(name, err)) && (sandbox.patchelf = find_patchelf(err)))
         status = make_and_tell(options, &outputs, &sandbox, err);
     sandbox_deinit(&sandbox);
@@ -225,10 +233,13 @@ static const struct usage usage = {
         "the libraries that it needs and the C library of LIBC, changed so that it runs on that one wherever it is "
         "started. The copy is checked without running it; with COMMAND, whose first word is a program of the copy, it "
         "is run once and followed."
-        "\vLIBC is the root of a system, or a directory into which packages were unpacked (dpkg-deb -x).\n"
+        "\vLIBC is the root of a system, a directory into which packages were unpacked, or a package (.deb; several: "
+        "--libc again).\n"
         "\n"
         "  glibctrace sandbox /opt/app -o /opt/app-new --libc /srv/trixie\n"
         "  glibctrace sandbox --root /srv/trixie /usr/bin/node --libc /srv/trixie -o node24 -- node -e 1\n"
+        "  glibctrace sandbox ./server -o server-new --libc libc6_2.41-12_amd64.deb --libc "
+        "libstdc++6_14.2.0_amd64.deb\n"
         "\n"
         "DIR/run starts the copy. To undo it: rm -r DIR. The change itself is made by patchelf(1).",
     .takes = takes,

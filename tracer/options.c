@@ -235,8 +235,7 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
     case KEY_FILES_IN:
         return parse_root(parse, arg);
     case KEY_LIBC:
-        free(options->libc);
-        options->libc = xstrdup(arg);
+        strings_add(&options->libc, xstrdup(arg));
         return 0;
     case KEY_FOR:
         return parse_seconds(parse, "--for", arg);
@@ -428,7 +427,7 @@ void options_deinit(struct options *options)
     free(options->bindings_file);
     free(options->user);
     free(options->root);
-    free(options->libc);
+    strings_deinit(&options->libc);
     free(options->pids);
     free(options->run_pattern);
     free(options->only);

@@ -26,7 +26,7 @@ struct options {
     bool list;                                            /* bundle --list */
     bool tree;                                            /* libc --tree */
     char *run_pattern, *only, *lsp, *dap, *open, *launch; /* verify's, or NULL; its --timeout is SECONDS */
-    char *libc;                                           /* sandbox --libc, or NULL */
+    struct strings libc;                                  /* sandbox --libc, in order */
     enum colour colour;
     pid_t *pids;
     size_t pid_count, pid_cap;

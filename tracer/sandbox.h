@@ -40,6 +40,7 @@ struct sandbox {
     char *dir;        /* absolute, without links */
     char *patchelf;   /* the program */
     bool made_dir;    /* it was not there */
+    char *scratch;    /* where packages were unpacked: the libc's root, for the time being; or NULL */
     struct libcroot libc;
     struct sandbox_file *files;
     size_t count, cap;
@@ -65,6 +66,14 @@ int sandbox_needs(struct sandbox *sandbox, struct err *err);
 
 /* sandbox_make.c: makes DIR. Where it fails or is interrupted (SIGINT, SIGTERM, SIGHUP), nothing of it stays. */
 int sandbox_make(struct sandbox *sandbox, struct err *err);
+/* Runs ARGV; what it says goes to SAID (SANDBOX_SAID bytes), up to its first newline. Its status as wait(2) has it. */
+enum { SANDBOX_SAID = 512 };
+int sandbox_run_tool(char *const *argv, char *said);
+/* The program NAME on PATH, malloced, or NULL. */
+char *sandbox_find_tool(const char *name);
+
+/* sandbox_packages.c: unpacks PACKAGES into a directory that is the sandbox's scratch from then on. */
+int sandbox_unpack(struct sandbox *sandbox, const struct strings *packages, struct err *err);
 
 /* sandbox_launcher.c: DIR/run. */
 int sandbox_launcher(const struct sandbox *sandbox, struct err *err);

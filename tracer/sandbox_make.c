@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { COPY_BYTES = 1 << 20, SAID_BYTES = 512 };
+enum { COPY_BYTES = 1 << 20 };
 
 /* ---- away with it ---- */
 
@@ -100,8 +100,7 @@ static int copy_file(const struct sandbox_file *file, const char *path, struct e
     return copy_bytes(from, to, file->path, err);
 }
 
-/* Runs ARGV; what it says on standard error goes to SAID, up to its first newline. Its exit status. */
-static int run(char *const *argv, char *said)
+int sandbox_run_tool(char *const *argv, char *said)
 {
     sigset_t ending;
     size_t size = 0;
@@ -121,7 +120,7 @@ static int run(char *const *argv, char *said)
         _exit(127);
     }
     close(ends[1]);
-    while ((n = read(ends[0], said + size, SAID_BYTES - 1 - size)) > 0 || (n < 0 && errno == EINTR))
+    while ((n = read(ends[0], said + size, SANDBOX_SAID - 1 - size)) > 0 || (n < 0 && errno == EINTR))
         size += n > 0 ? (size_t)n : 0;
     close(ends[0]); /* what is too long for us ends it by SIGPIPE, which is a failure as well */
     said[size] = '\0';
@@ -134,7 +133,7 @@ static int run(char *const *argv, char *said)
 static int treat(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
 {
     CLEANUP_FREE char *loader = xasprintf("%s/lib/%s", sandbox->dir, sandbox->libc.name);
-    char said[SAID_BYTES], force[] = "--force-rpath", set[] = "--set-rpath", interpreter[] = "--set-interpreter";
+    char said[SANDBOX_SAID], force[] = "--force-rpath", set[] = "--set-rpath", interpreter[] = "--set-interpreter";
     char *argv[8] = {sandbox->patchelf, force, set, file->run_path};
     size_t n = 4;
     int status;
@@ -144,7 +143,7 @@ static int treat(const struct sandbox *sandbox, const struct sandbox_file *file,
         argv[n++] = loader;
     }
     argv[n] = path;
-    status = run(argv, said);
+    status = sandbox_run_tool(argv, said);
     if (status != 0)
         return err_set(err, "%s cannot change a copy of %s%s: %s", sandbox->patchelf, file->root, file->path,
                        *said ? said : "it ended without a word");

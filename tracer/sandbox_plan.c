@@ -1,4 +1,5 @@
 /* What is to be copied of the BUILDs themselves. */
+#include "repro_run.h"
 #include "sandbox.h"
 
 #include <probes/alloc.h>
@@ -40,6 +41,9 @@ void sandbox_deinit(struct sandbox *sandbox)
     free(sandbox->files);
     free(sandbox->dir);
     free(sandbox->patchelf);
+    if (sandbox->scratch)
+        repro_scratch_remove(sandbox->scratch);
+    free(sandbox->scratch);
     libcroot_deinit(&sandbox->libc);
     strings_deinit(&sandbox->trees);
     strings_deinit(&sandbox->notes);

@@ -38,6 +38,12 @@ static void put_verdict(const struct sandbox_file *file, struct table *table)
         table_cell(table, TABLE_GOOD, "loads");
 }
 
+/* Unpacked packages are gone when this is read. */
+static const char *shown_root(const struct sandbox *sandbox, const char *root)
+{
+    return sandbox->scratch && root == sandbox->libc.root ? "(packages)" : root;
+}
+
 /* The C library's own files are many and always the same: they are for programs. */
 static void put_files(const struct sandbox *sandbox, const char *name, const char *title, bool own,
                       struct report *report)
@@ -64,7 +70,7 @@ static void put_files(const struct sandbox *sandbox, const char *name, const cha
         else
             table_text(table, NULL);
         table_text(table, file->run_path);
-        table_cell(table, TABLE_PLAIN, "%s%s", file->root, file->path);
+        table_cell(table, TABLE_PLAIN, "%s%s", shown_root(sandbox, file->root), file->path);
     }
 }
 
@@ -114,7 +120,8 @@ static void put_libc(const struct sandbox *sandbox, struct report *report)
     report->libc.family = xstrdup(identity.family);
     report->libc.version = xstrdup_or_null(identity.release);
     report->libc.build = xstrdup_or_null(identity.build);
-    report->libc.from = xasprintf("the words in the copy of %s%s", sandbox->libc.root, sandbox->libc.libc);
+    report->libc.from =
+        xasprintf("the words in the copy of %s%s", shown_root(sandbox, sandbox->libc.root), sandbox->libc.libc);
     libc_identity_deinit(&identity);
 }
 

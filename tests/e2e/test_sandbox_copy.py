@@ -111,6 +111,34 @@ def test_an_application(sandbox, app, tmp_path, root):
     assert os.readlink(copy / "app/outside") == "/etc/passwd" and os.access(copy / "app/script", os.X_OK)
 
 
+def package(tmp_path, name, *files):
+    """A .deb file that holds FILES of forky's root, each at its place."""
+    tree = tmp_path / f"{name}.tree"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(f"Package: {name}\nVersion: 1\nArchitecture: amd64\nMaintainer: a <a@example>\nDescription: x\n")
+    for file in files:
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(cached_root("forky") / file, tree / file)
+    subprocess.run(["dpkg-deb", "-b", "--root-owner-group", tree, tmp_path / f"-{name}.deb"], check=True, capture_output=True)
+    shutil.rmtree(tree)
+    return f"-{name}.deb"
+
+
+def test_packages(sandbox, cc, tmp_path):
+    cc("#include <math.h>\n#include <zlib.h>\nint main(int n, char **v) { return !zlibVersion() || fmod(n, 2) != 1; }", "-lm", "-l:libz.so.1")
+    libraries = "usr/lib/x86_64-linux-gnu/"
+    words = ["--libc", package(tmp_path, "libc", *(libraries + f for f in ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6"))),
+             "--libc", package(tmp_path, "zlib", libraries + "libz.so.1")]
+    status, report, said = sandbox("prog", "-o", "copy", *words, "--", "prog")
+    assert (status, report["runs"][0]["proof"], report["system"]["libc"]["version"]) == (0, "tried", release("forky")), said
+    assert {row["file"]: row["from"] for row in report["copied"]} == {
+        "bin/prog": f"{tmp_path}/prog", "lib/libz.so.1": f"(packages)/{libraries}libz.so.1"}
+    (tmp_path / "cut.deb").write_bytes((tmp_path / words[1]).read_bytes()[:5000])
+    status, report, said = sandbox("prog", "-o", "copy2", "--libc", "cut.deb")
+    assert (status, report, said.count("\n")) == (2, None, 1) and "cannot be unpacked" in said
+    assert not (tmp_path / "copy2").exists()
+
+
 def test_moved(sandbox, app, tmp_path):
     copy, moved = tmp_path / "copy", tmp_path / "moved here"
     assert sandbox(app / "bin" / "prog", "-o", copy, "--libc", cached_root("forky"))[0] == 0
