@@ -14,8 +14,8 @@ complete -c glibctrace -l no-repro -d 'Do not build and run the reproduction'
 complete -c glibctrace -l no-redact -d 'Keep home directories, names and secrets'
 complete -c glibctrace -s q -l quiet -d 'No report on standard error'
 complete -c glibctrace -l color -x -a 'auto always never' -d 'Use colours'
-complete -c glibctrace -n __fish_use_subcommand -a 'explain repro diff check doctor bundle help' -d 'Subcommand'
-complete -c glibctrace -n '__fish_seen_subcommand_from explain repro diff check bundle' -F
+complete -c glibctrace -n __fish_use_subcommand -a 'explain repro diff check sandbox doctor bundle help' -d 'Subcommand'
+complete -c glibctrace -n '__fish_seen_subcommand_from explain repro diff check sandbox bundle' -F
 complete -c glibctrace -n '__fish_seen_subcommand_from doctor' -x -a '(__fish_complete_directories)'
 complete -c glibctrace -n '__fish_seen_subcommand_from bundle' -l list -d 'Print what it holds'
 complete -c glibctrace -s '?' -l help -d 'Print the options'
