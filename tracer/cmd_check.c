@@ -6,7 +6,6 @@
 #include <reports/check.h>
 #include <reports/check_walk.h>
 #include <reports/output.h>
-#include <reports/redact.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
@@ -16,7 +15,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 static char *absolute(const char *path, const char *cwd)
@@ -103,19 +101,6 @@ static int check_all(const struct options *options, struct report *report, struc
     return 0;
 }
 
-static void hide(struct report *report)
-{
-    struct redactor *redactor = redactor_create();
-    struct utsname here;
-
-    redactor_add_environment(redactor, (const char *const *)environ);
-    if (uname(&here) == 0)
-        redactor_add_host(redactor, here.nodename);
-    report_redact(report, redactor);
-    redactor_tell(redactor, &report->redacted);
-    redactor_destroy(redactor);
-}
-
 static int cmd_check(const struct options *options, struct err *err)
 {
     struct report *report;
@@ -128,8 +113,8 @@ static int cmd_check(const struct options *options, struct err *err)
     report->how = INPUT_STATIC;
     report->status = OUTCOME_UNKNOWN;
     status = check_all(options, report, err);
-    if (status == 0 && !options->no_redact)
-        hide(report);
+    if (status == 0)
+        outlets_hide(options, report);
     if (status == 0)
         status = outlets_put_report(options, report, NULL, stdout, err);
     if (status == 0)

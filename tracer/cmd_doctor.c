@@ -6,7 +6,6 @@
 
 #include <reports/doctor.h>
 #include <reports/output.h>
-#include <reports/redact.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
@@ -16,7 +15,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,19 +55,6 @@ static int take_directories(const struct options *options, struct strings *ret, 
     return 0;
 }
 
-static void hide(struct report *report)
-{
-    struct redactor *redactor = redactor_create();
-    struct utsname here;
-
-    redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", geteuid());
-    if (uname(&here) == 0)
-        redactor_add_host(redactor, here.nodename);
-    report_redact(report, redactor);
-    redactor_tell(redactor, &report->redacted);
-    redactor_destroy(redactor);
-}
-
 static int examine(const struct options *options, const struct strings *directories, struct err *err)
 {
     const struct doctor_request request = {.directories = (const char *const *)directories->v,
@@ -80,8 +65,7 @@ static int examine(const struct options *options, const struct strings *director
     struct report *report = doctor_examine(&request, &bad);
     int status;
 
-    if (!options->no_redact)
-        hide(report);
+    outlets_hide(options, report);
     status = outlets_put_report(options, report, NULL, stdout, err);
     if (status == 0)
         status = bad ? STATUS_FOUND : 0;

@@ -5,7 +5,6 @@
 
 #include <reports/libc_use.h>
 #include <reports/output.h>
-#include <reports/redact.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
@@ -161,16 +160,6 @@ static void fill(struct question *q)
     libc_uses_put(&q->uses, report);
 }
 
-static void hide(struct report *report)
-{
-    struct redactor *redactor = redactor_create();
-
-    redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
-    report_redact(report, redactor);
-    redactor_tell(redactor, &report->redacted);
-    redactor_destroy(redactor);
-}
-
 static int answer(struct question *q, struct err *err)
 {
     bool failed = false;
@@ -180,8 +169,7 @@ static int answer(struct question *q, struct err *err)
     if (!q->uses.n)
         return failed ? STATUS_USAGE : err_set(err, "no process may be looked at");
     fill(q);
-    if (!q->options->no_redact)
-        hide(q->report);
+    outlets_hide(q->options, q->report);
     if (outlets_put_report(q->options, q->report, NULL, stdout, err) < 0)
         return -1;
     return failed ? STATUS_USAGE : q->report->cause_count ? STATUS_FOUND : 0;

@@ -7,7 +7,6 @@
 #include <probes/alloc.h>
 #include <probes/system.h>
 #include <reports/output.h>
-#include <reports/redact.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -171,16 +170,6 @@ static int make(const struct options *options, struct sandbox *sandbox, struct r
     return report->cause_count ? STATUS_FOUND : status;
 }
 
-static void hide(struct report *report)
-{
-    struct redactor *redactor = redactor_create();
-
-    redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
-    report_redact(report, redactor);
-    redactor_tell(redactor, &report->redacted);
-    redactor_destroy(redactor);
-}
-
 static int make_and_tell(const struct options *options, const struct options *outputs, struct sandbox *sandbox,
                          struct err *err)
 {
@@ -193,8 +182,7 @@ static int make_and_tell(const struct options *options, const struct options *ou
         strings_add(&report->argv, xstrdup(options->rest[i]));
     status = make(options, sandbox, report, err);
     if (status >= 0) {
-        if (!options->no_redact)
-            hide(report);
+        outlets_hide(options, report);
         if (outlets_put_report(outputs, report, NULL, stdout, err) < 0)
             status = -1;
     }

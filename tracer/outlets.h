@@ -44,6 +44,8 @@ void outlets_put_text(const struct options *options, const struct report *report
  */
 int outlets_put_report(const struct options *options, const struct report *report, FILE *trace, FILE *text,
                        struct err *err);
+/* Redacts REPORT, which is about this machine and not about a run, where the options allow that. */
+void outlets_hide(const struct options *options, struct report *report);
 /* Whether anything on OUT is to be coloured. */
 bool outlets_colour(const struct options *options, FILE *out);
 
