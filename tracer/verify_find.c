@@ -86,8 +86,11 @@ char *verify_find(const char *name, struct strings *looked)
     const char *path = getenv("PATH"), *home = getenv("HOME");
     CLEANUP_FREE char *file = NULL, *bin = NULL, *gopath = NULL;
 
-    if (strchr(name, '/'))
-        return realpath(name, NULL) ? path_tidy("", name) : xstrdup(name);
+    if (strchr(name, '/')) {
+        CLEANUP_FREE char *here = *name == '/' ? NULL : getcwd(NULL, 0);
+
+        return here ? path_join(here, name) : xstrdup(name); /* the checks have another working directory */
+    }
     file = env_file();
     bin = go_variable("GOBIN", file);
     gopath = go_variable("GOPATH", file);

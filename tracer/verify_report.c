@@ -129,7 +129,7 @@ static void put_checks(struct report *report, const struct verify_job *jobs, siz
     table_column(table, "check", "check");
     table_column(table, "result", "result");
     table_number(table, "milliseconds", "ms");
-    table_column(table, "seen", "");
+    table_column(table, "seen", "what was seen");
     for (size_t i = 0; i < count; i++) {
         const struct verify_job *job = &jobs[i];
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import schema
 from test_outputs import SECRETS, broken, unpacked  # noqa: F401 (a fixture)
 
-NAMES = ("explain", "repro", "diff", "bundle", "doctor", "help")
+NAMES = ("explain", "repro", "diff", "bundle", "verify", "doctor", "help")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -79,7 +79,7 @@ def test_all_pass(verify, module):
     assert "hover for main.go:3" in seen(result, "gopls") and "launches" in seen(result, "dlv")
     assert all(row["milliseconds"] > 0 for row in result.report["checks"])
     assert sorted(path.name for path in module.iterdir()) == sorted(FILES)  # dlv's program is elsewhere
-    assert "gopls, go test and dlv pass" in result.stdout
+    assert "gopls, go test and dlv pass" in result.stdout and "hover for main.go:3" in " ".join(result.stdout.split())
 
 
 def test_a_scratch_module(verify, tmp_path):

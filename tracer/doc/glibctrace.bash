@@ -85,13 +85,29 @@ _glibctrace() {
         fi
         return
         ;;
+    verify)
+        if [[ $prev == --only ]]; then
+            mapfile -t COMPREPLY < <(compgen -W 'lsp test dap' -- "$cur")
+        elif [[ $prev == --@(lsp|dap) ]]; then
+            mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+        elif [[ $prev == --@(run|timeout) ]]; then
+            return
+        elif [[ $cur == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W '--run --timeout --only --lsp --dap --open --launch -E --env -o --output -q
+                --quiet --color --no-repro --no-redact --help' -- "$cur")
+        else
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        return
+        ;;
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox doctor bundle kinds redaction exit-status' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox verify doctor bundle kinds redaction exit-status' -- "$cur")
         return
         ;;
     esac
     if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox doctor bundle help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox verify doctor bundle help' -- "$cur")
         return
     fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader

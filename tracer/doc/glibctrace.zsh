@@ -14,6 +14,13 @@ _arguments -S -s \
     '--no-redact[keep home directories, names and secrets]' \
     '--here[explain: FILE tells of this machine]' \
     '--root=[explain: look at the files below a directory]:directory:_files -/' \
+    '--run[verify: the tests that go test runs]:pattern:' \
+    '--timeout[verify: the limit for each check]:seconds:' \
+    '--only[verify: only these checks]:list:_values -s , check lsp test dap' \
+    '--lsp[verify: the language server]:command:_command_names -e' \
+    '--dap[verify: the debug adapter]:command:_command_names -e' \
+    '--open[verify: the file that the language server opens]:file:_files' \
+    '--launch[verify: what the debug adapter launches]:program:_files' \
     {-q,--quiet}'[no report on standard error]' \
     '--list[bundle: print what it holds]' \
     '--color[use colours]:when:(auto always never)' \
