@@ -34,11 +34,12 @@ static const struct {
 
 static int write_file(const char *path, const char *text, struct err *err)
 {
-    CLEANUP_FCLOSE FILE *file = fopen(path, "we");
+    FILE *file = fopen(path, "we");
+    bool written = file && fputs(text, file) >= 0;
 
-    if (!file || fputs(text, file) < 0 || fflush(file) != 0)
-        return err_errno(err, errno, "cannot write %s", path);
-    return 0;
+    if (file && fclose(file) != 0)
+        written = false;
+    return written ? 0 : err_errno(err, errno, "cannot write %s", path);
 }
 
 /* Its directory, malloced, or NULL. */
