@@ -91,6 +91,15 @@ static char *path_of(const struct view *view, const struct mapping *mapping)
     return proc_inside_root(view->pid, xstrndup(mapping->name, n));
 }
 
+/* The file that is mapped at ADDR, or NULL. */
+static char *file_at(const struct view *view, uint64_t addr)
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (view->mappings[i].start <= addr && addr < view->mappings[i].end && view->mappings[i].inode)
+            return path_of(view, &view->mappings[i]);
+    return NULL;
+}
+
 /* By the build-ids where both have one: an inode's number may stand for another file on another file system, and a
  * package that was installed again brings the same build under another number. */
 static enum libc_file file_now(const struct view *view, const char *path, ino_t inode, const uint8_t *id,
@@ -114,6 +123,19 @@ static enum libc_file file_now(const struct view *view, const char *path, ino_t 
     return file;
 }
 
+/* It is not deleted (d_path() of the kernel says so where it is), and yet not in the process's root: a process that has
+ * called chroot(2) or pivot_root(2) itself keeps what it has loaded before. */
+static bool is_outside(const struct view *view, const struct mapping *mapping)
+{
+    size_t n = strlen(mapping->name);
+    CLEANUP_FREE char *path = path_of(view, mapping);
+    struct stat st;
+
+    if (!path || (n > DELETED && strcmp(mapping->name + n - DELETED, " (deleted)") == 0))
+        return false;
+    return path_stat(view->root, path, &st) < 0 || st.st_ino != mapping->inode;
+}
+
 /* PATH (or NULL: as its mapping is called) is taken over. */
 static void take_image(const struct view *view, const struct memimage *image, char *path, struct libc_part *ret)
 {
@@ -128,6 +150,8 @@ static void take_image(const struct view *view, const struct memimage *image, ch
         ret->least = least_of_image(image);
     ret->path = path ? path : first ? path_of(view, first) : NULL;
     ret->file = file_now(view, ret->path, first ? first->inode : 0, id, id_size);
+    if ((ret->file == LIBC_FILE_OTHER || ret->file == LIBC_FILE_GONE) && first && is_outside(view, first))
+        ret->file = LIBC_FILE_OUTSIDE;
 }
 
 /* ---- which objects they are ---- */
@@ -153,13 +177,20 @@ static bool of_glibc(const struct linkmap *linkmap, struct linkmap_object *objec
                      : object->soname && strcmp(object->soname, "libc.so.6") == 0;
 }
 
-/* Of the loader at work as well: musl's is the C library, and Alpine's programs ask for it as libc.musl-ARCH.so.1. */
-static bool of_musl(struct linkmap *linkmap, struct linkmap_object *object)
+/* By its words: it may have no soname, and layers over musl have its functions too. */
+static bool of_musl(const struct view *view, const struct linkmap *linkmap, const struct linkmap_object *object)
 {
-    linkmap_read_needs(linkmap, object);
-    return object->soname &&
-           (strncmp(object->soname, "libc.musl-", 10) == 0 || strcmp(object->soname, "libc.so") == 0) &&
-           has(linkmap, object, "__libc_start_main");
+    struct libc_identity says = {.family = "unknown"};
+    struct memimage image;
+    bool musl;
+
+    if (!has(linkmap, object, "__libc_start_main") || linkmap_image(linkmap, object, &image) < 0)
+        return false;
+    identify_image(view, &image, &says);
+    musl = strcmp(says.family, "musl") == 0;
+    memimage_deinit(&image);
+    libc_identity_deinit(&says);
+    return musl;
 }
 
 static bool is_library(const struct linkmap_object *object)
@@ -186,13 +217,13 @@ static struct linkmap_object *find_libc(struct linkmap *linkmap)
     return found;
 }
 
-static char *find_other(struct linkmap *linkmap, const struct linkmap_object *libc)
+static char *find_other(const struct view *view, struct linkmap *linkmap, const struct linkmap_object *libc)
 {
     for (size_t i = 0; libc && i < linkmap->count; i++) {
         struct linkmap_object *object = &linkmap->objects[i];
 
         if (object != libc && is_library(object) && object->base_addr != libc->base_addr &&
-            (of_glibc(linkmap, object, false) || of_musl(linkmap, object)))
+            (of_glibc(linkmap, object, false) || of_musl(view, linkmap, object)))
             return xstrdup(object->path ? object->path : object->name);
     }
     return NULL;
@@ -248,13 +279,15 @@ static void read_memory(const struct view *view, const struct proc_image *image,
     linkmap_init(&process, &image->auxv, &linkmap);
     linkmap_update(&linkmap);
     ret->musl |= linkmap.musl;
+    if (linkmap.command && linkmap.count)
+        ret->program = file_at(view, linkmap.objects[0].dynamic_addr);
     take_loader(view, &linkmap, image->loader_base, &ret->loader);
     libc = find_libc(&linkmap);
     if (libc)
         take_object(view, &linkmap, libc, &ret->libc);
     else if (ret->musl && ret->loader.there)
         ret->libc = part_copy(&ret->loader);
-    ret->other = find_other(&linkmap, libc);
+    ret->other = find_other(view, &linkmap, libc);
     linkmap_deinit(&linkmap);
 }
 
@@ -337,5 +370,6 @@ void libc_memory_deinit(struct libc_memory *memory)
     libc_part_deinit(&memory->libc);
     libc_part_deinit(&memory->loader);
     free(memory->other);
+    free(memory->program);
     *memory = (struct libc_memory){0};
 }

@@ -13,9 +13,10 @@
 
 enum libc_file {
     LIBC_FILE_UNKNOWN,
-    LIBC_FILE_SAME,  /* it is the file that is mapped, or one of the same build (by its build-id) */
-    LIBC_FILE_OTHER, /* another one */
-    LIBC_FILE_GONE,  /* none */
+    LIBC_FILE_SAME,    /* it is the file that is mapped, or one of the same build (by its build-id) */
+    LIBC_FILE_OTHER,   /* another one */
+    LIBC_FILE_GONE,    /* none */
+    LIBC_FILE_OUTSIDE, /* it was not replaced: the process has entered another root since, which has another or none */
 };
 
 /* libc.so.6, musl's, or a loader. */
@@ -28,9 +29,10 @@ struct libc_part {
 };
 
 struct libc_memory {
-    bool mapped; /* its mappings could be read; else nothing is known */
-    bool read;   /* and its memory: else what the parts say was read from the files that are mapped */
-    bool musl;   /* its loader is musl's, which is the libc as well */
+    bool mapped;   /* its mappings could be read; else nothing is known */
+    bool read;     /* and its memory: else what the parts say was read from the files that are mapped */
+    bool musl;     /* its loader is musl's, which is the libc as well */
+    char *program; /* the loader was run itself, with this as its argument (ld.so(8)); or NULL */
     struct libc_part libc, loader;
     char *other; /* a second C library that is loaded (of the other family, or in another namespace), or NULL */
 };

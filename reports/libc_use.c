@@ -92,7 +92,7 @@ static char *build_words(const char *build, const char *release)
     return release && !strstr(build, release) ? xasprintf("%s %s", build, release) : xstrdup(build);
 }
 
-void libc_use_skew(struct libc_use *use, const char *what)
+void libc_use_skew(struct libc_use *use, const char *what, bool by_loader)
 {
     CLEANUP_FREE char *libc = build_words(use->libc.build, use->libc.version);
     CLEANUP_FREE char *loader = build_words(use->loader_says.build, use->loader_says.release);
@@ -103,15 +103,15 @@ void libc_use_skew(struct libc_use *use, const char *what)
     cause = use->cause = cause_create(CAUSE_LOADER_LIBC_SKEW);
     cause->impact = what ? IMPACT_FATAL : IMPACT_DEGRADED;
     cause->confidence = what ? 0.95 : 0.9;
-    cause->subject = xstrdup(use->libc.path);
+    cause->subject = xstrdup(by_loader ? use->loader : use->libc.path);
     cause->missing = xstrdup(what ? what : "GLIBC_PRIVATE");
-    cause->provider = xstrdup(use->loader);
+    cause->provider = xstrdup(by_loader ? use->libc.path : use->loader);
     cause->pid = use->pid;
     cause->exe = use->of && use->of[0] == '/' ? xstrdup(use->of) : NULL;
     cause->seconds = -1;
     if (use->of)
         strings_add(&cause->chain, xstrdup(use->of));
-    strings_add(&cause->chain, xstrdup(use->libc.path));
+    strings_add(&cause->chain, xstrdup(cause->subject));
     cause->summary = xasprintf("%s %s the C library %s, which is %s, with the loader %s, which is %s: they only work "
                                "together when they are of one build.",
                                use->of, use->to_be ? "gets" : "runs on", use->libc.path, libc, use->loader, loader);

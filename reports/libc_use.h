@@ -71,8 +71,8 @@ void libc_use_known(struct libc_use *use, const char *how, unsigned sure, const 
     __attribute__((format(printf, 4, 5)));
 void libc_use_note(struct libc_use *use, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Its loader is another build than its C library: makes a cause of that, where there is none. WHAT: the symbol or
- * version that one asks the other for in vain, or NULL. */
-void libc_use_skew(struct libc_use *use, const char *what);
+ * version that one asks the other for in vain, or NULL; BY_LOADER: it is the loader that asks. */
+void libc_use_skew(struct libc_use *use, const char *what, bool by_loader);
 /* What decides which C library the file ELF gets, where that can be told without its load (malloced), or NULL: files of
  * one kind get the same. And its own .wants. */
 char *libc_use_kind(const struct libc_where *where, const struct elffile *elf);

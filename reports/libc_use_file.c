@@ -35,8 +35,8 @@ static const struct fault *fault_of(const struct load *load, enum fault_kind kin
     return NULL;
 }
 
-/* What ld.so and libc.so.6 ask each other for in vain, or NULL. */
-static const char *asked_in_vain(const struct load *load, const struct object *libc)
+/* What ld.so and libc.so.6 ask each other for in vain: the first such fault, or NULL. */
+static const struct fault *asked_in_vain(const struct load *load, const struct object *libc)
 {
     for (size_t i = 0; i < load->fault_count; i++) {
         const struct fault *fault = load->faults[i];
@@ -44,7 +44,7 @@ static const char *asked_in_vain(const struct load *load, const struct object *l
         if ((fault->kind == FAULT_VERSION || fault->kind == FAULT_SYMBOL) && !fault->warning && fault->provider &&
             ((fault->subject->why == OBJECT_INTERP && fault->provider == libc) ||
              (fault->subject == libc && fault->provider->why == OBJECT_INTERP)))
-            return fault->name;
+            return fault;
     }
     return NULL;
 }
@@ -81,10 +81,19 @@ static char *found_by(const struct object *libc)
     return xasprintf("its loader finds (%s)", by);
 }
 
+static void tell_skew(struct libc_use *use, const struct fault *vain)
+{
+    CLEANUP_FREE char *what = !vain           ? NULL
+                              : vain->version ? xasprintf("%s@%s", vain->name, vain->version)
+                                              : xstrdup(vain->name);
+
+    libc_use_skew(use, what, vain && vain->subject->why == OBJECT_INTERP);
+}
+
 static void of_glibc(const struct file *file, const struct load *load, struct libc_use *use)
 {
     const struct object *libc = object_of(load, "libc.so.6");
-    const char *vain = libc ? asked_in_vain(load, libc) : NULL;
+    const struct fault *vain = libc ? asked_in_vain(load, libc) : NULL;
     struct libc_identity of_libc;
 
     libc_identify(file->where->root, load->interp, &use->loader_says);
@@ -94,7 +103,7 @@ static void of_glibc(const struct file *file, const struct load *load, struct li
         take_file(file, libc->path, how, 97, use);
         libc_identify(file->where->root, libc->path, &of_libc);
         if (vain || libc_other_builds(&of_libc, &use->loader_says))
-            libc_use_skew(use, vain);
+            tell_skew(use, vain);
         libc_identity_deinit(&of_libc);
     } else if (fault_of(load, FAULT_NOT_FOUND, "libc.so.6")) {
         use->libc.family = xstrdup("glibc");
@@ -283,7 +292,7 @@ bool libc_use_loader(const struct libc_where *where, const char *loader, struct 
             take_file(&file, place->path, how, 97, use);
             libc_identify(where->root, place->path, &libc);
             if (libc_other_builds(&libc, &use->loader_says))
-                libc_use_skew(use, NULL);
+                libc_use_skew(use, NULL, false);
             libc_identity_deinit(&libc);
         } else {
             use->libc.family = xstrdup(use->loader_says.family);

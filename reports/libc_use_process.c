@@ -18,7 +18,7 @@ static const struct elffile *program_of(pid_t pid, char **path)
     return elffile_get("", *path);
 }
 
-static bool is_of(const struct libc_part *part)
+static bool is_replaced(const struct libc_part *part)
 {
     return part->file == LIBC_FILE_OTHER || part->file == LIBC_FILE_GONE;
 }
@@ -28,22 +28,30 @@ static bool is_of(const struct libc_part *part)
 static void tell_replaced(struct libc_use *use, const struct libc_part *part)
 {
     struct libc_identity now;
+    CLEANUP_FREE char *what = NULL;
+    struct stat unused;
 
     if (part->file == LIBC_FILE_GONE)
         libc_use_note(use, "the file %s is gone: what it loads later may not fit; start it again", part->path);
-    if (part->file != LIBC_FILE_OTHER)
+    if (part->file != LIBC_FILE_OTHER && part->file != LIBC_FILE_OUTSIDE)
         return;
     libc_identify(use->root, part->path, &now);
-    libc_use_note(use,
-                  "another build stands at %s now (%s%s%s): what it loads later comes from that one; start it again",
-                  part->path, now.family, now.release ? " " : "", now.release ? now.release : "");
+    what = now.release                                     ? xasprintf("%s %s", now.family, now.release)
+           : path_stat(use->root, part->path, &unused) < 0 ? xstrdup("not there")
+                                                           : xstrdup("another file");
+    if (part->file == LIBC_FILE_OUTSIDE)
+        libc_use_note(use, "it has entered another root since it was loaded, where %s is %s", part->path, what);
+    else
+        libc_use_note(use,
+                      "at %s stands %s now, of another build: what it loads later comes from there; start it again",
+                      part->path, what);
     libc_identity_deinit(&now);
 }
 
 static void of_libc(struct libc_use *use, struct libc_memory *memory)
 {
     struct libc_part *part = &memory->libc;
-    const char *more = is_of(part) ? "; the file has been replaced since it was loaded" : "";
+    const char *more = is_replaced(part) ? "; the file has been replaced since it was loaded" : "";
 
     use->least = xstrdup_or_null(part->least);
     if (part->says.release) {
@@ -70,6 +78,10 @@ static void of_libc(struct libc_use *use, struct libc_memory *memory)
                            "its memory may not be read, and its file has been replaced since it was loaded");
     }
     tell_replaced(use, part);
+    if (part->file != LIBC_FILE_SAME) { /* nothing is to be looked up there for it */
+        free(use->root);
+        use->root = NULL;
+    }
     if (memory->other)
         libc_use_note(use, "%s is a second C library in it", memory->other);
 }
@@ -128,7 +140,7 @@ static void look(pid_t pid, struct libc_memory *memory, struct libc_use *use)
         take_loader(use, memory);
     elffile_put(program);
     if (skewed)
-        libc_use_skew(use, NULL);
+        libc_use_skew(use, NULL, false);
 }
 
 /* Why it cannot be looked at, or 0. */
@@ -175,7 +187,9 @@ static void of_process(pid_t pid, const struct proc_status *status, const char *
         return;
     }
     proc_image_read(pid, root, "", 0, &image);
-    use->of = image.exe ? xstrdup(image.exe) : xstrdup(status->name);
+    use->of = memory->program ? steal_pointer(&memory->program)
+              : image.exe     ? xstrdup(image.exe)
+                              : xstrdup(status->name);
     proc_image_deinit(&image);
     use->context = xstrdup(system_context_of(pid, root));
     look(pid, memory, use);

@@ -102,8 +102,8 @@ static int ask_path(struct question *q, const char *word, struct err *err)
 
     if (q->options->tree)
         return err_set(err, "--tree is for processes, and %s is none", word);
-    if (error < 0)
-        return err_errno(err, -error, "%s", word);
+    if (error < 0 || !*word)
+        return err_errno(err, *word ? -error : ENOENT, "%s", *word ? word : "\"\"");
     return S_ISDIR(st.st_mode) ? ask_directory(q, path, err) : libc_use_file(&q->where, path, &q->uses, err);
 }
 

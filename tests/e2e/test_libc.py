@@ -204,6 +204,29 @@ def test_a_file_that_is_only_looked_at_is_none(libc, waiting, cc):
     assert healthy(libc(waiting(looks, path).pid))["family"] == "none"
 
 
+@needs_root
+@pytest.mark.parametrize("enters", [True, False])
+def test_what_has_entered_another_root_itself(libc, waiting, cc, enters):
+    """It keeps what it has loaded: nothing was replaced, though another file stands in its root. The twin stays."""
+    prog = cc('#include <unistd.h>\nint main(int argc, char **argv) { char c; if (argc > 1 && chroot(argv[1])) return 1;\n'
+              '  write(1, "ready\\n", 6); return read(0, &c, 1) < 0; }\n')
+    row = healthy(libc(waiting(prog, *([cached_root("trixie")] if enters else [])).pid))
+    assert (row["release"], row["how"]) == (own_release(), "memory") and "replaced" not in row["from"]
+    assert ("another root" in row["note"] and "glibc 2.41" in row["note"]) == enters == bool(row["note"])
+
+
+@pytest.mark.parametrize("second", [True, False])
+def test_program_of_a_loader_that_is_run_itself(libc, waiting, cc, tmp_path, second):
+    """The program is told, not the loader; and a second C library, which dlmopen(3) brings, beside the first."""
+    prog = cc('#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <unistd.h>\nint main(int argc, char **argv) { char c;\n'
+              '  if (argc > 1 && !dlmopen(LM_ID_NEWLM, argv[1], RTLD_NOW)) return 1;\n'
+              '  write(1, "ready\\n", 6); return read(0, &c, 1) < 0; }\n')
+    path = healthy(libc(prog))["path"]
+    row = healthy(libc(waiting(healthy(libc(prog))["loader"], prog, *([path] if second else [])).pid))
+    assert (row["of"], row["release"]) == (str(prog), own_release())
+    assert ("second C library" in row["note"]) == second == bool(row["note"])
+
+
 # ---- what cannot be answered ----
 
 def test_refusals(libc, waiting, tmp_path):
