@@ -145,7 +145,7 @@ static bool kernel_is_older(const struct elffile *elf)
 /* mmap(2) with PROT_EXEC answers EPERM. */
 static bool forbidden_by_mount(const struct trial *t)
 {
-    CLEANUP_CLOSE int fd = path_open(t->load->priv->root, t->c->walk.final);
+    CLEANUP_CLOSE int fd = path_open(load_root_of(t->load, t->c->walk.final), t->c->walk.final);
 
     return fd >= 0 && mount_forbids_execution(fd);
 }
@@ -193,16 +193,17 @@ static enum verdict judge(struct trial *t, const struct place *place)
     const struct load_private *priv = t->load->priv;
     struct candidate *c = t->c;
     enum verdict verdict;
+    const char *root;
 
     if (priv->absent && !strcmp(priv->absent, c->path))
         return settle(t, CANDIDATE_ABSENT, VERDICT_PASSED, ENOENT, xstrdup("taken away"));
-    path_walk(priv->root, priv->cwd, priv->placed && !strcmp(priv->placed, c->path) ? priv->content : c->path,
-              priv->cred, &c->walk);
+    root = load_walk(t->load, priv->placed && !strcmp(priv->placed, c->path) ? priv->content : c->path, priv->cred,
+                     &c->walk);
     if (c->walk.reason != PATH_OK)
         return judge_walk(t);
     if (priv->cred && !path_permits(&c->walk.st, priv->cred, R_OK))
         return settle(t, CANDIDATE_DENIED, VERDICT_PASSED, EACCES, xstrdup("it may not be read"));
-    c->elf = elffile_get(priv->root, c->walk.final);
+    c->elf = elffile_get(root, c->walk.final);
     verdict = has_header(c->elf) && t->load->object_count ? judge_header(t) : VERDICT_TAKEN;
     if (verdict == VERDICT_TAKEN)
         verdict = judge_state(t);

@@ -33,7 +33,7 @@ static const char *origin_of(const struct load *load, const struct object *objec
         struct path_walk walk = {0};
 
         if (of->why == OBJECT_MAIN)
-            path_walk(load->priv->root, load->priv->cwd, of->path, NULL, &walk);
+            load_walk(load, of->path, NULL, &walk);
         more->origin = path_dir(walk.final ? walk.final : of->path);
         path_walk_deinit(&walk);
     }

@@ -30,7 +30,7 @@ static void learn_status(const struct finding *f, struct search_dir *dir, size_t
         dir->status[i] = DIR_EXISTS;
         return;
     }
-    path_walk(f->load->priv->root, f->load->priv->cwd, path, f->load->priv->cred, &walk);
+    load_walk(f->load, path, f->load->priv->cred, &walk);
     dir->status[i] = walk.reason == PATH_OK && S_ISDIR(walk.st.st_mode) ? DIR_EXISTS : DIR_MISSING;
     path_walk_deinit(&walk);
 }

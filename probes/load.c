@@ -314,10 +314,12 @@ static bool load_interp(struct load *load)
     load->interp = xstrdup(search.places[0].path);
     usable = search.found == 0;
     if (usable) {
-        traits_read(priv->root, search.places[0].elf, search.places[0].walk.final, &priv->traits);
+        traits_read(load_root_of(load, search.places[0].walk.final), search.places[0].elf, search.places[0].walk.final,
+                    &priv->traits);
         search.places[0].elf = NULL;
         load->family = priv->traits.family;
-        priv->interp = new_object(load->interp, elffile_get(priv->root, load->interp), OBJECT_INTERP);
+        priv->interp =
+            new_object(load->interp, elffile_get(load_root_of(load, load->interp), load->interp), OBJECT_INTERP);
         search_deinit(&search);
         return true;
     }
@@ -409,6 +411,7 @@ static struct load_private *private_new(const struct load_request *request)
     priv->absent = xstrdup_or_null(request->absent);
     priv->placed = xstrdup_or_null(request->placed);
     priv->content = xstrdup_or_null(request->content);
+    priv->guests = request->guests;
     return priv;
 }
 
@@ -424,7 +427,8 @@ int load_create(const struct load_request *request, struct load **ret, struct er
     load = xcalloc(1, sizeof *load);
     load->priv = private_new(request);
     load->family = LOADER_NONE;
-    program = new_object(request->program, elffile_get(load->priv->root, request->program), OBJECT_MAIN);
+    program =
+        new_object(request->program, elffile_get(load_root_of(load, request->program), request->program), OBJECT_MAIN);
     place_object(load, program);
     *ret = load;
     if (program->elf->state != ELFFILE_OK)
@@ -441,7 +445,8 @@ struct object *load_find(const struct load *load, const char *path)
 {
     struct object *gone = NULL;
     struct stat st;
-    int ways = path_stat(load->priv->root, path, &st) == 0 ? 2 : 1; /* by its path, then by the file that is there */
+    int ways =
+        path_stat(load_root_of(load, path), path, &st) == 0 ? 2 : 1; /* by its path, then by the file that is there */
 
     for (int by_file = 0; by_file < ways; by_file++)
         for (size_t i = 0; i < load->object_count; i++) {

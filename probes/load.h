@@ -11,6 +11,18 @@
 
 enum loader_family { LOADER_GLIBC, LOADER_MUSL, LOADER_NONE /* static: no PT_INTERP */ };
 
+/* Files of another system, as if they had been copied into the root: what stands below one of PATHS, and beside the
+ * system's own directories (/usr, /lib, …) whatever is there. */
+struct load_guests {
+    const char *from; /* the root that they are in */
+    const char *const *paths;
+    size_t count;
+};
+/* Whether the file at PATH, absolute, is one of them. GUESTS may be NULL. */
+bool guests_own(const struct load_guests *guests, const char *path);
+/* PATH, absolute, is in one of the system's own directories. */
+bool load_systems_own(const char *path);
+
 struct load_request {
     const char *root; /* see path.h */
     const char
@@ -22,9 +34,10 @@ struct load_request {
     bool secure;             /* AT_SECURE */
     const struct cred *cred; /* or NULL */
     /* As if one file were another than it is, absolute paths as the loader spells them; or NULL: */
-    const char *absent;  /* is not there */
-    const char *placed;  /* is the file that stands at … */
-    const char *content; /* … this path */
+    const char *absent;               /* is not there */
+    const char *placed;               /* is the file that stands at … */
+    const char *content;              /* … this path */
+    const struct load_guests *guests; /* or NULL; not copied: it must outlive the load */
 };
 
 enum object_why { OBJECT_MAIN, OBJECT_INTERP, OBJECT_PRELOAD, OBJECT_NEEDED, OBJECT_DLOPEN };

@@ -46,6 +46,7 @@ int load_again(const struct load *load, const struct load_change *change, struct
         .absent = change->absent,
         .placed = change->placed,
         .content = change->content,
+        .guests = priv->guests,
     };
 
     return load_create(&request, ret, err);

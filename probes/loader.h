@@ -117,7 +117,8 @@ struct load_private {
     char **env;
     bool secure;
     struct cred *cred;
-    char *absent, *placed, *content; /* of the request */
+    char *absent, *placed, *content;  /* of the request */
+    const struct load_guests *guests; /* of the request, or NULL */
     struct loader_traits traits;
     struct search_dir **dirs;
     size_t dir_count, dir_capacity;
@@ -168,6 +169,10 @@ void find_library(const struct load *load, const char *name, const struct object
 void musl_find_library(const struct load *load, const char *name, const struct object *loader, unsigned ignore,
                        struct search *ret);
 bool musl_is_own_name(const char *name); /* libc, libpthread, … are the loader itself */
+
+/* guest.c: the root in which PATH, absolute, is; and path_walk() in it, which is returned. */
+const char *load_root_of(const struct load *load, const char *path);
+const char *load_walk(const struct load *load, const char *path, const struct cred *cred, struct path_walk *ret);
 
 /* load.c: of one start-up, dlopen or dlmopen. */
 struct opening {

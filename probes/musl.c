@@ -46,7 +46,7 @@ static char *expand(const struct load *load, const struct object *object, const 
     if (priv->secure)
         return NULL;
     struct path_walk walk = {0};
-    path_walk(priv->root, priv->cwd, object->path, NULL, &walk);
+    load_walk(load, object->path, NULL, &walk);
     CLEANUP_FREE char *origin = path_dir(object->why == OBJECT_MAIN && walk.final ? walk.final : object->path);
     path_walk_deinit(&walk);
     out = xstrdup("");

@@ -4,6 +4,8 @@
  * the distributions' own images: its cache/x86_64/SYSTEM.json, as of 2025. Oldest release first within a system. */
 #include "releases.h"
 
+#include "alloc.h"
+
 #include <string.h>
 
 #define PEP600 "pep600_compliance"
@@ -268,4 +270,73 @@ const char *releases_glibc(const char *const *versions, size_t count)
             newest = number;
     }
     return newest;
+}
+
+/* ---- one release of glibc, whoever has it ---- */
+
+static enum release_answer by_rows(const char *glibc, const char *version)
+{
+    size_t count = 0, defining = 0, older = 0, newer = 0;
+
+    for (size_t i = 0; i < release_count; i++) {
+        int order = strverscmp(releases[i].glibc, glibc);
+        bool defines = release_defines(&releases[i], version);
+
+        count += order == 0;
+        defining += order == 0 && defines;
+        older += order < 0 && defines;
+        newer += order > 0 && defines;
+    }
+    if (count)
+        return defining == count ? RELEASE_DEFINES : defining ? RELEASE_UNSURE : RELEASE_LACKS;
+    return older ? RELEASE_DEFINES : newer ? RELEASE_UNSURE : RELEASE_LACKS;
+}
+
+enum release_answer releases_define(const char *glibc, const char *version)
+{
+    enum version_family family;
+    const char *number = number_of(version, &family);
+
+    if (number && family == VERSIONS_GLIBC)
+        return strverscmp(number, glibc) <= 0 ? RELEASE_DEFINES : RELEASE_LACKS;
+    return release_knows(version) ? by_rows(glibc, version) : RELEASE_UNSURE;
+}
+
+char *releases_end(const char *glibc, const char *version)
+{
+    enum version_family family;
+    const char *newest = NULL;
+
+    if (!number_of(version, &family) || family == VERSIONS_GLIBC)
+        return NULL;
+    for (size_t i = 0; i < release_count; i++)
+        if (strcmp(releases[i].glibc, glibc) == 0 && (!newest || strverscmp(releases[i].newest[family], newest) > 0))
+            newest = releases[i].newest[family];
+    return newest ? xasprintf("%s%s", prefixes[family], newest) : NULL;
+}
+
+char *releases_systems(const char *glibc)
+{
+    char *list = NULL;
+
+    for (size_t i = 0; i < release_count; i++) {
+        CLEANUP_FREE char *before = list;
+
+        if (strcmp(releases[i].glibc, glibc) == 0)
+            list = xasprintf("%s%s%s %s", before ? before : "", before ? ", " : "", releases[i].system,
+                             releases[i].number);
+        else
+            list = steal_pointer(&before);
+    }
+    return list;
+}
+
+const char *releases_last(void)
+{
+    const char *last = releases[0].glibc;
+
+    for (size_t i = 1; i < release_count; i++)
+        if (strverscmp(releases[i].glibc, last) > 0)
+            last = releases[i].glibc;
+    return last;
 }

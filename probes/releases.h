@@ -29,6 +29,23 @@ size_t releases_with(const char *const *versions, size_t count, const struct rel
 /* The glibc release that the newest of VERSIONS names ("2.38"), or NULL where none is of glibc with a number. */
 const char *releases_glibc(const char *const *versions, size_t count);
 
+/* Of a glibc release ("2.28") alone: whether it, or the libstdc++ and libgcc_s of the systems that have it, define
+ * VERSION. Those of glibc itself that have a number are known of every release; all others as far as a row has the
+ * release, or the rows around it agree. */
+enum release_answer {
+    RELEASE_LACKS,
+    RELEASE_UNSURE, /* some of those systems do and some do not, or it is not known */
+    RELEASE_DEFINES
+};
+enum release_answer releases_define(const char *glibc, const char *version);
+/* The newest version of VERSION's family in the systems that have the release: "GLIBCXX_3.4.25"; malloced, NULL where
+ * it has no number or no row has the release, and of glibc: not every release has a version of its own. */
+char *releases_end(const char *glibc, const char *version);
+/* "Debian 10, RHEL 8": the systems that have it; malloced, NULL where none has. */
+char *releases_systems(const char *glibc);
+/* The newest of glibc in the table. */
+const char *releases_last(void);
+
 extern const struct release releases[];
 extern const size_t release_count;
 

@@ -52,8 +52,8 @@ void cause_library_tell(const struct finding *finding, struct cause *cause)
 
     if (finding->elsewhere) {
         cause->summary =
-            xasprintf("%s needs %s, which is on this system as %s, but in no directory that the loader searches.",
-                      subject, name, finding->elsewhere);
+            xasprintf("%s needs %s, which is on %s system as %s, but in no directory that the loader searches.",
+                      subject, name, finding->process->guests ? "that" : "this", finding->elsewhere);
         remedy_off_path(finding, cause);
     } else {
         CLEANUP_FREE char *where =

@@ -58,7 +58,9 @@ static void tell_remedies(const struct finding *finding, struct cause *cause, bo
     if (of_libc) {
         remedy_other_libc(finding, cause);
         if (!remedy_npm(finding, cause, finding->subject))
-            cause_remedy(cause, PROOF_KNOWN, "use a build of %s made for this system, or build it here", subject);
+            cause_remedy(cause, PROOF_KNOWN, "use a build of %s made for %s, or build it %s", subject,
+                         finding->process->guests ? "that system" : "this system",
+                         finding->process->guests ? "there" : "here");
         if (!remedy_newer_system(finding, cause))
             cause_remedy(cause, PROOF_KNOWN,
                          "run it where the C library defines %s or a newer version: a newer release of the "
@@ -155,7 +157,10 @@ void cause_version_tell(const struct finding *finding, struct cause *cause)
     }
     if (libc && newest)
         cause->summary = xasprintf("%s needs %s, but %s %s is %s%s.", subject, fault->name,
-                                   systems_own(fault->provider) ? "this system's" : "its", provider, libc, ends);
+                                   finding->process->guests && systems_own(fault->provider) ? "that system's"
+                                   : systems_own(fault->provider)                           ? "this system's"
+                                                                                            : "its",
+                                   provider, libc, ends);
     else if (newest)
         cause->summary = xasprintf("%s needs %s, but the %s that it gets does not define it%s.", subject, fault->name,
                                    provider, ends);

@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include "against.h"
 #include "check_parts.h"
 #include "table.h"
 #include "variant.h"
@@ -91,19 +92,39 @@ static void put_all(const struct check_request *request, const struct load *load
     check_put_symbols(report, load);
 }
 
+/* What another C library would lack; false where the judges of a run are to say it, as they can in a root. */
+static bool judge_against(const struct check_request *request, const struct load *load, bool library,
+                          struct report *report)
+{
+    bool root = request->against->kind == OFFER_ROOT;
+    struct lacks lacks;
+
+    against_find(request->against, load, library, &lacks);
+    if (root && lacks.n && lacks.v[0].kind == CAUSE_LIBC_FAMILY_MISMATCH)
+        root = false;
+    if (!root)
+        against_tell(request->against, load, &lacks, report);
+    lacks_deinit(&lacks);
+    return !root;
+}
+
 static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
                       struct report *report)
 {
     bool library = check_is_library(elf);
-    CLEANUP_FREE char *loader = library ? check_loader_for(elf) : NULL;
-    const struct load_request asked = {
-        .root = request->root, .loader = loader, .program = path, .cwd = request->cwd, .env = request->env};
+    CLEANUP_FREE char *loader = library ? against_loader(request->against, elf) : NULL;
+    const struct load_request asked = {.root = request->root,
+                                       .loader = loader,
+                                       .program = path,
+                                       .cwd = request->cwd,
+                                       .env = request->env,
+                                       .guests = request->guests};
     size_t first = report->cause_count;
     struct load *load;
 
     if (load_create(&asked, &load, NULL) < 0)
         return;
-    if (check_would_fail(load, library))
+    if (!(request->against && judge_against(request, load, library, report)) && check_would_fail(load, library))
         check_judge_loading(request, path, loader, elf, report);
     if (library)
         drop_left(report, first);
@@ -137,11 +158,17 @@ static int execution_error(enum execfile_verdict verdict)
     }
 }
 
+const char *check_root(const struct check_request *request)
+{
+    return request->guests ? request->guests->from : request->root;
+}
+
 bool check_file(const struct check_request *request, const char *path, struct report *report)
 {
-    CLEANUP_CLOSE int fd = path_open(request->root, path);
+    const char *root = check_root(request);
+    CLEANUP_CLOSE int fd = path_open(root, path);
     CLEANUP_FREE char *script = fd >= 0 ? execfile_script_program(fd) : NULL;
-    const struct elffile *elf = elffile_get(request->root, path);
+    const struct elffile *elf = elffile_get(root, path);
     /* One that holds debug information alone has the headers of its program, and nothing behind them. */
     bool is_elf = (elf->state == ELFFILE_OK || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED) &&
                   !(elf->interp && !*elf->interp);
@@ -149,14 +176,16 @@ bool check_file(const struct check_request *request, const char *path, struct re
     struct execfile file;
     int error = 0;
 
-    execfile_inspect(request->root, path, NULL, 0, &file);
+    execfile_inspect(root, path, NULL, 0, &file);
     error = execution_error(file.verdict);
-    /* Which machine a root is for, what is in it says. */
-    if (file.verdict == EXECFILE_OTHER_MACHINE && *request->root)
+    /* Which machine a root is for, what is in it says; and which loader another C library has, that. */
+    if ((file.verdict == EXECFILE_OTHER_MACHINE && (*root || request->against)) ||
+        (file.verdict == EXECFILE_INTERP_ABSENT && request->against && !script))
         error = 0;
     /* a library need not be executable, and a file that is to be installed may not be yet */
     if (error && (script || (is_elf && elf->interp)) && file.verdict != EXECFILE_NOT_PERMITTED)
-        check_judge_execution(request, path, error, report);
+        check_judge_execution(&(struct check_request){.root = root, .env = request->env, .cwd = request->cwd}, path,
+                              error, report);
     else if (is_elf)
         check_elf(request, path, elf, report);
     if (script || (is_elf && report->cause_count > first && error))
@@ -166,21 +195,22 @@ bool check_file(const struct check_request *request, const char *path, struct re
     return is_elf || script;
 }
 
-void check_headline(struct report *report)
+void check_headline(struct report *report, const struct offer *against)
 {
     const struct table *files = check_table(report, "files");
     struct table *wants = check_table(report, "wants");
     size_t count = files ? table_rows(files) : 0, bad = 0;
+    CLEANUP_FREE char *where = against ? xasprintf("on %s", against->name) : xstrdup("here");
 
     for (size_t i = 0; i < count; i++)
         bad += table_at(files, i, files->column_count - 1)->mark == TABLE_BAD;
     if (count == 1)
         report->headline =
-            xasprintf("%s %s.", path_base(table_at(files, 0, 0)->text), bad ? "would not load here" : "loads here");
+            xasprintf("%s %s %s.", path_base(table_at(files, 0, 0)->text), bad ? "would not load" : "loads", where);
     else if (bad)
-        report->headline = xasprintf("%zu files were looked at: %zu would not load here.", count, bad);
+        report->headline = xasprintf("%zu files were looked at: %zu would not load %s.", count, bad, where);
     else
-        report->headline = xasprintf("%zu files were looked at: all load here.", count);
+        report->headline = xasprintf("%zu files were looked at: all load %s.", count, where);
     if (count > 1 && wants) { /* whose they are */
         free(wants->columns[0].head);
         wants->columns[0].head = xstrdup("file");

@@ -9,6 +9,7 @@
 #include "report.h"
 
 #include <probes/err.h>
+#include <probes/offer.h>
 
 struct check_request {
     const char *root;       /* "": this system's own */
@@ -17,13 +18,17 @@ struct check_request {
     bool brief;                                       /* one of many: its row, and nothing of what it is made of */
     void (*seen)(void *ctx, const struct load *load); /* is told what each program would be made of; or NULL */
     void *ctx;
+    const struct offer *against;      /* on that C library, or NULL: on what there is */
+    const struct load_guests *guests; /* OFFER_ROOT: what is checked is a guest of ROOT; else NULL */
 };
 
+/* The root in which what is checked is: with guests not that in which it would be. */
+const char *check_root(const struct check_request *request);
 /* Checks the file at PATH (absolute, inside the root): adds what it would fail of to REPORT's causes, what it is made
  * of to its table "objects", and one row for it to its table "files". False where it is neither an ELF file nor a
  * script: nothing is said of it then. */
 bool check_file(const struct check_request *request, const char *path, struct report *report);
-/* The report's first sentence, of all that was checked. */
-void check_headline(struct report *report);
+/* The report's first sentence, of all that was checked; AGAINST as in struct check_request. */
+void check_headline(struct report *report, const struct offer *against);
 
 #endif

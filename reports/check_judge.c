@@ -81,6 +81,7 @@ static struct made_up make_up(const struct check_request *request)
 {
     struct made_up made = {request, model_create()};
 
+    made.model->guests = request->guests;
     made.model->at_end = judge_process;
     made.model->at_exec = judge_exec_over;
     return made;

@@ -553,7 +553,8 @@ void judge_load(struct process *process, bool live)
                                    .program = process->exe,
                                    .cwd = process->cwd,
                                    .secure = process->secure,
-                                   .cred = judge_assume_cred(process)};
+                                   .cred = judge_assume_cred(process),
+                                   .guests = process->guests};
     struct load *load;
     struct maps maps = {0};
 

@@ -138,6 +138,7 @@ static struct process *process_add(struct model *model, pid_t pid, const struct 
     process->start_n = event->n;
     process->start_ns = event->t_ns;
     process->within = model->within;
+    process->guests = model->guests;
     process->at_hand = model->at_hand;
     process->seen = &model->seen;
     process->root = xstrdup(event->root);

@@ -331,11 +331,12 @@ struct process {
     struct shot *shots; /* oldest first */
     size_t shot_count, shot_cap;
 
-    struct libc_facts libc;      /* filled in by judge_system() */
-    struct surroundings *around; /* surroundings.h: while it stood; NULL where it was not asked */
-    const char *within;          /* as the model has it */
-    const char *at_hand;         /* likewise */
-    struct answers *seen;        /* the model's */
+    struct libc_facts libc;           /* filled in by judge_system() */
+    struct surroundings *around;      /* surroundings.h: while it stood; NULL where it was not asked */
+    const char *within;               /* as the model has it */
+    const struct load_guests *guests; /* as the model has it */
+    const char *at_hand;              /* likewise */
+    struct answers *seen;             /* the model's */
     const char *context;
     char *distribution;
     struct strings ancestry;          /* what was executed before in this process and its ancestors, first first */
@@ -357,6 +358,7 @@ struct model {
     uint64_t events, failed, process_count, thread_count, lost;
     uint64_t forgotten; /* processes of which nothing is kept any more: model_prune() */
     size_t prune_at;
+    const struct load_guests *guests; /* of another root, as if they were in the processes'; or NULL */
     char *within;        /* a library that stands outside this directory is not on this system; or NULL: it is */
     const char *at_hand; /* of a log: the root in which the files are that it tells of, or NULL */
     struct strings unseen;

@@ -131,7 +131,8 @@ static bool loads_with(const struct finding *finding, const char *loader)
                                          .program = finding->subject,
                                          .cwd = finding->process->cwd,
                                          .env = env,
-                                         .cred = process_cred(finding->process)};
+                                         .cred = process_cred(finding->process),
+                                         .guests = finding->process->guests};
     struct load *load;
     bool sound;
 

@@ -3,6 +3,7 @@
 
 #include "outlets.h"
 
+#include <reports/build.h>
 #include <reports/check.h>
 #include <reports/check_walk.h>
 #include <reports/output.h>
@@ -52,25 +53,46 @@ static pid_t process_number(const char *word)
     return digits && digits < 10 && !word[digits] ? atoi(word) : 0;
 }
 
-static int check_one(const struct options *options, const char *word, const char *cwd, struct report *report,
-                     struct err *err)
+/* The directory at PATH on another C library. */
+static int check_build(const struct check_request *request, const char *path, struct report *report, struct err *err)
+{
+    struct build *build;
+
+    if (build_open(request, path, &build, err) < 0)
+        return -1;
+    build_tell(build, request->against, report);
+    build_close(build);
+    return 0;
+}
+
+/* On AGAINST, which may be NULL. */
+static int check_one(const struct options *options, const char *word, const char *cwd, const struct offer *against,
+                     struct report *report, struct err *err)
 {
     const char *root = options->root ? options->root : "";
-    const struct check_request request = {
-        .root = root, .env = *root ? NULL : (const char *const *)environ, .cwd = *root ? "/" : cwd};
+    struct check_request request = {
+        .root = root, .env = *root ? NULL : (const char *const *)environ, .cwd = *root ? "/" : cwd, .against = against};
     CLEANUP_FREE char *path = absolute(word, request.cwd);
+    struct guest guest;
     struct stat st;
-    int error = path_stat(root, path, &st);
+    int error = path_stat(root, path, &st), status = 0;
 
-    if (error < 0 && !*root && process_number(word))
+    if (error < 0 && !*root && process_number(word)) {
+        if (against)
+            return err_set(err, "%s is a process, which has its C library: --against takes files", word);
         return check_process(process_number(word), report, err);
+    }
     if (error < 0)
         return err_errno(err, -error, "%s%s", root, path);
+    if (against && S_ISDIR(st.st_mode))
+        return check_build(&request, path, report, err);
+    guest_enter(&guest, path, &request);
     if (S_ISDIR(st.st_mode))
-        return check_tree(&request, path, true, report, err);
-    if (!check_file(&request, path, report))
-        return err_set(err, "%s is neither an ELF file nor a script: there is nothing to load", word);
-    return 0;
+        status = check_tree(&request, path, true, report, err);
+    else if (!check_file(&request, path, report))
+        status = err_set(err, "%s is neither an ELF file nor a script: there is nothing to load", word);
+    guest_deinit(&guest);
+    return status;
 }
 
 static void fill_system(const struct options *options, struct report *report)
@@ -85,25 +107,28 @@ static void fill_system(const struct options *options, struct report *report)
     system_facts_deinit(&facts);
 }
 
-static int check_all(const struct options *options, struct report *report, struct err *err)
+static int check_all(const struct options *options, const struct offer *against, struct report *report, struct err *err)
 {
     CLEANUP_FREE char *cwd = getcwd(NULL, 0);
 
     if (!cwd)
         return err_errno(err, errno, "the working directory");
+    if (against)
+        against_fill(against, report);
     for (size_t i = 0; i < options->rest_count; i++) {
         strings_add(&report->argv, xstrdup(options->rest[i]));
-        if (check_one(options, options->rest[i], cwd, report, err) < 0)
+        if (check_one(options, options->rest[i], cwd, against, report, err) < 0)
             return -1;
     }
     fill_system(options, report);
-    check_headline(report);
+    check_headline(report, against);
     return 0;
 }
 
 static int cmd_check(const struct options *options, struct err *err)
 {
     struct report *report;
+    struct offer *against = NULL;
     int status;
 
     for (size_t i = 0; i < options->outputs.n; i++)
@@ -112,7 +137,9 @@ static int cmd_check(const struct options *options, struct err *err)
     report = report_create();
     report->how = INPUT_STATIC;
     report->status = OUTCOME_UNKNOWN;
-    status = check_all(options, report, err);
+    status = options->against ? offer_open(options->against, &against, err) : 0;
+    if (status == 0)
+        status = check_all(options, against, report, err);
     if (status == 0)
         outlets_hide(options, report);
     if (status == 0)
@@ -120,11 +147,12 @@ static int cmd_check(const struct options *options, struct err *err)
     if (status == 0)
         status = report->cause_count ? STATUS_FOUND : 0;
     report_destroy(report);
+    offer_close(against);
     elffile_forget_all();
     return status;
 }
 
-static const char *const takes[] = {"output", "quiet", "color", "no-redact", "root", NULL};
+static const char *const takes[] = {"output", "quiet", "color", "no-redact", "root", "against", NULL};
 static const struct usage usage = {
     .name = "check",
     .arguments = "FILE|DIR|PID...",

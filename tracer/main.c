@@ -5,8 +5,13 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_launch,  &command_attach, &command_explain, &command_repro,  &command_diff, &command_check, &command_libc,
-    &command_sandbox, &command_verify, &command_doctor,  &command_bundle, &command_help, NULL,
+    &command_launch,  &command_attach,
+    &command_explain, &command_repro,
+    &command_diff,    &command_check,
+    &command_matrix,  &command_libc,
+    &command_sandbox, &command_verify,
+    &command_doctor,  &command_bundle,
+    &command_help,    NULL,
 };
 
 static const struct command *find(const char *name)
@@ -21,7 +26,7 @@ static const struct command *find(const char *name)
  * commands. */
 static bool planned(const char *word)
 {
-    static const char *const words[] = {"matrix", "rollback"};
+    static const char *const words[] = {"rollback"};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (!strcmp(words[i], word))

@@ -35,7 +35,9 @@ enum key {
     KEY_DAP,
     KEY_OPEN,
     KEY_LAUNCH,
-    KEY_LIBC
+    KEY_LIBC,
+    KEY_AGAINST,
+    KEY_LIBCS
 };
 
 static const struct argp_option rows[] = {
@@ -77,6 +79,10 @@ static const struct argp_option more_rows[] = {
     {"open", KEY_OPEN, "FILE", 0, "the file that the language server opens", 0},
     {"launch", KEY_LAUNCH, "PROGRAM", 0, "what the debug adapter launches", 0},
     {"libc", KEY_LIBC, "LIBC", 0, "where the C library comes from", 0},
+    {"against", KEY_AGAINST, "LIBC", 0,
+     "on that C library: a release of glibc (2.28), musl, a libc.so.6, or a directory that is the root of a system", 0},
+    {"libcs", KEY_LIBCS, "LIST", 0,
+     "the columns: releases of glibc, musl, here, files and roots as for check --against, joined by commas", 0},
     {0},
 };
 
@@ -236,6 +242,14 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
         return parse_root(parse, arg);
     case KEY_LIBC:
         strings_add(&options->libc, xstrdup(arg));
+        return 0;
+    case KEY_AGAINST:
+        free(options->against);
+        options->against = xstrdup(arg);
+        return 0;
+    case KEY_LIBCS:
+        free(options->libcs);
+        options->libcs = xstrdup(arg);
         return 0;
     case KEY_FOR:
         return parse_seconds(parse, "--for", arg);
@@ -428,6 +442,8 @@ void options_deinit(struct options *options)
     free(options->user);
     free(options->root);
     strings_deinit(&options->libc);
+    free(options->against);
+    free(options->libcs);
     free(options->pids);
     free(options->run_pattern);
     free(options->only);

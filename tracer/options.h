@@ -21,6 +21,8 @@ struct options {
     struct strings env; /* -E, in order: NAME=VALUE or NAME */
     char *root;         /* absolute, "" for this machine's own; NULL: none */
     bool here;          /* explain --here */
+    char *against;      /* check --against, or NULL */
+    char *libcs;        /* matrix --libcs, or NULL */
     bool confined;      /* a reproduction is run, which is a system of its own */
     bool minimize, no_repro, no_redact, quiet, no_filter;
     bool list;                                            /* bundle --list */

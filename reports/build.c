@@ -1,0 +1,313 @@
+#include "build.h"
+
+#include "check_host.h"
+
+#include <probes/alloc.h>
+#include <probes/tree.h>
+
+#include <ctype.h>
+#include <elf.h>
+#include <string.h>
+
+struct build_file {
+    char *path;
+    const struct elffile *elf;
+    enum family family;
+    struct load *load; /* as it is here; made when it is asked for */
+};
+
+struct build {
+    const struct check_request *request;
+    char *path, *name, *version;
+    struct build_file *files;
+    size_t count, cap;
+    struct variants *glibc, *musl;
+};
+
+/* ---- what is in it ---- */
+
+/* The first number with a dot in it, without what stands around it. */
+static char *version_in(const char *name)
+{
+    for (const char *p = name; *p; p++) {
+        size_t n = strspn(p, "0123456789.");
+
+        while (n && p[n - 1] == '.')
+            n--;
+        if (isdigit((unsigned char)*p) && memchr(p, '.', n))
+            return xstrndup(p, n);
+        if (n)
+            p += n - 1;
+    }
+    return NULL;
+}
+
+static bool is_object(const struct elffile *elf)
+{
+    return (elf->state == ELFFILE_OK || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED) &&
+           (elf->type == ET_EXEC || elf->type == ET_DYN) && !(elf->interp && !*elf->interp);
+}
+
+static void add_file(struct build *build, const char *path)
+{
+    const struct elffile *elf = elffile_get(build->request->root, path);
+    struct build_file *file;
+
+    if (!is_object(elf) || variant_family(elf) == FAMILY_OTHER) {
+        elffile_put(elf);
+        return;
+    }
+    file = array_add(&build->files, &build->count, &build->cap, sizeof *file);
+    *file = (struct build_file){.path = xstrdup(path), .elf = elf, .family = variant_family(elf)};
+}
+
+static void drop_file(struct build_file *file)
+{
+    load_destroy(file->load);
+    elffile_put(file->elf);
+    free(file->path);
+}
+
+/* Where some are for this machine, the others are for those who have another. */
+static void drop_foreign(struct build *build)
+{
+    struct here here;
+    size_t kept = 0, fit = 0;
+
+    here_read(build->request->root, &here);
+    for (size_t i = 0; i < build->count; i++)
+        fit += here_fits_machine(&here, build->files[i].elf);
+    for (size_t i = 0; fit && i < build->count; i++)
+        if (here_fits_machine(&here, build->files[i].elf))
+            build->files[kept++] = build->files[i];
+        else
+            drop_file(&build->files[i]);
+    if (fit)
+        build->count = kept;
+}
+
+static const char *below(const struct build *build, const char *path)
+{
+    const char *rest = path + strlen(build->path);
+
+    return rest + strspn(rest, "/");
+}
+
+static void sort_variants(struct build *build)
+{
+    build->glibc = variants_create();
+    build->musl = variants_create();
+    for (size_t i = 0; i < build->count; i++) {
+        if (build->files[i].family == FAMILY_GLIBC)
+            variants_add(build->glibc, below(build, build->files[i].path));
+        if (build->files[i].family == FAMILY_MUSL)
+            variants_add(build->musl, below(build, build->files[i].path));
+    }
+}
+
+static int read_tree(struct build *build, struct err *err)
+{
+    struct tree tree;
+    int status = tree_read(build->request->root, build->path, true, &tree, err);
+
+    for (size_t i = 0; status == 0 && i < tree.count; i++)
+        if (tree.files[i].elf)
+            add_file(build, tree.files[i].path);
+    tree_deinit(&tree);
+    return status;
+}
+
+int build_open(const struct check_request *request, const char *path, struct build **ret, struct err *err)
+{
+    struct build *build = xcalloc(1, sizeof *build);
+    struct stat st;
+    int status = path_stat(request->root, path, &st);
+
+    *build = (struct build){.request = request,
+                            .path = path_join(path, ""),
+                            .name = xstrdup(path_base(path)),
+                            .version = version_in(path_base(path))};
+    if (status < 0)
+        status = err_errno(err, -status, "%s", path);
+    else if (S_ISDIR(st.st_mode))
+        status = read_tree(build, err);
+    else
+        add_file(build, path);
+    if (status == 0 && !S_ISDIR(st.st_mode) && !build->count)
+        status = err_set(err, "%s is neither an ELF file nor a directory: there is nothing to load", path);
+    drop_foreign(build);
+    sort_variants(build);
+    *ret = status == 0 ? build : NULL;
+    if (status < 0)
+        build_close(build);
+    return status;
+}
+
+void build_close(struct build *build)
+{
+    if (!build)
+        return;
+    for (size_t i = 0; i < build->count; i++)
+        drop_file(&build->files[i]);
+    free(build->files);
+    variants_destroy(build->glibc);
+    variants_destroy(build->musl);
+    free(build->path);
+    free(build->name);
+    free(build->version);
+    free(build);
+}
+
+const char *build_name(const struct build *build)
+{
+    return build->name;
+}
+
+const char *build_version(const struct build *build)
+{
+    return build->version;
+}
+
+size_t build_files(const struct build *build)
+{
+    return build->count;
+}
+
+/* ---- how it goes ---- */
+
+/* One that fits better stands beside it. */
+static bool left_aside(const struct build *build, const struct build_file *file, const struct offer *offer)
+{
+    if (offer->musl)
+        return file->family == FAMILY_GLIBC && variants_beside(build->musl, below(build, file->path));
+    return file->family == FAMILY_MUSL && variants_beside(build->glibc, below(build, file->path));
+}
+
+static bool has_file_called(const struct build *build, const char *name)
+{
+    for (size_t i = 0; i < build->count; i++)
+        if (strcmp(path_base(build->files[i].path), name) == 0)
+            return true;
+    return false;
+}
+
+/* Of a library that misses another of the same build, whose directory it does not name itself: its program does. */
+static void drop_brought(const struct build *build, const struct build_file *file, struct lacks *lacks)
+{
+    size_t kept = 0;
+
+    if (!check_is_library(file->elf))
+        return;
+    for (size_t i = 0; i < lacks->n; i++) {
+        struct lack *lack = &lacks->v[i];
+
+        if (lack->kind == CAUSE_LIBRARY_MISSING && has_file_called(build, path_base(lack->missing)))
+            lack_deinit(lack);
+        else
+            lacks->v[kept++] = *lack;
+    }
+    lacks->n = kept;
+}
+
+/* FILE on OFFER. *LOAD is FILE's own, or the caller's to destroy (returned true). */
+static bool judge_file(struct build *build, struct build_file *file, const struct offer *offer, struct load **load,
+                       struct lacks *lacks)
+{
+    struct check_request request = *build->request;
+    bool library = check_is_library(file->elf), own;
+    CLEANUP_FREE char *loader = library ? against_loader(offer, file->elf) : NULL;
+    struct load_request asked = {.program = file->path, .loader = loader, .env = request.env, .cwd = request.cwd};
+    struct guest guest;
+
+    request.against = offer;
+    guest_enter(&guest, build->path, &request);
+    own = request.guests != NULL;
+    asked.root = request.root;
+    asked.guests = request.guests;
+    *load = file->load;
+    *lacks = (struct lacks){0};
+    if ((own || !*load) && load_create(&asked, load, NULL) < 0)
+        *load = NULL;
+    if (!own)
+        file->load = *load;
+    if (*load)
+        against_find(offer, *load, library, lacks);
+    drop_brought(build, file, lacks);
+    guest_deinit(&guest);
+    return own;
+}
+
+static void take_outcome(const struct lacks *lacks, struct lack *best, struct build_outcome *ret)
+{
+    const struct lack *lack;
+    CLEANUP_FREE char *words = lacks_deciding(lacks, &lack);
+
+    if (!words || (ret->words && lack_compare(lack, best) <= 0))
+        return;
+    build_outcome_deinit(ret);
+    ret->words = steal_pointer(&words);
+    ret->subject = xstrdup(lack->subject->path);
+    ret->missing = xstrdup(lack->missing);
+    ret->provider = xstrdup_or_null(lack->provider);
+    ret->kind = lack->kind;
+    *best = (struct lack){.kind = lack->kind, .warning = lack->warning, .missing = ret->missing};
+}
+
+void build_judge(struct build *build, const struct offer *offer, struct build_outcome *ret)
+{
+    struct lack best = {0};
+
+    *ret = (struct build_outcome){0};
+    for (size_t i = 0; i < build->count; i++) {
+        struct build_file *file = &build->files[i];
+        struct lacks lacks;
+        struct load *load;
+        bool own;
+
+        if (left_aside(build, file, offer))
+            continue;
+        own = judge_file(build, file, offer, &load, &lacks);
+        ret->asked++;
+        ret->fails |= lacks_fatal(&lacks) > 0;
+        ret->warned |= lacks.n > 0;
+        take_outcome(&lacks, &best, ret);
+        lacks_deinit(&lacks);
+        if (own)
+            load_destroy(load);
+    }
+}
+
+void build_outcome_deinit(struct build_outcome *outcome)
+{
+    free(outcome->words);
+    free(outcome->subject);
+    free(outcome->missing);
+    free(outcome->provider);
+    outcome->words = outcome->subject = outcome->missing = outcome->provider = NULL;
+}
+
+void build_tell(struct build *build, const struct offer *offer, struct report *report)
+{
+    for (size_t i = 0; i < build->count; i++) {
+        struct build_file *file = &build->files[i];
+        size_t first = report->cause_count;
+        struct lacks lacks;
+        struct load *load;
+        bool own;
+
+        if (left_aside(build, file, offer)) {
+            check_put_row(report, file->path, check_is_library(file->elf) ? "library" : "program", file->elf,
+                          TABLE_PLAIN, "for another C library; one for this stands beside it");
+            continue;
+        }
+        own = judge_file(build, file, offer, &load, &lacks);
+        if (load) {
+            against_tell(offer, load, &lacks, report);
+            check_put_file(report, file->path, check_is_library(file->elf) ? "library" : "program", load,
+                           report->cause_count - first);
+        }
+        lacks_deinit(&lacks);
+        if (own)
+            load_destroy(load);
+    }
+}

@@ -1,0 +1,60 @@
+"""`glibctrace matrix`: each cell is what `check --against` says, and the last line the newest build that runs here."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import HANGS_AFTER, load_report
+from test_against import CLEAN, FAILS_ON, _root, built  # noqa: F401 (a fixture)
+
+
+@pytest.fixture
+def matrix(tool, tmp_path):
+    def matrix(*words):
+        out = tmp_path / "r.json"
+        out.unlink(missing_ok=True)
+        ended = subprocess.run([tool, "matrix", "--no-redact", "-o", out, *words], capture_output=True, text=True,
+                               timeout=HANGS_AFTER, cwd=tmp_path, env=CLEAN)
+        return ended.returncode, load_report(out) if out.exists() else None, ended.stdout + ended.stderr
+    return matrix
+
+
+@pytest.fixture
+def builds(built, tmp_path):  # noqa: F811
+    """Three versions: the middle one needs a newer library, the newest no system has, and one has variants."""
+    for version, program in (("1.9.0", "old"), ("1.10.0", "new"), ("1.11.0", "lacks")):
+        (tmp_path / f"ext-{version}" / "bin").mkdir(parents=True)
+        shutil.copy(built / program, tmp_path / f"ext-{version}" / "bin")
+    both = tmp_path / "both-2.0"
+    for family, program in (("linux-x64-glibc", "new"), ("linux-x64-musl", "musl")):
+        (both / "prebuilds" / family).mkdir(parents=True)
+        shutil.copy(built / program, both / "prebuilds" / family / "addon.node")
+    return tmp_path
+
+
+def test_cells_and_newest(matrix, builds):
+    bullseye = str(_root("bullseye"))
+    columns = ["2.17", "2.31", "2.36", "2.41", "musl", bullseye]
+    status, report, said = matrix("ext-1.9.0", "ext-1.10.0", "ext-1.11.0", "both-2.0", "--libcs", ",".join(columns))
+    rows = {row["build"]: row for row in report["matrix"]}
+    needs = "fails: arc4random@GLIBC_2.36"
+    for libc in columns[:4]:
+        assert rows["ext-1.9.0"][libc] == "loads"
+        assert rows["ext-1.10.0"][libc] == (needs if libc in FAILS_ON["new"] else "loads")
+        assert rows["both-2.0"][libc] == rows["ext-1.10.0"][libc]
+    assert rows["ext-1.10.0"][bullseye] == needs and rows["ext-1.11.0"][bullseye] == "fails: libagainst.so"
+    assert rows["ext-1.9.0"]["musl"] == "fails: libc.so.6" and rows["both-2.0"]["musl"] == "loads"
+    assert "warning" in rows["ext-1.11.0"]["2.41"]  # who has that library nobody knows
+    reason = next(r for r in report["reasons"] if r["build"] == "ext-1.10.0" and r["libc"] == "2.31")
+    assert (reason["kind"], reason["missing"], reason["provider"]) == (
+        "symbol-version-missing", "GLIBC_2.36", "glibc 2.31")
+    assert reason["subject"].endswith("ext-1.10.0/bin/new")
+    assert status == 0 and [row["build"] for row in report["newest"]] == [said.rstrip().splitlines()[-1].split()[0]]
+
+
+def test_usage(matrix, builds):
+    assert matrix("ext-1.11.0")[0] == 1  # none runs here
+    for words in (("nowhere",), ("ext-1.9.0", "--libcs", "2.99"), ("ext-1.9.0", "--libcs", ","), ()):
+        status, report, said = matrix(*words)
+        assert status == 2 and report is None and said
