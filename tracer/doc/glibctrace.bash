@@ -101,13 +101,27 @@ _glibctrace() {
         fi
         return
         ;;
+    libc)
+        if [[ $prev == --root ]]; then
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        elif [[ $cur == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W '-o --output -q --quiet --color --root --tree --no-redact --help' -- "$cur")
+        elif [[ $cur == [0-9]* ]]; then
+            mapfile -t COMPREPLY < <(cd /proc && compgen -W "$(echo [0-9]*)" -- "$cur")
+        else
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        return
+        ;;
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox verify doctor bundle kinds redaction exit-status' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc sandbox verify doctor bundle kinds redaction exit-status' -- "$cur")
         return
         ;;
     esac
     if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check sandbox verify doctor bundle help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc sandbox verify doctor bundle help' -- "$cur")
         return
     fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader

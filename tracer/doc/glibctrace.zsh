@@ -22,6 +22,8 @@ _arguments -S -s \
     '--open[verify: the file that the language server opens]:file:_files' \
     '--launch[verify: what the debug adapter launches]:program:_files' \
     {-q,--quiet}'[no report on standard error]' \
+    '--libc=[sandbox: the C library that the copy gets]:root or packages:_files' \
+    '--tree[libc: all that a process has started as well]' \
     '--list[bundle: print what it holds]' \
     '--color[use colours]:when:(auto always never)' \
     '(- *)'{-?,--help}'[print the options]' \
