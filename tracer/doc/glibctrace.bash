@@ -49,10 +49,11 @@ _glibctrace() {
         ;;
     esac
     case ${COMP_WORDS[1]} in
-    explain | repro | diff | bundle | check)
+    explain | repro | diff | bundle | check | matrix)
         local words='-o --output -q --quiet --color --list --help'
         [[ ${COMP_WORDS[1]} == explain ]] && words='-o --output -q --quiet --color --here --root --no-redact --help'
-        [[ ${COMP_WORDS[1]} == check ]] && words='-o --output -q --quiet --color --root --no-redact --help'
+        [[ ${COMP_WORDS[1]} == check ]] && words='-o --output -q --quiet --color --root --against --no-redact --help'
+        [[ ${COMP_WORDS[1]} == matrix ]] && words='-o --output -q --quiet --color --libcs --no-redact --help'
         if [[ $prev == --root ]]; then
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -116,12 +117,12 @@ _glibctrace() {
         return
         ;;
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc sandbox verify doctor bundle kinds redaction exit-status' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc matrix sandbox verify doctor bundle kinds redaction exit-status' -- "$cur")
         return
         ;;
     esac
     if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc sandbox verify doctor bundle help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc matrix sandbox verify doctor bundle help' -- "$cur")
         return
     fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader

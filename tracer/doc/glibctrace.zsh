@@ -14,6 +14,8 @@ _arguments -S -s \
     '--no-redact[keep home directories, names and secrets]' \
     '--here[explain: FILE tells of this machine]' \
     '--root=[explain: look at the files below a directory]:directory:_files -/' \
+    '--against[check: on that C library]:library:_files' \
+    '--libcs[matrix: the columns]:list:' \
     '--run[verify: the tests that go test runs]:pattern:' \
     '--timeout[verify: the limit for each check]:seconds:' \
     '--only[verify: only these checks]:list:_values -s , check lsp test dap' \
