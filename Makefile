@@ -43,7 +43,7 @@ ALL_CFLAGS = -std=gnu17 -fno-pie -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)
 # Not position-independent: capstone's tables hold 77,000 pointers, and relocating them would cost a millisecond a start.
 archive_of = $(wildcard $(shell $(CC) -print-file-name=lib$(1).a))
 library = $(foreach l,$(1),$(or $(call archive_of,$(l)),-l$(l)))
-LIBS = -no-pie $(call library,archive jansson seccomp zstd dw elf capstone z $(if $(call archive_of,dw),bz2 lzma))
+LIBS = -no-pie $(call library,archive jansson seccomp zstd dw elf capstone z $(if $(call archive_of,dw)$(call archive_of,archive),bz2 lzma))
 TEST_LIBS = -no-pie $(shell pkg-config --libs check $(MODULES))
 
 ROOMS := probes reports $(if $(filter fuzz,$(SAN)),,tracer)

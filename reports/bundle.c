@@ -1,7 +1,9 @@
-/* The only file that knows libarchive (libarchive_write(3), libarchive_read(3)); only its tar formats and its zstd
- * filter are used, so that a static link drags in little. What goes in is pack.c's, what may come out unpack.c's. */
+/* The only file that knows libarchive (libarchive_write(3), libarchive_read(3)). Of it the formats and filters alone
+ * are used that software comes packed in, so that a static link drags in little (for .zip: see zip.h). What goes into a
+ * bundle is pack.c's, what may come out unpack.c's. */
 #include "bundle.h"
 
+#include "archives.h"
 #include "pack.h"
 #include "unpack.h"
 #include "utf8.h"
@@ -178,13 +180,16 @@ int bundle_write(const struct report *report, const struct bundle_parts *parts, 
 struct reader {
     struct archive *archive;
     const char *file;
+    bool foreign; /* no bundle is expected */
 };
 
 static int read_failed(const struct reader *reader, struct err *err)
 {
     const char *why = archive_error_string(reader->archive);
 
-    return err_set(err, "%s: no bundle, or a broken one: %s", reader->file, why ? why : "unknown error");
+    return err_set(err, "%s: %s: %s", reader->file,
+                   reader->foreign ? "no archive that can be read, or a broken one" : "no bundle, or a broken one",
+                   why ? why : "unknown error");
 }
 
 static int reader_open(struct reader *reader, const char *file, struct err *err)
@@ -219,7 +224,8 @@ static int reader_next(const struct reader *reader, struct unpack_item *item, st
         item->name = archive_entry_pathname_utf8(entry); /* a name that the C locale has no letters for */
     if (!item->name)
         return err_set(err, "%s: an entry has no name that can be read", reader->file);
-    if (archive_entry_hardlink(entry))
+    item->hard = archive_entry_hardlink(entry);
+    if (item->hard)
         return 1;
     if (type == AE_IFREG)
         item->kind = UNPACK_FILE;
@@ -376,6 +382,132 @@ int bundle_extract(const char *file, const char *directory, const struct bundle_
     if (result >= 0 && top)
         *top = xstrdup(unpack.top);
     unpack_deinit(&unpack);
+    archive_read_free(reader.archive);
+    return result;
+}
+
+/* --- archives that are no bundles --- */
+
+/* FD as one: a .deb's outer form (AR), or what software is in. */
+static int foreign_open(struct reader *reader, int fd, const char *file, bool ar, struct err *err)
+{
+    struct archive *archive = archive_read_new();
+    int result;
+
+    *reader = (struct reader){.archive = archive, .file = file, .foreign = true};
+    if (!archive)
+        alloc_failed();
+    if (ar) {
+        result = archive_read_support_format_ar(archive);
+    } else {
+        archive_read_support_filter_rpm(archive);
+        archive_read_support_filter_gzip(archive);
+        archive_read_support_filter_bzip2(archive);
+        archive_read_support_filter_xz(archive);
+        archive_read_support_filter_lzma(archive);
+        archive_read_support_filter_zstd(archive);
+        archive_read_support_format_cpio(archive);
+        result = archive_read_support_format_tar(archive);
+    }
+    if (result < ARCHIVE_WARN || archive_read_open_fd(archive, fd, 1 << 16) < ARCHIVE_WARN) {
+        read_failed(reader, err);
+        archive_read_free(archive);
+        return -1;
+    }
+    return 0;
+}
+
+/* The entry's bytes, wherever BYTES puts them. */
+static int foreign_bytes(const struct reader *reader,
+                         int (*bytes)(void *ctx, const unsigned char *data, size_t size, struct err *err), void *ctx,
+                         struct err *err)
+{
+    CLEANUP_FREE unsigned char *buffer = xmalloc(1 << 16);
+    la_ssize_t got;
+
+    while ((got = archive_read_data(reader->archive, buffer, 1 << 16)) > 0)
+        if (bytes(ctx, buffer, (size_t)got, err) < 0)
+            return -1;
+    return got < 0 ? read_failed(reader, err) : 0;
+}
+
+static int foreign_entry(const struct reader *reader, const struct unpack_item *item, struct unpack *unpack,
+                         size_t *skipped, struct err *err)
+{
+    struct arriving arriving = {.unpack = unpack, .item = item, .fd = -1};
+    int result = unpack_check_foreign(unpack, item, err);
+
+    if (result <= 0) {
+        *skipped += result == 0 && item->kind != UNPACK_DIRECTORY;
+        return result;
+    }
+    if (item->kind != UNPACK_FILE)
+        return unpack_other(unpack, item, err);
+    result = foreign_bytes(reader, arriving_bytes, &arriving, err);
+    if (arriving.fd >= 0)
+        close(arriving.fd);
+    return result;
+}
+
+int bundle_unpack_foreign(int fd, const char *file, struct unpack *unpack, size_t *skipped, struct err *err)
+{
+    struct reader reader;
+    struct unpack_item item;
+    int result;
+
+    if (foreign_open(&reader, fd, file, false, err) < 0)
+        return -1;
+    while ((result = reader_next(&reader, &item, err)) > 0)
+        if (foreign_entry(&reader, &item, unpack, skipped, err) < 0) {
+            result = -1;
+            break;
+        }
+    archive_read_free(reader.archive);
+    return result;
+}
+
+struct out {
+    int fd;
+    uint64_t left;
+    const char *file;
+};
+
+static int to_descriptor(void *ctx, const unsigned char *data, size_t size, struct err *err)
+{
+    struct out *out = ctx;
+
+    if (size > out->left)
+        return err_set(err, "%s: it is too large unpacked", out->file);
+    out->left -= size;
+    while (size) {
+        ssize_t n = write(out->fd, data, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return err_errno(err, n < 0 ? errno : EIO, "%s cannot be unpacked", out->file);
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int bundle_deb_data(int fd, const char *file, int out, struct err *err)
+{
+    struct out to = {out, UINT64_C(4) << 30, file};
+    struct reader reader;
+    struct unpack_item item;
+    int result;
+
+    if (foreign_open(&reader, fd, file, true, err) < 0)
+        return -1;
+    while ((result = reader_next(&reader, &item, err)) > 0)
+        if (item.kind == UNPACK_FILE && strncmp(item.name, "data.tar", 8) == 0)
+            break;
+    if (result > 0)
+        result = foreign_bytes(&reader, to_descriptor, &to, err);
+    else if (result == 0)
+        result = err_set(err, "%s is cut off: there is no data.tar in it", file);
     archive_read_free(reader.archive);
     return result;
 }

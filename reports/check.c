@@ -204,7 +204,12 @@ void check_headline(struct report *report, const struct offer *against)
 
     for (size_t i = 0; i < count; i++)
         bad += table_at(files, i, files->column_count - 1)->mark == TABLE_BAD;
-    if (count == 1)
+    if (count == 0)
+        report->headline = xstrdup("There is nothing that could load: no ELF file, no script that may be executed.");
+    else if (count == 1 && table_at(files, 0, files->column_count - 1)->mark == TABLE_PLAIN)
+        report->headline = xasprintf("%s: %s.", path_base(table_at(files, 0, 0)->text),
+                                     table_at(files, 0, files->column_count - 1)->text);
+    else if (count == 1)
         report->headline =
             xasprintf("%s %s %s.", path_base(table_at(files, 0, 0)->text), bad ? "would not load" : "loads", where);
     else if (bad)

@@ -15,7 +15,8 @@ struct check_request {
     const char *root;       /* "": this system's own */
     const char *const *env; /* NAME=VALUE, NULL-terminated: of the loader's variables, those that count */
     const char *cwd;
-    bool brief;                                       /* one of many: its row, and nothing of what it is made of */
+    const char *installed; /* the directory that stands for "/" where an archive was unpacked; or NULL */
+    bool brief;            /* one of many: its row, and nothing of what it is made of */
     void (*seen)(void *ctx, const struct load *load); /* is told what each program would be made of; or NULL */
     void *ctx;
     const struct offer *against;      /* on that C library, or NULL: on what there is */

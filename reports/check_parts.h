@@ -36,7 +36,7 @@ bool check_would_fail(const struct load *load, bool library);
 
 /* check_tables.c: a row for the file at PATH, of which CAUSES causes were found; LOAD may be NULL. */
 void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t causes);
-/* A row in other words. */
+/* A row in other words; ELF may be NULL. */
 void check_put_row(struct report *report, const char *path, const char *what, const struct elffile *elf,
                    enum table_mark mark, const char *verdict);
 /* What it is made of, as a tree by who asked for what first, in the loader's order. */

@@ -220,15 +220,16 @@ void check_put_row(struct report *report, const char *path, const char *what, co
                    enum table_mark mark, const char *verdict)
 {
     struct table *table = files_table(report);
-    enum family family = variant_family(elf);
+    enum family family = elf ? variant_family(elf) : FAMILY_ANY;
     struct wants wants = {0};
     const char *version;
 
-    add_wanted(&wants, elf);
+    if (elf)
+        add_wanted(&wants, elf);
     version = family == FAMILY_GLIBC ? newest(&wants, "GLIBC_") : NULL;
     table_text(table, path);
     table_text(table, what);
-    table_text(table, elffile_machine_name(elf));
+    table_text(table, elf ? elffile_machine_name(elf) : "");
     table_cell(table, TABLE_PLAIN, "%s%s%s", family == FAMILY_OTHER ? "" : variant_family_name(family),
                version ? " " : "", version ? version + strlen("GLIBC_") : "");
     table_cell(table, mark, "%s", verdict);

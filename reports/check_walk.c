@@ -6,6 +6,7 @@
 #include "variant.h"
 
 #include <probes/alloc.h>
+#include <probes/execfile.h>
 #include <probes/tree.h>
 
 #include <dlfcn.h>
@@ -157,13 +158,28 @@ static bool put_other(struct walk *walk, const struct member *member)
     return true;
 }
 
+/* A script whose program comes in the same package. */
+static bool put_script(struct walk *walk, const struct member *member)
+{
+    const char *top = walk->request->installed;
+    CLEANUP_CLOSE int fd = top ? path_open(walk->request->root, member->path) : -1;
+    CLEANUP_FREE char *program = fd >= 0 ? execfile_script_program(fd) : NULL;
+    struct stat st;
+
+    if (!program || *program != '/' || path_stat(top, program, &st) < 0)
+        return false;
+    check_put_row(walk->report, member->path, "script", NULL, TABLE_GOOD, "loads");
+    return true;
+}
+
 static void check_programs(struct walk *walk)
 {
     for (size_t i = 0; i < walk->count; i++) {
         const struct member *member = &walk->members[i];
 
         if (member->kind == KIND_SCRIPT || member->kind == KIND_PROGRAM)
-            if (!member->foreign || !put_other(walk, member))
+            if (!(member->foreign && put_other(walk, member)) &&
+                !(member->kind == KIND_SCRIPT && put_script(walk, member)))
                 check_file(walk->request, member->path, walk->report);
     }
 }

@@ -146,6 +146,51 @@ int unpack_check(struct unpack *unpack, const struct unpack_item *item, struct e
     return remember(unpack, steal_pointer(&name), err);
 }
 
+/* Whether the link NAME, which says LINK, leads out of the archive, by the letter. Where links on the way make a
+ * difference, it may lead out all the same: nothing is ever written through one, and readers look where it leads. */
+static bool leads_out(const char *name, const char *link)
+{
+    size_t depth = 0;
+
+    if (*link == '/' || !*link || strlen(link) > NAME_BYTES)
+        return true;
+    for (; (name = strchr(name, '/')); name++)
+        depth++;
+    for (const char *part = link; *part; part += strcspn(part, "/")) {
+        part += strspn(part, "/");
+        if (strncmp(part, "..", 2) == 0 && (!part[2] || part[2] == '/')) {
+            if (!depth)
+                return true;
+            depth--;
+        } else if (*part) {
+            depth++;
+        }
+    }
+    return false;
+}
+
+int unpack_check_foreign(struct unpack *unpack, const struct unpack_item *item, struct err *err)
+{
+    CLEANUP_FREE char *name = trimmed(item->name);
+    const char *why = *name && strcmp(name, ".") != 0 ? name_fault(name) : NULL;
+    struct unpack_name *known;
+
+    if (!*name || strcmp(name, ".") == 0) /* the directory itself */
+        return 0;
+    if (!why && ++unpack->files > unpack->limits.files)
+        why = "there are too many entries";
+    if (!why && item->size > unpack->limits.bytes - unpack->bytes)
+        why = "the archive is too large unpacked";
+    if (why)
+        return refused(unpack, item->name, why, err);
+    if ((item->kind == UNPACK_OTHER && !item->hard) || (item->kind == UNPACK_LINK && leads_out(name, item->link)))
+        return 0;
+    HASH_FIND_STR(unpack->names, name, known);
+    if (known && item->kind == UNPACK_DIRECTORY)
+        return 0;
+    return remember(unpack, steal_pointer(&name), err) < 0 ? -1 : 1;
+}
+
 /* The descriptor of the directory that NAME's last part lies in, made where it is not there; *LAST is that part, within
  * NAME. Every step is taken with O_NOFOLLOW. */
 static int parent_of(struct unpack *unpack, const char *name, const char **last, struct err *err)
@@ -170,6 +215,21 @@ static int parent_of(struct unpack *unpack, const char *name, const char **last,
     return at;
 }
 
+/* LAST in AT becomes another name of the entry ITEM.hard, which was unpacked before; one that nobody wanted is not
+ * there.
+ */
+static int hard_link(struct unpack *unpack, const struct unpack_item *item, int at, const char *last)
+{
+    CLEANUP_FREE char *name = trimmed(item->hard);
+    CLEANUP_CLOSE int from = -1;
+    const char *base;
+
+    if (name_fault(name))
+        return 0;
+    from = parent_of(unpack, name, &base, NULL);
+    return from < 0 || (linkat(from, base, at, last, 0) < 0 && errno != ENOENT) ? -1 : 0;
+}
+
 int unpack_other(struct unpack *unpack, const struct unpack_item *item, struct err *err)
 {
     CLEANUP_FREE char *name = trimmed(item->name);
@@ -184,6 +244,8 @@ int unpack_other(struct unpack *unpack, const struct unpack_item *item, struct e
         return -1;
     if (item->kind == UNPACK_LINK)
         result = symlinkat(item->link, at, last);
+    else if (item->hard)
+        result = hard_link(unpack, item, at, last);
     else
         result = mkdirat(at, last, 0755);
     if (result < 0 && item->kind == UNPACK_DIRECTORY && errno == EEXIST) { /* made on the way to an earlier entry */

@@ -14,6 +14,7 @@ enum {
 /* One entry of the archive; the strings are the archive's. */
 struct unpack_item {
     const char *name, *link;
+    const char *hard; /* a hard link: the name of the entry that it is another name of; else NULL */
     enum { UNPACK_FILE, UNPACK_DIRECTORY, UNPACK_LINK, UNPACK_OTHER /* hard links, devices, … */ } kind;
     bool executable;
     uint64_t size; /* as the archive says; what really comes is counted too */
@@ -36,6 +37,10 @@ int unpack_init(struct unpack *unpack, const char *file, const char *directory, 
 void unpack_deinit(struct unpack *unpack);
 /* Whether ITEM may come out: name, kind, link, limits, and that it is there for the first time. */
 int unpack_check(struct unpack *unpack, const struct unpack_item *item, struct err *err);
+/* The same for an archive that is no bundle, as software comes in: with several top folders, links that go up, hard
+ * links. 1: it may come out; 0: it is passed over (a link that leads out of the archive, a device); -1 and ERR: the
+ * archive is refused. */
+int unpack_check_foreign(struct unpack *unpack, const struct unpack_item *item, struct err *err);
 /* Makes the directory or link that ITEM is. */
 int unpack_other(struct unpack *unpack, const struct unpack_item *item, struct err *err);
 /* Makes the file that ITEM is: a descriptor to write to, the caller's; -1 and ERR. */

@@ -5,6 +5,7 @@
 
 #include <reports/build.h>
 #include <reports/check.h>
+#include <reports/check_archive.h>
 #include <reports/check_walk.h>
 #include <reports/output.h>
 
@@ -30,9 +31,9 @@ static int check_process(pid_t pid, struct report *report, struct err *err)
     struct proc_image image;
     int result = 0;
 
-    if (proc_image_read(pid, root, NULL, 0, &image) < 0)
-        return err_set(err, "there is no process %d", (int)pid);
-    if (image.exe) {
+    if (proc_image_read(pid, root, NULL, 0, &image) < 0) {
+        result = err_set(err, "there is no process %d", (int)pid);
+    } else if (image.exe) {
         const struct check_request request = {
             .root = root, .env = (const char *const *)image.env, .cwd = image.cwd ? image.cwd : "/"};
 
@@ -51,6 +52,13 @@ static pid_t process_number(const char *word)
     size_t digits = strspn(word, "0123456789");
 
     return digits && digits < 10 && !word[digits] ? atoi(word) : 0;
+}
+
+static enum archive_kind archive_at(const char *root, const char *path)
+{
+    CLEANUP_CLOSE int fd = path_open(root, path);
+
+    return fd >= 0 ? archives_kind(fd) : ARCHIVE_NOT;
 }
 
 /* The directory at PATH on another C library. */
@@ -89,8 +97,11 @@ static int check_one(const struct options *options, const char *word, const char
     guest_enter(&guest, path, &request);
     if (S_ISDIR(st.st_mode))
         status = check_tree(&request, path, true, report, err);
+    else if (S_ISREG(st.st_mode) && archive_at(root, path) != ARCHIVE_NOT)
+        status = against ? err_set(err, "%s is an archive: --against takes what is unpacked", word)
+                         : check_archive(&request, path, archive_at(root, path), report, err);
     else if (!check_file(&request, path, report))
-        status = err_set(err, "%s is neither an ELF file nor a script: there is nothing to load", word);
+        status = err_set(err, "%s is neither an ELF file nor a script, nor an archive: there is nothing to load", word);
     guest_deinit(&guest);
     return status;
 }
@@ -155,13 +166,14 @@ static int cmd_check(const struct options *options, struct err *err)
 static const char *const takes[] = {"output", "quiet", "color", "no-redact", "root", "against", NULL};
 static const struct usage usage = {
     .name = "check",
-    .arguments = "FILE|DIR|PID...",
+    .arguments = "FILE|DIR|ARCHIVE|PID...",
     .purpose = "without running anything: would it load, here or under --root",
     .about =
         "Asks what the kernel and the loader would do with FILE: a program, a library (as a program without anything "
         "of "
         "its own would open it: what it takes from who loads it is no fault), a script; with each of them below DIR, "
-        "add-ons by the node that is there; or with the program that process PID runs. All that is missing is told at "
+        "or in an archive (.vsix, .zip, .deb, .rpm, .tar), add-ons by the node that is there; or with the program that "
+        "process PID runs. All that is missing is told at "
         "once, each as a failed run would tell it; then the tree of objects and where each is found, the oldest C "
         "library and systems that would do with the symbols that decide it, and what else is to be known of the files. "
         "LD_LIBRARY_PATH and its like count as they are set, unless --root is given: then nothing of this system does, "

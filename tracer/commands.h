@@ -23,6 +23,6 @@ extern const struct command *const commands[];
 
 extern const struct command command_launch, command_attach;
 extern const struct command command_explain, command_repro, command_diff, command_check, command_matrix, command_libc,
-    command_verify, command_sandbox, command_doctor, command_bundle, command_help;
+    command_verify, command_rollback, command_sandbox, command_doctor, command_bundle, command_help;
 
 #endif

@@ -5,13 +5,9 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_launch,  &command_attach,
-    &command_explain, &command_repro,
-    &command_diff,    &command_check,
-    &command_matrix,  &command_libc,
-    &command_sandbox, &command_verify,
-    &command_doctor,  &command_bundle,
-    &command_help,    NULL,
+    &command_launch, &command_attach, &command_explain, &command_repro,    &command_diff,
+    &command_check,  &command_matrix, &command_libc,    &command_rollback, &command_sandbox,
+    &command_verify, &command_doctor, &command_bundle,  &command_help,     NULL,
 };
 
 static const struct command *find(const char *name)
@@ -20,18 +16,6 @@ static const struct command *find(const char *name)
         if (!strcmp(commands[i]->name, name))
             return commands[i];
     return NULL;
-}
-
-/* Words of the contract whose work is not done in this version: refused by name, so that nobody takes them for
- * commands. */
-static bool planned(const char *word)
-{
-    static const char *const words[] = {"rollback"};
-
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (!strcmp(words[i], word))
-            return true;
-    return false;
 }
 
 static const struct command *choose(const struct options *options, struct err *err)
@@ -48,9 +32,6 @@ static const struct command *choose(const struct options *options, struct err *e
         err_set(err, "nothing to do: glibctrace [OPTION]... -- COMMAND [ARG]... (see glibctrace --help)");
     else if (find(options->rest[0]))
         return find(options->rest[0]);
-    else if (planned(options->rest[0]))
-        err_set(err, "the subcommand %s is not in this version yet; to run a command of that name: glibctrace -- %s",
-                options->rest[0], options->rest[0]);
     else
         err_set(err, "%s is no subcommand; to run it as a command: glibctrace -- %s", options->rest[0],
                 options->rest[0]);
@@ -74,7 +55,7 @@ int main(int argc, char **argv)
         const struct command *command = choose(&options, &err);
 
         /* A subcommand that fails says so with 2 (contract.md section 1). */
-        if (command ? command->usage != NULL : !options.command && options.rest_count && planned(options.rest[0]))
+        if (command && command->usage)
             failure = STATUS_USAGE;
         status = command ? run(&options, command, &err) : -1;
     }

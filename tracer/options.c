@@ -25,6 +25,7 @@ enum key {
     KEY_BINDINGS,
     KEY_CONFINED,
     KEY_LIST,
+    KEY_APPLY,
     KEY_HERE,
     KEY_TREE,
     KEY_FILES_IN,
@@ -69,6 +70,7 @@ static const struct argp_option rows[] = {
 static const struct argp_option more_rows[] = {
     {"list", KEY_LIST, NULL, 0, "print what it holds and what was replaced in it", 0},
     {"root", KEY_FILES_IN, "DIR", 0, "look at the files in DIR, the root of the system that FILE tells of", 0},
+    {"apply", KEY_APPLY, NULL, 0, "run what was printed with your own code(1)", 0},
     {"tree", KEY_TREE, NULL, 0, "all that PID has started as well; without a PID, every process that there is", 0},
     {"here", KEY_HERE, NULL, 0, "FILE tells of this machine: look at its files", 0},
     {"run", KEY_RUN, "PATTERN", 0, "the tests that go test runs, as its own -run (^$: none, all is built)", 0},
@@ -293,6 +295,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_LIST:
         options->list = true;
+        return 0;
+    case KEY_APPLY:
+        options->apply = true;
         return 0;
     case KEY_TREE:
         options->tree = true;

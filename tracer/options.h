@@ -26,6 +26,7 @@ struct options {
     bool confined;      /* a reproduction is run, which is a system of its own */
     bool minimize, no_repro, no_redact, quiet, no_filter;
     bool list;                                            /* bundle --list */
+    bool apply;                                           /* rollback --apply */
     bool tree;                                            /* libc --tree */
     char *run_pattern, *only, *lsp, *dap, *open, *launch; /* verify's, or NULL; its --timeout is SECONDS */
     struct strings libc;                                  /* sandbox --libc, in order */

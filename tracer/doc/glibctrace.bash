@@ -116,13 +116,22 @@ _glibctrace() {
         fi
         return
         ;;
+    rollback)
+        if [[ $cur == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W '--apply -o --output -q --quiet --color --no-redact --help' -- "$cur")
+        else
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        fi
+        return
+        ;;
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc matrix sandbox verify doctor bundle kinds redaction exit-status' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc matrix rollback sandbox verify doctor bundle kinds redaction exit-status' -- "$cur")
         return
         ;;
     esac
     if ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc matrix sandbox verify doctor bundle help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'explain repro diff check libc matrix rollback sandbox verify doctor bundle help' -- "$cur")
         return
     fi
     mapfile -t COMPREPLY < <(compgen -W '-o --output -t --trace --trace=failed --trace=files --trace=loader

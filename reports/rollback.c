@@ -1,0 +1,359 @@
+#include "rollback.h"
+
+#include "check_archive.h"
+#include "check_host.h"
+#include "check_walk.h"
+#include "table.h"
+#include "text.h"
+#include "vsix.h"
+
+#include <probes/alloc.h>
+#include <probes/path.h>
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { BUILDS = 2000 };
+
+/* ---- what is there ---- */
+
+struct build {
+    struct vsix vsix;
+    char *id; /* "publisher.name", or the file's name where it does not say */
+    bool looked, loads;
+    size_t files, causes;
+};
+
+struct builds {
+    struct build *v;
+    size_t n, cap;
+};
+
+static void add_build(struct builds *builds, const char *path, bool folder)
+{
+    struct vsix vsix;
+    struct build *build;
+
+    if (!vsix_read(path, folder, &vsix)) {
+        vsix_deinit(&vsix);
+        return;
+    }
+    build = array_add(&builds->v, &builds->n, &builds->cap, sizeof *build);
+    build->vsix = vsix;
+    build->id = vsix.publisher && vsix.name ? xasprintf("%s.%s", vsix.publisher, vsix.name) : xstrdup(path_base(path));
+}
+
+/* A file counts by what it is, or by its name where it is cut off so that it is nothing any more. */
+static bool is_packed(const char *path)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    size_t length = strlen(path);
+
+    return fd >= 0 && length > 5 && strcasecmp(path + length - 5, ".vsix") == 0;
+}
+
+static int find_builds(const char *directory, struct builds *builds, struct err *err)
+{
+    DIR *dir = opendir(directory);
+    int result = 0;
+
+    if (!dir)
+        return err_errno(err, errno, "%s", directory);
+    for (const struct dirent *entry; (entry = readdir(dir)) && builds->n < BUILDS;) {
+        CLEANUP_FREE char *path = path_join(directory, entry->d_name);
+        struct stat st;
+
+        if (entry->d_name[0] == '.' || stat(path, &st) < 0)
+            continue;
+        if (S_ISDIR(st.st_mode))
+            add_build(builds, path, true);
+        else if (S_ISREG(st.st_mode) && is_packed(path))
+            add_build(builds, path, false);
+    }
+    closedir(dir);
+    if (!builds->n)
+        result = err_set(err, "%s: there is no .vsix file and no unpacked extension in it", directory);
+    return result;
+}
+
+/* By extension, the newest first; of one version the packed one, which can be installed as it is. */
+static int by_age(const void *a, const void *b)
+{
+    const struct build *one = a, *other = b;
+    int order = strcasecmp(one->id, other->id);
+
+    if (order == 0)
+        order =
+            vsix_compare(other->vsix.version ? other->vsix.version : "", one->vsix.version ? one->vsix.version : "");
+    if (order == 0)
+        order = one->vsix.folder - other->vsix.folder;
+    return order ? order : strcmp(one->vsix.path, other->vsix.path);
+}
+
+/* ---- which of them loads ---- */
+
+/* VS Code's names for what an extension is built for (src/vs/platform/extensions/common/extensions.ts). */
+static bool fits(const struct vsix *vsix)
+{
+    static const struct {
+        unsigned machine;
+        const char *name;
+    } names[] = {{EM_X86_64, "x64"}, {EM_AARCH64, "arm64"}, {EM_ARM, "armhf"}};
+    struct here here;
+
+    if (!vsix->target)
+        return true;
+    here_read("", &here);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CLEANUP_FREE char *name = xasprintf("%s-%s", here.family == FAMILY_MUSL ? "alpine" : "linux", names[i].name);
+
+        if (names[i].machine == here.machine && strcmp(name, vsix->target) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void take_causes(struct report *from, const struct build *build, struct report *to)
+{
+    for (size_t i = 0; i < from->cause_count; i++) {
+        struct cause **place = array_add(&to->causes, &to->cause_count, &to->cause_cap, sizeof *place);
+
+        *place = from->causes[i];
+        cause_fact(*place, "in", "%s", build->vsix.path);
+    }
+    from->cause_count = 0;
+    for (size_t i = 0; i < from->unseen.n; i++)
+        strings_addf(&to->unseen, "%s: %s", path_base(build->vsix.path), from->unseen.v[i]);
+}
+
+static void look(const struct check_request *request, struct build *build, struct report *report)
+{
+    struct report *own = report_create();
+    struct err err = {{0}};
+    const struct table *files;
+    int result;
+
+    result = build->vsix.folder ? check_tree(request, build->vsix.path, true, own, &err)
+                                : check_archive(request, build->vsix.path, ARCHIVE_ZIP, own, &err);
+    build->looked = true;
+    if (result < 0)
+        build->vsix.fault = xstrdup(err.text);
+    build->loads = result == 0 && !own->cause_count;
+    build->causes = own->cause_count;
+    files = check_table(own, "files");
+    build->files = files ? table_rows(files) : 0;
+    take_causes(own, build, report);
+    report_destroy(own);
+}
+
+/* ---- what is told of it ---- */
+
+static void put_build(struct table *table, const struct build *build, const struct build *chosen)
+{
+    const struct vsix *vsix = &build->vsix;
+
+    table_text(table, build->id);
+    table_text(table, vsix->version);
+    table_text(table, vsix->path);
+    table_text(table, vsix->engine);
+    table_text(table, vsix->target ? vsix->target : "any");
+    table_text(table, vsix->checked);
+    if (vsix->fault)
+        table_cell(table, TABLE_BAD, "refused: %s", vsix->fault);
+    else if (!fits(vsix))
+        table_cell(table, TABLE_PLAIN, "for %s", vsix->target);
+    else if (!build->looked)
+        table_cell(table, TABLE_PLAIN, "older: not looked at");
+    else if (!build->loads)
+        table_cell(table, TABLE_BAD, "does not load: %zu cause%s", build->causes, build->causes == 1 ? "" : "s");
+    else
+        table_cell(table, TABLE_GOOD, "%s%zu file%s: all load", build == chosen ? "the newest that does: " : "",
+                   build->files, build->files == 1 ? "" : "s");
+}
+
+static struct table *builds_table(struct report *report)
+{
+    struct table *table = table_add(report, "builds", "What is at hand");
+
+    table_column(table, "extension", "extension");
+    table_column(table, "version", "version");
+    table_column(table, "file", "");
+    table_column(table, "engine", "needs VS Code");
+    table_column(table, "target", "for");
+    table_column(table, "checked", "");
+    table_column(table, "verdict", "verdict");
+    return table;
+}
+
+static struct table *choices_table(struct report *report)
+{
+    struct table *table = table_add(report, "choices", "How to install it, and to keep it");
+
+    table_column(table, "extension", "extension");
+    table_column(table, "version", "version");
+    table_column(table, "install", "1. run");
+    table_column(table, "setting", "2. in settings.json");
+    table_column(table, "lost", "what is lost");
+    return table;
+}
+
+/* "0.43.0 (needs VS Code ^1.90.0), 0.42.1": the versions from FIRST up to CHOSEN, which it gives up. */
+static char *lost_by(const struct build *first, const struct build *chosen)
+{
+    struct text text = {0};
+
+    for (const struct build *build = first; build < chosen; build++) {
+        bool again = build > first && build->vsix.version && build[-1].vsix.version &&
+                     strcmp(build->vsix.version, build[-1].vsix.version) == 0;
+
+        if (again || !build->vsix.version || !fits(&build->vsix) ||
+            vsix_compare(build->vsix.version, chosen->vsix.version) <= 0)
+            continue;
+        text_addf(&text, "%s%s", text.n ? ", " : "version ", build->vsix.version);
+        if (build->vsix.engine)
+            text_addf(&text, " (for VS Code %s)", build->vsix.engine);
+    }
+    return text.v ? text.v : xstrdup("nothing: it is the newest at hand");
+}
+
+/* For a shell. */
+static char *quoted(const char *word)
+{
+    struct text text = {0};
+
+    if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-@+:,")] == '\0')
+        return xstrdup(word);
+    text_addc(&text, '\'');
+    for (; *word; word++)
+        text_add(&text, *word == '\'' ? "'\\''" : (char[]){*word, '\0'});
+    text_addc(&text, '\'');
+    return text.v;
+}
+
+static void add_choice(struct rollback *rollback, const struct build *build)
+{
+    struct rollback_choice *choice = array_add(&rollback->choices, &rollback->count, &rollback->cap, sizeof *choice);
+
+    choice->id = xstrdup(build->id);
+    choice->version = xstrdup(build->vsix.version);
+    choice->install = xcalloc(5, sizeof *choice->install);
+    choice->install[0] = xstrdup("code");
+    choice->install[1] = xstrdup("--install-extension");
+    /* what is unpacked cannot be installed from where it is: the marketplace has it */
+    choice->install[2] =
+        build->vsix.folder ? xasprintf("%s@%s", build->id, build->vsix.version) : xstrdup(build->vsix.path);
+    choice->install[3] = xstrdup("--force");
+}
+
+static void put_choice(struct table *table, const struct build *first, const struct build *chosen)
+{
+    CLEANUP_FREE char *what =
+        chosen->vsix.folder ? xasprintf("%s@%s", chosen->id, chosen->vsix.version) : quoted(chosen->vsix.path);
+    CLEANUP_FREE char *lost = lost_by(first, chosen);
+
+    table_text(table, chosen->id);
+    table_text(table, chosen->vsix.version);
+    table_cell(table, TABLE_PLAIN, "code --install-extension %s --force", what);
+    /* since VS Code 1.96; before: "extensions.autoUpdate": false, which stops all of them */
+    table_cell(table, TABLE_PLAIN, "\"extensions.allowed\": {\"*\": true, \"%s\": [\"%s\"]}", chosen->id,
+               chosen->vsix.version);
+    table_text(table, lost);
+}
+
+/* The builds of one extension, from FIRST to END: the choice, or NULL. */
+static const struct build *choose(const struct check_request *request, struct build *first, const struct build *end,
+                                  struct report *report)
+{
+    for (struct build *build = first; build < end; build++) {
+        if (build->vsix.fault || !fits(&build->vsix))
+            continue;
+        look(request, build, report);
+        if (build->loads)
+            return build;
+    }
+    return NULL;
+}
+
+static void headline(struct report *report, size_t extensions, size_t chosen, size_t refused, const struct build *one)
+{
+    if (extensions == 1 && one)
+        report->headline = xasprintf("%s %s is the newest at hand that loads here%s.", one->id, one->vsix.version,
+                                     refused ? "; what is damaged or was changed is refused" : "");
+    else
+        report->headline =
+            xasprintf("%zu extension%s: of %zu a version loads here%s.", extensions, extensions == 1 ? "" : "s", chosen,
+                      refused ? "; what is damaged or was changed is refused" : "");
+}
+
+static void builds_deinit(struct builds *builds)
+{
+    for (size_t i = 0; i < builds->n; i++) {
+        vsix_deinit(&builds->v[i].vsix);
+        free(builds->v[i].id);
+    }
+    free(builds->v);
+}
+
+static void find_choices(const struct check_request *request, struct builds *builds, struct report *report,
+                         struct rollback *ret)
+{
+    struct table *table = builds_table(report), *choices = NULL;
+    const struct build *last = NULL;
+    size_t extensions = 0, refused = 0;
+
+    for (size_t i = 0, end; i < builds->n; i = end) {
+        const struct build *chosen;
+
+        for (end = i + 1; end < builds->n && strcasecmp(builds->v[i].id, builds->v[end].id) == 0;)
+            end++;
+        extensions++;
+        chosen = choose(request, &builds->v[i], &builds->v[end], report);
+        for (size_t k = i; k < end; k++) {
+            put_build(table, &builds->v[k], chosen);
+            refused += builds->v[k].vsix.fault != NULL;
+        }
+        if (!chosen)
+            continue;
+        last = chosen;
+        if (!choices)
+            choices = choices_table(report);
+        put_choice(choices, &builds->v[i], chosen);
+        add_choice(ret, chosen);
+    }
+    if (refused)
+        strings_addf(&report->unseen, "whether a signature itself is genuine: only the digests that it is over were "
+                                      "compared");
+    headline(report, extensions, ret->count, refused, last);
+}
+
+int rollback_find(const struct check_request *request, const char *directory, struct report *report,
+                  struct rollback *ret, struct err *err)
+{
+    struct builds builds = {0};
+    int result;
+
+    *ret = (struct rollback){0};
+    result = find_builds(directory, &builds, err);
+    if (result == 0) {
+        qsort(builds.v, builds.n, sizeof *builds.v, by_age);
+        find_choices(request, &builds, report, ret);
+    }
+    builds_deinit(&builds);
+    return result;
+}
+
+void rollback_deinit(struct rollback *rollback)
+{
+    for (size_t i = 0; i < rollback->count; i++) {
+        free(rollback->choices[i].id);
+        free(rollback->choices[i].version);
+        for (char **word = rollback->choices[i].install; *word; word++)
+            free(*word);
+        free(rollback->choices[i].install);
+    }
+    free(rollback->choices);
+}

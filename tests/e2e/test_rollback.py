@@ -1,0 +1,203 @@
+"""`glibctrace rollback`: the newest version of an extension that is whole and loads here, and how to keep it."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import subprocess
+import zipfile
+
+import pytest
+
+from conftest import HANGS_AFTER, load_report
+from test_check_tree import build, library
+
+MAIN = "int main(void) { return 0; }"
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """One that loads, and one that lacks a version of a library, which a newer system has."""
+    top = tmp_path_factory.mktemp("p")
+    (top / "map").write_text("NEW_2 { global: f; };")
+    wanted = library(top / "w" / "libver1.so", "int f(void) { return 1; }", f"-Wl,--version-script={top / 'map'}")
+    (top / "old").write_text("OLD_1 { global: f; };")
+    old = library(top / "x" / "libver1.so", "int f(void) { return 1; }", f"-Wl,--version-script={top / 'old'}")
+    bad = build(top / "bad", "int f(void); int main(void) { return f(); }", wanted, f"-Wl,-rpath,{old.parent}")
+    wanted.unlink()
+    return build(top / "good", MAIN).read_bytes(), bad.read_bytes()
+
+
+def vsix(path, version, program, engine="^1.60.0", target=None, names=("go", "go"), more=None):
+    manifest = {"publisher": "golang", "name": names[0], "version": version, "engines": {"vscode": engine}}
+    platform = f' TargetPlatform="{target}"' if target else ""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("extension.vsixmanifest", f'<?xml version="1.0"?><PackageManifest><Metadata><Identity '
+                         f'Language="en-US" Id="{names[1]}" Version="{version}" Publisher="golang"{platform}/>'
+                         '</Metadata></PackageManifest>')
+        archive.writestr("extension/package.json", json.dumps(manifest))
+        archive.writestr("extension/bin/helper", program)
+        for name, data in (more or {}).items():
+            archive.writestr(name, data)
+    return path
+
+
+def digest(data):
+    return {"size": len(data), "digests": {"sha256": base64.b64encode(hashlib.sha256(data).digest()).decode()}}
+
+
+def sign(path):
+    with zipfile.ZipFile(path) as archive:
+        entries = {base64.b64encode(name.encode()).decode(): digest(archive.read(name)) for name in archive.namelist()}
+    with zipfile.ZipFile(path.with_suffix(".sigzip"), "w") as archive:
+        archive.writestr(".signature.manifest", json.dumps({"package": digest(path.read_bytes()), "entries": entries}))
+        archive.writestr(".signature.p7s", b"x")
+
+
+@pytest.fixture
+def rollback(tool, tmp_path):
+    def rollback(*words, path="/nowhere"):
+        out = tmp_path / "r.json"
+        out.unlink(missing_ok=True)
+        ended = subprocess.run([tool, "rollback", "--no-redact", "-o", out, *words], capture_output=True, text=True,
+                               timeout=HANGS_AFTER, cwd=tmp_path, env={"PATH": path, "LC_ALL": "C"})
+        return ended.returncode, load_report(out) if out.exists() else None, ended.stdout + ended.stderr
+    return rollback
+
+
+def told(report):
+    return {os.path.basename(row["file"]): row["verdict"] for row in report["builds"]}
+
+
+def test_the_newest_that_loads(rollback, programs, tmp_path):
+    good, bad = programs
+    top = tmp_path / "all"
+    top.mkdir()
+    for version, program, engine in (("0.9.0", good, "^1.50.0"), ("0.10.0", good, "^1.60.0"), ("0.41.4", bad, "^1.90.0"),
+                                     ("0.42.0-rc", bad, "^1.91.0")):
+        vsix(top / f"go-{version}.vsix", version, program, engine)
+    vsix(top / "go-darwin.vsix", "0.43.0", bad, target="darwin-arm64")
+    status, report, said = rollback(top)
+    assert status == 1, said
+    assert {(c["kind"], c["subject"], c["missing"]) for c in report["causes"]} == {
+        ("symbol-version-missing", "extension/bin/helper", "NEW_2")}
+    assert told(report) == {"go-darwin.vsix": "for darwin-arm64", "go-0.42.0-rc.vsix": "does not load: 1 cause",
+                            "go-0.41.4.vsix": "does not load: 1 cause",
+                            "go-0.10.0.vsix": "the newest that does: 1 file: all load", "go-0.9.0.vsix": "older: not looked at"}
+    (choice,) = report["choices"]
+    assert choice["extension"] == "golang.go" and choice["version"] == "0.10.0"
+    assert choice["install"] == f"code --install-extension {top}/go-0.10.0.vsix --force"
+    assert '"golang.go": ["0.10.0"]' in choice["setting"]
+    assert "0.41.4 (for VS Code ^1.90.0)" in choice["lost"]
+
+
+def test_nothing_is_lost(rollback, programs, tmp_path):
+    top = tmp_path / "all"
+    top.mkdir()
+    vsix(top / "a.vsix", "1.0.0", programs[0])
+    status, report, said = rollback(top)
+    assert (status, report["causes"]) == (0, []), said
+    assert report["choices"][0]["lost"].startswith("nothing")
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x5a
+    path.write_bytes(data)
+
+
+def swap(path, **changes):
+    """The archive again, soundly packed, with other bytes in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, changes.get(name, old.read(name)))
+        for name in changes.keys() - old.namelist():
+            new.writestr(name, changes[name])
+    path.write_bytes(out.getvalue())
+
+
+SPOILT = {
+    "cut off": (lambda p: p.write_bytes(p.read_bytes()[:-40]), "cut off"),
+    "empty": (lambda p: p.write_bytes(b""), "cut off"),
+    "a byte changed": (lambda p: flip(p, p.stat().st_size // 2), "changed"),
+    "another manifest": (lambda p: vsix(p, "2.0.0", b"", names=("go", "other")), "two manifests"),
+    "an entry changed, signed": (lambda p: (sign(p), swap(p, **{"extension/bin/helper": b"#!/bin/sh\n"})), "its digest"),
+    "an entry added, signed": (lambda p: (sign(p), swap(p, **{"extension/x.sh": b"#!/bin/sh\n"})), "its digest"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_what_was_changed_is_refused(rollback, programs, tmp_path, how):
+    top = tmp_path / "all"
+    top.mkdir()
+    vsix(top / "old.vsix", "1.0.0", programs[0])
+    new = vsix(top / "new.vsix", "2.0.0", programs[0])
+    spoil, words = SPOILT[how]
+    spoil(new)
+    status, report, said = rollback(top)
+    assert status == 1
+    assert told(report)["new.vsix"].startswith("refused: ") and words in told(report)["new.vsix"], said
+    assert report["choices"][0]["version"] == "1.0.0"
+
+
+def test_a_signed_one_is_taken(rollback, programs, tmp_path):
+    top = tmp_path / "all"
+    top.mkdir()
+    sign(vsix(top / "new.vsix", "2.0.0", programs[0]))
+    status, report, said = rollback(top)
+    assert status == 0 and "signature" in report["builds"][0]["checked"], said
+
+
+def test_a_digest_inside(rollback, programs, tmp_path):
+    """The manifest in the package itself: what stands beside it has to be what it says."""
+    top = tmp_path / "all"
+    top.mkdir()
+    path = vsix(top / "a.vsix", "1.0.0", programs[0])
+    with zipfile.ZipFile(path) as archive:
+        entries = {base64.b64encode(name.encode()).decode(): digest(archive.read(name)) for name in archive.namelist()}
+    swap(path, **{".signature.manifest": json.dumps({"entries": entries})})
+    assert rollback(top)[0] == 0
+    swap(path, **{"extension/bin/helper": programs[0] + b"x"})
+    status, report, said = rollback(top)
+    assert status == 1 and '"extension/bin/helper" was changed' in report["builds"][0]["verdict"], said
+
+
+def test_unpacked_extensions(rollback, programs, tmp_path):
+    top = tmp_path / "extensions"
+    for version, program in (("1.0.0", programs[0]), ("2.0.0", programs[1])):
+        where = top / f"golang.go-{version}"
+        (where / "bin").mkdir(parents=True)
+        (where / "bin" / "helper").write_bytes(program)
+        (where / "bin" / "helper").chmod(0o755)
+        (where / "package.json").write_text(json.dumps({"publisher": "golang", "name": "go", "version": version}))
+    (top / ".obsolete").mkdir()
+    status, report, said = rollback(top)
+    assert status == 1 and report["choices"][0]["install"] == "code --install-extension golang.go@1.0.0 --force", said
+    assert report["causes"][0]["subject"] == str(top / "golang.go-2.0.0" / "bin" / "helper")
+
+
+@pytest.mark.parametrize("ends", (0, 3))
+def test_apply(rollback, programs, tmp_path, ends):
+    """Without it nothing is run; with it the user's own code is, with the words that were printed."""
+    top = tmp_path / "all files"
+    top.mkdir()
+    vsix(top / "a.vsix", "1.0.0", programs[0])
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "code").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{tmp_path}/ran"\nexit {ends}\n')
+    (bin_ / "code").chmod(0o755)
+    path = f"{bin_}:/usr/bin:/bin"
+    status, report, _ = rollback(top, path=path)
+    assert status == 0 and not (tmp_path / "ran").exists()
+    assert report["choices"][0]["install"] == f"code --install-extension '{top}/a.vsix' --force"
+    status, _, said = rollback("--apply", top, path=path)
+    assert (tmp_path / "ran").read_text().split("\n") == ["--install-extension", f"{top}/a.vsix", "--force", ""]
+    assert status == (2 if ends else 0) and (not ends or "has not installed golang.go 1.0.0" in said)
+
+
+def test_nothing_at_hand(rollback, tmp_path):
+    (tmp_path / "none").mkdir()
+    status, _, said = rollback(tmp_path / "none")
+    assert status == 2 and said.count("\n") == 1
