@@ -138,6 +138,7 @@ static void check_elf(const struct check_request *request, const char *path, con
         request->seen(request->ctx, load);
     if (!request->brief)
         put_all(request, load, report);
+    check_put_opened(report, request->root, load, request->brief);
     load_destroy(load);
 }
 

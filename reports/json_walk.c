@@ -144,10 +144,14 @@ static bool object(struct walker *walker)
 
 static bool array(struct walker *walker)
 {
+    size_t index = 0;
+
     if (taken(walker, ']'))
         return true;
     do {
-        if (!below(walker, ""))
+        CLEANUP_FREE char *name = xasprintf("%zu", index++);
+
+        if (!below(walker, name))
             return false;
     } while (taken(walker, ','));
     return taken(walker, ']');

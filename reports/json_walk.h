@@ -9,7 +9,7 @@
 enum { JSON_WALK_DEPTH = 32 };
 
 /* Calls VALUE for each string, number and word ("true") of TEXT, with the DEPTH names that lead there (in an array:
- * ""). Names and values are decoded, and the call's. False where TEXT is no JSON. */
+ * "0", "1", …). Names and values are decoded, and the call's. False where TEXT is no JSON. */
 bool json_walk(const char *text, size_t size,
                void (*value)(void *ctx, const char *const *names, size_t depth, const char *value), void *ctx);
 

@@ -170,3 +170,20 @@ def test_a_process(check, tmp_path):
     assert report["files"][0]["file"] == str(app)
     assert str(right) in [row["file"] if "file" in row else row["path"] for row in report["objects"]]
     assert check("999999999")[0] == 2
+
+
+def test_what_it_says_that_it_opens(check, tmp_path):
+    """systemd's notes: candidates, and no cause where they are not there."""
+    text = json.dumps([{"soname": ["libnowhere.so.9", "libm.so.6"], "feature": "sums", "priority": "required"},
+                       {"soname": ["libnowhere.so.9"], "description": "more"},
+                       {"feature": "last", "soname": ["libnowhere.so.8"], "priority": "required"}])
+    note = struct.pack("<III", 4, len(text) + 1, 0x407c0c0a) + b"FDO\0" + text.encode() + b"\0"
+    (tmp_path / "n.bin").write_bytes(note + bytes(-len(note) % 4))
+    app = build(tmp_path / "t" / "app", 'asm(".section .note.dlopen,\\"a\\",@note\\n.balign 4\\n.incbin \\"'
+                f'{tmp_path}/n.bin\\"\\n.previous"); int main(void) {{ return 0; }}'.replace("\\\\", "\\"))
+    for what in (app, app.parent):
+        status, report, said = check(what)
+        assert (status, report["causes"]) == (0, []), said
+        assert [(row["opens"], row["feature"], row["priority"], os.path.basename(row["found"])) for row in report["opened"]] == [
+            ("libnowhere.so.9 or libm.so.6", "sums", "required", "libm.so.6"), ("libnowhere.so.9", "", "recommended", "not found"),
+            ("libnowhere.so.8", "last", "required", "not found")]
