@@ -179,12 +179,15 @@ bool check_file(const struct check_request *request, const char *path, struct re
 
     execfile_inspect(root, path, NULL, 0, &file);
     error = execution_error(file.verdict);
-    /* Which machine a root is for, what is in it says; and which loader another C library has, that. */
-    if ((file.verdict == EXECFILE_OTHER_MACHINE && (*root || request->against)) ||
+    /* Which machine a root is for, what is in it says; and which loader another C library has, that. An x86-64 kernel
+     * runs i386's files unless it was built not to (CONFIG_IA32_EMULATION), which nobody can see without a try. */
+    if ((file.verdict == EXECFILE_OTHER_MACHINE &&
+         (*root || request->against || (elf->machine == EM_386 && elf->class == ELFCLASS32))) ||
         (file.verdict == EXECFILE_INTERP_ABSENT && request->against && !script))
         error = 0;
     /* a library need not be executable, and a file that is to be installed may not be yet */
-    if (error && (script || (is_elf && elf->interp)) && file.verdict != EXECFILE_NOT_PERMITTED)
+    if (error && (script || (is_elf && (elf->interp || elf->type == ET_EXEC))) &&
+        file.verdict != EXECFILE_NOT_PERMITTED)
         check_judge_execution(&(struct check_request){.root = root, .env = request->env, .cwd = request->cwd}, path,
                               error, report);
     else if (is_elf)

@@ -154,6 +154,25 @@ def test_an_add_on_by_the_node_of_the_tree(check, tmp_path, sound):
     assert report["causes"][0]["confidence"] > 0.9
 
 
+@pytest.mark.parametrize("machine, kinds", [(3, []), (EM_AARCH64, ["wrong-architecture"])])
+def test_a_program_for_another_machine(check, tmp_path, machine, kinds):
+    """i386's run on x86-64 kernels, as far as anybody can tell beforehand."""
+    app = tmp_path / "t" / "app"
+    app.parent.mkdir()
+    name, size, entry = (1, 52, 32) if machine == 3 else (2, 64, 56)
+    ident = b"\x7fELF" + bytes([name, 1, 1]) + bytes(9)
+    if machine == 3:
+        head = struct.pack("<HHIIIIIHHHHHH", 2, machine, 1, 0x8048054, size, 0, 0, size, entry, 1, 0, 0, 0)
+        load = struct.pack("<IIIIIIII", 1, 0, 0x8048000, 0x8048000, 96, 96, 5, 4096)
+    else:
+        head = struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0x400078, size, 0, 0, size, entry, 1, 0, 0, 0)
+        load = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 128, 128, 4096)
+    app.write_bytes((ident + head + load).ljust(128, b"\x90"))
+    app.chmod(0o755)
+    _, report, said = check(app.parent)
+    assert [cause["kind"] for cause in report["causes"]] == kinds, said
+
+
 def test_a_process(check, tmp_path):
     """Its own environment counts, not ours; what it runs is looked up in its root."""
     wrong = library(tmp_path / "wrong" / "libm1.so")
