@@ -4,7 +4,6 @@
 #include "outlets.h"
 
 #include <reports/output.h>
-#include <reports/redact.h>
 #include <reports/rollback.h>
 #include <reports/table.h>
 
@@ -16,7 +15,6 @@
 #include <errno.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,19 +28,6 @@ static void fill_system(struct report *report)
     report->machine = xstrdup_or_null(facts.machine);
     report->distribution = xstrdup_or_null(facts.distribution);
     system_facts_deinit(&facts);
-}
-
-static void hide(struct report *report)
-{
-    struct redactor *redactor = redactor_create();
-    struct utsname here;
-
-    redactor_add_environment(redactor, (const char *const *)environ);
-    if (uname(&here) == 0)
-        redactor_add_host(redactor, here.nodename);
-    report_redact(report, redactor);
-    redactor_tell(redactor, &report->redacted);
-    redactor_destroy(redactor);
 }
 
 /* Runs the user's own code: 0, or -1 and ERR where it cannot be run or says no. */
@@ -111,8 +96,8 @@ static int cmd_rollback(const struct options *options, struct err *err)
         status = output_check(options->outputs.v[i], err);
     if (status == 0)
         status = find(options, report, &rollback, err);
-    if (status == 0 && !options->no_redact)
-        hide(report);
+    if (status == 0)
+        outlets_hide(options, report);
     if (status == 0)
         status = outlets_put_report(options, report, NULL, stdout, err);
     if (status == 0 && options->apply)
