@@ -108,8 +108,8 @@ def test_setup_is_silent_where_nothing_is_missing():
 def test_every_option_is_told_everywhere(tool):
     """What --help lists stands in the man page and in each shell's completions, and nothing else does."""
     told = "".join(subprocess.run([tool, *words, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-                   for words in ([], ["explain"], ["repro"], ["diff"], ["check"], ["libc"], ["matrix"], ["sandbox"], ["verify"],
-                                 ["doctor"], ["bundle"]))
+                   for words in ([], ["explain"], ["repro"], ["diff"], ["check"], ["libc"], ["matrix"], ["rollback"],
+                                 ["sandbox"], ["verify"], ["doctor"], ["bundle"]))
     options = set(re.findall(r"^ .{0,5} --([a-z-]+)", told, re.MULTILINE)) | {"usage"}
     assert {"output", "trace", "no-repro", "help", "version"} <= options
     folder = TOP / "tracer" / "doc"

@@ -24,6 +24,7 @@ _arguments -S -s \
     '--open[verify: the file that the language server opens]:file:_files' \
     '--launch[verify: what the debug adapter launches]:program:_files' \
     {-q,--quiet}'[no report on standard error]' \
+    '--apply[rollback: run what was printed]' \
     '--libc=[sandbox: the C library that the copy gets]:root or packages:_files' \
     '--tree[libc: all that a process has started as well]' \
     '--list[bundle: print what it holds]' \
