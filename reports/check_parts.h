@@ -45,7 +45,8 @@ void check_put_objects(struct report *report, const struct load *load);
  * systems that have it, the symbols that decide it. */
 void check_put_wants(struct report *report, const struct load *load);
 
-/* check_opened.c: what LOAD's objects say that they open later, and whether that is there. ALONE: only its first one. */
+/* check_opened.c: what LOAD's objects say that they open later, and whether that is there. ALONE: only its first one.
+ */
 void check_put_opened(struct report *report, const char *root, const struct load *load, bool alone);
 
 /* check_facts.c: what is to be known of the objects, a row each. */
