@@ -222,7 +222,7 @@ static void tell_place(struct doctor *doctor, const char *path, const char *what
         doctor_line(doctor, TABLE_WARNING, what,
                     (struct doctor_line){xasprintf("%s is mounted noexec: %s", path, noexec),
                                          xstrdup("let them use another directory, or mount it with exec"),
-                                         xstrdup(set)});
+                                         xstrdup_or_null(set)});
     else if (left < (uint64_t)ROOM_FEW_MB << 20 && size > (uint64_t)ROOM_FEW_MB << 20)
         doctor_line(doctor, TABLE_WARNING, what,
                     (struct doctor_line){xasprintf("%s: %s left", path, free_size),
