@@ -223,10 +223,13 @@ static char *strip_quoting(char *line)
 /* A fence of Markdown, with or without the name of a language behind it. */
 static bool is_fence(const char *line)
 {
-    const char *p = line + strspn(line, " ");
-    char mark = *p;
+    const char *p = line;
+    char mark;
     size_t n = 0;
 
+    while (*p == ' ')
+        p++;
+    mark = *p;
     if (mark != '`' && mark != '~')
         return false;
     while (p[n] == mark)

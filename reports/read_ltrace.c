@@ -118,7 +118,8 @@ static size_t call_at(char **p, bool *of_object)
     *of_object = arrow != NULL;
     if (arrow)
         *p = arrow + 2;
-    n = strspn(*p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    for (n = 0; isalnum((unsigned char)(*p)[n]) || (*p)[n] == '_';)
+        n++;
     return (*p)[n] == '(' && n < 128 ? n : 0;
 }
 

@@ -29,10 +29,15 @@ static void *begin(struct text_reading *reading)
 /* "     0.012 ( 0.003 ms): ", "         ? (         ): ": where it ends, or NULL. */
 static char *behind_times(char *p)
 {
-    p += strspn(p, " ");
-    if (*p == '?')
+    char *digits;
+
+    while (*p == ' ')
         p++;
-    else if (isdigit((unsigned char)*p) && p[strspn(p, "0123456789")] == '.')
+    for (digits = p; isdigit((unsigned char)*p);) /* most lines are strace's: without strspn(3), which would be slow */
+        p++;
+    if (p == digits && *p == '?')
+        p++;
+    else if (p > digits && *p == '.')
         p += strspn(p, "0123456789.");
     else
         return NULL;
