@@ -53,6 +53,16 @@ static char *name_in(const char *line)
     return NULL;
 }
 
+/* NAME is of a scope ("@rollup/rollup-linux-x64-gnu"), whose directory is there with others of it: then there is one
+ * place where it would be. */
+static bool has_one_place(const struct process *process, const struct attempt *attempt, const char *name)
+{
+    CLEANUP_FREE char *directory = path_dir(attempt->path);
+    struct stat st;
+
+    return name[0] == '@' && strchr(name, '/') && sight_stat(process, directory, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 bool judge_is_module(const struct process *process, const struct attempt *attempt)
 {
     for (size_t i = process->line_count; i-- > 0 && process->line_count - i <= LINES_READ;) {
@@ -62,7 +72,7 @@ bool judge_is_module(const struct process *process, const struct attempt *attemp
 
         if (n && size > n && attempt->path[size - n - 1] == '/' && strcmp(attempt->path + size - n, name) == 0 &&
             !words_path(line, attempt->path))
-            return true;
+            return !has_one_place(process, attempt, name);
     }
     return false;
 }

@@ -159,3 +159,18 @@ def test_a_module_that_is_nowhere_is_quoted(run, tmp_path, who):
     assert words in result.report["said"] and f"it said      {words}" in result.stderr
     assert any(at.startswith(place.format(tmp_path)) for at in result.report["looked_in"])
     assert "it looked in" in result.stderr
+
+
+@pytest.mark.parametrize("name, code, known", [
+    ("@addons/native-gnu", "require('@addons/native-gnu')", True),
+    ("@nosuch/native-gnu", "require('@nosuch/native-gnu')", False),
+    ("@addons/native-gnu", "try { require('@addons/native-gnu') } catch (e) { require('@addons/native-musl') }", False),
+], ids=["beside another", "no such scope", "got over"])
+def test_a_module_beside_another_variant(run, tmp_path, name, code, known):
+    """Where the directory of its scope is there with others in it, there is one place where it would be."""
+    other = tmp_path / "node_modules" / "@addons" / "native-musl"
+    other.mkdir(parents=True)
+    (other / "index.js").write_text("module.exports = 1\n")
+    result = run("--", "node", "-e", code)
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == (
+        [("file-missing", str(tmp_path / "node_modules" / name), "fatal")] if known else [])
