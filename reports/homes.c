@@ -1,5 +1,6 @@
 #include "homes.h"
 
+#include "report_each.h"
 #include "text.h"
 
 #include <probes/alloc.h>
@@ -84,69 +85,21 @@ struct change {
     const char *from, *to;
 };
 
-static void change(const struct change *how, char **string)
+static void change(void *ctx, char **string)
 {
+    const struct change *how = ctx;
     char *changed;
 
-    if (!*string || !strstr(*string, how->from))
+    if (!strstr(*string, how->from))
         return;
     changed = replaced(*string, how->from, how->to);
     free(*string);
     *string = changed;
 }
 
-static void change_all(const struct change *how, struct strings *list)
-{
-    for (size_t i = 0; i < list->n; i++)
-        change(how, &list->v[i]);
-}
-
-static void change_lists(const struct change *how, struct cause *cause)
-{
-    for (size_t i = 0; i < cause->stack_count; i++) {
-        change(how, &cause->stack[i].object);
-        change(how, &cause->stack[i].file);
-    }
-    for (size_t i = 0; i < cause->remedy_count; i++) {
-        change(how, &cause->remedies[i].title);
-        change_all(how, &cause->remedies[i].commands);
-        change(how, &cause->remedies[i].risk);
-    }
-    for (size_t i = 0; i < cause->fact_count; i++)
-        change(how, &cause->facts[i].text);
-    for (size_t i = 0; i < cause->place_count; i++) {
-        change(how, &cause->places[i].path);
-        change(how, &cause->places[i].from);
-        change(how, &cause->places[i].why);
-    }
-    for (size_t i = 0; i < cause->crash_count; i++) {
-        change(how, &cause->crash[i].title);
-        change_all(how, &cause->crash[i].lines);
-    }
-}
-
-static void change_cause(const struct change *how, struct cause *cause)
-{
-    char **const strings[] = {&cause->subject, &cause->missing, &cause->provider, &cause->exe,
-                              &cause->summary, &cause->detail,  &cause->words,    &cause->elsewhere};
-
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        change(how, strings[i]);
-    change_all(how, &cause->argv);
-    change_all(how, &cause->chain);
-    change_all(how, &cause->symbols);
-    change_lists(how, cause);
-}
-
 void homes_in_report(struct report *report, bool put_back)
 {
-    const struct change how = put_back ? (struct change){PATH, WORD} : (struct change){WORD, PATH};
+    struct change how = put_back ? (struct change){PATH, WORD} : (struct change){WORD, PATH};
 
-    change_all(&how, &report->argv);
-    change(&how, &report->libc.path);
-    change(&how, &report->libc.from);
-    change_all(&how, &report->ruled_out);
-    change_all(&how, &report->unseen);
-    for (size_t i = 0; i < report->cause_count; i++)
-        change_cause(&how, report->causes[i]);
+    report_each_string(report, 0, change, &how);
 }
