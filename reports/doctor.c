@@ -4,7 +4,6 @@
 
 #include <probes/accounts.h>
 #include <probes/alloc.h>
-#include <probes/system.h>
 
 #include <string.h>
 #include <unistd.h>
@@ -96,28 +95,13 @@ static char *headline(const struct doctor *doctor)
     return text.v;
 }
 
-static void fill_system(struct report *report)
-{
-    struct system_facts facts;
-
-    system_facts_read("", &facts);
-    report->context = xstrdup(facts.context);
-    report->kernel = xstrdup_or_null(facts.kernel);
-    report->machine = xstrdup_or_null(facts.machine);
-    report->distribution = xstrdup_or_null(facts.distribution);
-    system_facts_deinit(&facts);
-}
-
 struct report *doctor_examine(const struct doctor_request *request, size_t *bad)
 {
-    struct doctor doctor = {.request = request, .report = report_create()};
+    struct doctor doctor = {.request = request, .report = report_static("")};
     const char *home = doctor_variable(&doctor, "HOME");
 
-    doctor.report->how = INPUT_STATIC;
     doctor.report->files = FILES_HERE;
-    doctor.report->status = OUTCOME_UNKNOWN;
     doctor.home = home && *home == '/' ? xstrdup(home) : accounts_home("", geteuid());
-    fill_system(doctor.report);
     doctor_find(&doctor);
     doctor_machine(&doctor);
     doctor_programs(&doctor);

@@ -4,6 +4,7 @@
 #include "table.h"
 
 #include <probes/alloc.h>
+#include <probes/system.h>
 
 #include <stdarg.h>
 #include <string.h>
@@ -218,6 +219,21 @@ struct report *report_create(void)
 
     report->status = OUTCOME_UNKNOWN;
     report->repro_status = REPRO_NOT_ATTEMPTED;
+    return report;
+}
+
+struct report *report_static(const char *root)
+{
+    struct report *report = report_create();
+    struct system_facts facts;
+
+    report->how = INPUT_STATIC;
+    system_facts_read(root, &facts);
+    report->context = xstrdup_or_null(facts.context);
+    report->kernel = steal_pointer(&facts.kernel);
+    report->machine = steal_pointer(&facts.machine);
+    report->distribution = steal_pointer(&facts.distribution);
+    system_facts_deinit(&facts);
     return report;
 }
 

@@ -226,6 +226,8 @@ struct report {
  * user has configured any: no program is to stand meanwhile. */
 void report_name_stacks(struct report *report);
 struct report *report_create(void);
+/* One that is not about a run, but about what is in ROOT (path.h): with what is known of that system. */
+struct report *report_static(const char *root);
 void report_destroy(struct report *report);
 struct cause *cause_create(enum cause_kind kind);
 void cause_destroy(struct cause *cause);

@@ -7,13 +7,11 @@
 #include <reports/check.h>
 #include <reports/check_archive.h>
 #include <reports/check_walk.h>
-#include <reports/output.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
 #include <probes/path.h>
 #include <probes/proc.h>
-#include <probes/system.h>
 
 #include <errno.h>
 #include <string.h>
@@ -81,6 +79,7 @@ static int check_one(const struct options *options, const char *word, const char
     struct check_request request = {
         .root = root, .env = *root ? NULL : (const char *const *)environ, .cwd = *root ? "/" : cwd, .against = against};
     CLEANUP_FREE char *path = absolute(word, request.cwd);
+    enum archive_kind archive;
     struct guest guest;
     struct stat st;
     int error = path_stat(root, path, &st), status = 0;
@@ -94,28 +93,17 @@ static int check_one(const struct options *options, const char *word, const char
         return err_errno(err, -error, "%s%s", root, path);
     if (against && S_ISDIR(st.st_mode))
         return check_build(&request, path, report, err);
+    archive = S_ISREG(st.st_mode) ? archive_at(root, path) : ARCHIVE_NOT;
     guest_enter(&guest, path, &request);
     if (S_ISDIR(st.st_mode))
         status = check_tree(&request, path, true, report, err);
-    else if (S_ISREG(st.st_mode) && archive_at(root, path) != ARCHIVE_NOT)
+    else if (archive != ARCHIVE_NOT)
         status = against ? err_set(err, "%s is an archive: --against takes what is unpacked", word)
-                         : check_archive(&request, path, archive_at(root, path), report, err);
+                         : check_archive(&request, path, archive, report, err);
     else if (!check_file(&request, path, report))
         status = err_set(err, "%s is neither an ELF file nor a script, nor an archive: there is nothing to load", word);
     guest_deinit(&guest);
     return status;
-}
-
-static void fill_system(const struct options *options, struct report *report)
-{
-    struct system_facts facts;
-
-    system_facts_read(options->root ? options->root : "", &facts);
-    report->context = xstrdup_or_null(facts.context);
-    report->kernel = xstrdup_or_null(facts.kernel);
-    report->machine = xstrdup_or_null(facts.machine);
-    report->distribution = xstrdup_or_null(facts.distribution);
-    system_facts_deinit(&facts);
 }
 
 static int check_all(const struct options *options, const struct offer *against, struct report *report, struct err *err)
@@ -131,7 +119,6 @@ static int check_all(const struct options *options, const struct offer *against,
         if (check_one(options, options->rest[i], cwd, against, report, err) < 0)
             return -1;
     }
-    fill_system(options, report);
     check_headline(report, against);
     return 0;
 }
@@ -142,19 +129,14 @@ static int cmd_check(const struct options *options, struct err *err)
     struct offer *against = NULL;
     int status;
 
-    for (size_t i = 0; i < options->outputs.n; i++)
-        if (output_check(options->outputs.v[i], err) < 0)
-            return -1;
-    report = report_create();
-    report->how = INPUT_STATIC;
-    report->status = OUTCOME_UNKNOWN;
+    if (outlets_check(options, err) < 0)
+        return -1;
+    report = report_static(options->root ? options->root : "");
     status = options->against ? offer_open(options->against, &against, err) : 0;
     if (status == 0)
         status = check_all(options, against, report, err);
     if (status == 0)
-        outlets_hide(options, report);
-    if (status == 0)
-        status = outlets_put_report(options, report, NULL, stdout, err);
+        status = outlets_put_static(options, report, err);
     if (status == 0)
         status = report->cause_count ? STATUS_FOUND : 0;
     report_destroy(report);

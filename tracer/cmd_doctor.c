@@ -5,7 +5,6 @@
 #include "ptrace.h"
 
 #include <reports/doctor.h>
-#include <reports/output.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
@@ -65,8 +64,7 @@ static int examine(const struct options *options, const struct strings *director
     struct report *report = doctor_examine(&request, &bad);
     int status;
 
-    outlets_hide(options, report);
-    status = outlets_put_report(options, report, NULL, stdout, err);
+    status = outlets_put_static(options, report, err);
     if (status == 0)
         status = bad ? STATUS_FOUND : 0;
     report_destroy(report);
@@ -78,9 +76,8 @@ static int cmd_doctor(const struct options *options, struct err *err)
     struct strings directories = {0};
     int status = 0;
 
-    for (size_t i = 0; i < options->outputs.n; i++)
-        if (output_check(options->outputs.v[i], err) < 0)
-            return -1;
+    if (outlets_check(options, err) < 0)
+        return -1;
     if (outlets_bundle(options))
         return err_set(err, "a bundle is made of a run: of doctor, -o wants .txt, .json, .md or .html");
     status = take_directories(options, &directories, err);

@@ -85,9 +85,8 @@ static int cmd_explain(const struct options *options, struct err *err)
 
     if (options->here && options->root && *options->root)
         return err_set(err, "--here and --root %s are two systems", options->root);
-    for (size_t i = 0; i < options->outputs.n; i++)
-        if (output_check(options->outputs.v[i], err) < 0)
-            return -1;
+    if (outlets_check(options, err) < 0)
+        return -1;
     if (evidence_open_all(options->rest, options->rest_count, &evidence, err) < 0)
         return -1;
     if (!options->no_redact) {

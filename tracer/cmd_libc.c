@@ -4,7 +4,6 @@
 #include "outlets.h"
 
 #include <reports/libc_use.h>
-#include <reports/output.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
@@ -169,8 +168,7 @@ static int answer(struct question *q, struct err *err)
     if (!q->uses.n)
         return failed ? STATUS_USAGE : err_set(err, "no process may be looked at");
     fill(q);
-    outlets_hide(q->options, q->report);
-    if (outlets_put_report(q->options, q->report, NULL, stdout, err) < 0)
+    if (outlets_put_static(q->options, q->report, err) < 0)
         return -1;
     return failed ? STATUS_USAGE : q->report->cause_count ? STATUS_FOUND : 0;
 }
@@ -182,9 +180,8 @@ static int cmd_libc(const struct options *options, struct err *err)
     struct question q = {.options = options};
     int status;
 
-    for (size_t i = 0; i < options->outputs.n; i++)
-        if (output_check(options->outputs.v[i], err) < 0)
-            return -1;
+    if (outlets_check(options, err) < 0)
+        return -1;
     if (options->tree && options->root)
         return err_set(err, "--root and --tree: a process has a root of its own");
     q.where = (struct libc_where){

@@ -4,11 +4,9 @@
 #include "outlets.h"
 
 #include <reports/matrix.h>
-#include <reports/output.h>
 
 #include <probes/alloc.h>
 #include <probes/path.h>
-#include <probes/system.h>
 
 #include <errno.h>
 #include <string.h>
@@ -80,18 +78,6 @@ static void matrix_deinit(struct matrix *matrix)
     free(matrix->offers);
 }
 
-static void fill_system(struct report *report)
-{
-    struct system_facts facts;
-
-    system_facts_read("", &facts);
-    report->context = xstrdup_or_null(facts.context);
-    report->kernel = xstrdup_or_null(facts.kernel);
-    report->machine = xstrdup_or_null(facts.machine);
-    report->distribution = xstrdup_or_null(facts.distribution);
-    system_facts_deinit(&facts);
-}
-
 /* Below zero, or the number of builds that load here. */
 static long make(const struct options *options, const char *cwd, struct report *report, struct err *err)
 {
@@ -103,7 +89,6 @@ static long make(const struct options *options, const char *cwd, struct report *
         running = (long)matrix_make(matrix.builds, matrix.build_count, matrix.offers, matrix.offer_count, matrix.here,
                                     report);
         against_fill(matrix.here, report);
-        fill_system(report);
     }
     matrix_deinit(&matrix);
     return running;
@@ -111,23 +96,19 @@ static long make(const struct options *options, const char *cwd, struct report *
 
 static int cmd_matrix(const struct options *options, struct err *err)
 {
-    struct report *report = report_create();
+    struct report *report = report_static("");
     CLEANUP_FREE char *cwd = getcwd(NULL, 0);
     int status = cwd ? 0 : err_errno(err, errno, "the working directory");
     long running = -1;
 
-    for (size_t i = 0; status == 0 && i < options->outputs.n; i++)
-        status = output_check(options->outputs.v[i], err);
-    report->how = INPUT_STATIC;
-    report->status = OUTCOME_UNKNOWN;
+    if (status == 0)
+        status = outlets_check(options, err);
     if (status == 0)
         running = make(options, cwd, report, err);
     if (running < 0)
         status = -1;
     if (status == 0)
-        outlets_hide(options, report);
-    if (status == 0)
-        status = outlets_put_report(options, report, NULL, stdout, err);
+        status = outlets_put_static(options, report, err);
     if (status == 0)
         status = running ? 0 : STATUS_FOUND;
     report_destroy(report);

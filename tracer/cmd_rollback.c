@@ -3,32 +3,18 @@
 
 #include "outlets.h"
 
-#include <reports/output.h>
 #include <reports/rollback.h>
 #include <reports/table.h>
 
 #include <probes/alloc.h>
 #include <probes/elffile.h>
 #include <probes/path.h>
-#include <probes/system.h>
 
 #include <errno.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static void fill_system(struct report *report)
-{
-    struct system_facts facts;
-
-    system_facts_read("", &facts);
-    report->context = xstrdup_or_null(facts.context);
-    report->kernel = xstrdup_or_null(facts.kernel);
-    report->machine = xstrdup_or_null(facts.machine);
-    report->distribution = xstrdup_or_null(facts.distribution);
-    system_facts_deinit(&facts);
-}
 
 /* Runs the user's own code: 0, or -1 and ERR where it cannot be run or says no. */
 static int install(const struct rollback_choice *choice, struct err *err)
@@ -68,10 +54,7 @@ static int find(const struct options *options, struct report *report, struct rol
     if (!cwd)
         return err_errno(err, errno, "the working directory");
     directory = options->rest[0][0] == '/' ? xstrdup(options->rest[0]) : path_join(cwd, options->rest[0]);
-    report->how = INPUT_STATIC;
-    report->status = OUTCOME_UNKNOWN;
     strings_add(&report->argv, xstrdup(options->rest[0]));
-    fill_system(report);
     return rollback_find(&request, directory, report, rollback, err);
 }
 
@@ -88,18 +71,15 @@ static bool found_fault(const struct report *report)
 
 static int cmd_rollback(const struct options *options, struct err *err)
 {
-    struct report *report = report_create();
+    struct report *report = report_static("");
     struct rollback rollback = {0};
     int status = 0;
 
-    for (size_t i = 0; i < options->outputs.n && status == 0; i++)
-        status = output_check(options->outputs.v[i], err);
+    status = outlets_check(options, err);
     if (status == 0)
         status = find(options, report, &rollback, err);
     if (status == 0)
-        outlets_hide(options, report);
-    if (status == 0)
-        status = outlets_put_report(options, report, NULL, stdout, err);
+        status = outlets_put_static(options, report, err);
     if (status == 0 && options->apply)
         status = apply(&rollback, err);
     if (status == 0)

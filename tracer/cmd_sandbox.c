@@ -5,7 +5,6 @@
 #include "sandbox.h"
 
 #include <probes/alloc.h>
-#include <probes/system.h>
 #include <reports/output.h>
 
 #include <dirent.h>
@@ -134,18 +133,6 @@ static int find_libc(const struct options *options, struct sandbox *sandbox, str
     return status;
 }
 
-static void fill_system(struct report *report)
-{
-    struct system_facts facts;
-
-    system_facts_read("", &facts);
-    report->context = xstrdup_or_null(facts.context);
-    report->kernel = xstrdup_or_null(facts.kernel);
-    report->machine = xstrdup_or_null(facts.machine);
-    report->distribution = xstrdup_or_null(facts.distribution);
-    system_facts_deinit(&facts);
-}
-
 static int make(const struct options *options, struct sandbox *sandbox, struct report *report, struct err *err)
 {
     struct report *run = NULL;
@@ -163,7 +150,6 @@ static int make(const struct options *options, struct sandbox *sandbox, struct r
     status = sandbox_tell_run(sandbox, options->after, options->after_count, run, report) ? 0 : STATUS_FOUND;
     if (run)
         report_destroy(run);
-    fill_system(report);
     for (size_t i = 0; i < sandbox->count; i++)
         if (sandbox->files[i].bad)
             status = STATUS_FOUND;
@@ -173,19 +159,14 @@ static int make(const struct options *options, struct sandbox *sandbox, struct r
 static int make_and_tell(const struct options *options, const struct options *outputs, struct sandbox *sandbox,
                          struct err *err)
 {
-    struct report *report = report_create();
+    struct report *report = report_static("");
     int status;
 
-    report->how = INPUT_STATIC;
-    report->status = OUTCOME_UNKNOWN;
     for (size_t i = 0; i < options->rest_count; i++)
         strings_add(&report->argv, xstrdup(options->rest[i]));
     status = make(options, sandbox, report, err);
-    if (status >= 0) {
-        outlets_hide(options, report);
-        if (outlets_put_report(outputs, report, NULL, stdout, err) < 0)
-            status = -1;
-    }
+    if (status >= 0 && outlets_put_static(outputs, report, err) < 0)
+        status = -1;
     report_destroy(report);
     elffile_forget_all();
     return status;

@@ -67,7 +67,7 @@ static int cmd_launch(const struct options *options, struct err *err)
     struct outlets outlets;
     struct front front;
 
-    if (finish_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0 || front_split(&front, err) < 0)
+    if (outlets_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0 || front_split(&front, err) < 0)
         return -1;
     const struct finish finish = {.options = options, .outlets = &outlets, .how = INPUT_LAUNCH};
     char **env = options_environment(options);
@@ -107,7 +107,7 @@ static int cmd_attach(const struct options *options, struct err *err)
     struct signal_setup before;
     struct outlets outlets;
 
-    if (finish_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0)
+    if (outlets_check(options, err) < 0 || outlets_open(options, &outlets, err) < 0)
         return -1;
     const struct finish finish = {.options = options, .outlets = &outlets, .how = INPUT_ATTACH};
     const struct session_options session = {

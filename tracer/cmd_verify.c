@@ -9,7 +9,6 @@
 #include <probes/path.h>
 #include <reports/bundle.h>
 #include <reports/output.h>
-#include <reports/redact.h>
 
 #include <string.h>
 
@@ -92,24 +91,6 @@ static int fill_job(const struct verify *verify, const struct verify_check *chec
 
 /* ---- all of it ---- */
 
-static int put(const struct verify *verify, struct report *report, struct err *err)
-{
-    struct redactor *redactor;
-    struct strings now = {0};
-
-    if (!verify->options->no_redact) {
-        redactor = redactor_create();
-        redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
-        report_redact(report, redactor);
-        redactor_tell(redactor, &now);
-        for (size_t i = 0; i < now.n; i++)
-            strings_add(&report->redacted, xstrdup(now.v[i]));
-        strings_deinit(&now);
-        redactor_destroy(redactor);
-    }
-    return outlets_put_report(verify->options, report, NULL, stdout, err);
-}
-
 static int run_all(struct verify *verify, struct verify_job *jobs, size_t count, struct err *err)
 {
     bool all = true;
@@ -123,7 +104,7 @@ static int run_all(struct verify *verify, struct verify_job *jobs, size_t count,
     if (verify->host.stopped)
         return 128 + verify->host.stopped; /* not told: the signal ends this process */
     report = verify_report(verify, jobs, count);
-    status = put(verify, report, err);
+    status = outlets_put_static(verify->options, report, err);
     report_destroy(report);
     return status < 0 ? -1 : all ? 0 : STATUS_FOUND;
 }

@@ -13,14 +13,6 @@
 
 #include <probes/alloc.h>
 
-int finish_check(const struct options *options, struct err *err)
-{
-    for (size_t i = 0; i < options->outputs.n; i++)
-        if (output_check(options->outputs.v[i], err) < 0)
-            return -1;
-    return 0;
-}
-
 static void fill_outcome(struct report *report, const struct session_result *result)
 {
     static const enum outcome_status statuses[] = {

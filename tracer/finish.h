@@ -15,8 +15,6 @@ struct finish {
     enum input_how how;
 };
 
-/* Whether all -o of OPTIONS can be written, before anything is run: 0, or -1 and ERR. */
-int finish_check(const struct options *options, struct err *err);
 /* Writes every output. Failures are told on standard error; returns -1 where one could not be written. */
 int finish_report(const struct finish *finish, const struct session_result *result);
 

@@ -16,6 +16,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+int outlets_check(const struct options *options, struct err *err)
+{
+    for (size_t i = 0; i < options->outputs.n; i++)
+        if (output_check(options->outputs.v[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 bool outlets_colour(const struct options *options, FILE *out)
 {
     const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */
@@ -142,7 +150,7 @@ int outlets_put_report(const struct options *options, const struct report *repor
     return 0;
 }
 
-void outlets_hide(const struct options *options, struct report *report)
+static void hide(const struct options *options, struct report *report)
 {
     struct redactor *redactor;
     struct strings now = {0};
@@ -157,6 +165,12 @@ void outlets_hide(const struct options *options, struct report *report)
         strings_add(&report->redacted, xstrdup(now.v[i]));
     strings_deinit(&now);
     redactor_destroy(redactor);
+}
+
+int outlets_put_static(const struct options *options, struct report *report, struct err *err)
+{
+    hide(options, report);
+    return outlets_put_report(options, report, NULL, stdout, err);
 }
 
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err)

@@ -36,6 +36,8 @@ void outlets_close(struct outlets *outlets);
 bool outlets_stack_wanted(void *ctx, const struct event *event);
 /* Whether an output is a bundle. */
 bool outlets_bundle(const struct options *options);
+/* Whether all -o of OPTIONS can be written, before anything is run: 0, or -1 and ERR. */
+int outlets_check(const struct options *options, struct err *err);
 /* Whether FILE of -o takes the text form, which is then not on standard error. */
 bool outlets_text(const char *file);
 /* The text form on OUT, as wide as that terminal and coloured as asked for. */
@@ -44,8 +46,9 @@ void outlets_put_text(const struct options *options, const struct report *report
  */
 int outlets_put_report(const struct options *options, const struct report *report, FILE *trace, FILE *text,
                        struct err *err);
-/* Redacts REPORT, which is about this machine and not about a run, where the options allow that. */
-void outlets_hide(const struct options *options, struct report *report);
+/* The same on standard output for REPORT, which is about this machine and not about a run: redacted here, where the
+ * options allow that. */
+int outlets_put_static(const struct options *options, struct report *report, struct err *err);
 /* Whether anything on OUT is to be coloured. */
 bool outlets_colour(const struct options *options, FILE *out);
 

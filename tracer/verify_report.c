@@ -4,7 +4,6 @@
 
 #include <probes/alloc.h>
 #include <probes/path.h>
-#include <probes/system.h>
 #include <reports/table.h>
 
 #include <string.h>
@@ -210,17 +209,8 @@ static char *headline(const struct verify *verify, const struct verify_job *jobs
 
 struct report *verify_report(const struct verify *verify, struct verify_job *jobs, size_t count)
 {
-    struct report *report = report_create();
-    struct system_facts facts;
+    struct report *report = report_static("");
 
-    report->how = INPUT_STATIC;
-    report->status = OUTCOME_UNKNOWN;
-    system_facts_read("", &facts);
-    report->kernel = xstrdup_or_null(facts.kernel);
-    report->machine = xstrdup_or_null(facts.machine);
-    report->distribution = xstrdup_or_null(facts.distribution);
-    report->context = xstrdup(system_context_of(getpid(), ""));
-    system_facts_deinit(&facts);
     report->headline = headline(verify, jobs, count);
     for (size_t i = 0; i < count; i++)
         explain(report, &jobs[i]);
