@@ -440,6 +440,18 @@ int load_create(const struct load_request *request, struct load **ret, struct er
     return 0;
 }
 
+const struct object *load_named(const struct load *load, const char *soname)
+{
+    for (size_t i = 0; soname && i < load->object_count; i++) {
+        const struct object *object = load->objects[i];
+
+        if ((object->asked_as && strcmp(object->asked_as, soname) == 0) ||
+            (object->elf->soname && strcmp(object->elf->soname, soname) == 0))
+            return object;
+    }
+    return NULL;
+}
+
 /* Of several at one place (unloaded and loaded again, or in another namespace) the first that is still there. */
 struct object *load_find(const struct load *load, const char *path)
 {

@@ -129,6 +129,8 @@ struct load_change {
 int load_again(const struct load *load, const struct load_change *change, struct load **ret, struct err *err);
 /* The object loaded under PATH or with that file identity, or NULL; one that is gone only where no other is there. */
 struct object *load_find(const struct load *load, const char *path);
+/* The object that was asked for as SONAME, or calls itself so; or NULL. SONAME may be NULL. */
+const struct object *load_named(const struct load *load, const char *soname);
 /* Where the loader would look for NAME asked by OBJECT (NULL: main program); IGNORE: origins left out, as a bit set 1u
  * << enum search_origin. RET is filled in. */
 void load_search(const struct load *load, const char *name, const struct object *object, unsigned ignore,

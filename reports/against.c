@@ -49,18 +49,6 @@ static bool counts(const struct offer *offer, const struct load *load, const str
            (offer->kind == OFFER_RELEASE && load_systems_own(program->path));
 }
 
-static const struct object *loaded_as(const struct load *load, const char *soname)
-{
-    for (size_t i = 0; i < load->object_count; i++) {
-        const struct object *object = load->objects[i];
-
-        if ((object->elf->soname && strcmp(object->elf->soname, soname) == 0) ||
-            (object->asked_as && strcmp(object->asked_as, soname) == 0))
-            return object;
-    }
-    return NULL;
-}
-
 static void take_symbols(struct lack *lack, const struct elffile *elf, const struct elf_version *need)
 {
     for (size_t i = 0; i < elf->symbol_count; i++) {
@@ -77,7 +65,7 @@ static void take_symbols(struct lack *lack, const struct elffile *elf, const str
 static void check_need(const struct offer *offer, const struct load *load, const struct object *object,
                        const struct elf_version *need, struct lacks *lacks)
 {
-    const struct object *here = loaded_as(load, need->file);
+    const struct object *here = load_named(load, need->file);
     bool compilers = offer->kind == OFFER_RELEASE && offer_of_compiler(need->file);
     enum release_answer answer;
     const char *path;

@@ -201,8 +201,8 @@ bool check_file(const struct check_request *request, const char *path, struct re
 
 void check_headline(struct report *report, const struct offer *against)
 {
-    const struct table *files = check_table(report, "files");
-    struct table *wants = check_table(report, "wants");
+    const struct table *files = table_find(report, "files");
+    struct table *wants = table_find(report, "wants");
     size_t count = files ? table_rows(files) : 0, bad = 0;
     CLEANUP_FREE char *where = against ? xasprintf("on %s", against->name) : xstrdup("here");
 

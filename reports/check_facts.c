@@ -17,14 +17,9 @@ enum { ENTRIES_MOST = 256, ROWS_MOST = 4000 /* of one file */ };
 
 static struct table *notes_table(struct report *report)
 {
-    struct table *table = check_table(report, "notes");
+    static const char *const columns[][2] = {{"file", "file"}, {"note", "note"}, {NULL, NULL}};
 
-    if (table)
-        return table;
-    table = table_add(report, "notes", "To know of them");
-    table_column(table, "file", "file");
-    table_column(table, "note", "note");
-    return table;
+    return table_with(report, "notes", "To know of them", columns);
 }
 
 static void note(struct report *report, const struct object *object, enum table_mark mark, char *taken)
@@ -115,7 +110,7 @@ void check_put_notes(struct report *report, const char *root, const struct load 
 /* One that persons are not shown. */
 static struct table *table_of(struct report *report, const char *name, const char *const *keys)
 {
-    struct table *table = check_table(report, name);
+    struct table *table = table_find(report, name);
 
     if (table)
         return table;
@@ -124,19 +119,6 @@ static struct table *table_of(struct report *report, const char *name, const cha
     for (; *keys; keys++)
         table_column(table, *keys, *keys);
     return table;
-}
-
-/* Who was loaded as SONAME, or NULL. */
-static const struct object *loaded_as(const struct load *load, const char *soname)
-{
-    for (size_t i = 0; soname && i < load->object_count; i++) {
-        const struct object *object = load->objects[i];
-
-        if ((object->asked_as && strcmp(object->asked_as, soname) == 0) ||
-            (object->elf->soname && strcmp(object->elf->soname, soname) == 0))
-            return object;
-    }
-    return NULL;
 }
 
 void check_put_versions(struct report *report, const struct load *load)
@@ -148,7 +130,7 @@ void check_put_versions(struct report *report, const struct load *load)
     for (size_t i = 0; i < load->object_count; i++)
         for (size_t k = 0; k < load->objects[i]->elf->need_count && table_rows(table) - before < ROWS_MOST; k++) {
             const struct elf_version *need = &load->objects[i]->elf->needs[k];
-            const struct object *provider = loaded_as(load, need->file);
+            const struct object *provider = load_named(load, need->file);
             bool defined = provider && elffile_defines_version(provider->elf, need->name);
 
             table_text(table, need->name);

@@ -49,17 +49,10 @@ static void of_note(void *ctx, const char *const *names, size_t depth, const cha
 
 static struct table *opened_table(struct report *report)
 {
-    struct table *table = check_table(report, "opened");
+    static const char *const columns[][2] = {{"file", "file"},         {"opens", "may open"}, {"feature", "for"},
+                                             {"priority", "which is"}, {"found", "found"},    {NULL, NULL}};
 
-    if (table)
-        return table;
-    table = table_add(report, "opened", "What it says that it may open later");
-    table_column(table, "file", "file");
-    table_column(table, "opens", "may open");
-    table_column(table, "feature", "for");
-    table_column(table, "priority", "which is");
-    table_column(table, "found", "found");
-    return table;
+    return table_with(report, "opened", "What it says that it may open later", columns);
 }
 
 static void put_wish(struct report *report, const struct load *load, const struct object *object,

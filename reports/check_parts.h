@@ -56,7 +56,5 @@ void check_put_versions(struct report *report, const struct load *load);
 void check_put_symbols(struct report *report, const struct load *load);
 /* OBJECT is one of the C library's or the compiler's, which others ask for versions. */
 bool check_is_asked(const struct object *object);
-/* REPORT's table of that name, or NULL. */
-struct table *check_table(const struct report *report, const char *name);
 
 #endif

@@ -12,14 +12,6 @@
 
 enum { VERSIONS_MOST = 256, SYSTEMS_SHOWN = 4, SYMBOLS_SHOWN = 4 };
 
-struct table *check_table(const struct report *report, const char *name)
-{
-    for (size_t i = 0; i < report->table_count; i++)
-        if (strcmp(report->tables[i]->name, name) == 0)
-            return report->tables[i];
-    return NULL;
-}
-
 /* ---- what is wanted ---- */
 
 /* The versions of one family that are asked for. */
@@ -120,9 +112,18 @@ static char *systems_with(const char *version)
     return text.v ? text.v : xstrdup("");
 }
 
+static struct table *wants_table(struct report *report)
+{
+    static const char *const columns[][2] = {
+        {"file", ""}, {"of", "of"}, {"version", "version"}, {"systems", "since"}, {"symbols", "because of"},
+        {NULL, NULL}};
+
+    return table_with(report, "wants", "The oldest that would do", columns);
+}
+
 void check_put_wants(struct report *report, const struct load *load)
 {
-    struct table *table = NULL;
+    struct table *table;
     struct wants wants;
 
     find_wants(load, &wants);
@@ -133,17 +134,7 @@ void check_put_wants(struct report *report, const struct load *load)
 
         if (!version)
             continue;
-        if (!table) {
-            table = check_table(report, "wants");
-            table = table ? table : table_add(report, "wants", "The oldest that would do");
-        }
-        if (!table->column_count) {
-            table_column(table, "file", "");
-            table_column(table, "of", "of");
-            table_column(table, "version", "version");
-            table_column(table, "systems", "since");
-            table_column(table, "symbols", "because of");
-        }
+        table = wants_table(report);
         table_text(table, load->objects[0]->path);
         table_text(table, families[i][1]);
         table_text(table, version);
@@ -156,17 +147,10 @@ void check_put_wants(struct report *report, const struct load *load)
 
 static struct table *files_table(struct report *report)
 {
-    struct table *table = check_table(report, "files");
+    static const char *const columns[][2] = {{"file", "file"}, {"what", "what"},       {"machine", "for"},
+                                             {"libc", "libc"}, {"verdict", "verdict"}, {NULL, NULL}};
 
-    if (table)
-        return table;
-    table = table_add(report, "files", NULL);
-    table_column(table, "file", "file");
-    table_column(table, "what", "what");
-    table_column(table, "machine", "for");
-    table_column(table, "libc", "libc");
-    table_column(table, "verdict", "verdict");
-    return table;
+    return table_with(report, "files", NULL, columns);
 }
 
 /* "glibc 2.34", "musl", "". */
@@ -320,17 +304,10 @@ static void put_object(struct table *table, const struct load *load, const struc
 
 static struct table *objects_table(struct report *report)
 {
-    struct table *table = check_table(report, "objects");
+    static const char *const columns[][2] = {
+        {"name", "needed as"}, {"path", "file"}, {"found", "found by"}, {"by", ""}, {"of", ""}, {NULL, NULL}};
 
-    if (table)
-        return table;
-    table = table_add(report, "objects", "What it would be made of");
-    table_column(table, "name", "needed as");
-    table_column(table, "path", "file");
-    table_column(table, "found", "found by");
-    table_column(table, "by", "");
-    table_column(table, "of", "");
-    return table;
+    return table_with(report, "objects", "What it would be made of", columns);
 }
 
 void check_put_objects(struct report *report, const struct load *load)

@@ -76,10 +76,11 @@ static void take_cause(struct graph *graph, const struct cause *cause)
 
 void graph_of(const struct report *report, struct graph *ret)
 {
+    const struct table *objects = table_find(report, "objects");
+
     *ret = (struct graph){0};
-    for (size_t i = 0; i < report->table_count; i++)
-        if (strcmp(report->tables[i]->name, "objects") == 0)
-            take_objects(ret, report->tables[i]);
+    if (objects)
+        take_objects(ret, objects);
     for (size_t i = 0; i < report->cause_count; i++)
         take_cause(ret, report->causes[i]);
 }

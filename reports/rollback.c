@@ -144,7 +144,7 @@ static void look(const struct check_request *request, struct build *build, struc
         build->vsix.fault = xstrdup(err.text);
     build->loads = result == 0 && !own->cause_count;
     build->causes = own->cause_count;
-    files = check_table(own, "files");
+    files = table_find(own, "files");
     build->files = files ? table_rows(files) : 0;
     take_causes(own, build, report);
     report_destroy(own);
@@ -177,28 +177,20 @@ static void put_build(struct table *table, const struct build *build, const stru
 
 static struct table *builds_table(struct report *report)
 {
-    struct table *table = table_add(report, "builds", "What is at hand");
+    static const char *const columns[][2] = {
+        {"extension", "extension"}, {"version", "version"}, {"file", ""},           {"engine", "needs VS Code"},
+        {"target", "for"},          {"checked", ""},        {"verdict", "verdict"}, {NULL, NULL}};
 
-    table_column(table, "extension", "extension");
-    table_column(table, "version", "version");
-    table_column(table, "file", "");
-    table_column(table, "engine", "needs VS Code");
-    table_column(table, "target", "for");
-    table_column(table, "checked", "");
-    table_column(table, "verdict", "verdict");
-    return table;
+    return table_with(report, "builds", "What is at hand", columns);
 }
 
 static struct table *choices_table(struct report *report)
 {
-    struct table *table = table_add(report, "choices", "How to install it, and to keep it");
+    static const char *const columns[][2] = {{"extension", "extension"}, {"version", "version"},
+                                             {"install", "1. run"},      {"setting", "2. in settings.json"},
+                                             {"lost", "what is lost"},   {NULL, NULL}};
 
-    table_column(table, "extension", "extension");
-    table_column(table, "version", "version");
-    table_column(table, "install", "1. run");
-    table_column(table, "setting", "2. in settings.json");
-    table_column(table, "lost", "what is lost");
-    return table;
+    return table_with(report, "choices", "How to install it, and to keep it", columns);
 }
 
 /* "0.43.0 (needs VS Code ^1.90.0), 0.42.1": the versions from FIRST up to CHOSEN, which it gives up. */

@@ -5,6 +5,7 @@
 #include <probes/alloc.h>
 
 #include <stdarg.h>
+#include <string.h>
 
 struct table *table_add(struct report *report, const char *name, const char *title)
 {
@@ -14,6 +15,14 @@ struct table *table_add(struct report *report, const char *name, const char *tit
     (*place)->name = xstrdup(name);
     (*place)->title = xstrdup_or_null(title);
     return *place;
+}
+
+struct table *table_find(const struct report *report, const char *name)
+{
+    for (size_t i = 0; i < report->table_count; i++)
+        if (strcmp(report->tables[i]->name, name) == 0)
+            return report->tables[i];
+    return NULL;
 }
 
 static struct table_column *add_column(struct table *table, const char *key, const char *head)
@@ -46,6 +55,18 @@ void table_below(struct table *table, const char *key, const char *head, bool wh
 void table_detail(struct table *table, const char *key, const char *head)
 {
     add_column(table, key, head)->detail = true;
+}
+
+struct table *table_with(struct report *report, const char *name, const char *title, const char *const (*columns)[2])
+{
+    struct table *table = table_find(report, name);
+
+    if (table)
+        return table;
+    table = table_add(report, name, title);
+    for (; (*columns)[0]; columns++)
+        table_column(table, (*columns)[0], (*columns)[1]);
+    return table;
 }
 
 static struct table_cell *add_cell(struct table *table, char *taken, enum table_mark mark)

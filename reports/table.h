@@ -34,6 +34,10 @@ struct table {
 
 /* A new one behind the report's others, which owns it. Strings are copied; TITLE may be NULL. */
 struct table *table_add(struct report *report, const char *name, const char *title);
+/* REPORT's table of that name, or NULL. */
+struct table *table_find(const struct report *report, const char *name);
+/* The same, or a new one with COLUMNS, key and head each; the last pair is NULL. */
+struct table *table_with(struct report *report, const char *name, const char *title, const char *const (*columns)[2]);
 /* Before the first cell. */
 void table_column(struct table *table, const char *key, const char *head);
 /* One that would make it too wide for a terminal: a table of one row with such columns is shown upright there, a line
