@@ -170,6 +170,20 @@ void elffile_put(const struct elffile *elf)
         entry_free(entry);
 }
 
+static bool defines_any(const struct elffile *elf)
+{
+    for (size_t i = 0; i < elf->symbol_count; i++)
+        if (elf->symbols[i].defined)
+            return true;
+    return false;
+}
+
+bool elffile_is_library(const struct elffile *elf)
+{
+    return elf->state == ELFFILE_OK && elf->type == ET_DYN && elf->dynamic && !elf->interp &&
+           !(elf->dt_flags_1 & DF_1_PIE) && (elf->soname || elf->needed_count || !elf->entry || defines_any(elf));
+}
+
 const char *elffile_machine_known(unsigned class, unsigned machine, unsigned data)
 {
     static const struct {

@@ -122,6 +122,10 @@ const char *elffile_machine_known(unsigned class, unsigned machine, unsigned dat
 const struct elf_symbol *elffile_lookup(const struct elffile *elf, const char *name, const char *version);
 /* Any definition of NAME whatever its version, or NULL: for "it defines fmod@GLIBC_2.2.5 instead". */
 const struct elf_symbol *elffile_lookup_any(const struct elffile *elf, const char *name);
+/* Neither a program with a loader nor a static one at any address, which has a dynamic section too: DF_1_PIE tells
+ * (binutils since 2.26), else that it is entered and neither needs, defines nor is called anything. False where the
+ * file is not whole. */
+bool elffile_is_library(const struct elffile *elf);
 bool elffile_defines_version(const struct elffile *elf, const char *version);
 /* The words glibc would use for a bad state ("invalid ELF header", "file too short", …), or NULL where it takes the
  * file. */

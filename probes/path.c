@@ -466,3 +466,17 @@ char *path_tidy(const char *root, const char *path)
     }
     return tidy;
 }
+
+char *path_program(const char *list, const char *name)
+{
+    for (const char *at = list; at; at = *at ? at + 1 : NULL) {
+        size_t n = strcspn(at, ":");
+        CLEANUP_FREE char *file = xasprintf("%.*s%s%s", (int)n, at, n ? "/" : "", name);
+        struct stat st;
+
+        if (access(file, X_OK) == 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode))
+            return steal_pointer(&file);
+        at += n;
+    }
+    return NULL;
+}

@@ -74,6 +74,9 @@ char *path_join(const char *directory, const char *name);
  * difference), else as it is; malloced. */
 char *path_tidy(const char *root, const char *path);
 const char *path_base(const char *path);
+/* The first regular file called NAME that we may execute in the directories of LIST, which are joined by colons, an
+ * empty one being the working directory (execvp(3)); malloced. NULL where there is none, or LIST is NULL. */
+char *path_program(const char *list, const char *name);
 char *path_dir(const char *path); /* malloced; "/" for "/x", "." for "x" */
 /* Whether CRED may do all of MODE (R_OK|W_OK|X_OK, unistd.h) with an object that has ST's owner and bits. ACLs are not
  * seen. */

@@ -196,7 +196,7 @@ static void drop_brought(const struct build *build, const struct build_file *fil
 {
     size_t kept = 0;
 
-    if (!check_is_library(file->elf))
+    if (!elffile_is_library(file->elf))
         return;
     for (size_t i = 0; i < lacks->n; i++) {
         struct lack *lack = &lacks->v[i];
@@ -214,7 +214,7 @@ static bool judge_file(struct build *build, struct build_file *file, const struc
                        struct lacks *lacks)
 {
     struct check_request request = *build->request;
-    bool library = check_is_library(file->elf), own;
+    bool library = elffile_is_library(file->elf), own;
     CLEANUP_FREE char *loader = library ? against_loader(offer, file->elf) : NULL;
     struct load_request asked = {.program = file->path, .loader = loader, .env = request.env, .cwd = request.cwd};
     struct guest guest;
@@ -296,14 +296,14 @@ void build_tell(struct build *build, const struct offer *offer, struct report *r
         bool own;
 
         if (left_aside(build, file, offer)) {
-            check_put_row(report, file->path, check_is_library(file->elf) ? "library" : "program", file->elf,
+            check_put_row(report, file->path, elffile_is_library(file->elf) ? "library" : "program", file->elf,
                           TABLE_PLAIN, "for another C library; one for this stands beside it");
             continue;
         }
         own = judge_file(build, file, offer, &load, &lacks);
         if (load) {
             against_tell(offer, load, &lacks, report);
-            check_put_file(report, file->path, check_is_library(file->elf) ? "library" : "program", load,
+            check_put_file(report, file->path, elffile_is_library(file->elf) ? "library" : "program", load,
                            report->cause_count - first);
         }
         lacks_deinit(&lacks);

@@ -22,12 +22,6 @@ char *check_loader_for(const struct elffile *elf)
     return variant_loader(elf, variant_family(elf));
 }
 
-bool check_is_library(const struct elffile *elf)
-{
-    return elf->state == ELFFILE_OK && !elf->interp && elf->dynamic && elf->type == ET_DYN &&
-           !(elf->dt_flags_1 & DF_1_PIE);
-}
-
 bool check_ends_it(const struct fault *fault, bool library)
 {
     if (fault->warning || (fault->kind == FAULT_SYMBOL && fault->lazy))
@@ -111,7 +105,7 @@ static bool judge_against(const struct check_request *request, const struct load
 static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
                       struct report *report)
 {
-    bool library = check_is_library(elf);
+    bool library = elffile_is_library(elf);
     CLEANUP_FREE char *loader = library ? against_loader(request->against, elf) : NULL;
     const struct load_request asked = {.root = request->root,
                                        .loader = loader,

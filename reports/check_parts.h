@@ -29,7 +29,6 @@ void check_drop_asker(struct cause *cause, const char *asker);
  *
  * The loader that programs have which open ELF, a library; malloced, or NULL. */
 char *check_loader_for(const struct elffile *elf);
-bool check_is_library(const struct elffile *elf);
 /* The loader goes on where a fault is only a warning, and where a library leaves a symbol to whoever loads it. */
 bool check_ends_it(const struct fault *fault, bool library);
 bool check_would_fail(const struct load *load, bool library);

@@ -59,7 +59,8 @@ static enum kind kind_of(const struct elffile *elf)
     if (elf->state != ELFFILE_OK && elf->state != ELFFILE_TRUNCATED && elf->state != ELFFILE_MALFORMED)
         return KIND_NOTHING;
     /* of another system's nothing more may be known than its header */
-    return check_is_library(elf) || (elf->type == ET_DYN && !elf->interp && !elf->entry) ? KIND_LIBRARY : KIND_PROGRAM;
+    return elffile_is_library(elf) || (elf->type == ET_DYN && !elf->interp && !elf->entry) ? KIND_LIBRARY
+                                                                                           : KIND_PROGRAM;
 }
 
 static const char *below(const struct walk *walk, const char *path)

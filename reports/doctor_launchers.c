@@ -102,20 +102,13 @@ static void launcher_deinit(struct launcher *launcher)
 
 static bool is_there(struct doctor *doctor, const char *program)
 {
-    CLEANUP_FREE char *copy = NULL;
     const char *list = doctor_variable(doctor, "PATH");
-    char *rest = NULL;
+    CLEANUP_FREE char *found = NULL;
 
     if (strchr(program, '/'))
         return access(program, X_OK) == 0;
-    copy = xstrdup(list ? list : "/usr/local/bin:/usr/bin:/bin");
-    for (char *one = strtok_r(copy, ":", &rest); one; one = strtok_r(NULL, ":", &rest)) {
-        CLEANUP_FREE char *path = path_join(one, program);
-
-        if (access(path, X_OK) == 0)
-            return true;
-    }
-    return false;
+    found = path_program(list ? list : "/usr/local/bin:/usr/bin:/bin", program);
+    return found != NULL;
 }
 
 static void tell_launcher(struct doctor *doctor, const char *path, const char *name)

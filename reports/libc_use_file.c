@@ -345,13 +345,6 @@ static int refused(const struct file *file, struct err *err)
     }
 }
 
-/* A static program at any address has a dynamic section too; DF_1_PIE tells it from a library (binutils since 2.26). */
-static bool is_library(const struct elffile *elf)
-{
-    return elf->type == ET_DYN && elf->dynamic && !(elf->dt_flags_1 & DF_1_PIE) &&
-           (elf->soname || elf->needed_count || !elf->entry);
-}
-
 /* ---- alike ---- */
 
 /* A program that asks for the C library itself, and has no path of its own, gets the one that its loader finds first:
@@ -366,7 +359,7 @@ char *libc_use_kind(const struct libc_where *where, const struct elffile *elf)
         return NULL;
     if (elf->interp && needs(elf, "libc.so.6", 9))
         return xasprintf("%u %u %s", elf->class, elf->machine, elf->interp);
-    if (!elf->interp && is_library(elf) && family_needed(elf))
+    if (elffile_is_library(elf) && family_needed(elf))
         return xasprintf("%u %u %s", elf->class, elf->machine, family_needed(elf));
     return NULL;
 }
@@ -397,7 +390,7 @@ static int look(const struct file *file, struct libc_use *use, struct err *err)
     }
     if (elf->interp)
         return of_program(file, use, err);
-    if (is_library(elf))
+    if (elffile_is_library(elf))
         of_library(file, use);
     else
         of_static(file, use);

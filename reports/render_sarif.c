@@ -8,23 +8,7 @@
 
 #include <probes/alloc.h>
 
-#include <ctype.h>
 #include <string.h>
-
-/* A URI reference (RFC 3986): of a path inside the tree that is checked out a relative one is wanted, which it stays.
- */
-static char *uri_of(const char *path)
-{
-    struct text text = {0};
-
-    text_add(&text, "");
-    for (; *path; path++)
-        if (isalnum((unsigned char)*path) || strchr("/-._~+@", *path))
-            text_addc(&text, *path);
-        else
-            text_addf(&text, "%%%02X", (unsigned char)*path);
-    return text.v;
-}
 
 static void add_pair(struct text *out, const char *before, const char *value, const char *after)
 {
@@ -60,15 +44,18 @@ static void add_rules(struct text *out, const struct report *report)
 static void add_result(struct text *out, const struct cause *cause)
 {
     CLEANUP_FREE char *summary = wording_summary(cause);
-    CLEANUP_FREE char *uri = uri_of(cause->subject ? cause->subject : "");
+    struct text uri = {0};
 
+    text_add(&uri, "");
+    text_add_uri(&uri, cause->subject ? cause->subject : ""); /* a path in the tree that is checked out stays one */
     add_pair(out, "      {\"ruleId\": ", cause_kind_name(cause->kind), ", ");
     text_addf(out, "\"level\": \"%s\", ", cause->impact == IMPACT_FATAL ? "error" : "warning");
     add_pair(out, "\"message\": {\"text\": ", summary, "}");
-    if (*uri)
-        add_pair(out, ",\n       \"locations\": [{\"physicalLocation\": {\"artifactLocation\": {\"uri\": ", uri,
+    if (*uri.v)
+        add_pair(out, ",\n       \"locations\": [{\"physicalLocation\": {\"artifactLocation\": {\"uri\": ", uri.v,
                  "}}}]");
     text_add(out, "}");
+    text_deinit(&uri);
 }
 
 static void render(const struct report *report, const struct render_options *options, FILE *out)

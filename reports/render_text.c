@@ -43,8 +43,8 @@ static void spaces(const struct page *page, size_t count)
 
 /* The text's words from column COLUMN on, wrapped to lines that begin at column HANG. Runs of spaces are kept unless a
  * line ends there; a newline ends the line; a word too long for a line (a path) is left whole, so that it can be
- * copied. */
-static void wrapped(const struct page *page, size_t column, size_t hang, const char *text)
+ * copied. The last line is not ended. */
+static void wrap(const struct page *page, size_t column, size_t hang, const char *text)
 {
     while (*text) {
         size_t gap = strspn(text, " "), length = strcspn(text + gap, " \n");
@@ -69,6 +69,11 @@ static void wrapped(const struct page *page, size_t column, size_t hang, const c
             column = hang;
         }
     }
+}
+
+static void wrapped(const struct page *page, size_t column, size_t hang, const char *text)
+{
+    wrap(page, column, hang, text);
     fputc('\n', page->out);
 }
 
@@ -300,11 +305,13 @@ static void put_cells(const struct page *page, const struct grid *grid, size_t r
 
         fputs(style ? style : "", page->out);
         if (last)
-            wrapped(page, at, at + CELL_MOST / 2 < page->width ? at : MARGIN + LABEL, plain);
+            wrap(page, at, at + CELL_MOST / 2 < page->width ? at : MARGIN + LABEL, plain);
         else
             fputs(plain, page->out);
         fputs(style ? off : "", page->out);
-        if (!last)
+        if (last)
+            fputc('\n', page->out);
+        else
             spaces(page, (columns < grid->widths[i] ? grid->widths[i] - columns : 0) + GAP);
         at += (columns < grid->widths[i] ? grid->widths[i] : columns) + GAP;
     }

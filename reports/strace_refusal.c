@@ -54,8 +54,6 @@ static const char *const reasons[] = {"No such file or directory",     "Exec for
                                       "Operation not permitted",       "Symbolic link loop", "Invalid argument",
                                       "No file descriptors available", "Out of memory",      "Is a directory"};
 
-enum { REFUSAL_MOST = 100 }; /* bytes, and a newline */
-
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 /* A line's end may stand behind it: ENDS. */
@@ -161,18 +159,28 @@ static void mark_unknown(struct text *out)
         text_addc(out, '\n');
 }
 
+static size_t longest_refusal(void)
+{
+    size_t most = 0;
+
+    for (size_t k = 0; k < COUNT(refusals); k++)
+        most = refusals[k].size > most ? refusals[k].size : most;
+    return most;
+}
+
 /* One of the refusals, and only one: they may be of equal length. */
 static bool completes_refusal(const struct strace_cut *cut)
 {
     const struct strace_group *group = cut->group;
     size_t failed = group->failed.count < STRACE_FAILED ? group->failed.count : STRACE_FAILED, count = 0;
     const char *name, *found = NULL, *with = NULL;
+    size_t most = longest_refusal() + 1; /* and a newline */
     bool mapped = false, seen;
 
     for (size_t i = 0; (name = object_or_failed_at(group, i)); i++) {
         size_t whole = strlen(name), sizes[] = {whole, strlen(path_base(name))};
 
-        if (cut->whole > strace_cut_known(cut) + whole + REFUSAL_MOST) /* as of most that is written */
+        if (cut->whole > strace_cut_known(cut) + whole + most) /* as of most that is written */
             continue;
         for (size_t k = 0; k < COUNT(refusals); k++)
             for (int base = 0; base < (refusals[k].stage == MISSED ? 2 : 1); base++) {

@@ -104,6 +104,15 @@ void text_quote(struct text *text, const char *bytes, size_t n)
     text_addc(text, '"');
 }
 
+void text_add_uri(struct text *text, const char *path)
+{
+    for (const char *at = path; *at; at++)
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/", *at))
+            text_addc(text, *at);
+        else
+            text_addf(text, "%%%02X", (unsigned char)*at);
+}
+
 void text_clear(struct text *text)
 {
     text->n = 0;

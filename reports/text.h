@@ -18,6 +18,8 @@ void text_addf(struct text *text, const char *format, ...) __attribute__((format
 /* N bytes between double quotes as strace writes them: C's letters for \t\n\v\f\r, \" and \\, the shortest octal number
  * for other bytes outside printable ASCII. */
 void text_quote(struct text *text, const char *bytes, size_t n);
+/* PATH in a URI reference's spelling (RFC 3986: all but unreserved characters and "/" as %XX). */
+void text_add_uri(struct text *text, const char *path);
 /* Empties it and keeps the memory. */
 void text_clear(struct text *text);
 void text_deinit(struct text *text);

@@ -129,7 +129,7 @@ static int cmd_check(const struct options *options, struct err *err)
     struct offer *against = NULL;
     int status;
 
-    if (outlets_check(options, err) < 0)
+    if (outlets_check_static(options, "check", err) < 0)
         return -1;
     report = report_static(options->root ? options->root : "");
     status = options->against ? offer_open(options->against, &against, err) : 0;

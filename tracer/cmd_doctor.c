@@ -76,10 +76,8 @@ static int cmd_doctor(const struct options *options, struct err *err)
     struct strings directories = {0};
     int status = 0;
 
-    if (outlets_check(options, err) < 0)
+    if (outlets_check_static(options, "doctor", err) < 0)
         return -1;
-    if (outlets_bundle(options))
-        return err_set(err, "a bundle is made of a run: of doctor, -o wants .txt, .json, .md or .html");
     status = take_directories(options, &directories, err);
     if (status == 0)
         status = examine(options, &directories, err);

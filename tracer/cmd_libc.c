@@ -180,7 +180,7 @@ static int cmd_libc(const struct options *options, struct err *err)
     struct question q = {.options = options};
     int status;
 
-    if (outlets_check(options, err) < 0)
+    if (outlets_check_static(options, "libc", err) < 0)
         return -1;
     if (options->tree && options->root)
         return err_set(err, "--root and --tree: a process has a root of its own");

@@ -102,7 +102,7 @@ static int cmd_matrix(const struct options *options, struct err *err)
     long running = -1;
 
     if (status == 0)
-        status = outlets_check(options, err);
+        status = outlets_check_static(options, "matrix", err);
     if (status == 0)
         running = make(options, cwd, report, err);
     if (running < 0)

@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "alone.h"
+#include "outlets.h"
 #include "repro_run.h"
 
 #include <reports/bundle.h>
@@ -221,17 +222,6 @@ static int write_outputs(const struct options *options, const struct report *got
     return 0;
 }
 
-static int check_outputs(const struct options *options, struct err *err)
-{
-    for (size_t i = 0; i < options->outputs.n; i++) {
-        if (bundle_named(options->outputs.v[i]))
-            return err_set(err, "repro: %s: a bundle is made by running the command itself", options->outputs.v[i]);
-        if (output_check(options->outputs.v[i], err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int run(struct guest *guest, const struct options *options, struct err *err)
 {
     struct report *got = NULL;
@@ -256,7 +246,7 @@ static int run(struct guest *guest, const struct options *options, struct err *e
 static int cmd_repro(const struct options *options, struct err *err)
 {
     struct guest guest = {0};
-    int status = check_outputs(options, err);
+    int status = outlets_check_static(options, "repro", err);
 
     if (status >= 0)
         status = guest_open(options->rest[0], &guest, err) < 0 ? -1 : run(&guest, options, err);

@@ -75,7 +75,7 @@ static int cmd_rollback(const struct options *options, struct err *err)
     struct rollback rollback = {0};
     int status = 0;
 
-    status = outlets_check(options, err);
+    status = outlets_check_static(options, "rollback", err);
     if (status == 0)
         status = find(options, report, &rollback, err);
     if (status == 0)

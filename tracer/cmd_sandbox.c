@@ -5,6 +5,7 @@
 #include "sandbox.h"
 
 #include <probes/alloc.h>
+#include <reports/bundle.h>
 #include <reports/output.h>
 
 #include <dirent.h>
@@ -22,7 +23,7 @@ static const char *directory_of(const struct options *options, struct options *w
     for (size_t i = 0; i < options->outputs.n; i++) {
         const char *name = options->outputs.v[i];
 
-        if (strcmp(name, "-") == 0 || (renderer_for(name) && name[strlen(name) - 1] != '/'))
+        if (strcmp(name, "-") == 0 || ((renderer_for(name) || bundle_named(name)) && name[strlen(name) - 1] != '/'))
             strings_add(&without->outputs, xstrdup(name));
         else if (directory) {
             err_set(err, "sandbox: -o names one directory, and %s is a second one", name);
@@ -185,7 +186,8 @@ static int cmd_sandbox(const struct options *options, struct err *err)
         err_set(
             err,
             "sandbox: --libc LIBC is wanted: the root, the directory or the packages that the C library comes from");
-    else if (name && (sandbox.dir = directory_to_be(name, err)) && (sandbox.patchelf = find_patchelf(err)))
+    else if (name && outlets_check_static(&outputs, "sandbox", err) == 0 &&
+             (sandbox.dir = directory_to_be(name, err)) && (sandbox.patchelf = find_patchelf(err)))
         status = make_and_tell(options, &outputs, &sandbox, err);
     sandbox_deinit(&sandbox);
     strings_deinit(&outputs.outputs);

@@ -7,8 +7,6 @@
 #include <probes/alloc.h>
 #include <probes/elffile.h>
 #include <probes/path.h>
-#include <reports/bundle.h>
-#include <reports/output.h>
 
 #include <string.h>
 
@@ -154,13 +152,7 @@ static int check_options(const struct options *options, struct err *err)
 {
     if (options->only && check_list(options->only, err) < 0)
         return -1;
-    for (size_t i = 0; i < options->outputs.n; i++) {
-        if (bundle_named(options->outputs.v[i]))
-            return err_set(err, "verify: %s: a bundle is made by running a command itself", options->outputs.v[i]);
-        if (output_check(options->outputs.v[i], err) < 0)
-            return -1;
-    }
-    return 0;
+    return outlets_check_static(options, "verify", err);
 }
 
 static int cmd_verify(const struct options *options, struct err *err)

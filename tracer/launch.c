@@ -8,6 +8,7 @@
 #include "user.h"
 
 #include <probes/alloc.h>
+#include <probes/path.h>
 #include <probes/policy.h>
 #include <probes/proc.h>
 
@@ -162,42 +163,28 @@ static _Noreturn void run_child(const struct plan *plan)
     fail(plan, STAGE_EXEC, error, error == ENOENT || error == ENOTDIR ? 127 : 126);
 }
 
+/* The file that the search on PATH will come to. */
+static char *on_path(const struct session_options *options)
+{
+    return path_program(variable(options->env ? options->env : environ, "PATH"), options->argv[0]);
+}
+
 /* A set-user-ID program loses its rights under no_new_privs, which only root can do without. */
 static bool changes_user(const struct session_options *options)
 {
-    const char *name = options->argv[0], *path = variable(options->env ? options->env : environ, "PATH");
+    CLEANUP_FREE char *file = strchr(options->argv[0], '/') ? xstrdup(options->argv[0]) : on_path(options);
     struct stat st;
 
-    if (strchr(name, '/'))
-        return !stat(name, &st) && st.st_mode & (S_ISUID | S_ISGID);
-    for (const char *end; path; path = *end ? end + 1 : NULL) {
-        end = strchrnul(path, ':');
-        CLEANUP_FREE char *file = xasprintf("%.*s/%s", (int)(end - path), path, name);
-
-        if (!access(file, X_OK))
-            return !stat(file, &st) && st.st_mode & (S_ISUID | S_ISGID);
-    }
-    return false;
+    return file && stat(file, &st) == 0 && st.st_mode & (S_ISUID | S_ISGID);
 }
 
-/* The file that the search on PATH will come to, so that the directories before it are not asked under trace (strace
- * resolves COMMAND so, too); NULL where the search itself is what is to be seen, or where another user is to search. */
+/* Searched before COMMAND is traced, so that the directories before it are not asked under trace (strace resolves
+ * COMMAND so, too); NULL where the search itself is what is to be seen, or where another user is to search. */
 static char *find_command(const struct session_options *options)
 {
-    const char *name = options->argv[0], *path = variable(options->env ? options->env : environ, "PATH");
-    struct stat st;
+    const char *name = options->argv[0];
 
-    if (strchr(name, '/') || !*name || options->user)
-        return NULL;
-    for (const char *end; path; path = *end ? end + 1 : NULL) {
-        end = strchrnul(path, ':');
-        char *file = xasprintf("%.*s%s%s", (int)(end - path), path, end > path ? "/" : "", name);
-
-        if (!access(file, X_OK) && !stat(file, &st) && S_ISREG(st.st_mode))
-            return file;
-        free(file);
-    }
-    return NULL;
+    return strchr(name, '/') || !*name || options->user ? NULL : on_path(options);
 }
 
 static int plan_make(struct session *session, struct plan *plan, struct err *err)

@@ -24,6 +24,15 @@ int outlets_check(const struct options *options, struct err *err)
     return 0;
 }
 
+int outlets_check_static(const struct options *options, const char *command, struct err *err)
+{
+    for (size_t i = 0; i < options->outputs.n; i++)
+        if (bundle_named(options->outputs.v[i]))
+            return err_set(err, "%s: a bundle is made of a run, and %s makes none: -o %s wants another form", command,
+                           command, options->outputs.v[i]);
+    return outlets_check(options, err);
+}
+
 bool outlets_colour(const struct options *options, FILE *out)
 {
     const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */

@@ -38,6 +38,8 @@ bool outlets_stack_wanted(void *ctx, const struct event *event);
 bool outlets_bundle(const struct options *options);
 /* Whether all -o of OPTIONS can be written, before anything is run: 0, or -1 and ERR. */
 int outlets_check(const struct options *options, struct err *err);
+/* The same for a report that is not about a run, of which no bundle is made: COMMAND's. */
+int outlets_check_static(const struct options *options, const char *command, struct err *err);
 /* Whether FILE of -o takes the text form, which is then not on standard error. */
 bool outlets_text(const char *file);
 /* The text form on OUT, as wide as that terminal and coloured as asked for. */

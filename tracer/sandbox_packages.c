@@ -4,6 +4,7 @@
 #include "sandbox.h"
 
 #include <probes/alloc.h>
+#include <probes/path.h>
 
 #include <errno.h>
 #include <string.h>
@@ -40,18 +41,9 @@ int sandbox_unpack(struct sandbox *sandbox, const struct strings *packages, stru
     return 0;
 }
 
-/* In execvp(3)'s order. */
 char *sandbox_find_tool(const char *name)
 {
     const char *path = getenv("PATH");
-    CLEANUP_FREE char *list = xstrdup(path ? path : "/usr/bin:/bin");
-    char *rest = list;
 
-    while (rest) {
-        CLEANUP_FREE char *program = path_join(strsep(&rest, ":"), name);
-
-        if (program[0] == '/' && access(program, X_OK) == 0)
-            return steal_pointer(&program);
-    }
-    return NULL;
+    return path_program(path ? path : "/usr/bin:/bin", name);
 }

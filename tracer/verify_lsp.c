@@ -34,17 +34,12 @@ struct session {
     double initialized;
 };
 
-/* "file:///a%20b" (RFC 3986: all but unreserved characters and "/"). */
 static char *file_uri(const char *path)
 {
     struct text uri = {0};
 
     text_add(&uri, "file://");
-    for (const char *at = path; *at; at++)
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/", *at))
-            text_addc(&uri, *at);
-        else
-            text_addf(&uri, "%%%02X", (unsigned char)*at);
+    text_add_uri(&uri, path);
     return uri.v;
 }
 

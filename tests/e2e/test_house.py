@@ -105,11 +105,13 @@ def test_setup_is_silent_where_nothing_is_missing():
     assert (done.returncode, done.stdout) == (0, "")
 
 
+SUBCOMMANDS = ("explain", "repro", "diff", "check", "libc", "matrix", "rollback", "sandbox", "verify", "doctor", "bundle")
+
+
 def test_every_option_is_told_everywhere(tool):
     """What --help lists stands in the man page and in each shell's completions, and nothing else does."""
     told = "".join(subprocess.run([tool, *words, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-                   for words in ([], ["explain"], ["repro"], ["diff"], ["check"], ["libc"], ["matrix"], ["rollback"],
-                                 ["sandbox"], ["verify"], ["doctor"], ["bundle"]))
+                   for words in ([], *([word] for word in SUBCOMMANDS)))
     options = set(re.findall(r"^ .{0,5} --([a-z-]+)", told, re.MULTILINE)) | {"usage"}
     assert {"output", "trace", "no-repro", "help", "version"} <= options
     folder = TOP / "tracer" / "doc"
@@ -117,6 +119,7 @@ def test_every_option_is_told_everywhere(tool):
                           ("glibctrace.zsh", r"(?<=[',{)])--([a-z-]+)"), ("glibctrace.fish", r"-l ([a-z-]+)")):
         text = (folder / name).read_text().replace("\\-", "-")
         assert set(re.findall(pattern, text)) == options, name
+        assert all(re.search(rf"\b{word}\b", text) for word in SUBCOMMANDS), name
 
 
 def test_install_and_uninstall(tmp_path):

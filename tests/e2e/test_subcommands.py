@@ -7,7 +7,9 @@ import pytest
 from conftest import schema
 from test_outputs import SECRETS, broken, unpacked  # noqa: F401 (a fixture)
 
-NAMES = ("explain", "repro", "diff", "bundle", "verify", "doctor", "help")
+NAMES = ("explain", "repro", "diff", "bundle", "check", "libc", "matrix", "rollback", "sandbox", "verify", "doctor",
+         "help")
+STATIC = ("check", "libc", "matrix", "rollback", "sandbox", "verify", "doctor")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,6 +56,15 @@ def test_wrong_use_gets_one_line(run, words, said):
     assert result.returncode == 2
     assert result.stdout == "" and len(result.stderr.splitlines()) == 1
     assert said in result.stderr and "glibctrace" in result.stderr
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_no_bundle_is_made_without_a_run(run, tmp_path, name):
+    more = {"check": ["/bin/true"], "matrix": ["/bin/true"], "rollback": ["."],
+            "sandbox": ["--libc", "/", "-o", tmp_path / "dir", "/bin/true"]}.get(name, [])
+    result = run(name, "-o", tmp_path / "x.tar.zst", *more, report=False)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1 and "x.tar.zst" in result.stderr
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["explain", "repro", "diff", "bundle"])
