@@ -222,16 +222,17 @@ void lacks_deinit(struct lacks *lacks)
 
 void guest_enter(struct guest *guest, const char *path, struct check_request *request)
 {
+    const char *from = check_root(request);
     struct path_walk walk;
 
     *guest = (struct guest){{0}, {0}};
     if (!request->against || request->against->kind != OFFER_ROOT || strcmp(request->against->root, request->root) == 0)
         return;
-    path_walk(request->root, request->cwd, path, NULL, &walk);
+    path_walk(from, request->cwd, path, NULL, &walk);
     guest->paths[0] = xstrdup(path);
     guest->paths[1] = walk.final ? steal_pointer(&walk.final) : xstrdup(path);
     path_walk_deinit(&walk);
-    guest->guests = (struct load_guests){.from = request->root, .paths = (const char *const *)guest->paths, .count = 2};
+    guest->guests = (struct load_guests){.from = from, .paths = (const char *const *)guest->paths, .count = 2};
     request->root = request->against->root;
     request->guests = &guest->guests;
 }

@@ -1,5 +1,8 @@
 #include "archives.h"
 
+#include "entries.h"
+#include "rpm_file.h"
+#include "unpack.h"
 #include "zip.h"
 
 #include <probes/alloc.h>
@@ -8,12 +11,13 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 enum { ENTRIES = 200000 };
+
+static const uint64_t deb_most = UINT64_C(4) << 30; /* bytes of a .deb's data.tar, packed */
 
 enum archive_kind archives_kind(int fd)
 {
@@ -46,114 +50,213 @@ enum archive_kind archives_kind(int fd)
     return ARCHIVE_NOT;
 }
 
-bool archives_is_package(enum archive_kind kind)
+/* An archive that is being unpacked. */
+struct unpacking {
+    struct unpack unpack;
+    struct unpacked *about;
+    bool all; /* not only what could be loaded or run */
+};
+
+/* ---- one entry ---- */
+
+/* A file of it, whose bytes come one after the other. One that nobody wants is not made. */
+struct arriving {
+    struct unpacking *unpacking;
+    const struct unpack_item *item;
+    int fd; /* -1 before the first bytes, or where they are not wanted */
+    bool begun;
+};
+
+static bool is_wanted(const unsigned char *data, size_t size)
 {
-    return kind == ARCHIVE_DEB || kind == ARCHIVE_RPM;
+    return (size >= SELFMAG && memcmp(data, ELFMAG, SELFMAG) == 0) || (size >= 2 && memcmp(data, "#!", 2) == 0);
 }
 
-char *archives_directory(struct err *err)
+static int arriving_begin(struct arriving *arriving, const unsigned char *data, size_t size, struct err *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *directory = xasprintf("%s/glibctrace-check-XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
-
-    if (mkdtemp(directory))
-        return directory;
-    err_errno(err, errno, "%s cannot be made", directory);
-    free(directory);
-    return NULL;
+    arriving->begun = true;
+    if (!arriving->unpacking->all && !is_wanted(data, size))
+        return 0;
+    arriving->fd = unpack_file(&arriving->unpacking->unpack, arriving->item, err);
+    return arriving->fd < 0 ? -1 : 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path) < 0 && errno != ENOENT ? -1 : 0;
-}
-
-void archives_remove(const char *directory)
-{
-    nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-int arriving_bytes(void *ctx, const unsigned char *data, size_t size, struct err *err)
+static int arriving_bytes(void *ctx, const unsigned char *data, size_t size, struct err *err)
 {
     struct arriving *arriving = ctx;
+    struct unpack *unpack = &arriving->unpacking->unpack;
 
-    if (!arriving->begun) {
-        arriving->begun = true;
-        if ((size >= SELFMAG && memcmp(data, ELFMAG, SELFMAG) == 0) || (size >= 2 && memcmp(data, "#!", 2) == 0)) {
-            arriving->fd = unpack_file(arriving->unpack, arriving->item, err);
-            if (arriving->fd < 0)
-                return -1;
-        }
-    }
+    if (!arriving->begun && arriving_begin(arriving, data, size, err) < 0)
+        return -1;
     if (arriving->fd < 0) {
-        if (size > arriving->unpack->limits.bytes - arriving->unpack->bytes)
-            return err_set(err, "%s: it is too large unpacked", arriving->unpack->file);
-        arriving->unpack->bytes += size;
+        if (size > unpack->limits.bytes - unpack->bytes)
+            return err_set(err, "%s: it is too large unpacked", unpack->file);
+        unpack->bytes += size;
         return 0;
     }
-    return unpack_write(arriving->unpack, arriving->item, arriving->fd, (const char *)data, size, err);
+    return unpack_write(unpack, arriving->item, arriving->fd, (const char *)data, size, err);
 }
 
+/* After the last bytes; RESULT is how they came. */
+static int arriving_end(struct arriving *arriving, int result, struct err *err)
+{
+    if (result == 0 && !arriving->begun)
+        result = arriving_begin(arriving, (const unsigned char *)"", 0, err);
+    if (arriving->fd >= 0)
+        close(arriving->fd);
+    return result;
+}
+
+/* What is no file. */
+static int put_other(struct unpacking *unpacking, const struct unpack_item *item, struct err *err)
+{
+    int take = unpack_check_foreign(&unpacking->unpack, item, err);
+
+    unpacking->about->skipped += take == 0 && item->kind != UNPACK_DIRECTORY;
+    return take > 0 ? unpack_other(&unpacking->unpack, item, err) : take;
+}
+
+/* ---- .zip ---- */
+
 /* A symbolic link of a .zip is a file that holds where it leads. */
-static int unpack_zip_link(const struct zip *zip, const struct zip_entry *entry, struct unpack *unpack, size_t *skipped,
-                           struct err *err)
+static int put_zip_link(const struct zip *zip, const struct zip_entry *entry, struct unpacking *unpacking,
+                        struct err *err)
 {
     struct unpack_item item = {.name = entry->name, .kind = UNPACK_LINK};
     CLEANUP_FREE char *text = NULL;
     size_t size;
-    int take;
 
     if (zip_read(zip, entry, 4096, &text, &size, err) < 0)
         return -1;
     item.link = text;
-    take = unpack_check_foreign(unpack, &item, err);
-    *skipped += take == 0;
-    return take > 0 ? unpack_other(unpack, &item, err) : take;
+    return put_other(unpacking, &item, err);
 }
 
-static int unpack_zip_entry(const struct zip *zip, const struct zip_entry *entry, bool modes, struct unpack *unpack,
-                            struct err *err)
+static int put_zip_entry(const struct zip *zip, const struct zip_entry *entry, bool modes, struct unpacking *unpacking,
+                         struct err *err)
 {
     struct unpack_item item = {
         .name = entry->name, .kind = UNPACK_FILE, .executable = !modes || (entry->mode & 0111), .size = entry->size};
-    struct arriving arriving = {.unpack = unpack, .item = &item, .fd = -1};
+    struct arriving arriving = {.unpacking = unpacking, .item = &item, .fd = -1};
     size_t length = strlen(entry->name);
-    int take, result;
+    int take;
 
-    if (length && entry->name[length - 1] == '/')
+    if (length && entry->name[length - 1] == '/') {
         item.kind = UNPACK_DIRECTORY;
-    take = unpack_check_foreign(unpack, &item, err);
+        return put_other(unpacking, &item, err);
+    }
+    take = unpack_check_foreign(&unpacking->unpack, &item, err);
     if (take <= 0)
         return take;
-    if (item.kind == UNPACK_DIRECTORY)
-        return unpack_other(unpack, &item, err);
-    result = zip_stream(zip, entry, arriving_bytes, &arriving, err);
-    if (arriving.fd >= 0)
-        close(arriving.fd);
-    return result;
+    return arriving_end(&arriving, zip_stream(zip, entry, arriving_bytes, &arriving, err), err);
 }
 
-static int unpack_zip(const char *file, struct unpack *unpack, size_t *skipped, struct err *err)
+static int unpack_zip(int fd, const char *file, struct unpacking *unpacking, struct err *err)
 {
     struct zip zip;
     bool modes = false;
-    int result = zip_open(file, &zip, err);
+    int result = zip_open_fd(fd, file, &zip, err);
 
     if (result < 0)
         return -1;
     for (size_t i = 0; i < zip.count; i++) /* made on Windows, it has none */
         modes |= (zip.entries[i].mode & 0111) && S_ISREG(zip.entries[i].mode);
     for (size_t i = 0; i < zip.count && result == 0; i++)
-        result = S_ISLNK(zip.entries[i].mode) ? unpack_zip_link(&zip, &zip.entries[i], unpack, skipped, err)
-                                              : unpack_zip_entry(&zip, &zip.entries[i], modes, unpack, err);
+        result = S_ISLNK(zip.entries[i].mode) ? put_zip_link(&zip, &zip.entries[i], unpacking, err)
+                                              : put_zip_entry(&zip, &zip.entries[i], modes, unpacking, err);
     zip_close(&zip);
     return result;
 }
 
-static int unpack_deb(int fd, const char *file, struct unpack *unpack, size_t *skipped, struct err *err)
+/* ---- what libarchive reads ---- */
+
+static int put_entry(struct entries *entries, const struct unpack_item *item, struct unpacking *unpacking,
+                     struct err *err)
+{
+    struct arriving arriving = {.unpacking = unpacking, .item = item, .fd = -1};
+    int take;
+
+    if (item->kind != UNPACK_FILE)
+        return put_other(unpacking, item, err);
+    /* Alpine's and Arch Linux's packages describe themselves so (apk-package(5), alpm-package(7)) */
+    if (strcmp(item->name + (strncmp(item->name, "./", 2) == 0 ? 2 : 0), ".PKGINFO") == 0)
+        unpacking->unpack.package = unpacking->about->package = true;
+    take = unpack_check_foreign(&unpacking->unpack, item, err);
+    if (take <= 0)
+        return take;
+    return arriving_end(&arriving, entries_bytes(entries, arriving_bytes, &arriving, err), err);
+}
+
+static int unpack_entries(int fd, const char *file, enum entries_form form, struct unpacking *unpacking,
+                          struct err *err)
+{
+    struct entries *entries;
+    struct unpack_item item;
+    int result;
+
+    if (entries_open(fd, file, form, &entries, err) < 0)
+        return -1;
+    while ((result = entries_next(entries, &item, err)) > 0)
+        if (put_entry(entries, &item, unpacking, err) < 0) {
+            result = -1;
+            break;
+        }
+    if (result == 0)
+        unpacking->about->unclosed = entries_unclosed(entries);
+    entries_close(entries);
+    return result;
+}
+
+/* ---- .deb: an archive in an archive ---- */
+
+struct out {
+    int fd;
+    uint64_t left;
+    const char *file;
+};
+
+static int to_descriptor(void *ctx, const unsigned char *data, size_t size, struct err *err)
+{
+    struct out *out = ctx;
+
+    if (size > out->left)
+        return err_set(err, "%s: it is too large unpacked", out->file);
+    out->left -= size;
+    while (size) {
+        ssize_t n = write(out->fd, data, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return err_errno(err, n < 0 ? errno : EIO, "%s cannot be unpacked", out->file);
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* The bytes of a .deb's data.tar to OUT. */
+static int take_deb_data(int fd, const char *file, int out, struct err *err)
+{
+    struct out to = {out, deb_most, file};
+    struct entries *entries;
+    struct unpack_item item;
+    int result;
+
+    if (entries_open(fd, file, ENTRIES_AR, &entries, err) < 0)
+        return -1;
+    while ((result = entries_next(entries, &item, err)) > 0)
+        if (item.kind == UNPACK_FILE && strncmp(item.name, "data.tar", 8) == 0)
+            break;
+    if (result > 0)
+        result = entries_bytes(entries, to_descriptor, &to, err);
+    else if (result == 0)
+        result = err_set(err, "%s is cut off: there is no data.tar in it", file);
+    entries_close(entries);
+    return result;
+}
+
+static int unpack_deb(int fd, const char *file, struct unpacking *unpacking, struct err *err)
 {
     CLEANUP_FREE char *inner = xasprintf("%s, its data.tar", file);
     CLEANUP_CLOSE int data = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -162,30 +265,92 @@ static int unpack_deb(int fd, const char *file, struct unpack *unpack, size_t *s
         data = memfd_create("glibctrace", MFD_CLOEXEC);
     if (data < 0)
         return err_errno(err, errno, "%s cannot be unpacked", file);
-    if (bundle_deb_data(fd, file, data, err) < 0)
+    if (take_deb_data(fd, file, data, err) < 0)
         return -1;
     if (lseek(data, 0, SEEK_SET) < 0)
         return err_errno(err, errno, "%s cannot be unpacked", file);
-    return bundle_unpack_foreign(data, inner, unpack, skipped, err);
+    return unpack_entries(data, inner, ENTRIES_SOFTWARE, unpacking, err);
 }
 
-int archives_unpack(const char *file, enum archive_kind kind, const char *directory, size_t *skipped, struct err *err)
+/* ---- any of them ---- */
+
+static int unpack_kind(int fd, const char *file, enum archive_kind kind, struct unpacking *unpacking, struct err *err)
+{
+    switch (kind) {
+    case ARCHIVE_ZIP:
+        return unpack_zip(fd, file, unpacking, err);
+    case ARCHIVE_DEB:
+        return unpack_deb(fd, file, unpacking, err);
+    case ARCHIVE_RPM:
+        return rpm_file_payload(fd, file, err) < 0 ? -1 : unpack_entries(fd, file, ENTRIES_SOFTWARE, unpacking, err);
+    case ARCHIVE_TAR:
+        return unpack_entries(fd, file, ENTRIES_SOFTWARE, unpacking, err);
+    case ARCHIVE_APPIMAGE:
+        unpacking->about->unread = xstrdup("it is a file system behind a program, of a kind that is not read here");
+        return 0;
+    default:
+        return err_set(err, "%s is no archive", file);
+    }
+}
+
+static int unpack_into(int fd, const char *file, enum archive_kind kind, const char *directory, bool all,
+                       struct unpacked *about, struct err *err)
 {
     const struct bundle_limits limits = {.files = ENTRIES};
-    CLEANUP_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct unpack unpack;
+    struct unpacking unpacking = {.about = about, .all = all};
+    int result = unpack_init(&unpacking.unpack, file, directory, &limits, err);
+
+    about->package = unpacking.unpack.package = kind == ARCHIVE_DEB || kind == ARCHIVE_RPM;
+    unpacking.unpack.over = all;
+    if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        result = err_errno(err, errno, "%s cannot be read", file);
+    if (result == 0)
+        result = unpack_kind(fd, file, kind, &unpacking, err);
+    unpack_deinit(&unpacking.unpack);
+    return result;
+}
+
+int archives_open(int fd, const char *file, enum archive_kind kind, struct unpacked *ret, struct err *err)
+{
+    *ret = (struct unpacked){.directory = NULL};
+    if (scratch_make(&ret->scratch, err) < 0)
+        return -1;
+    ret->directory = ret->scratch.path;
+    if (unpack_into(fd, file, kind, ret->directory, false, ret, err) == 0)
+        return 0;
+    archives_close(ret);
+    return -1;
+}
+
+void archives_close(struct unpacked *unpacked)
+{
+    scratch_remove(&unpacked->scratch);
+    free(unpacked->unread);
+    unpacked->unread = NULL;
+    unpacked->directory = NULL;
+}
+
+void archives_tell(const struct unpacked *unpacked, const char *file, struct report *report)
+{
+    const char *base = path_base(file);
+
+    if (unpacked->skipped)
+        strings_addf(&report->unseen, "%zu entr%s of %s that lead%s out of it, or are no files", unpacked->skipped,
+                     unpacked->skipped == 1 ? "y" : "ies", base, unpacked->skipped == 1 ? "s" : "");
+    if (unpacked->unclosed)
+        strings_addf(&report->unseen, "whether %s is whole: it ends without the blocks of zeros that close a .tar",
+                     base);
+}
+
+int archives_install(int fd, const char *file, const char *directory, struct err *err)
+{
+    enum archive_kind kind = archives_kind(fd);
+    struct unpacked about = {.directory = NULL};
     int result;
 
-    *skipped = 0;
-    if (fd < 0)
-        return err_errno(err, errno, "%s", file);
-    result = unpack_init(&unpack, file, directory, &limits, err);
-    if (result == 0 && kind == ARCHIVE_ZIP)
-        result = unpack_zip(file, &unpack, skipped, err);
-    else if (result == 0 && kind == ARCHIVE_DEB)
-        result = unpack_deb(fd, file, &unpack, skipped, err);
-    else if (result == 0)
-        result = bundle_unpack_foreign(fd, file, &unpack, skipped, err);
-    unpack_deinit(&unpack);
+    if (kind == ARCHIVE_NOT || kind == ARCHIVE_APPIMAGE)
+        return err_set(err, "%s is no package that can be unpacked: neither .deb, .rpm, .apk, .tar nor .zip", file);
+    result = unpack_into(fd, file, kind, directory, true, &about, err);
+    free(about.unread);
     return result;
 }

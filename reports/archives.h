@@ -1,9 +1,11 @@
-/* Archives as software comes in: .vsix and other .zip, .deb, .rpm, .tar with whatever it was packed by, .AppImage. They
- * are known by their bytes, not by their names. */
+/* Archives as software comes in: .vsix and other .zip, .deb, .rpm, .apk, .tar with whatever it was packed by,
+ * .AppImage. They are known by their bytes, not by their names. One is unpacked into a directory of ours (scratch.h)
+ * and is that directory from then on. */
 #ifndef GLIBCTRACE_REPORTS_ARCHIVES_H
 #define GLIBCTRACE_REPORTS_ARCHIVES_H
 
-#include "unpack.h"
+#include "report.h"
+#include "scratch.h"
 
 enum archive_kind {
     ARCHIVE_NOT, /* something else */
@@ -11,34 +13,30 @@ enum archive_kind {
     ARCHIVE_TAR, /* or what may be one, compressed */
     ARCHIVE_DEB,
     ARCHIVE_RPM,
-    ARCHIVE_APPIMAGE, /* a program with a file system behind it, which is not read here */
+    ARCHIVE_APPIMAGE, /* a program with a file system behind it */
 };
 
 /* What FD, a regular file, is by its first bytes. */
 enum archive_kind archives_kind(int fd);
-/* Whether what it holds is installed below "/" as it is named. */
-bool archives_is_package(enum archive_kind kind);
-/* A new directory of ours for what is unpacked, malloced; NULL and ERR. archives_remove() takes it away, with all in
- * it.
- */
-char *archives_directory(struct err *err);
-void archives_remove(const char *directory);
-/* Unpacks what a loader or a kernel could take, ELF files and scripts, out of FILE into DIRECTORY; the rest is read
- * too, and must be whole. *SKIPPED: links that lead out of the archive, devices. */
-int archives_unpack(const char *file, enum archive_kind kind, const char *directory, size_t *skipped, struct err *err);
 
-/* Parts of the above: a file of the archive whose bytes come one after the other. Only one that begins like a program
- * is made. */
-struct arriving {
-    struct unpack *unpack;
-    const struct unpack_item *item;
-    int fd; /* -1 before the first bytes, or where they are not wanted */
-    bool begun;
+struct unpacked {
+    struct scratch scratch;
+    const char *directory; /* the scratch's */
+    bool package;          /* what it holds is installed below "/" as it is named */
+    size_t skipped;        /* links that lead out of the archive, devices */
+    bool unclosed;         /* a .tar without an end: it may be cut off */
+    char *unread;          /* why what it holds could not be looked at, though nothing is wrong with it; or NULL */
 };
-int arriving_bytes(void *ctx, const unsigned char *data, size_t size, struct err *err);
-/* bundle.c: all entries of FD, a .tar or a .cpio, compressed or behind an .rpm's header. */
-int bundle_unpack_foreign(int fd, const char *file, struct unpack *unpack, size_t *skipped, struct err *err);
-/* The bytes of a .deb's data.tar to OUT. */
-int bundle_deb_data(int fd, const char *file, int out, struct err *err);
+
+/* Unpacks what a loader or a kernel could take, ELF files and scripts, out of FD, which is FILE, of KIND; the rest is
+ * read too, and must be whole. -1 and ERR where it is cut off, changed, hostile, or cannot be read; else RET is to be
+ * closed. */
+int archives_open(int fd, const char *file, enum archive_kind kind, struct unpacked *ret, struct err *err);
+void archives_close(struct unpacked *unpacked);
+/* What of FILE was not looked at, to REPORT's unseen. */
+void archives_tell(const struct unpacked *unpacked, const char *file, struct report *report);
+/* All files of a package, as they are, into DIRECTORY, which may have those of others: whose files they are written
+ * over. Links to absolute paths lead to where that is in DIRECTORY. */
+int archives_install(int fd, const char *file, const char *directory, struct err *err);
 
 #endif

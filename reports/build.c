@@ -50,7 +50,7 @@ static bool is_object(const struct elffile *elf)
 
 static void add_file(struct build *build, const char *path)
 {
-    const struct elffile *elf = elffile_get(build->request->root, path);
+    const struct elffile *elf = elffile_get(check_root(build->request), path);
     struct build_file *file;
 
     if (!is_object(elf) || variant_family(elf) == FAMILY_OTHER) {
@@ -108,7 +108,7 @@ static void sort_variants(struct build *build)
 static int read_tree(struct build *build, struct err *err)
 {
     struct tree tree;
-    int status = tree_read(build->request->root, build->path, true, &tree, err);
+    int status = tree_read(check_root(build->request), build->path, true, &tree, err);
 
     for (size_t i = 0; status == 0 && i < tree.count; i++)
         if (tree.files[i].elf)
@@ -121,7 +121,7 @@ int build_open(const struct check_request *request, const char *path, struct bui
 {
     struct build *build = xcalloc(1, sizeof *build);
     struct stat st;
-    int status = path_stat(request->root, path, &st);
+    int status = path_stat(check_root(request), path, &st);
 
     *build = (struct build){.request = request,
                             .path = path_join(path, ""),

@@ -93,55 +93,96 @@ static char *library_path(const char *top)
     return text.v;
 }
 
-static int check_unpacked(const struct check_request *request, const char *directory, enum archive_kind kind,
-                          struct report *report, struct err *err)
+/* ---- an archive as a directory ---- */
+
+/* REQUEST's environment with the variable in the place of one of the same name. */
+static void set_environment(struct check_inside *inside, const char *const *env)
 {
-    CLEANUP_FREE char *variable = archives_is_package(kind) ? library_path(directory) : NULL;
-    CLEANUP_FREE const char **env = NULL;
-    struct check_request inside = *request;
     size_t count = 0, kept = 0;
 
-    while (request->env && request->env[count])
+    if (!inside->variable)
+        return;
+    while (env && env[count])
         count++;
-    env = xcalloc(count + 2, sizeof *env);
+    inside->env = xcalloc(count + 2, sizeof *inside->env);
     for (size_t i = 0; i < count; i++)
-        if (!variable || strncmp(request->env[i], "LD_LIBRARY_PATH=", 16) != 0)
-            env[kept++] = request->env[i];
-    if (variable)
-        env[kept++] = variable;
-    inside.env = env;
-    if (archives_is_package(kind))
-        inside.installed = directory;
-    return check_tree(&inside, directory, true, report, err);
+        if (strncmp(env[i], "LD_LIBRARY_PATH=", 16) != 0)
+            inside->env[kept++] = env[i];
+    inside->env[kept] = inside->variable;
+    inside->request.env = inside->env;
+}
+
+/* It lies on this system, wherever it is to be loaded. */
+static void set_guests(struct check_inside *inside, const char *root)
+{
+    inside->paths[0] = inside->unpacked.directory;
+    if (*root) {
+        inside->guests = (struct load_guests){.from = "", .paths = inside->paths, .count = 1};
+        inside->request.guests = &inside->guests;
+    }
+    guest_enter(&inside->guest, inside->unpacked.directory, &inside->request);
+}
+
+int check_inside_open(const struct check_request *request, const char *file, enum archive_kind kind,
+                      struct check_inside *ret, struct err *err)
+{
+    CLEANUP_CLOSE int fd = path_open(request->root, file);
+
+    *ret = (struct check_inside){.request = *request};
+    if (fd < 0)
+        return err_errno(err, -fd, "%s%s", request->root, file);
+    if (archives_open(fd, file, kind, &ret->unpacked, err) < 0)
+        return -1;
+    ret->file = xstrdup(file);
+    if (ret->unpacked.package) {
+        ret->variable = library_path(ret->unpacked.directory);
+        ret->request.installed = ret->unpacked.directory;
+    }
+    set_environment(ret, request->env);
+    set_guests(ret, request->root);
+    return 0;
+}
+
+void check_inside_close(struct check_inside *inside)
+{
+    guest_deinit(&inside->guest);
+    archives_close(&inside->unpacked);
+    free(inside->file);
+    free(inside->variable);
+    free(inside->env);
+}
+
+void check_inside_rename(const struct check_inside *inside, size_t first, struct report *report)
+{
+    archives_tell(&inside->unpacked, inside->file, report);
+    report_rename(report, first, inside->unpacked.directory, inside->unpacked.package ? "/" : "", inside->file);
+}
+
+static int put_unread(const struct check_inside *inside, struct report *report)
+{
+    CLEANUP_FREE char *verdict = xasprintf("not looked into: %s", inside->unpacked.unread);
+
+    check_put_row(report, inside->file, "AppImage", NULL, TABLE_PLAIN, verdict);
+    strings_addf(&report->unseen,
+                 "what is in %s: with --appimage-extract it unpacks itself, and that directory can be checked",
+                 path_base(inside->file));
+    return 0;
 }
 
 int check_archive(const struct check_request *request, const char *file, enum archive_kind kind, struct report *report,
                   struct err *err)
 {
-    CLEANUP_FREE char *directory = NULL;
-    size_t first = report->cause_count, skipped;
+    size_t first = report->cause_count;
+    struct check_inside inside;
     int result;
 
-    if (kind == ARCHIVE_APPIMAGE) {
-        check_put_row(report, file, "AppImage", NULL, TABLE_PLAIN,
-                      "not looked into: it is a file system behind a program, which is not unpacked here");
-        strings_addf(&report->unseen,
-                     "what is in %s: with --appimage-extract it unpacks itself, and that directory can be checked",
-                     path_base(file));
-        return 0;
-    }
-    if (*request->root)
-        return err_set(err, "%s: an archive is checked for this system only; unpack it below the root", file);
-    directory = archives_directory(err);
-    if (!directory)
+    if (check_inside_open(request, file, kind, &inside, err) < 0)
         return -1;
-    result = archives_unpack(file, kind, directory, &skipped, err);
-    if (result == 0)
-        result = check_unpacked(request, directory, kind, report, err);
-    archives_remove(directory);
-    if (result == 0 && skipped)
-        strings_addf(&report->unseen, "%zu entr%s of %s that lead%s out of it, or are no files", skipped,
-                     skipped == 1 ? "y" : "ies", path_base(file), skipped == 1 ? "s" : "");
-    report_rename(report, first, directory, archives_is_package(kind) ? "/" : "", file);
+    if (inside.unpacked.unread)
+        result = put_unread(&inside, report);
+    else
+        result = check_tree(&inside.request, inside.unpacked.directory, true, report, err);
+    check_inside_rename(&inside, first, report);
+    check_inside_close(&inside);
     return result;
 }

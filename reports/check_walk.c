@@ -1,5 +1,6 @@
 #include "check_walk.h"
 
+#include "build.h"
 #include "check_host.h"
 #include "check_parts.h"
 #include "stub.h"
@@ -80,7 +81,7 @@ static void classify(struct walk *walk, const struct tree *tree)
         *member = (struct member){.path = file->path, .executable = file->executable};
         if (!file->elf)
             continue;
-        member->elf = elffile_get(walk->request->root, file->path);
+        member->elf = elffile_get(check_root(walk->request), file->path);
         member->kind = kind_of(member->elf);
         member->family = variant_family(member->elf);
         member->foreign = member->kind != KIND_NOTHING &&
@@ -121,7 +122,7 @@ static void note_load(void *ctx, const struct load *load)
     struct walk *walk = ctx;
 
     if (!walk->host.path && check_is_node(load))
-        check_host_init(&walk->host, walk->request->root, load->objects[0]->path);
+        check_host_init(&walk->host, check_root(walk->request), load->objects[0]->path);
     for (size_t i = 1; i < load->object_count; i++)
         note_object(walk, load, load->objects[i], load->objects[0]->path);
 }
@@ -163,7 +164,7 @@ static bool put_other(struct walk *walk, const struct member *member)
 static bool put_script(struct walk *walk, const struct member *member)
 {
     const char *top = walk->request->installed;
-    CLEANUP_CLOSE int fd = top ? path_open(walk->request->root, member->path) : -1;
+    CLEANUP_CLOSE int fd = top ? path_open(check_root(walk->request), member->path) : -1;
     CLEANUP_FREE char *program = fd >= 0 ? execfile_script_program(fd) : NULL;
     struct stat st;
 
@@ -199,8 +200,11 @@ static bool batch_fails(const struct load *load, size_t batch)
 /* PROGRAM opens the file at PATH, and all goes well. NOTE: what the file needs is loaded by it. */
 static bool opens(struct walk *walk, const char *program, const char *path, bool note)
 {
-    const struct load_request asked = {
-        .root = walk->request->root, .program = program, .cwd = walk->request->cwd, .env = walk->request->env};
+    const struct load_request asked = {.root = walk->request->root,
+                                       .program = program,
+                                       .cwd = walk->request->cwd,
+                                       .env = walk->request->env,
+                                       .guests = walk->request->guests};
     const struct load_open open = {.file = path, .mode = RTLD_LAZY, .space = LOAD_SPACE_CALLER};
     struct load *load;
     size_t batch;
@@ -301,7 +305,8 @@ static char *only_with_others(struct walk *walk, const struct member *member)
                                        .loader = loader,
                                        .program = member->path,
                                        .cwd = walk->request->cwd,
-                                       .env = walk->request->env};
+                                       .env = walk->request->env,
+                                       .guests = walk->request->guests};
     const char *opener, *missed = NULL;
     char *said = NULL;
     struct load *load;
@@ -416,13 +421,28 @@ static void walk_deinit(struct walk *walk)
     check_host_deinit(&walk->host);
 }
 
+static int check_build(const struct check_request *request, const char *directory, struct report *report,
+                       struct err *err)
+{
+    struct build *build;
+
+    if (build_open(request, directory, &build, err) < 0)
+        return -1;
+    build_tell(build, request->against, report);
+    build_close(build);
+    return 0;
+}
+
 int check_tree(const struct check_request *request, const char *directory, bool modes, struct report *report,
                struct err *err)
 {
+    if (request->against && request->against->kind != OFFER_ROOT) /* nothing but a C library is known */
+        return check_build(request, directory, report, err);
+
     struct walk walk = {.report = report, .top = directory, .variants = variants_create()};
     struct check_request each = *request;
     struct tree tree;
-    int result = tree_read(request->root, directory, modes, &tree, err);
+    int result = tree_read(check_root(request), directory, modes, &tree, err);
     size_t count = 0;
 
     each.brief = true;

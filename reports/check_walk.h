@@ -8,7 +8,8 @@
 
 #include "check.h"
 
-/* DIRECTORY: absolute, inside the root. MODES: see tree.h. -1 and ERR where it cannot be read, or nothing in it could
+/* DIRECTORY: absolute, inside check_root(REQUEST). Against a C library of which no root is known its ELF files are
+ * asked alone (build.h). MODES: see tree.h. -1 and ERR where it cannot be read, or nothing in it could
  * be loaded. */
 int check_tree(const struct check_request *request, const char *directory, bool modes, struct report *report,
                struct err *err);

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BLOCK = 64, WORDS = 8 };
+enum { BLOCK = SHA256_BLOCK, WORDS = 8 };
 
 /* FIPS 180-4, 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t k[64] = {
@@ -50,31 +50,53 @@ static void add_block(uint32_t h[WORDS], const unsigned char *block)
         h[i] += v[i];
 }
 
-static void digest(const unsigned char *bytes, size_t size, unsigned char ret[32])
+void sha256_begin(struct sha256 *state)
 {
-    uint32_t h[WORDS] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    unsigned char last[2 * BLOCK] = {0};
-    size_t whole = size / BLOCK * BLOCK, rest = size - whole, end = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
+    *state = (struct sha256){
+        .h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+}
 
-    for (size_t at = 0; at < whole; at += BLOCK)
-        add_block(h, bytes + at);
-    memcpy(last, bytes + whole, rest);
-    last[rest] = 0x80;
+void sha256_add(struct sha256 *state, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    size_t have = state->size % BLOCK;
+
+    state->size += size;
+    while (size) {
+        size_t n = size < BLOCK - have ? size : BLOCK - have;
+
+        memcpy(state->block + have, at, n);
+        at += n;
+        size -= n;
+        have += n;
+        if (have == BLOCK) {
+            add_block(state->h, state->block);
+            have = 0;
+        }
+    }
+}
+
+void sha256_end(struct sha256 *state, unsigned char ret[static SHA256_BYTES])
+{
+    size_t rest = state->size % BLOCK, end = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
+    unsigned char last[2 * BLOCK] = {0x80};
+
     for (size_t i = 0; i < 8; i++)
-        last[end - 1 - i] = (unsigned char)((uint64_t)size * 8 >> 8 * i);
-    for (size_t at = 0; at < end; at += BLOCK)
-        add_block(h, last + at);
-    for (size_t i = 0; i < 32; i++)
-        ret[i] = (unsigned char)(h[i / 4] >> (24 - 8 * (i % 4)));
+        last[end - rest - 1 - i] = (unsigned char)(state->size * 8 >> 8 * i);
+    sha256_add(state, last, end - rest);
+    for (size_t i = 0; i < SHA256_BYTES; i++)
+        ret[i] = (unsigned char)(state->h[i / 4] >> (24 - 8 * (i % 4)));
 }
 
 void sha256_base64(const void *bytes, size_t size, char ret[static 45])
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     unsigned char sum[33] = {0};
+    struct sha256 state;
 
-    digest(bytes, size, sum);
+    sha256_begin(&state);
+    sha256_add(&state, bytes, size);
+    sha256_end(&state, sum);
     for (size_t i = 0, o = 0; i < 33; i += 3, o += 4) {
         uint32_t three = (uint32_t)sum[i] << 16 | (uint32_t)sum[i + 1] << 8 | sum[i + 2];
 

@@ -169,9 +169,29 @@ static bool leads_out(const char *name, const char *link)
     return false;
 }
 
+/* The text of the link ITEM, which is called NAME, malloced. In a package an absolute one leads to below the directory
+ * it is unpacked into, whose way up is known: on it are directories alone (parent_of()). */
+static char *link_text(const struct unpack *unpack, const struct unpack_item *item, const char *name)
+{
+    const char *rest = item->link + strspn(item->link, "/");
+    size_t depth = 0;
+    char *text;
+
+    if (!unpack->package || rest == item->link)
+        return xstrdup(item->link);
+    for (; (name = strchr(name, '/')); name++)
+        depth++;
+    text = xmalloc(3 * depth + strlen(rest) + 1);
+    for (size_t i = 0; i < depth; i++)
+        memcpy(text + 3 * i, "../", 3);
+    strcpy(text + 3 * depth, rest);
+    return text;
+}
+
 int unpack_check_foreign(struct unpack *unpack, const struct unpack_item *item, struct err *err)
 {
     CLEANUP_FREE char *name = trimmed(item->name);
+    CLEANUP_FREE char *link = item->kind == UNPACK_LINK ? link_text(unpack, item, name) : NULL;
     const char *why = *name && strcmp(name, ".") != 0 ? name_fault(name) : NULL;
     struct unpack_name *known;
 
@@ -183,7 +203,7 @@ int unpack_check_foreign(struct unpack *unpack, const struct unpack_item *item, 
         why = "the archive is too large unpacked";
     if (why)
         return refused(unpack, item->name, why, err);
-    if ((item->kind == UNPACK_OTHER && !item->hard) || (item->kind == UNPACK_LINK && leads_out(name, item->link)))
+    if ((item->kind == UNPACK_OTHER && !item->hard) || (link && leads_out(name, link)))
         return 0;
     HASH_FIND_STR(unpack->names, name, known);
     if (known && item->kind == UNPACK_DIRECTORY)
@@ -242,9 +262,13 @@ int unpack_other(struct unpack *unpack, const struct unpack_item *item, struct e
     at = parent_of(unpack, name, &last, err);
     if (at < 0)
         return -1;
-    if (item->kind == UNPACK_LINK)
-        result = symlinkat(item->link, at, last);
-    else if (item->hard)
+    if (unpack->over && (item->kind == UNPACK_LINK || item->hard))
+        unlinkat(at, last, 0);
+    if (item->kind == UNPACK_LINK) {
+        CLEANUP_FREE char *link = link_text(unpack, item, name);
+
+        result = symlinkat(link, at, last);
+    } else if (item->hard)
         result = hard_link(unpack, item, at, last);
     else
         result = mkdirat(at, last, 0755);
@@ -266,6 +290,8 @@ int unpack_file(struct unpack *unpack, const struct unpack_item *item, struct er
 
     if (at < 0)
         return -1;
+    if (unpack->over)
+        unlinkat(at, last, 0);
     fd = openat(at, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, item->executable ? 0755 : 0644);
     return fd < 0 ? err_errno(err, errno, "%s cannot be unpacked: %s", unpack->file, name) : fd;
 }

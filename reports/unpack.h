@@ -29,7 +29,9 @@ struct unpack {
     struct unpack_name *names; /* what was unpacked so far */
     size_t files;
     uint64_t bytes;
-    char *top; /* the folder that all names begin with; NULL before the first */
+    char *top;    /* the folder that all names begin with; NULL before the first */
+    bool package; /* "/" is the directory: where a link to an absolute path leads, as unpack_check_foreign() takes it */
+    bool over;    /* a file may take the place of one that was there before */
 };
 
 int unpack_init(struct unpack *unpack, const char *file, const char *directory, const struct bundle_limits *limits,

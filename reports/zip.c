@@ -158,11 +158,12 @@ static int read_directory(struct zip *zip, struct err *err)
     return check_names(zip, err);
 }
 
-int zip_open(const char *file, struct zip *ret, struct err *err)
+/* FD is the archive's from then on. */
+static int open_taken(int fd, const char *file, struct zip *ret, struct err *err)
 {
     struct stat st;
 
-    *ret = (struct zip){.file = xstrdup(file), .fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+    *ret = (struct zip){.file = xstrdup(file), .fd = fd};
     if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
         err_errno(err, errno, "%s", file);
     else if (!S_ISREG(st.st_mode))
@@ -174,6 +175,16 @@ int zip_open(const char *file, struct zip *ret, struct err *err)
     }
     zip_close(ret);
     return -1;
+}
+
+int zip_open(const char *file, struct zip *ret, struct err *err)
+{
+    return open_taken(open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), file, ret, err);
+}
+
+int zip_open_fd(int fd, const char *file, struct zip *ret, struct err *err)
+{
+    return open_taken(fcntl(fd, F_DUPFD_CLOEXEC, 0), file, ret, err);
 }
 
 void zip_close(struct zip *zip)

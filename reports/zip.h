@@ -31,6 +31,8 @@ struct zip {
 /* Reads the directory of FILE and checks it. -1 and ERR: no archive, cut off, or one that contradicts itself. RET is to
  * be closed only where it was opened. */
 int zip_open(const char *file, struct zip *ret, struct err *err);
+/* The same of FD, which is FILE and stays the caller's. */
+int zip_open_fd(int fd, const char *file, struct zip *ret, struct err *err);
 void zip_close(struct zip *zip);
 /* All bytes of ENTRY to BYTES, which may end the reading by -1 and ERR. Afterwards its length and its checksum have
  * been compared. BYTES may be NULL: they are compared only. */

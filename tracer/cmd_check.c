@@ -3,7 +3,6 @@
 
 #include "outlets.h"
 
-#include <reports/build.h>
 #include <reports/check.h>
 #include <reports/check_archive.h>
 #include <reports/check_walk.h>
@@ -59,18 +58,6 @@ static enum archive_kind archive_at(const char *root, const char *path)
     return fd >= 0 ? archives_kind(fd) : ARCHIVE_NOT;
 }
 
-/* The directory at PATH on another C library. */
-static int check_build(const struct check_request *request, const char *path, struct report *report, struct err *err)
-{
-    struct build *build;
-
-    if (build_open(request, path, &build, err) < 0)
-        return -1;
-    build_tell(build, request->against, report);
-    build_close(build);
-    return 0;
-}
-
 /* On AGAINST, which may be NULL. */
 static int check_one(const struct options *options, const char *word, const char *cwd, const struct offer *against,
                      struct report *report, struct err *err)
@@ -91,15 +78,12 @@ static int check_one(const struct options *options, const char *word, const char
     }
     if (error < 0)
         return err_errno(err, -error, "%s%s", root, path);
-    if (against && S_ISDIR(st.st_mode))
-        return check_build(&request, path, report, err);
     archive = S_ISREG(st.st_mode) ? archive_at(root, path) : ARCHIVE_NOT;
+    if (archive != ARCHIVE_NOT)
+        return check_archive(&request, path, archive, report, err);
     guest_enter(&guest, path, &request);
     if (S_ISDIR(st.st_mode))
         status = check_tree(&request, path, true, report, err);
-    else if (archive != ARCHIVE_NOT)
-        status = against ? err_set(err, "%s is an archive: --against takes what is unpacked", word)
-                         : check_archive(&request, path, archive, report, err);
     else if (!check_file(&request, path, report))
         status = err_set(err, "%s is neither an ELF file nor a script, nor an archive: there is nothing to load", word);
     guest_deinit(&guest);
