@@ -32,7 +32,7 @@ bool guests_own(const struct load_guests *guests, const char *path)
     for (size_t i = 0; guests && i < guests->count; i++)
         if (below(path, guests->paths[i]))
             return true;
-    return guests && !load_systems_own(path) && path_stat(guests->from, path, &st) == 0;
+    return guests && !guests->only && !load_systems_own(path) && path_stat(guests->from, path, &st) == 0;
 }
 
 const char *load_root_of(const struct load *load, const char *path)

@@ -11,12 +11,13 @@
 
 enum loader_family { LOADER_GLIBC, LOADER_MUSL, LOADER_NONE /* static: no PT_INTERP */ };
 
-/* Files of another system, as if they had been copied into the root: what stands below one of PATHS, and beside the
- * system's own directories (/usr, /lib, …) whatever is there. */
+/* Files of another system, as if they had been copied into the root: what stands below one of PATHS, and, unless ONLY
+ * is set, beside the system's own directories (/usr, /lib, …) whatever is there. */
 struct load_guests {
     const char *from; /* the root that they are in */
     const char *const *paths;
     size_t count;
+    bool only;
 };
 /* Whether the file at PATH, absolute, is one of them. GUESTS may be NULL. */
 bool guests_own(const struct load_guests *guests, const char *path);

@@ -286,6 +286,33 @@ void build_outcome_deinit(struct build_outcome *outcome)
     outcome->words = outcome->subject = outcome->missing = outcome->provider = NULL;
 }
 
+static bool same_words(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* One of a library was told already where it was loaded by another file. */
+static void drop_repeated(struct report *report, size_t first)
+{
+    size_t kept = first;
+
+    for (size_t i = first; i < report->cause_count; i++) {
+        struct cause *cause = report->causes[i];
+        bool repeated = false;
+
+        for (size_t k = 0; k < first && !repeated; k++)
+            repeated = report->causes[k]->kind == cause->kind &&
+                       same_words(report->causes[k]->subject, cause->subject) &&
+                       same_words(report->causes[k]->missing, cause->missing) &&
+                       same_words(report->causes[k]->provider, cause->provider);
+        if (repeated)
+            cause_destroy(cause);
+        else
+            report->causes[kept++] = cause;
+    }
+    report->cause_count = kept;
+}
+
 void build_tell(struct build *build, const struct offer *offer, struct report *report)
 {
     for (size_t i = 0; i < build->count; i++) {
@@ -305,6 +332,7 @@ void build_tell(struct build *build, const struct offer *offer, struct report *r
             against_tell(offer, load, &lacks, report);
             check_put_file(report, file->path, elffile_is_library(file->elf) ? "library" : "program", load,
                            report->cause_count - first);
+            drop_repeated(report, first);
         }
         lacks_deinit(&lacks);
         if (own)

@@ -51,9 +51,14 @@ void cause_library_tell(const struct finding *finding, struct cause *cause)
     size_t places = finding->fault->search.count;
 
     if (finding->elsewhere) {
+        const struct load_guests *guests = finding->process->guests;
+
         cause->summary =
-            xasprintf("%s needs %s, which is on %s system as %s, but in no directory that the loader searches.",
-                      subject, name, finding->process->guests ? "that" : "this", finding->elsewhere);
+            xasprintf("%s needs %s, which %s as %s, but in no directory that the loader searches.", subject, name,
+                      !guests                                  ? "is on this system"
+                      : guests_own(guests, finding->elsewhere) ? "stands near it"
+                                                               : "is on that system",
+                      finding->elsewhere);
         remedy_off_path(finding, cause);
     } else {
         CLEANUP_FREE char *where =

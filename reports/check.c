@@ -81,7 +81,7 @@ static void put_all(const struct check_request *request, const struct load *load
 {
     check_put_objects(report, load);
     check_put_wants(report, load);
-    check_put_notes(report, request->root, load);
+    check_put_notes(report, request, load);
     check_put_versions(report, load);
     check_put_symbols(report, load);
 }
@@ -132,7 +132,7 @@ static void check_elf(const struct check_request *request, const char *path, con
         request->seen(request->ctx, load);
     if (!request->brief)
         put_all(request, load, report);
-    check_put_opened(report, request->root, load, request->brief);
+    check_put_opened(report, request, load, request->brief);
     load_destroy(load);
 }
 
@@ -158,6 +158,21 @@ const char *check_root(const struct check_request *request)
     return request->guests ? request->guests->from : request->root;
 }
 
+const char *check_root_of(const struct check_request *request, const char *path)
+{
+    return guests_own(request->guests, path) ? request->guests->from : request->root;
+}
+
+/* A guest's program is one that it brings, or one of the system that it comes to. */
+static void check_guest_script(const struct check_request *request, const char *path, const char *program,
+                               struct report *report)
+{
+    struct stat st;
+
+    if (*program == '/' && path_stat(check_root_of(request, program), program, &st) < 0)
+        check_tell_script(path, program, report);
+}
+
 bool check_file(const struct check_request *request, const char *path, struct report *report)
 {
     const char *root = check_root(request);
@@ -179,9 +194,11 @@ bool check_file(const struct check_request *request, const char *path, struct re
          (*root || request->against || (elf->machine == EM_386 && elf->class == ELFCLASS32))) ||
         (file.verdict == EXECFILE_INTERP_ABSENT && request->against && !script))
         error = 0;
+    if (script && request->guests)
+        check_guest_script(request, path, script, report);
     /* a library need not be executable, and a file that is to be installed may not be yet */
-    if (error && (script || (is_elf && (elf->interp || elf->type == ET_EXEC))) &&
-        file.verdict != EXECFILE_NOT_PERMITTED)
+    else if (error && (script || (is_elf && (elf->interp || elf->type == ET_EXEC))) &&
+             file.verdict != EXECFILE_NOT_PERMITTED)
         check_judge_execution(&(struct check_request){.root = root, .env = request->env, .cwd = request->cwd}, path,
                               error, report);
     else if (is_elf)

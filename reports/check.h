@@ -25,6 +25,8 @@ struct check_request {
 
 /* The root in which what is checked is: with guests not that in which it would be. */
 const char *check_root(const struct check_request *request);
+/* The one that the file at PATH is in, which is a guest's or the system's. */
+const char *check_root_of(const struct check_request *request, const char *path);
 /* Checks the file at PATH (absolute, inside the root): adds what it would fail of to REPORT's causes, what it is made
  * of to its table "objects", and one row for it to its table "files". False where it is neither an ELF file nor a
  * script: nothing is said of it then. */

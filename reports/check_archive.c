@@ -117,7 +117,7 @@ static void set_guests(struct check_inside *inside, const char *root)
 {
     inside->paths[0] = inside->unpacked.directory;
     if (*root) {
-        inside->guests = (struct load_guests){.from = "", .paths = inside->paths, .count = 1};
+        inside->guests = (struct load_guests){.from = "", .paths = inside->paths, .count = 1, .only = true};
         inside->request.guests = &inside->guests;
     }
     guest_enter(&inside->guest, inside->unpacked.directory, &inside->request);

@@ -56,8 +56,8 @@ static void note_demands(struct report *report, const struct object *object)
 }
 
 /* One directory of a run path, as it is written. */
-static void note_entry(struct report *report, const char *root, const struct object *object, const char *what,
-                       const char *entry)
+static void note_entry(struct report *report, const struct check_request *request, const struct object *object,
+                       const char *what, const char *entry)
 {
     CLEANUP_FREE char *origin = path_dir(object->path), *path = NULL;
     size_t token = strncmp(entry, "$ORIGIN", 7) == 0 ? 7 : strncmp(entry, "${ORIGIN}", 9) == 0 ? 9 : 0;
@@ -74,12 +74,13 @@ static void note_entry(struct report *report, const char *root, const struct obj
         return;
     }
     path = xasprintf("%s%s", token ? origin : "", entry + token);
-    if (!strchr(path, '$') && path_stat(root, path, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & S_IWOTH))
+    if (!strchr(path, '$') && path_stat(check_root_of(request, path), path, &st) == 0 && S_ISDIR(st.st_mode) &&
+        (st.st_mode & S_IWOTH))
         note(report, object, TABLE_WARNING, xasprintf("%s in its %s can be written to by everybody", path, what));
 }
 
-static void note_run_path(struct report *report, const char *root, const struct object *object, const char *what,
-                          const char *list)
+static void note_run_path(struct report *report, const struct check_request *request, const struct object *object,
+                          const char *what, const char *list)
 {
     size_t count = 0;
 
@@ -87,12 +88,12 @@ static void note_run_path(struct report *report, const char *root, const struct 
         size_t n = strcspn(p, ":");
         CLEANUP_FREE char *entry = xstrndup(p, n);
 
-        note_entry(report, root, object, what, entry);
+        note_entry(report, request, object, what, entry);
         p = p[n] ? p + n + 1 : NULL;
     }
 }
 
-void check_put_notes(struct report *report, const char *root, const struct load *load)
+void check_put_notes(struct report *report, const struct check_request *request, const struct load *load)
 {
     for (size_t i = 0; i < load->object_count; i++) {
         const struct object *object = load->objects[i];
@@ -100,8 +101,8 @@ void check_put_notes(struct report *report, const char *root, const struct load 
         if (object->elf->state != ELFFILE_OK || check_is_asked(object))
             continue;
         note_demands(report, object);
-        note_run_path(report, root, object, "RUNPATH", object->elf->runpath);
-        note_run_path(report, root, object, "RPATH", object->elf->rpath);
+        note_run_path(report, request, object, "RUNPATH", object->elf->runpath);
+        note_run_path(report, request, object, "RPATH", object->elf->rpath);
     }
 }
 

@@ -106,6 +106,26 @@ void check_judge_execution(const struct check_request *request, const char *path
     take_causes(&made, report);
 }
 
+void check_tell_script(const char *path, const char *program, struct report *report)
+{
+    struct cause **place, *cause = cause_create(CAUSE_SCRIPT_INTERPRETER_MISSING);
+
+    cause->impact = IMPACT_FATAL;
+    cause->confidence = 0.97;
+    cause->seconds = -1;
+    cause->subject = xstrdup(path);
+    cause->missing = xstrdup(program);
+    strings_add(&cause->chain, xstrdup(path));
+    cause->summary = xasprintf("%s cannot be executed there: the program of its first line, %s, is not on that system.",
+                               path_base(path), program);
+    cause_fact(cause, "it needs", "%s   (its #! line)", program);
+    cause->detail = xstrdup(cause->summary);
+    cause_remedy(cause, PROOF_KNOWN, "install %s there, or name the right program in the first line of %s", program,
+                 path_base(path));
+    place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
+    *place = cause;
+}
+
 void check_judge_loading(const struct check_request *request, const char *path, const char *loader,
                          const struct elffile *elf, struct report *report)
 {

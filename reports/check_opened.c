@@ -105,10 +105,10 @@ static void put_notes_of(const char *root, struct report *report, const struct l
     free(notes);
 }
 
-void check_put_opened(struct report *report, const char *root, const struct load *load, bool alone)
+void check_put_opened(struct report *report, const struct check_request *request, const struct load *load, bool alone)
 {
     if (load->family == LOADER_NONE)
         return;
     for (size_t i = 0; i < (alone ? 1 : load->object_count); i++)
-        put_notes_of(root, report, load, load->objects[i]);
+        put_notes_of(check_root_of(request, load->objects[i]->path), report, load, load->objects[i]);
 }

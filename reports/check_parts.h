@@ -11,6 +11,8 @@
  *
  * The kernel would not execute it: with ERROR. */
 void check_judge_execution(const struct check_request *request, const char *path, int error, struct report *report);
+/* It is a script for PROGRAM, which is not in the root that it is a guest of. */
+void check_tell_script(const char *path, const char *program, struct report *report);
 /* The loader would not load it. LOADER: it is given to that one, as a library is; or NULL. */
 void check_judge_loading(const struct check_request *request, const char *path, const char *loader,
                          const struct elffile *elf, struct report *report);
@@ -46,10 +48,10 @@ void check_put_wants(struct report *report, const struct load *load);
 
 /* check_opened.c: what LOAD's objects say that they open later, and whether that is there. ALONE: only its first one.
  */
-void check_put_opened(struct report *report, const char *root, const struct load *load, bool alone);
+void check_put_opened(struct report *report, const struct check_request *request, const struct load *load, bool alone);
 
 /* check_facts.c: what is to be known of the objects, a row each. */
-void check_put_notes(struct report *report, const char *root, const struct load *load);
+void check_put_notes(struct report *report, const struct check_request *request, const struct load *load);
 /* For programs: each version that is needed and who defines it; each symbol that nobody defines. */
 void check_put_versions(struct report *report, const struct load *load);
 void check_put_symbols(struct report *report, const struct load *load);

@@ -36,8 +36,15 @@ static char *elsewhere_of(const struct process *process, const struct load *load
 
     if (strchr(fault->name, '/'))
         return NULL;
-    char *found = search_elsewhere(process->root, fault->name, fault->subject->elf, near, 2, process->cwd);
+    char *found = NULL;
 
+    if (process->guests) { /* what they brought, first */
+        found = search_elsewhere(process->guests->from, fault->name, fault->subject->elf, near, 2, NULL);
+        if (found && !guests_own(process->guests, found))
+            free(steal_pointer(&found));
+    }
+    if (!found)
+        found = search_elsewhere(process->root, fault->name, fault->subject->elf, near, 2, process->cwd);
     if (found && process->within && strncmp(found, process->within, strlen(process->within)) != 0)
         free(steal_pointer(&found));
     return found;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -175,3 +176,60 @@ def test_family(check, built, libc, program, missing):
 def test_no_libc(check, built, libc, words):
     status, report, said = check(built / "old", "--against", libc)
     assert status == 2 and words in said and report is None
+
+
+@pytest.fixture(scope="module")
+def build_dir(built, tmp_path_factory):
+    """A build that has its library where a run path of its own names it, and a script that no root has the program of."""
+    folder = tmp_path_factory.mktemp("build") / "app-1.0"
+    (folder / "bin").mkdir(parents=True)
+    for program in ("old", "new", "carries", "lacks"):
+        shutil.copy(built / program, folder / "bin")
+    shutil.copytree(built / "lib", folder / "bin/lib")
+    (folder / "bin/script").write_text("#!/usr/bin/nowhere\n")
+    (folder / "bin/good").write_text("#!/bin/sh\n")
+    for script in ("script", "good"):
+        (folder / "bin" / script).chmod(0o755)
+    subprocess.run(["tar", "-czf", folder.parent / "app.tar.gz", "-C", folder, "bin"], check=True)
+    return folder
+
+
+def _places(report, folder):
+    """What is said, with the paths below FOLDER as they are in an archive of it."""
+    return sorted((c["kind"], c["subject"].removeprefix(f"{folder}/"), c["missing"], c["provider"],
+                   c["summary"].replace(f"{folder}/", "")) for c in report["causes"])
+
+
+def test_directory_and_archive(check, built, build_dir):
+    """Against a root: as each file is told of alone, in the same words; so is the same in an archive, from outside the
+    root and inside it."""
+    root = _root("bullseye")
+    status, report, said = check(build_dir, "--against", root)
+    assert status == 1
+    alone = [check(build_dir / "bin" / name, "--against", root) for name in ("new", "carries", "lacks", "script")]
+    assert _places(report, build_dir) == sorted(p for _, r, _ in alone for p in _places(r, build_dir)), said
+    assert [(kind, subject, missing) for kind, subject, missing, *_ in _places(report, build_dir)] == [
+        ("library-off-path", "bin/lacks", "libagainst.so"), ("script-interpreter-missing", "bin/script", "/usr/bin/nowhere"),
+        ("symbol-version-missing", "bin/lib/libagainst.so", "GLIBC_2.36"),
+        ("symbol-version-missing", "bin/new", "GLIBC_2.36")]
+    assert f"stands near it as {build_dir}/bin/lib/libagainst.so" in said.replace("\n     ", " ")
+    assert report["causes"][0]["provider"] and "that system's libc.so.6" in said
+
+    packed = check(build_dir.parent / "app.tar.gz", "--against", root)
+    assert packed[0] == 1 and _places(packed[1], build_dir) == _places(report, build_dir)
+    inside = root / "tmp" / f"app-{os.getpid()}.tar.gz"
+    try:
+        shutil.copy(build_dir.parent / "app.tar.gz", inside)
+        packed = check(f"/tmp/{inside.name}", "--root", root)
+    finally:
+        inside.unlink(missing_ok=True)
+    assert packed[0] == 1 and _places(packed[1], build_dir) == _places(report, build_dir)
+
+
+def test_directory_and_archive_on_a_release(check, build_dir):
+    answers = [check(build_dir, "--against", "2.31"), check(build_dir.parent / "app.tar.gz", "--against", "2.31")]
+    assert [status for status, _, _ in answers] == [1, 1]
+    said = [_places(report, build_dir) for _, report, _ in answers]
+    assert said[0] == said[1] and [subject for _, subject, *_ in said[0]] == ["bin/lib/libagainst.so", "bin/new"]
+    alone = check(build_dir / "bin/new", "--against", "2.31")[1]
+    assert _places(alone, build_dir)[0] in said[0]
