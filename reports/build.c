@@ -1,6 +1,8 @@
 #include "build.h"
 
+#include "check_archive.h"
 #include "check_host.h"
+#include "vsix.h"
 
 #include <probes/alloc.h>
 #include <probes/tree.h>
@@ -18,6 +20,7 @@ struct build_file {
 
 struct build {
     const struct check_request *request;
+    struct check_inside *inside; /* of an archive; or NULL */
     char *path, *name, *version;
     struct build_file *files;
     size_t count, cap;
@@ -117,24 +120,66 @@ static int read_tree(struct build *build, struct err *err)
     return status;
 }
 
+/* PATH, where KIND is no ARCHIVE_NOT, is BUILD's archive, and BUILD from then on what that unpacks to. */
+static int open_archive(struct build *build, const char *path, enum archive_kind kind, struct err *err)
+{
+    build->inside = xcalloc(1, sizeof *build->inside);
+    if (check_inside_open(build->request, path, kind, build->inside, err) < 0) {
+        free(build->inside);
+        build->inside = NULL;
+        return -1;
+    }
+    if (build->inside->unpacked.unread)
+        return err_set(err, "%s cannot be looked into: %s", path, build->inside->unpacked.unread);
+    build->request = &build->inside->request;
+    free(build->path);
+    build->path = xstrdup(build->inside->unpacked.directory);
+    return read_tree(build, err);
+}
+
+static enum archive_kind archive_at(const struct check_request *request, const char *path)
+{
+    CLEANUP_CLOSE int fd = path_open(check_root(request), path);
+
+    return fd >= 0 ? archives_kind(fd) : ARCHIVE_NOT;
+}
+
+/* An extension says it itself, and a package's name has it behind its own ("python3.11_3.11.2-6_amd64.deb"). */
+static char *version_of(const char *path, bool folder, enum archive_kind kind)
+{
+    char *version = folder || kind == ARCHIVE_ZIP ? vsix_version(path, folder) : NULL;
+    const char *name = path_base(path), *behind = kind == ARCHIVE_DEB ? strchr(name, '_') : NULL;
+
+    return version ? version : version_in(behind ? behind : name);
+}
+
+static int open_file(struct build *build, const char *path, enum archive_kind kind, struct err *err)
+{
+    if (kind != ARCHIVE_NOT)
+        return open_archive(build, path, kind, err);
+    add_file(build, path);
+    return build->count
+               ? 0
+               : err_set(err, "%s is neither an ELF file nor a directory nor an archive: there is nothing to load",
+                         path);
+}
+
 int build_open(const struct check_request *request, const char *path, struct build **ret, struct err *err)
 {
     struct build *build = xcalloc(1, sizeof *build);
+    enum archive_kind kind = ARCHIVE_NOT;
     struct stat st;
     int status = path_stat(check_root(request), path, &st);
 
-    *build = (struct build){.request = request,
-                            .path = path_join(path, ""),
-                            .name = xstrdup(path_base(path)),
-                            .version = version_in(path_base(path))};
+    *build = (struct build){.request = request, .path = path_join(path, ""), .name = xstrdup(path_base(path))};
     if (status < 0)
         status = err_errno(err, -status, "%s", path);
     else if (S_ISDIR(st.st_mode))
         status = read_tree(build, err);
     else
-        add_file(build, path);
-    if (status == 0 && !S_ISDIR(st.st_mode) && !build->count)
-        status = err_set(err, "%s is neither an ELF file nor a directory: there is nothing to load", path);
+        status = open_file(build, path, kind = archive_at(request, path), err);
+    if (status == 0 && !*check_root(request))
+        build->version = version_of(path, S_ISDIR(st.st_mode), kind);
     drop_foreign(build);
     sort_variants(build);
     *ret = status == 0 ? build : NULL;
@@ -152,6 +197,9 @@ void build_close(struct build *build)
     free(build->files);
     variants_destroy(build->glibc);
     variants_destroy(build->musl);
+    if (build->inside)
+        check_inside_close(build->inside);
+    free(build->inside);
     free(build->path);
     free(build->name);
     free(build->version);
@@ -161,6 +209,12 @@ void build_close(struct build *build)
 const char *build_name(const struct build *build)
 {
     return build->name;
+}
+
+void build_rename(const struct build *build, struct report *report)
+{
+    if (build->inside)
+        check_inside_rename(build->inside, 0, report);
 }
 
 const char *build_version(const struct build *build)

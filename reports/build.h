@@ -1,5 +1,5 @@
-/* A build of a program or an extension: one ELF file, or a directory with all that are in it; and whether it would load
- * on a C library (against.h).
+/* A build of a program or an extension: one ELF file, or a directory or archive with all that are in it; and whether it
+ * would load on a C library (against.h).
  *
  * Of files that stand beside each other, one for glibc and one for musl, the one that fits counts. Files for other
  * machines are not looked at, where there are some for this one. */
@@ -11,11 +11,14 @@
 struct build;
 
 /* PATH: absolute, inside REQUEST's root. REQUEST must outlive it. -1 and ERR where it is neither an ELF file nor a
- * directory. */
+ * directory nor an archive, or one that is cut off, changed or hostile. An archive is the directory that it unpacks to,
+ * until it is closed. */
 int build_open(const struct check_request *request, const char *path, struct build **ret, struct err *err);
 void build_close(struct build *build);
 const char *build_name(const struct build *build);
-/* "1.2.3", by its name; NULL where that has none. */
+/* Of an archive: REPORT, all of whose causes are of builds, names what is in it by its name there. */
+void build_rename(const struct build *build, struct report *report);
+/* "1.2.3", by an extension's own word, else by its name; NULL where that has none. */
 const char *build_version(const struct build *build);
 size_t build_files(const struct build *build);
 

@@ -2,6 +2,7 @@
 
 #include "table.h"
 #include "text.h"
+#include "vsix.h"
 
 #include <probes/alloc.h>
 
@@ -69,7 +70,7 @@ static struct table *reasons_table(struct report *report)
 /* Above zero: A is newer; by their versions. */
 static int compare(const struct build *a, const struct build *b)
 {
-    return strverscmp(build_version(a), build_version(b));
+    return vsix_compare(build_version(a), build_version(b));
 }
 
 static void put_newest(struct build *const *builds, const bool *loads, size_t count, struct report *report)
@@ -154,5 +155,7 @@ size_t matrix_make(struct build *const *builds, size_t build_count, struct offer
         xasprintf("%zu build%s on %zu C librar%s: %zu of them run%s here.", build_count, build_count == 1 ? "" : "s",
                   offer_count, offer_count == 1 ? "y" : "ies", running, running == 1 ? "s" : "");
     put_newest(builds, loads, build_count, report);
+    for (size_t i = 0; i < build_count; i++)
+        build_rename(builds[i], report);
     return running;
 }

@@ -334,6 +334,23 @@ bool vsix_read(const char *path, bool folder, struct vsix *ret)
     return true;
 }
 
+char *vsix_version(const char *path, bool folder)
+{
+    struct vsix vsix = {.path = xstrdup(path)};
+    struct zip zip;
+    char *version;
+
+    if (folder) {
+        read_folder(&vsix);
+    } else if (zip_open(path, &zip, NULL) == 0) {
+        read_manifests(&vsix, &zip);
+        zip_close(&zip);
+    }
+    version = vsix.publisher ? steal_pointer(&vsix.version) : NULL;
+    vsix_deinit(&vsix);
+    return version;
+}
+
 void vsix_deinit(struct vsix *vsix)
 {
     free(vsix->path);

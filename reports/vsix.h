@@ -23,6 +23,9 @@ struct vsix {
 /* Reads PATH. False: it is no extension at all. RET is to be freed with vsix_deinit() in either case. */
 bool vsix_read(const char *path, bool folder, struct vsix *ret);
 void vsix_deinit(struct vsix *vsix);
+/* The version that the package.json of an extension says, PATH being one, or its folder; malloced. NULL where it is
+ * none, or does not say. */
+char *vsix_version(const char *path, bool folder);
 /* Below, equal, above zero: by the numbers of versions, releases after their pre-releases (semver.org, 11). */
 int vsix_compare(const char *one, const char *other);
 

@@ -121,15 +121,18 @@ static const struct usage usage = {
     .name = "matrix",
     .arguments = "BUILD...",
     .purpose = "which builds load on which C library, as a table",
-    .about = "A row for each BUILD (an ELF file, or a directory with all that are in it), a column for each C library, "
-             "and in each cell whether it loads there or which symbol and version it would fail of. The last line is "
-             "the newest build that runs here, by the versions in their names; the exit status is 1 where none does."
-             "\vExamples:\n"
-             "  glibctrace matrix node-v18.20.0 node-v20.11.1 node-v22.1.0\n"
-             "  glibctrace matrix --libcs 2.28,2.31,musl,/srv/rootfs,here ext-1.2.3 ext-1.3.0 -o table.md\n"
-             "\n"
-             "Of a release alone, and of musl, nothing is known but the C library and, for glibc, the libstdc++ and "
-             "libgcc_s of the systems that have it; a root is asked for everything.",
+    .about =
+        "A row for each BUILD (an ELF file, or a directory or an archive, such as a .vsix or .deb, with all that are "
+        "in it), a column for each C library, and in each cell whether it loads there or which symbol and version "
+        "it would fail of. The last line is the newest build that runs here, by the versions that extensions say "
+        "of themselves and others have in their names; the exit status is 1 where none does."
+        "\vExamples:\n"
+        "  glibctrace matrix node-v18.20.0 node-v20.11.1 node-v22.1.0\n"
+        "  glibctrace matrix ~/Downloads/*.vsix\n"
+        "  glibctrace matrix --libcs 2.28,2.31,musl,/srv/rootfs,here ext-1.2.3 ext-1.3.0 -o table.md\n"
+        "\n"
+        "Of a release alone, and of musl, nothing is known but the C library and, for glibc, the libstdc++ and "
+        "libgcc_s of the systems that have it; a root is asked for everything.",
     .takes = takes,
     .least = 1,
     .most = 1 << 16,

@@ -1,7 +1,10 @@
 """`glibctrace matrix`: each cell is what `check --against` says, and the last line the newest build that runs here."""
 
+import json
+import os
 import shutil
 import subprocess
+import zipfile
 
 import pytest
 
@@ -58,3 +61,40 @@ def test_usage(matrix, builds):
     for words in (("nowhere",), ("ext-1.9.0", "--libcs", "2.99"), ("ext-1.9.0", "--libcs", ","), ()):
         status, report, said = matrix(*words)
         assert status == 2 and report is None and said
+
+
+def _vsix(path, version, program):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        if version:
+            archive.writestr("extension/package.json", json.dumps({"publisher": "p", "name": "ext", "version": version}))
+        info = zipfile.ZipInfo("extension/bin/tool")
+        info.external_attr = 0o100755 << 16
+        archive.writestr(info, program.read_bytes())
+
+
+def test_archives(matrix, built, tmp_path, monkeypatch):  # noqa: F811
+    """Each is judged as the directory it unpacks to; an extension's version is what its manifest says."""
+    monkeypatch.setitem(CLEAN, "TMPDIR", str(tmp_path))
+    for name, version, program in (("a", "1.9.0", "old"), ("b", "1.10.0", "new"), ("c-9.0", "1.9.1", "old"),
+                                   ("d", "1.11.0", "lacks")):
+        _vsix(tmp_path / f"{name}.vsix", version, built / program)
+    (tmp_path / "pack/opt/x").mkdir(parents=True)
+    shutil.copy(built / "musl", tmp_path / "pack/opt/x")
+    subprocess.run(["tar", "-cJf", "x-0.1.tar.xz", "-C", "pack", "opt"], check=True, cwd=tmp_path)
+    columns = ["2.31", "2.41", "musl", str(_root("bullseye"))]
+    archives = ["a.vsix", "b.vsix", "c-9.0.vsix", "d.vsix", "x-0.1.tar.xz"]
+    status, report, said = matrix(*archives, "--libcs", ",".join(columns))
+    cells = {row["build"]: [row[c] for c in columns] for row in report["matrix"]}
+    loads, needs, other = "loads", "fails: arc4random@GLIBC_2.36", "fails: libc.so.6"
+    assert cells["a.vsix"] == cells["c-9.0.vsix"] == [loads, loads, other, loads]
+    assert cells["b.vsix"] == [needs, loads, other, needs]
+    assert cells["x-0.1.tar.xz"] == ["fails: libc.so", "fails: libc.so", loads, "fails: libc.so"]
+    assert {(r["build"], r["subject"]) for r in report["reasons"]} == {
+        *((name, "extension/bin/tool") for name in archives[:4]), ("x-0.1.tar.xz", "opt/x/musl")}
+    assert [row["build"] for row in report["newest"]] == ["b.vsix"] and status == 0
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("glibctrace-")]
+
+    (tmp_path / "cut.vsix").write_bytes((tmp_path / "a.vsix").read_bytes()[:-30])
+    status, report, said = matrix("a.vsix", "cut.vsix")
+    assert status == 2 and report is None and "cut off" in said
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("glibctrace-")]
