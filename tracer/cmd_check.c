@@ -148,6 +148,7 @@ static const struct usage usage = {
         "for a drawing of the tree."
         "\vThe exit status is 0 where all would load, 1 where something would not, and 2 where FILE cannot be checked.",
     .takes = takes,
+    .output = "write the report to FILE (.txt, .json, .md, .html, .sarif, .dot, .mmd; - is standard output)",
     .least = 1,
     .most = 1 << 16,
 };

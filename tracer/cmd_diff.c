@@ -73,6 +73,7 @@ static const struct usage usage = {
              "any two runs (numbers of processes, addresses, times, names of temporary files) is no difference."
              "\vThe exit status is 0 where they are alike, 1 where they differ, and 2 where one cannot be read.",
     .takes = takes,
+    .output = "write the comparison to FILE (.txt, .json; - is standard output)",
     .least = 2,
     .most = 2,
 };

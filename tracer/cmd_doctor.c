@@ -106,6 +106,7 @@ static const struct usage usage = {
         "\vThe exit status is 0 where nothing is bad (warnings do not count), 1 where something is, and 2 where a DIR "
         "cannot be read.",
     .takes = takes,
+    .output = OPTIONS_OUTPUT,
     .most = 1 << 10,
 };
 const struct command command_doctor = {"doctor", &usage, cmd_doctor};

@@ -119,6 +119,7 @@ static const struct usage usage = {
         "names them too."
         "\vThe exit status is 0 where no cause is found, 1 where one is, and 2 where FILE cannot be read.",
     .takes = takes,
+    .output = "write the report to FILE (.txt, .json, .md, .html, or .tar.zst for the bundle; - is standard output)",
     .least = 1,
     .most = 1 << 16,
 };

@@ -219,6 +219,7 @@ static const struct usage usage = {
         "  glibctrace libc /usr/bin/node ./image  a program's; those in a container image\n"
         "  glibctrace libc --root ./image /bin/sh that program's, in there",
     .takes = takes,
+    .output = OPTIONS_OUTPUT,
     .most = 1 << 16,
 };
 const struct command command_libc = {"libc", &usage, cmd_libc};

@@ -134,6 +134,7 @@ static const struct usage usage = {
         "Of a release alone, and of musl, nothing is known but the C library and, for glibc, the libstdc++ and "
         "libgcc_s of the systems that have it; a root is asked for everything.",
     .takes = takes,
+    .output = OPTIONS_OUTPUT,
     .least = 1,
     .most = 1 << 16,
 };

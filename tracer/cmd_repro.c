@@ -271,6 +271,7 @@ static const struct usage usage = {
         "where there is nothing that could be run.\n\nrepro.sh is a program that somebody else may have written: "
         "-q hides it, and should be given only for bundles that you know.",
     .takes = takes,
+    .output = OPTIONS_OUTPUT,
     .least = 1,
     .most = 1,
 };

@@ -99,6 +99,7 @@ static const struct usage usage = {
              "version that is whole and whose files all load here, prints the command that installs it and the setting "
              "that keeps it, and what is lost by that. Nothing is changed unless --apply is given.",
     .takes = takes,
+    .output = OPTIONS_OUTPUT,
     .least = 1,
     .most = 1,
 };

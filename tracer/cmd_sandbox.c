@@ -214,6 +214,7 @@ static const struct usage usage = {
         "\n"
         "DIR/run starts the copy. To undo it: rm -r DIR. The change itself is made by patchelf(1).",
     .takes = takes,
+    .output = "the directory that is to be made; of a FILE (.txt, .json, .md, .html): write the report there",
     .least = 1,
     .most = 1 << 16,
     .command = true,

@@ -200,6 +200,7 @@ static const struct usage usage = {
         "  glibctrace verify --only lsp --lsp clangd --open main.c\n"
         "  glibctrace verify --only dap --dap 'python3 -m debugpy.adapter' --launch main.py",
     .takes = takes,
+    .output = OPTIONS_OUTPUT,
     .least = 0,
     .most = 1,
 };

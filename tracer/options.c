@@ -363,6 +363,15 @@ static bool is_taken(const struct usage *usage, const struct argp_option *row)
     return false;
 }
 
+static struct argp_option told_as(const struct usage *usage, struct argp_option row)
+{
+    if (row.key == 'o')
+        row.doc = usage->output;
+    else if (row.key == 'q')
+        row.doc = "no report on standard output";
+    return row;
+}
+
 /* The rows that USAGE takes; room is enough for all that there are. */
 static void take_rows(const struct usage *usage, struct argp_option *ret)
 {
@@ -372,7 +381,7 @@ static void take_rows(const struct usage *usage, struct argp_option *ret)
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         for (const struct argp_option *row = tables[i]; row->name; row++)
             if (is_taken(usage, row) && !(row->flags & OPTION_HIDDEN))
-                ret[n++] = *row;
+                ret[n++] = usage->output ? told_as(usage, *row) : *row;
     ret[n] = (struct argp_option){0};
 }
 

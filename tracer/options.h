@@ -42,12 +42,15 @@ struct options {
 };
 
 /* The command line of a subcommand. */
+#define OPTIONS_OUTPUT "write the report to FILE (.txt, .json, .md, .html; - is standard output)"
+
 struct usage {
     const char *name;         /* "repro" */
     const char *arguments;    /* "BUNDLE|DIR", for --help */
     const char *purpose;      /* one line, for the list of them */
     const char *about;        /* what it does, for --help */
     const char *const *takes; /* the long names of its options, NULL-terminated */
+    const char *output;       /* what -o writes, for --help, where the report goes to standard output; else NULL */
     bool command;             /* it takes a command after "--", which is no argument of it */
     unsigned least, most;     /* how many arguments it wants */
 };
