@@ -49,6 +49,20 @@ static bool counts(const struct offer *offer, const struct load *load, const str
            (offer->kind == OFFER_RELEASE && load_systems_own(program->path));
 }
 
+/* Libraries of which nothing but the release is known are one provider. */
+static struct lack *find_version(const struct lacks *lacks, const struct object *subject, const char *missing,
+                                 const char *provider)
+{
+    for (size_t i = 0; i < lacks->n; i++) {
+        struct lack *lack = &lacks->v[i];
+
+        if (lack->kind == CAUSE_SYMBOL_VERSION_MISSING && lack->subject == subject && lack->provider &&
+            strcmp(lack->missing, missing) == 0 && strcmp(lack->provider, provider) == 0)
+            return lack;
+    }
+    return NULL;
+}
+
 static void take_symbols(struct lack *lack, const struct elffile *elf, const struct elf_version *need)
 {
     for (size_t i = 0; i < elf->symbol_count; i++) {
@@ -67,22 +81,69 @@ static void check_need(const struct offer *offer, const struct load *load, const
 {
     const struct object *here = load_named(load, need->file);
     bool compilers = offer->kind == OFFER_RELEASE && offer_of_compiler(need->file);
+    CLEANUP_FREE char *provider = NULL;
     enum release_answer answer;
-    const char *path;
     struct lack *lack;
+    const char *path;
+    bool warning;
 
     if (!offer_part_of_glibc(need->file) && !(compilers && !(here && counts(offer, load, here))))
         return;
     answer = offer_defines(offer, need->file, need->name, &path);
     if (answer == RELEASE_DEFINES || strcmp(need->name, "GLIBC_PRIVATE") == 0)
         return;
-    lack = add(lacks, CAUSE_SYMBOL_VERSION_MISSING, object, need->name);
-    lack->warning = need->weak || answer == RELEASE_UNSURE;
-    lack->asked = need->file;
-    lack->provider = path        ? xstrdup(path)
-                     : compilers ? xasprintf("%s of systems with %s", need->file, offer->name)
-                                 : xstrdup(offer->name);
+    provider = path        ? xstrdup(path)
+               : compilers ? xasprintf("%s of systems with %s", need->file, offer->name)
+                           : xstrdup(offer->name);
+    warning = need->weak || answer == RELEASE_UNSURE;
+    lack = find_version(lacks, object, need->name, provider);
+    if (!lack) {
+        lack = add(lacks, CAUSE_SYMBOL_VERSION_MISSING, object, need->name);
+        lack->warning = warning;
+        lack->asked = need->file;
+        lack->provider = steal_pointer(&provider);
+    }
+    lack->warning &= warning;
     take_symbols(lack, object->elf, need);
+}
+
+/* Of every object that would be there: no loader stops at the first version that it does not find. */
+static void check_needs(const struct offer *offer, const struct load *load, struct lacks *lacks)
+{
+    for (size_t i = 0; i < load->object_count; i++) {
+        const struct object *object = load->objects[i];
+
+        for (size_t k = 0; counts(offer, load, object) && k < object->elf->need_count; k++)
+            check_need(offer, load, object, &object->elf->needs[k], lacks);
+    }
+}
+
+static bool is_lacking(const struct lacks *lacks, const char *missing)
+{
+    for (size_t i = 0; i < lacks->n; i++)
+        if (strcmp(lacks->v[i].missing, missing) == 0)
+            return true;
+    return false;
+}
+
+/* On musl's systems the compiler's libraries are packages like others: whether they are there is not known. */
+static void check_compilers(const struct offer *offer, const struct load *load, struct lacks *lacks)
+{
+    for (size_t i = 0; i < load->object_count; i++) {
+        const struct object *object = load->objects[i];
+
+        for (size_t k = 0; counts(offer, load, object) && k < object->elf->needed_count; k++) {
+            const struct object *here = load_named(load, object->elf->needed[k]);
+            struct lack *lack;
+
+            if (!offer_of_compiler(object->elf->needed[k]) || (here && counts(offer, load, here)) ||
+                is_lacking(lacks, object->elf->needed[k]))
+                continue;
+            lack = add(lacks, CAUSE_LIBRARY_MISSING, object, object->elf->needed[k]);
+            lack->warning = true;
+            lack->asked = lack->missing;
+        }
+    }
 }
 
 /* What is wrong with LOAD, wherever it is tried. */
@@ -193,12 +254,10 @@ void against_find(const struct offer *offer, const struct load *load, bool libra
         return;
     }
     check_machine(offer, load, ret);
-    for (size_t i = 0; i < load->object_count && !ret->n; i++) {
-        const struct object *object = load->objects[i];
-
-        for (size_t k = 0; !offer->musl && counts(offer, load, object) && k < object->elf->need_count; k++)
-            check_need(offer, load, object, &object->elf->needs[k], ret);
-    }
+    if (!ret->n && !offer->musl)
+        check_needs(offer, load, ret);
+    if (offer->kind == OFFER_FAMILY)
+        check_compilers(offer, load, ret);
     for (size_t i = 0; i < load->fault_count; i++)
         check_fault(offer, load, load->faults[i], library, ret);
 }

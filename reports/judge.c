@@ -92,10 +92,17 @@ static void chain_fill(struct cause *cause, const struct process *process, const
         strings_add(&cause->chain, xstrdup(cause->subject));
 }
 
+bool judge_asks_another(const struct cause *cause, const char *provider)
+{
+    return cause->kind == CAUSE_SYMBOL_VERSION_MISSING && cause->provider && provider &&
+           strcmp(path_base(cause->provider), path_base(provider)) != 0;
+}
+
 static bool same_cause(const struct cause *cause, const struct finding *finding, const char *subject,
                        const char *missing)
 {
-    return cause->kind == finding->kind && strcmp(cause->subject, subject) == 0 && strcmp(cause->missing, missing) == 0;
+    return cause->kind == finding->kind && strcmp(cause->subject, subject) == 0 &&
+           strcmp(cause->missing, missing) == 0 && !judge_asks_another(cause, finding->provider);
 }
 
 /* What ACTOR did in event N it did as a shell that reads as commands what the kernel has refused as no executable. */

@@ -268,6 +268,9 @@ void judge_gone(const struct process *process, struct crash *crash);
  * words, or NULL; malloced. */
 size_t go_frames(const struct process *process, struct frame **ret);
 char *go_place(const struct process *process);
+/* A version's name is the same in each part of a C library: libm.so.6 may lack it, and libc.so.6 too, for other
+ * symbols. Whether CAUSE is such a one, of another library than PROVIDER (may be NULL). */
+bool judge_asks_another(const struct cause *cause, const char *provider);
 /* Makes a suspect of FINDING on the process whose image ACTOR runs; NULL where the same one is there already. */
 struct suspect *suspect_add(struct process *actor, enum suspicion at, const struct finding *finding, uint64_t n,
                             uint64_t t_ns);

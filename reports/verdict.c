@@ -317,7 +317,7 @@ static bool told_already(const struct report *report, const struct cause *cause)
 
         if (told->kind != cause->kind || strcmp(told->missing, cause->missing) != 0)
             continue;
-        if (strcmp(told->subject, cause->subject) == 0)
+        if (strcmp(told->subject, cause->subject) == 0 && !judge_asks_another(told, cause->provider))
             return true;
         if (is_shared(cause)) {
             cause_fact(told, "met by", "%s, too", cause->subject);

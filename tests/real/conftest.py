@@ -18,16 +18,25 @@ spec.loader.exec_module(e2e)
 tool, environment, run, cc, script = e2e.tool, e2e.environment, e2e.run, e2e.cc, e2e.script
 
 
-@pytest.fixture(scope="session")
-def fetched():
-    """fetched(name) -> the folder of that name, made now if it is not there."""
-
-    def fetch(name):
-        made = subprocess.run(["bash", str(HERE / "fetch.sh"), name], stdout=subprocess.PIPE, text=True)
+def made_by(script):
+    def make(name):
+        made = subprocess.run(["bash", str(HERE / script), name], stdout=subprocess.PIPE, text=True)
         assert made.returncode == 0
         return pathlib.Path(made.stdout.strip())
 
-    return fetch
+    return make
+
+
+@pytest.fixture(scope="session")
+def fetched():
+    """fetched(name) -> the folder of that name, made now if it is not there."""
+    return made_by("fetch.sh")
+
+
+@pytest.fixture(scope="session")
+def built_here():
+    """The same of builds.sh."""
+    return made_by("builds.sh")
 
 
 @pytest.fixture
