@@ -186,6 +186,7 @@ static bool parse_array(struct scan *scan, struct json_value *ret, int depth)
 
         if (!parse_value(scan, &item, depth + 1))
             return false;
+        ret->number++;
         if (!kept)
             continue;
         if (scan->line->item_count >= ITEMS_MOST)

@@ -24,7 +24,7 @@ struct json_value {
     enum json_type type;
     const char *string; /* STRING: decoded, NUL-terminated, in the line's own bytes */
     size_t size;        /* STRING: bytes, as "\u0000" may stand inside; ARRAY: number of items; NESTED: of members */
-    double number;      /* NUMBER */
+    double number;      /* NUMBER; of any array the number of its items */
     size_t first;       /* ARRAY: index of its first item; NESTED: of its first member */
     bool direct;        /* NESTED: those are in json_line.direct */
 };

@@ -78,13 +78,22 @@ static const struct output_line *named_after(const struct process *process, cons
 
 /* ---- words that may be about it ---- */
 
+/* "Error 127", which is how shells end that found no command; "127.0.0.1" is an address. */
+static bool has_status(const char *line)
+{
+    for (const char *at = line; (at = words_word(at, "127", 3)); at += 3)
+        if ((at == line || at[-1] != '.') && !(at[3] == '.' && isdigit((unsigned char)at[4])))
+            return true;
+    return false;
+}
+
 /* "no compiler", "configure: error: no acceptable C compiler found in $PATH", make's "Error 127". */
 static bool may_be_about(const struct process *process, const char *line, bool *text)
 {
     const char *no = strcasestr(line, "no "), *program = process->exe ? path_base(process->exe) : NULL;
 
     *text = false;
-    if (words_word(line, "127", 3) || words_vague(line, program, ENOENT, text))
+    if (has_status(line) || words_vague(line, program, ENOENT, text))
         return true;
     if (words_shrug(line) || words_other_error(line, ENOENT))
         return false;

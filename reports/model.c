@@ -107,6 +107,7 @@ void model_destroy(struct model *model)
     free(model->retired);
     strings_deinit(&model->unseen);
     free(model->within);
+    free(model->complaint);
     answers_deinit(&model->seen);
     for (size_t i = 0; i < model->service_count; i++)
         free(model->services[i].target);

@@ -360,6 +360,7 @@ struct model {
     size_t prune_at;
     const struct load_guests *guests; /* of another root, as if they were in the processes'; or NULL */
     char *within;        /* a library that stands outside this directory is not on this system; or NULL: it is */
+    char *complaint;     /* what the command is known to say as it fails, whatever its exit status; or NULL */
     const char *at_hand; /* of a log: the root in which the files are that it tells of, or NULL */
     struct strings unseen;
     struct answers seen; /* what the judges have asked of files */

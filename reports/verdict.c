@@ -222,6 +222,16 @@ static bool asked_again(const struct model *model, const struct process *process
     return false;
 }
 
+/* Who asked knows that the command failed, whatever its exit status: what it then quoted it did not cope with. */
+static bool is_quoted(const struct model *model, const struct suspect *suspect)
+{
+    const char *words = suspect->cause->words;
+    CLEANUP_FREE char *said = words ? xstrndup(words, strcspn(words, "\n")) : NULL;
+
+    return model->complaint &&
+           (line_repeats(model->complaint, suspect) || (said && *said && strstr(model->complaint, said)));
+}
+
 /* A child's failure over its own files is its parent's business where the parent captured what it said, and ended well,
  * or of something else. A parent that quotes it later, as the output that it has got, coped all the same. */
 static bool swallowed(const struct model *model, const struct process *process, const struct suspect *suspect)
@@ -352,7 +362,10 @@ static void collect_from(const struct model *model, struct process *process, str
         struct suspect *suspect = &process->suspects[i];
         struct candidate_cause *one;
 
-        if (suspect->cause->confidence <= 0 || hushed(model, process, suspect) || swallowed(model, process, suspect) ||
+        bool quoted = is_quoted(model, suspect);
+
+        if (suspect->cause->confidence <= 0 ||
+            (!quoted && (hushed(model, process, suspect) || swallowed(model, process, suspect))) ||
             shell_got_over(process, suspect) ||
             ((suspect->quiet || (suspect->muted && !nobody_coped(process))) && !harm_reaches_end(model, process)) ||
             reached_later(model, suspect) || another_did_it(model, process, suspect)) {

@@ -107,8 +107,39 @@ static int run_all(struct verify *verify, struct verify_job *jobs, size_t count,
     return status < 0 ? -1 : all ? 0 : STATUS_FOUND;
 }
 
+static const char *value_of(char *const *env, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (; *env; env++)
+        if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
+            return *env + n + 1;
+    return NULL;
+}
+
+/* A program that is killed leaves what it has made for a while: it makes it in a directory that goes with all that is
+ * in it, on the same file system. Where a program's own cannot be written to, that is for it to meet. */
+static void move_temporary(struct verify *verify, struct strings *changes)
+{
+    static const struct {
+        const char *name, *otherwise;
+    } variables[] = {{"TMPDIR", "/tmp"}, {"GOTMPDIR", NULL}};
+    char **env = options_environment(verify->options);
+
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *value = value_of(env, variables[i].name), *at = value && *value ? value : variables[i].otherwise;
+        CLEANUP_FREE char *path = at && *at == '/' ? xasprintf("%s/glibctrace-verify-XXXXXX", at) : NULL;
+
+        if (!path || !mkdtemp(path))
+            continue;
+        strings_addf(changes, "%s=%s", variables[i].name, path);
+        strings_add(&verify->module.temporary, steal_pointer(&path));
+    }
+    environment_free(env);
+}
+
 /* The scratch module is no part of what the user's variables speak of. */
-static char **environment(const struct verify *verify)
+static char **environment(struct verify *verify)
 {
     struct options changed = *verify->options;
     char **env;
@@ -120,6 +151,7 @@ static char **environment(const struct verify *verify)
         strings_add(&changed.env, xstrdup("GO111MODULE=on"));
         strings_add(&changed.env, xstrdup("GOWORK=off"));
     }
+    move_temporary(verify, &changed.env);
     env = options_environment(&changed);
     strings_deinit(&changed.env);
     return env;

@@ -24,6 +24,7 @@ enum key {
     KEY_SECCOMP,
     KEY_BINDINGS,
     KEY_CONFINED,
+    KEY_COMPLAINT,
     KEY_LIST,
     KEY_APPLY,
     KEY_HERE,
@@ -55,6 +56,8 @@ static const struct argp_option rows[] = {
     {"env", 'E', "VAR=VAL", 0, "set (or, without =VAL, drop) a variable for COMMAND", 0},
     {"root", KEY_ROOT, "DIR", OPTION_HIDDEN, "read every path inside that root", 0},
     {"confined", KEY_CONFINED, NULL, OPTION_HIDDEN, "what lies outside the working directory is not on this system", 0},
+    {"complaint", KEY_COMPLAINT, "WORDS", OPTION_HIDDEN,
+     "COMMAND is known to fail, whatever its exit status, and says WORDS of it", 0},
     {"minimize", KEY_MINIMIZE, NULL, 0,
      "run COMMAND itself again, with a scratch home, to find which variables and arguments matter", 0},
     {"no-repro", KEY_NO_REPRO, NULL, 0, "do not build and run the reproduction", 0},
@@ -242,6 +245,10 @@ static int parse_text_option(int key, char *arg, struct parse *parse)
         return not_yet(parse, "--root");
     case KEY_FILES_IN:
         return parse_root(parse, arg);
+    case KEY_COMPLAINT:
+        free(options->complaint);
+        options->complaint = xstrdup(arg);
+        return 0;
     case KEY_LIBC:
         strings_add(&options->libc, xstrdup(arg));
         return 0;
@@ -461,6 +468,7 @@ void options_deinit(struct options *options)
     free(options->pids);
     free(options->run_pattern);
     free(options->only);
+    free(options->complaint);
     free(options->lsp);
     free(options->dap);
     free(options->open);

@@ -24,6 +24,7 @@ struct options {
     char *against;      /* check --against, or NULL */
     char *libcs;        /* matrix --libcs, or NULL */
     bool confined;      /* a reproduction is run, which is a system of its own */
+    char *complaint;    /* what COMMAND is known to say of its failure (verify's second run), or NULL */
     bool minimize, no_repro, no_redact, quiet, no_filter;
     bool list;                                            /* bundle --list */
     bool apply;                                           /* rollback --apply */

@@ -49,6 +49,7 @@ static struct model *judged_model(const struct options *options)
     model->live = true;
     if (options->confined)
         model->within = realpath(".", NULL);
+    model->complaint = xstrdup_or_null(options->complaint);
     model->at_end = judge_process;
     model->at_exec = judge_exec_over;
     model->at_failure = judge_failed_call;

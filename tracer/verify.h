@@ -12,14 +12,16 @@
 
 /* What the checks are made with: a module that is there, or a scratch one of ours. */
 struct verify_module {
-    char *directory;  /* absolute: the language server's and the debug adapter's working directory */
-    char *tested;     /* … and that of go test */
-    char *root;       /* of the module: where go.mod is; else DIRECTORY */
-    char *open;       /* the file that the language server gets, or NULL */
-    char *launch;     /* what the debug adapter gets */
-    const char *mode; /* … and how: "debug" or "test", dlv's words */
-    char *scratch;    /* a directory of ours, to be removed: the scratch module is there, and what is built */
-    bool own;         /* the module is the scratch one */
+    char *directory;          /* absolute: the language server's and the debug adapter's working directory */
+    char *tested;             /* … and that of go test */
+    char *root;               /* of the module: where go.mod is; else DIRECTORY */
+    char *open;               /* the file that the language server gets, or NULL */
+    char *launch;             /* what the debug adapter gets */
+    const char *mode;         /* … and how: "debug" or "test", dlv's words */
+    char *scratch;            /* a directory of ours, to be removed: the scratch module is there, and what is built */
+    const char *own;          /* the module is the scratch one: why; or NULL */
+    struct strings temporary; /* directories in which programs make what they make for a while; to be removed */
+    char *launched_from;      /* the debug adapter's own working directory, where that is not DIRECTORY; or NULL */
 };
 /* DIRECTORY: the user's, or NULL: the working directory. OPEN and LAUNCH: what the user wants to have opened and
  * launched, or NULL. Free with verify_module_close() in either case. */

@@ -15,6 +15,7 @@ enum {
     PLACES_MOST = 24,    /* of names that are asked about */
     FILE_MOST = 4 << 20, /* bytes of a file that is opened */
     SHUTDOWN_MS = 2000,
+    SETTINGS_MOST = 1000,
     ID_NONE = -1,
     ID_INITIALIZE = 1,
     ID_SHUTDOWN = 2,
@@ -80,6 +81,19 @@ static void send(struct session *session, int id, const char *method, const char
     text_deinit(&frame);
 }
 
+/* As many settings as were asked for, none of which is set. */
+static void add_settings(const struct json_line *line, struct text *to)
+{
+    const struct json_value *params = json_line_get(line, "params");
+    const struct json_value *items = params ? json_line_within(line, params, "items") : NULL;
+    size_t count = items && items->type == JSON_NESTED ? (size_t)items->number : 1;
+
+    text_add(to, ",\"result\":[");
+    for (size_t i = 0; i < count && i < SETTINGS_MOST; i++)
+        text_add(to, i ? ",null" : "null");
+    text_add(to, "]}");
+}
+
 /* What the server asks of its client gets the least that is an answer. */
 static void answer(struct session *session, const struct json_value *id, const char *method)
 {
@@ -93,9 +107,12 @@ static void answer(struct session *session, const struct json_value *id, const c
         json_text_add(&message, id->string);
     else
         text_addf(&message, "%.0f", id->number);
-    text_add(&message, !known ? ",\"error\":{\"code\":-32601,\"message\":\"no such method\"}}"
-                       : strcmp(method, "workspace/configuration") == 0 ? ",\"result\":[null]}"
-                                                                        : ",\"result\":null}");
+    if (!known)
+        text_add(&message, ",\"error\":{\"code\":-32601,\"message\":\"no such method\"}}");
+    else if (strcmp(method, "workspace/configuration") == 0)
+        add_settings(&session->message, &message);
+    else
+        text_add(&message, ",\"result\":null}");
     frame_write(&frame, message.v);
     peer_send(session->talk->peer, frame.v, frame.n);
     text_deinit(&message);

@@ -177,13 +177,13 @@ static void choose(const char *directory, struct choice *ret)
         fts_close(tree);
 }
 
-/* The directory of the go.mod that holds for DIRECTORY, malloced, or NULL. */
-static char *module_root(const char *directory)
+/* DIRECTORY or the nearest above it in which NAME is, malloced, or NULL. */
+static char *above_with(const char *directory, const char *name)
 {
     CLEANUP_FREE char *at = xstrdup(directory);
 
     for (;;) {
-        CLEANUP_FREE char *file = path_join(at, "go.mod");
+        CLEANUP_FREE char *file = path_join(at, name);
         char *above;
 
         if (access(file, F_OK) == 0)
@@ -196,22 +196,78 @@ static char *module_root(const char *directory)
     }
 }
 
-/* ---- all of it ---- */
-
-static int take_named(const char *name, char **place, struct err *err)
+/* The first module of the workspace in DIRECTORY whose go.mod is there, malloced, or NULL (go.dev/ref/mod#workspaces:
+ * "use ./a" and "use (" with one a line). */
+static char *used_module(const char *directory)
 {
-    if (!name)
-        return 0;
-    free(*place);
-    *place = realpath(name, NULL);
-    return *place ? 0 : err_errno(err, errno, "verify: %s", name);
+    CLEANUP_FREE char *file = path_join(directory, "go.work"), *text = proc_read(file, HEAD_MOST, NULL);
+    bool within = false;
+
+    for (char *line = text, *next; line && *line; line = next) {
+        CLEANUP_FREE char *module = NULL, *mod = NULL;
+        char quote[2] = "";
+        size_t n;
+
+        next = line + strcspn(line, "\n");
+        if (*next)
+            *next++ = '\0';
+        line += strspn(line, " \t");
+        if (strncmp(line, "use", 3) == 0 && (isblank((unsigned char)line[3]) || line[3] == '('))
+            line += 3 + strspn(line + 3, " \t");
+        else if (!within)
+            continue;
+        within = (within && *line != ')') || *line == '(';
+        quote[0] = *line == '"' || *line == '`' ? *line++ : '\0';
+        n = strcspn(line, *quote ? quote : " \t\r");
+        if (!n || strchr("()", *line) || strncmp(line, "//", 2) == 0)
+            continue;
+        line[n] = '\0';
+        module = *line == '/' ? xstrdup(line) : path_join(directory, line);
+        mod = path_join(module, "go.mod");
+        if (access(mod, F_OK) == 0)
+            return realpath(module, NULL);
+    }
+    return NULL;
 }
 
-static int take_module(struct verify_module *ret, struct err *err)
-{
-    struct choice choice;
+/* ---- all of it ---- */
 
-    choose(ret->directory, &choice);
+/* NAME stands here, or else in DIRECTORY. */
+static int take_named(const char *name, const char *directory, char **place, struct err *err)
+{
+    CLEANUP_FREE char *below = NULL;
+    char *found;
+
+    if (!name)
+        return 0;
+    below = path_join(directory, name);
+    found = realpath(name, NULL);
+    if (!found && errno == ENOENT && *name != '/')
+        found = realpath(below, NULL);
+    free(*place);
+    *place = found;
+    return found ? 0 : err_errno(err, errno, "verify: %s", name);
+}
+
+/* What there is below DIRECTORY; where that has no Go file, in all of the module. False: it has none at all. */
+static bool choose_of_module(struct verify_module *ret, struct choice *choice)
+{
+    choose(ret->directory, choice);
+    if (choice->open || strcmp(ret->directory, ret->root) == 0)
+        return choice->open != NULL;
+    choose(ret->root, choice);
+    if (choice->open) {
+        free(ret->directory);
+        ret->directory = xstrdup(ret->root);
+    }
+    return choice->open != NULL;
+}
+
+static int take_module(struct verify_module *ret, const struct choice *chosen, struct err *err)
+{
+    struct choice choice = *chosen;
+
+    ret->tested = xstrdup(ret->directory);
     ret->open = choice.open;
     ret->launch = choice.launch ? choice.launch : choice.tested;
     ret->mode = choice.launch ? "debug" : "test";
@@ -220,14 +276,53 @@ static int take_module(struct verify_module *ret, struct err *err)
     if (ret->launch)
         return 0;
     ret->launch = make_scratch_module(ret->scratch, err);
+    if (!ret->launch)
+        return -1;
+    ret->launched_from = xstrdup(ret->launch); /* which is no part of the module */
     ret->mode = "debug";
-    return ret->launch ? 0 : -1;
+    return 0;
+}
+
+/* A scratch module for all that the user names nothing for; a file of the user's is opened where it is. */
+static int take_scratch(struct verify_module *ret, bool opens, const char *why, struct err *err)
+{
+    ret->own = why;
+    ret->launch = make_scratch_module(ret->scratch, err);
+    if (!ret->launch)
+        return -1;
+    ret->tested = xstrdup(ret->launch);
+    if (!opens) {
+        free(ret->directory);
+        ret->directory = xstrdup(ret->launch);
+    }
+    free(ret->root);
+    ret->root = xstrdup(ret->directory);
+    ret->open = path_join(ret->launch, "main.go");
+    return 0;
+}
+
+/* The module that holds for DIRECTORY, or one of its workspace. */
+static void find_module(struct verify_module *ret)
+{
+    CLEANUP_FREE char *work = NULL, *used = NULL;
+
+    ret->root = above_with(ret->directory, "go.mod");
+    work = ret->root ? NULL : above_with(ret->directory, "go.work");
+    used = work ? used_module(work) : NULL;
+    if (!used)
+        return;
+    free(ret->directory);
+    ret->directory = xstrdup(used);
+    ret->root = steal_pointer(&work);
 }
 
 int verify_module_open(const char *directory, const char *open, const char *launch, struct verify_module *ret,
                        struct err *err)
 {
+    CLEANUP_FREE char *named = NULL;
+    struct choice choice = {0};
     struct stat st;
+    int status;
 
     *ret = (struct verify_module){.mode = "debug"};
     ret->directory = realpath(directory ? directory : ".", NULL);
@@ -236,38 +331,32 @@ int verify_module_open(const char *directory, const char *open, const char *laun
     ret->scratch = repro_scratch_make(err);
     if (!ret->scratch)
         return -1;
-    ret->root = module_root(ret->directory);
-    if (ret->root) {
-        ret->tested = xstrdup(ret->directory);
-        if (take_module(ret, err) < 0)
-            return -1;
-    } else {
-        ret->own = true;
-        ret->launch = make_scratch_module(ret->scratch, err);
-        if (!ret->launch)
-            return -1;
-        ret->tested = xstrdup(ret->launch);
-        if (!open) { /* a file of the user's is opened where it is */
-            free(ret->directory);
-            ret->directory = xstrdup(ret->launch);
-        }
-        ret->root = xstrdup(ret->directory);
-        ret->open = path_join(ret->launch, "main.go");
-    }
-    if (take_named(open, &ret->open, err) < 0)
+    named = xstrdup(ret->directory);
+    find_module(ret);
+    if (!ret->root)
+        status = take_scratch(ret, open != NULL, "there is no go.mod", err);
+    else if (choose_of_module(ret, &choice))
+        status = take_module(ret, &choice, err);
+    else
+        status = take_scratch(ret, open != NULL, "there is no Go file in the module", err);
+    if (status < 0 || take_named(open, named, &ret->open, err) < 0)
         return -1;
-    return take_named(launch, &ret->launch, err);
+    return take_named(launch, named, &ret->launch, err);
 }
 
 void verify_module_close(struct verify_module *module)
 {
     if (module->scratch)
         repro_scratch_remove(module->scratch);
+    for (size_t i = 0; i < module->temporary.n; i++)
+        repro_scratch_remove(module->temporary.v[i]);
+    strings_deinit(&module->temporary);
     free(module->directory);
     free(module->tested);
     free(module->root);
     free(module->open);
     free(module->launch);
+    free(module->launched_from);
     free(module->scratch);
 }
 

@@ -194,10 +194,21 @@ static char *names(const struct verify_job *jobs, size_t count, bool passing)
     return text.v;
 }
 
+/* Where they were made; the scratch module is not spoken of where all that was asked for is the user's. */
+static char *place_of(const struct verify *verify, const struct verify_job *jobs, size_t count)
+{
+    const struct options *options = verify->options;
+    bool own = false;
+
+    for (size_t i = 0; i < count && verify->module.own; i++)
+        own |= jobs[i].check == &verify_lsp ? !options->open : jobs[i].check == &verify_dap ? !options->launch : true;
+    return own ? xasprintf("a scratch module (%s)", verify->module.own) : xstrdup(verify->module.directory);
+}
+
 static char *headline(const struct verify *verify, const struct verify_job *jobs, size_t count)
 {
     CLEANUP_FREE char *failing = names(jobs, count, false), *passing = names(jobs, count, true);
-    const char *where = verify->module.own ? "a scratch module (there is no go.mod)" : verify->module.directory;
+    CLEANUP_FREE char *where = place_of(verify, jobs, count);
 
     if (!failing)
         return xasprintf("%s %s, in %s.", passing, count == 1 ? "passes" : "pass", where);

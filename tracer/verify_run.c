@@ -24,6 +24,13 @@ void verify_job_deinit(struct verify_job *job)
     report_destroy(job->report);
 }
 
+static const char *directory_of(const struct verify_module *module, const struct verify_check *check)
+{
+    if (check == &verify_dap && module->launched_from)
+        return module->launched_from;
+    return check == &verify_test ? module->tested : module->directory;
+}
+
 /* Starts FILE with ARGV and has the check talk with it. REPORT: it is glibctrace, with the check's program behind it,
  * and that is the file that it writes; else NULL. */
 static void run(struct verify *verify, const struct verify_job *job, const char *file, char *const *argv,
@@ -33,7 +40,7 @@ static void run(struct verify *verify, const struct verify_job *job, const char 
     const struct peer_start start = {
         .file = file,
         .argv = argv,
-        .directory = job->check == &verify_test ? module->tested : module->directory,
+        .directory = directory_of(module, job->check),
         .env = verify->env,
         .quiet_input = job->quiet_input,
     };
@@ -77,6 +84,8 @@ static void traced_command(const struct verify *verify, const struct verify_job 
         add(ret, "--no-redact");
     if (verify->options->no_repro)
         add(ret, "--no-repro");
+    if (job->result.words)
+        strings_addf(ret, "--complaint=%s", job->result.words);
     if (job->check->traces)
         add(ret, "--seccomp=no");
     strings_addf(ret, "--for=%u", (ms + GRACE_MS) / 1000);

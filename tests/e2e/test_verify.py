@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -83,9 +84,11 @@ def test_all_pass(verify, module):
 
 
 def test_a_scratch_module(verify, tmp_path):
-    result = verify(TMPDIR=tmp_path)
+    made = tmp_path / "made"
+    made.mkdir()
+    result = verify(TMPDIR=made)
     assert (result.returncode, result.causes) == (0, []) and "scratch module" in result.stdout
-    assert list(tmp_path.glob("glibctrace-repro*")) == []  # gopls may leave files of its own
+    assert list(made.iterdir()) == []
 
 
 @pytest.mark.parametrize("pattern, status", [("TestRight", 0), ("TestWrong", 1)])
@@ -139,6 +142,52 @@ def test_where_was_looked(verify, module, tools, tmp_path):
     assert checks(verify("--only", "lsp", module, first=tools)) == {"gopls": "passes"}
 
 
+@pytest.mark.parametrize("variable, said", [("GOFLAGS", "-nosuch"), ("GOROOT", "/no/such/go")])
+def test_what_go_said_to_them_is_why_they_fail(verify, module, variable, said):
+    """gopls and dlv end well and pass on what go, which they have started, complained of."""
+    result = verify(module, **{variable: said})
+    assert result.returncode == 1 and set(checks(result).values()) == {"fails"}
+    assert [(cause["kind"], cause["missing"]) for cause in result.causes] == [("environment-wrong", f"{variable}={said}")]
+    assert "is not known" not in result.stdout
+    result = verify("--only", "dap", "--no-repro", module, **{variable: said})
+    assert [cause["missing"] for cause in result.causes] == [f"{variable}={said}"]
+
+
+def test_a_port_that_is_taken(verify, module):
+    """dlv looks for rr at its start and does without it: that is no cause, whatever it ends of."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = verify("--only", "dap", "--dap", f"dlv dap --listen=127.0.0.1:{taken.getsockname()[1]}", module)
+    assert (result.returncode, result.causes) == (1, [])
+    assert any("address already in use" in row["said"] for row in result.report["words"])
+
+
+def test_where_there_is_no_go_file(verify, module, tmp_path):
+    (module / "doc" / "more").mkdir(parents=True)
+    result = verify("--only", "test", module / "doc" / "more")
+    assert result.returncode == 0 and result.report["headline"].endswith(f"in {module}.")
+    assert "no test was run" in seen(result, "go test")
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "go.mod").write_text("module example.org/bare\n")
+    result = verify("--only", "dap", tmp_path / "bare")
+    assert result.returncode == 0 and "scratch module (there is no Go file in the module)" in result.report["headline"]
+
+
+@pytest.mark.parametrize("uses", ["use (\n\t./absent // not there\n\t\"./a module\"\n)\n", "use \"./a module\"\n"])
+def test_a_workspace(verify, module, tmp_path, uses):
+    (tmp_path / "go.work").write_text("go 1.18\n\n" + uses)
+    result = verify("--only", "test", "--run", "TestWrong", tmp_path, GOFLAGS=None)
+    assert result.report["headline"].endswith(f"in {module}.")
+    assert any("planted" in row["said"] or "absent" in row["said"] for row in result.report["words"])
+
+
+def test_only_some_files_are_for_this_machine(verify, module):
+    """What the debug adapter launches instead is no part of the module that it is told to build it in."""
+    (module / "main_test.go").unlink()
+    (module / "main.go").write_text("//go:build windows\n\n" + FILES["main.go"])
+    result = verify("--only", "dap", module)
+    assert (result.returncode, result.causes) == (0, [])
+
+
 def test_dlv_fails_where_only_the_launch_does(verify, module):
     """The tracer below ours still works: what is told is the build that fails, not that it may not trace."""
     (module / "main.go").write_text("package main\n\nfunc main() { nothing() }\n")
@@ -170,9 +219,9 @@ LSP = SERVER + """
 while True:
     got = get()
     if got["method"] == "initialize":
-        put({"id": "ask", "method": "workspace/configuration", "params": {"items": [{}]}})
+        put({"id": "ask", "method": "workspace/configuration", "params": {"items": [{}, {"section": "a"}]}})
         answer = get()
-        assert answer == {"jsonrpc": "2.0", "id": "ask", "result": [None]}, answer
+        assert answer == {"jsonrpc": "2.0", "id": "ask", "result": [None, None]}, answer
         put({"id": got["id"], "result": {"capabilities": {"hoverProvider": False}}})
     elif got["method"] == "textDocument/didOpen":
         document = got["params"]["textDocument"]
@@ -207,7 +256,8 @@ def test_other_servers(verify, script, tmp_path):
     file = tmp_path / "file.c"
     file.write_text("int ü;\n")
     result = verify("--only", "lsp,dap", "--lsp", f"'{tmp_path}/my lsp' --stdio", "--dap", f"{tmp_path}/my-dap", "--open", file,
-                    "--launch", file)
+                    "--launch", "file.c", tmp_path)
+    assert "scratch" not in result.report["headline"]
     assert (result.returncode, result.causes) == (0, []), result.stdout
     assert "diagnostics for file.c" in seen(result, "my lsp")
 
@@ -237,7 +287,8 @@ def test_a_server_that_breaks_the_protocol(verify, script, what, said):
 def test_nothing_is_left_of_a_server_that_hangs(verify, script, tmp_path):
     """It answers nothing, takes no signal, and has children in sessions of their own."""
     server = script("server", SERVER + """
-import signal
+import signal, tempfile
+tempfile.mkstemp()
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
     signal.signal(number, signal.SIG_IGN)
 if os.fork() == 0:
@@ -246,10 +297,11 @@ if os.fork() == 0:
         os._exit(0)
 time.sleep(1000)
 """)
-    mark = f"VERIFY_MARK={tmp_path}"
-    result = verify("--only", "lsp", "--timeout", "0.5", "--no-repro", "--lsp", server, VERIFY_MARK=tmp_path)
+    mark, made = f"VERIFY_MARK={tmp_path}", tmp_path / "made"
+    made.mkdir()
+    result = verify("--only", "lsp", "--timeout", "0.5", "--no-repro", "--lsp", server, VERIFY_MARK=tmp_path, TMPDIR=made)
     assert result.returncode == 1 and "went by before it answered initialize" in seen(result, "server")
-    assert left(mark) == []
+    assert left(mark) == [] and list(made.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
