@@ -11,20 +11,35 @@
 
 enum { DEEPEST = 5, FIRST_LINE = 256 /* BINPRM_BUF_SIZE */ };
 
-char *execfile_script_program(int fd)
+char *execfile_script_line(int fd, char **argument)
 {
     char line[FIRST_LINE + 1];
     ssize_t n = pread(fd, line, FIRST_LINE, 0);
-    size_t start = 2, size;
+    size_t start = 2, size, end;
 
+    *argument = NULL;
     if (n < 3 || line[0] != '#' || line[1] != '!')
         return NULL;
     line[n] = '\0';
-    while (line[start] == ' ' || line[start] == '\t')
-        start++;
+    start += strspn(line + start, " \t");
     size = strcspn(line + start,
                    " \t\n"); /* the kernel cuts at these and nothing else: a carriage return belongs to the name */
+    if (start + size >= FIRST_LINE - 1) /* cut off, and refused: ENOEXEC */
+        return NULL;
+    end = start + size + strcspn(line + start + size, "\n");
+    while (end > start + size && (line[end - 1] == ' ' || line[end - 1] == '\t'))
+        end--;
+    for (size_t at = start + size; at < end && !*argument; at++)
+        if (line[at] != ' ' && line[at] != '\t')
+            *argument = xstrndup(line + at, end - at);
     return size ? xstrndup(line + start, size) : NULL;
+}
+
+char *execfile_script_program(int fd)
+{
+    CLEANUP_FREE char *argument = NULL;
+
+    return execfile_script_line(fd, &argument);
 }
 
 /* This kernel runs its own machine's files and, where the 32-bit entry is compiled in, i386's; with binfmt_misc any.
@@ -70,6 +85,57 @@ static bool may_execute(const char *root, const char *path, const struct stat *s
     return may;
 }
 
+/* Nothing on such a mount may be executed, whatever its mode; ERROR 0: the kernel was not asked. */
+static bool mount_forbids(int fd, const struct stat *st, const struct cred *cred, int error)
+{
+    return (error == EACCES || error == 0) && S_ISREG(st->st_mode) &&
+           (cred ? path_permits(st, cred, X_OK) : st->st_mode & 0111) && fd >= 0 && mount_forbids_execution(fd);
+}
+
+/* PROGRAM's PT_INTERP, which is there (its status is ST): open_exec() of fs/exec.c asks for its x bit, too; then
+ * load_elf_binary() of fs/binfmt_elf.c for an ELF file of the program's own machine (ELIBBAD). */
+static enum execfile_verdict look_at_loader(const char *root, const struct elffile *program, const struct stat *st,
+                                            const struct cred *cred, int error, struct execfile *ret)
+{
+    CLEANUP_CLOSE int fd = path_open(root, program->interp);
+    CLEANUP_FREE char *path = xstrdup(program->interp);
+    const struct elffile *loader;
+    enum execfile_verdict verdict = EXECFILE_SOUND;
+
+    if (error != EACCES && (fd < 0 || !S_ISREG(st->st_mode)) && error != 0)
+        return EXECFILE_SOUND;
+    if (mount_forbids(fd, st, cred, error)) {
+        ret->mount = mount_of(root, path);
+        verdict = EXECFILE_NOEXEC_MOUNT;
+    } else if ((error == EACCES || error == 0) && (!S_ISREG(st->st_mode) || !may_execute(root, path, st, cred))) {
+        verdict = EXECFILE_NOT_PERMITTED;
+    }
+    if (verdict != EXECFILE_SOUND) {
+        free(ret->path);
+        ret->path = steal_pointer(&path);
+        return verdict;
+    }
+    if (error == EACCES || fd < 0)
+        return EXECFILE_SOUND;
+    loader = elffile_get_fd(fd);
+    if (loader->state != ELFFILE_OK && loader->state != ELFFILE_UNREADABLE) {
+        verdict = EXECFILE_BROKEN;
+    } else if (loader->state == ELFFILE_OK &&
+               strcmp(elffile_machine_name(loader), elffile_machine_name(program)) != 0) {
+        ret->machine_wanted = elffile_machine_known(program->class, program->machine, program->data);
+        verdict = ret->machine_wanted ? EXECFILE_OTHER_MACHINE : EXECFILE_BROKEN;
+    }
+    if (verdict == EXECFILE_SOUND) {
+        elffile_put(loader);
+        return verdict;
+    }
+    ret->asker = steal_pointer(&ret->path);
+    ret->path = steal_pointer(&path);
+    elffile_put(ret->elf); /* it was the program's */
+    ret->elf = loader;
+    return verdict;
+}
+
 static enum execfile_verdict look_at_elf(const char *root, const struct elffile *elf, const struct cred *cred,
                                          int error, struct execfile *ret)
 {
@@ -87,10 +153,11 @@ static enum execfile_verdict look_at_elf(const char *root, const struct elffile 
         ret->interpreter = xstrdup(elf->interp);
         return EXECFILE_INTERP_ABSENT;
     }
-    if (error == EACCES && elf->interp && !may_execute(root, elf->interp, &st, cred)) {
-        free(ret->path);
-        ret->path = xstrdup(elf->interp); /* open_exec() of fs/exec.c asks for both */
-        return EXECFILE_NOT_PERMITTED;
+    if (elf->interp && *elf->interp && (error == 0 || error == EACCES || error == ELIBBAD || error == EIO)) {
+        enum execfile_verdict verdict = look_at_loader(root, elf, &st, cred, error, ret);
+
+        if (verdict != EXECFILE_SOUND)
+            return verdict;
     }
     if (error == ENOEXEC)
         return EXECFILE_BROKEN;
@@ -131,8 +198,7 @@ static enum execfile_verdict look(const char *root, const char *path, const stru
     if (path_stat(root, at, &st) < 0)
         return EXECFILE_SOUND;
     /* Before the question of permission: for access(2) too, nothing on such a mount may be executed. */
-    if (error == EACCES && S_ISREG(st.st_mode) && (cred ? path_permits(&st, cred, X_OK) : st.st_mode & 0111) &&
-        fd >= 0 && mount_forbids_execution(fd)) {
+    if (mount_forbids(fd, &st, cred, error)) {
         ret->mount = mount_of(root, at);
         return EXECFILE_NOEXEC_MOUNT;
     }
@@ -160,6 +226,7 @@ void execfile_inspect(const char *root, const char *path, const struct cred *cre
 void execfile_deinit(struct execfile *file)
 {
     free(file->path);
+    free(file->asker);
     free(file->interpreter);
     free(file->mount);
     if (file->elf)

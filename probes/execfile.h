@@ -21,7 +21,8 @@ enum execfile_verdict {
 
 struct execfile {
     enum execfile_verdict verdict;
-    char *path; /* the file at fault: the one asked for, or an interpreter on the way (absolute, inside the root) */
+    char *path;  /* the file at fault: the one asked for, or an interpreter on the way (absolute, inside the root) */
+    char *asker; /* BROKEN, OTHER_MACHINE: the ELF file whose PT_INTERP .path is; or NULL */
     char *interpreter;          /* INTERP_ABSENT, SCRIPT_ABSENT: as written */
     char *mount;                /* NOEXEC_MOUNT: the mount point */
     const char *machine_wanted; /* OTHER_MACHINE: the name that the file would have to have */
@@ -29,12 +30,14 @@ struct execfile {
 };
 
 /* Looks at PATH (absolute) inside ROOT with CRED's eyes (NULL: this process's); ERROR is the errno value that execve
- * gave, 0 where it was not asked. Follows scripts to their interpreters, at most five deep as the kernel does
- * (BINPRM_MAX_RECURSION). */
+ * gave, 0 where it was not asked: then everything is looked at. Follows scripts to their interpreters, at most five
+ * deep as the kernel does (BINPRM_MAX_RECURSION). */
 void execfile_inspect(const char *root, const char *path, const struct cred *cred, int error, struct execfile *ret);
 void execfile_deinit(struct execfile *file);
 /* The program named in the first line of the file behind FD ("/bin/sh\r" with its carriage return), malloced, or NULL
  * where that is no "#!" line. */
 char *execfile_script_program(int fd);
+/* The same; *ARGUMENT is all that stands behind it, which the program gets as one argument, malloced, or NULL. */
+char *execfile_script_line(int fd, char **argument);
 
 #endif

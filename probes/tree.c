@@ -55,30 +55,80 @@ static char **names_in(const struct level *level, struct tree *tree, size_t *cou
     return names;
 }
 
+bool tree_called_library(const char *name)
+{
+    const char *base = path_base(name), *so = NULL;
+    size_t length = strlen(base);
+
+    if (length > 5 && strcmp(base + length - 5, ".node") == 0)
+        return true;
+    for (const char *at = base; (at = strstr(at, ".so")); at += 3)
+        so = at;
+    /* any word may stand before a number: what is called libx.so.1 begins so */
+    return so && so > base &&
+           (!so[3] || (strncmp(base, "lib", 3) == 0 && strspn(so + 3, ".0123456789") == strlen(so + 3)));
+}
+
+bool tree_is_linker_script(const char *start)
+{
+    static const char *const starts[] = {"/*", "INPUT", "GROUP", "OUTPUT_FORMAT"};
+
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncmp(start, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return false;
+}
+
+/* What other systems and tools have under such names: Mach-O (also of several machines), PE, WebAssembly, archives,
+ * LLVM's bitcode, and what is text for somebody to read. */
+static bool is_anothers(const char *start, size_t n)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+    } magics[] = {{"\xfe\xed\xfa\xce", 4},
+                  {"\xfe\xed\xfa\xcf", 4},
+                  {"\xce\xfa\xed\xfe", 4},
+                  {"\xcf\xfa\xed\xfe", 4},
+                  {"\xca\xfe\xba\xbe", 4},
+                  {"MZ", 2},
+                  {"\0asm", 4},
+                  {"!<arch>", 7},
+                  {"!<thin>", 7},
+                  {"BC\xc0\xde", 4}};
+
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (n >= magics[i].n && memcmp(start, magics[i].bytes, magics[i].n) == 0)
+            return true;
+    return false;
+}
+
 static void look_at_file(const struct level *level, const char *name, const struct stat *st, struct tree *tree)
 {
     /* O_NONBLOCK: it may have become a FIFO since */
     CLEANUP_CLOSE int fd = openat(level->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     bool executable = !level->modes || (st->st_mode & 0111);
     struct tree_file *file;
-    char start[SELFMAG];
+    char start[17] = "";
     struct stat now;
+    bool elf;
     ssize_t n;
 
     if (fd < 0 || fstat(fd, &now) < 0 || !S_ISREG(now.st_mode)) {
         tree->unread++;
         return;
     }
-    n = pread(fd, start, sizeof start, 0);
-    if (!(n == SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0) &&
-        !(n >= 2 && executable && memcmp(start, "#!", 2) == 0))
+    n = pread(fd, start, sizeof start - 1, 0);
+    elf = (n >= SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0) ||
+          (n >= 0 && tree_called_library(name) && !is_anothers(start, (size_t)n) && !tree_is_linker_script(start));
+    if (!elf && !(n >= 2 && executable && memcmp(start, "#!", 2) == 0))
         return;
     if (tree->count >= TREE_FILES) {
         tree->cut = true;
         return;
     }
     file = array_add(&tree->files, &tree->count, &tree->cap, sizeof *file);
-    *file = (struct tree_file){path_join(level->path, name), start[0] != '#', executable};
+    *file = (struct tree_file){path_join(level->path, name), elf, executable};
 }
 
 static void read_level(const struct level *level, struct tree *tree)

@@ -31,6 +31,9 @@ void cause_architecture_tell(const struct finding *finding, struct cause *cause)
     if (finding->fault)
         cause->summary = xasprintf("%s needs %s, but the file that is there, %s, is for %s, not %s.",
                                    path_base(finding->subject), finding->fault->name, file, is, finding->missing);
+    else if (by_hand(finding) && finding->call && strncmp(finding->call, "execve", 6) == 0)
+        cause->summary = xasprintf("%s is for %s, but the dynamic loader that it names, %s, is for %s.",
+                                   path_base(finding->subject), finding->missing, file, is);
     else if (by_hand(finding))
         cause->summary = xasprintf("%s was told to run %s, which is for %s, not %s.", path_base(finding->subject), file,
                                    is, finding->missing);

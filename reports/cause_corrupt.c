@@ -7,7 +7,7 @@
 
 #include <probes/alloc.h>
 
-static char *what_it_is(const struct elffile *elf)
+static char *what_it_is(const struct elffile *elf, const struct fault *fault)
 {
     if (!elf)
         return xstrdup("is no ELF file that can be used");
@@ -23,6 +23,11 @@ static char *what_it_is(const struct elffile *elf)
         return xasprintf("is not an ELF file: it begins with \"%s\"", elf->starts);
     case ELFFILE_NOT_REGULAR:
         return xstrdup(S_ISDIR(elf->st.st_mode) ? "is a directory" : "is not a regular file");
+    case ELFFILE_OK: /* the loader has more to ask of it */
+        if (fault && fault->kind == FAULT_NOT_FOUND && fault->search.fault >= 0 &&
+            fault->search.places[fault->search.fault].why)
+            return xasprintf("cannot be loaded as a library: %s", fault->search.places[fault->search.fault].why);
+        return xstrdup("is malformed");
     default:
         return xasprintf("is malformed%s%s", elf->why ? ": " : "", elf->why ? elf->why : "");
     }
@@ -54,12 +59,15 @@ static void tell_pointer(const struct finding *finding, struct cause *cause, con
 
 void cause_corrupt_tell(const struct finding *finding, struct cause *cause)
 {
-    CLEANUP_FREE char *is = what_it_is(finding->elf);
+    CLEANUP_FREE char *is = what_it_is(finding->elf, finding->fault);
     const char *file = finding->provider ? finding->provider : finding->missing;
 
     if (finding->fault && finding->fault->kind == FAULT_NOT_FOUND)
         cause->summary = xasprintf("%s needs %s, but the file that is there, %s, %s.", path_base(finding->subject),
                                    finding->fault->name, file, is);
+    else if (finding->provider && strcmp(finding->provider, finding->subject) != 0)
+        cause->summary = xasprintf("%s cannot be executed: the dynamic loader that it names, %s, %s.",
+                                   path_base(finding->subject), file, is);
     else
         cause->summary = xasprintf("%s cannot be run: it %s.", file, is);
     cause_fact(cause, "the file", "%s   %s", file, is);

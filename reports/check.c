@@ -9,9 +9,9 @@
 #include <probes/execfile.h>
 #include <probes/libc.h>
 #include <probes/load.h>
+#include <probes/tree.h>
 
 #include <elf.h>
-#include <errno.h>
 #include <string.h>
 
 /* ---- what kind of file it is ---- */
@@ -102,8 +102,15 @@ static bool judge_against(const struct check_request *request, const struct load
     return !root;
 }
 
+static const char *what_it_is(const char *path, const struct elffile *elf)
+{
+    if (elffile_is_library(elf) || (elf->state != ELFFILE_OK && tree_called_library(path)))
+        return "library";
+    return elf->interp || elf->state != ELFFILE_OK ? "program" : "static program";
+}
+
 static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
-                      struct report *report)
+                      bool unpermitted, struct report *report)
 {
     bool library = elffile_is_library(elf);
     CLEANUP_FREE char *loader = library ? against_loader(request->against, elf) : NULL;
@@ -122,11 +129,10 @@ static void check_elf(const struct check_request *request, const char *path, con
         check_judge_loading(request, path, loader, elf, report);
     if (library)
         drop_left(report, first);
-    check_put_file(report, path,
-                   library       ? "library"
-                   : elf->interp ? "program"
-                                 : "static program",
-                   load, report->cause_count - first);
+    if (unpermitted && report->cause_count == first)
+        check_put_refused(report, path, elf, true, 0);
+    else
+        check_put_file(report, path, what_it_is(path, elf), load, report->cause_count - first);
     fill_libc(request, load, report);
     if (!library && request->seen)
         request->seen(request->ctx, load);
@@ -134,23 +140,6 @@ static void check_elf(const struct check_request *request, const char *path, con
         put_all(request, load, report);
     check_put_opened(report, request, load, request->brief);
     load_destroy(load);
-}
-
-static int execution_error(enum execfile_verdict verdict)
-{
-    switch (verdict) {
-    case EXECFILE_INTERP_ABSENT:
-    case EXECFILE_SCRIPT_ABSENT:
-        return ENOENT;
-    case EXECFILE_NOT_PERMITTED:
-    case EXECFILE_NOEXEC_MOUNT:
-        return EACCES;
-    case EXECFILE_OTHER_MACHINE:
-    case EXECFILE_BROKEN:
-        return ENOEXEC;
-    default:
-        return 0;
-    }
 }
 
 const char *check_root(const struct check_request *request)
@@ -173,41 +162,49 @@ static void check_guest_script(const struct check_request *request, const char *
         check_tell_script(path, program, report);
 }
 
+/* Something of an ELF file is there; of one that is named by itself, or called a library, that nothing is, too. */
+static bool is_loadable(const struct check_request *request, const char *path, const struct elffile *elf)
+{
+    switch (elf->state) {
+    case ELFFILE_OK:
+    case ELFFILE_TRUNCATED:
+    case ELFFILE_MALFORMED:
+        /* One that holds debug information alone has the headers of its program, and nothing behind them. */
+        return !(elf->interp && !*elf->interp);
+    case ELFFILE_SHORT:
+        return true;
+    case ELFFILE_EMPTY:
+        return tree_called_library(path) || (!request->brief && (elf->st.st_mode & 0111));
+    case ELFFILE_NOT_ELF:
+        return tree_called_library(path) && !tree_is_linker_script(elf->starts);
+    default:
+        return false;
+    }
+}
+
 bool check_file(const struct check_request *request, const char *path, struct report *report)
 {
     const char *root = check_root(request);
     CLEANUP_CLOSE int fd = path_open(root, path);
     CLEANUP_FREE char *script = fd >= 0 ? execfile_script_program(fd) : NULL;
     const struct elffile *elf = elffile_get(root, path);
-    /* One that holds debug information alone has the headers of its program, and nothing behind them. */
-    bool is_elf = (elf->state == ELFFILE_OK || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED) &&
-                  !(elf->interp && !*elf->interp);
+    bool loadable = is_loadable(request, path, elf), executed = script || elf->interp || elf->type == ET_EXEC;
+    enum check_execution execution = EXECUTION_GOES;
     size_t first = report->cause_count;
-    struct execfile file;
-    int error = 0;
 
-    execfile_inspect(root, path, NULL, 0, &file);
-    error = execution_error(file.verdict);
-    /* Which machine a root is for, what is in it says; and which loader another C library has, that. An x86-64 kernel
-     * runs i386's files unless it was built not to (CONFIG_IA32_EMULATION), which nobody can see without a try. */
-    if ((file.verdict == EXECFILE_OTHER_MACHINE &&
-         (*root || request->against || (elf->machine == EM_386 && elf->class == ELFCLASS32))) ||
-        (file.verdict == EXECFILE_INTERP_ABSENT && request->against && !script))
-        error = 0;
     if (script && request->guests)
         check_guest_script(request, path, script, report);
-    /* a library need not be executable, and a file that is to be installed may not be yet */
-    else if (error && (script || (is_elf && (elf->interp || elf->type == ET_EXEC))) &&
-             file.verdict != EXECFILE_NOT_PERMITTED)
-        check_judge_execution(&(struct check_request){.root = root, .env = request->env, .cwd = request->cwd}, path,
-                              error, report);
-    else if (is_elf)
-        check_elf(request, path, elf, report);
-    if (script || (is_elf && report->cause_count > first && error))
-        check_put_file(report, path, script ? "script" : "program", NULL, report->cause_count - first);
-    execfile_deinit(&file);
+    else if (executed && (script || loadable))
+        execution = check_execution(request, path, elf, script != NULL, report);
+    if (script && execution == EXECUTION_GOES && !request->against && !request->guests)
+        check_script(request, path, report);
+    if (script || (loadable && execution == EXECUTION_REFUSED))
+        check_put_refused(report, path, script ? NULL : elf, execution == EXECUTION_UNPERMITTED,
+                          report->cause_count - first);
+    else if (loadable)
+        check_elf(request, path, elf, execution == EXECUTION_UNPERMITTED, report);
     elffile_put(elf);
-    return is_elf || script;
+    return loadable || script;
 }
 
 void check_headline(struct report *report, const struct offer *against)

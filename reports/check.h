@@ -16,10 +16,13 @@ struct check_request {
     const char *const *env; /* NAME=VALUE, NULL-terminated: of the loader's variables, those that count */
     const char *cwd;
     const char *installed; /* the directory that stands for "/" where an archive was unpacked; or NULL */
+    bool copied;           /* what is looked at was copied to where it stands: the place means nothing */
     bool brief;            /* one of many: its row, and nothing of what it is made of */
     void (*seen)(void *ctx, const struct load *load); /* is told what each program would be made of; or NULL */
+    bool (*brings)(void *ctx, const char *name);      /* a command of that name comes with it; or NULL */
     void *ctx;
-    const struct offer *against;      /* on that C library, or NULL: on what there is */
+    struct strings *sound;       /* programs of scripts that would load: filled, so that each is asked once; or NULL */
+    const struct offer *against; /* on that C library, or NULL: on what there is */
     const struct load_guests *guests; /* OFFER_ROOT: what is checked is a guest of ROOT; else NULL */
 };
 

@@ -129,6 +129,7 @@ int check_inside_open(const struct check_request *request, const char *file, enu
     CLEANUP_CLOSE int fd = path_open(request->root, file);
 
     *ret = (struct check_inside){.request = *request};
+    ret->request.copied = true;
     if (fd < 0)
         return err_errno(err, -fd, "%s%s", request->root, file);
     if (archives_open(fd, file, kind, &ret->unpacked, err) < 0)

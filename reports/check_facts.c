@@ -143,6 +143,7 @@ void check_put_versions(struct report *report, const struct load *load)
                        : need->weak ? TABLE_WARNING
                                     : TABLE_BAD,
                        "%s", defined ? provider->path : "");
+            table_text(table, load->objects[0]->path);
         }
 }
 

@@ -1,5 +1,6 @@
 #include "check_host.h"
 
+#include "check_parts.h"
 #include "stub.h"
 
 #include <probes/alloc.h>
@@ -106,17 +107,17 @@ static bool is_node_at(const struct check_request *request, const char *path)
     return node;
 }
 
-static const char *search_path(const char *const *env)
+const char *check_search_path(const struct check_request *request)
 {
-    for (; env && *env; env++)
+    for (const char *const *env = request->env; env && *env; env++)
         if (strncmp(*env, "PATH=", 5) == 0)
             return *env + 5;
-    return "/usr/local/bin:/usr/bin:/bin";
+    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
 void check_host_on_path(struct check_host *host, const struct check_request *request)
 {
-    for (const char *at = search_path(request->env); !host->path; at++) {
+    for (const char *at = check_search_path(request); !host->path; at++) {
         size_t length = strcspn(at, ":");
         CLEANUP_FREE char *directory = xstrndup(at, length);
         CLEANUP_FREE char *path = path_join(directory, "node");

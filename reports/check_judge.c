@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,6 +125,65 @@ void check_tell_script(const char *path, const char *program, struct report *rep
                  path_base(path));
     place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
     *place = cause;
+}
+
+/* As execvp(3) tries: each directory of PATH. */
+static void tell_path_search(struct made_up *made, const char *name)
+{
+    for (const char *at = check_search_path(made->request);; at++) {
+        size_t length = strcspn(at, ":");
+        CLEANUP_FREE char *directory = length ? xstrndup(at, length) : xstrdup(made->request->cwd);
+        CLEANUP_FREE char *path = path_join(directory, name);
+        const char *const argv[] = {name, NULL};
+        struct path_walk walk;
+
+        path_walk(made->request->root, made->request->cwd, path, NULL, &walk);
+        struct event event = {.type = EVENT_SYSCALL,
+                              .syscall = {.desc = syscall_by_name("execve"),
+                                          .string = path,
+                                          .path = path,
+                                          .argv = argv,
+                                          .ret = -1,
+                                          .error = walk.error ? walk.error : EACCES,
+                                          .returned = true}};
+        tell(made, &event);
+        path_walk_deinit(&walk);
+        at += length;
+        if (!*at)
+            return;
+    }
+}
+
+/* As env(1) quotes it: the last character of one that ends with a carriage return is shown as \\r. */
+static void tell_words(struct made_up *made, const char *env, const char *name)
+{
+    size_t n = strlen(name);
+    bool carriage = n && name[n - 1] == '\r';
+    CLEANUP_FREE char *said = xasprintf("%s: '%.*s%s': No such file or directory\n", env, (int)(carriage ? n - 1 : n),
+                                        name, carriage ? "\\r" : "");
+    struct event event = {.type = EVENT_OUTPUT, .output = {.fd = 2, .data = said, .size = strlen(said)}};
+
+    tell(made, &event);
+}
+
+void check_judge_command(const struct check_request *request, const char *env, const char *name, const char *script,
+                         struct report *report)
+{
+    struct made_up made = make_up(request);
+    const struct elffile *elf = elffile_get(request->root, env);
+    const char *const argv[] = {env, name, script, NULL};
+    size_t first = report->cause_count;
+
+    tell_start(&made, env, argv, elf);
+    tell_path_search(&made, name);
+    tell_words(&made, env, name);
+    tell_end(&made, false);
+    take_causes(&made, report);
+    for (size_t i = first; i < report->cause_count; i++) { /* nobody has said them */
+        free(report->causes[i]->words);
+        report->causes[i]->words = NULL;
+    }
+    elffile_put(elf);
 }
 
 void check_judge_loading(const struct check_request *request, const char *path, const char *loader,

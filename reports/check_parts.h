@@ -16,6 +16,9 @@ void check_tell_script(const char *path, const char *program, struct report *rep
 /* The loader would not load it. LOADER: it is given to that one, as a library is; or NULL. */
 void check_judge_loading(const struct check_request *request, const char *path, const char *loader,
                          const struct elffile *elf, struct report *report);
+/* ENV, env(1), does not find the command NAME, which SCRIPT's first line asks of it. */
+void check_judge_command(const struct check_request *request, const char *env, const char *name, const char *script,
+                         struct report *report);
 /* The program HOST would open it by dlopen(3), and fail. */
 struct check_host {
     char *path;
@@ -27,6 +30,20 @@ void check_judge_opening(const struct check_request *request, const struct check
 /* ASKER, which begins the chain, stands for any program: nobody has called it so. */
 void check_drop_asker(struct cause *cause, const char *asker);
 
+/* check_execute.c: whether the kernel would execute the file; what it would fail of goes to REPORT's causes. */
+enum check_execution {
+    EXECUTION_GOES,
+    EXECUTION_REFUSED,
+    EXECUTION_UNPERMITTED, /* only for its mode, which may still be set: no cause */
+};
+enum check_execution check_execution(const struct check_request *request, const char *path, const struct elffile *elf,
+                                     bool script, struct report *report);
+/* SCRIPT may be executed: what the programs would fail of that run it. */
+void check_script(const struct check_request *request, const char *script, struct report *report);
+
+/* check_host.c: the value of PATH, or what stands for it. */
+const char *check_search_path(const struct check_request *request);
+
 /* check.c: what kind of file it is, and how it ends.
  *
  * The loader that programs have which open ELF, a library; malloced, or NULL. */
@@ -37,6 +54,10 @@ bool check_would_fail(const struct load *load, bool library);
 
 /* check_tables.c: a row for the file at PATH, of which CAUSES causes were found; LOAD may be NULL. */
 void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t causes);
+/* The same of one whose loading was not asked for; ELF NULL: a script. UNPERMITTED: its mode keeps it from being
+ * executed. */
+void check_put_refused(struct report *report, const char *path, const struct elffile *elf, bool unpermitted,
+                       size_t causes);
 /* A row in other words; ELF may be NULL. */
 void check_put_row(struct report *report, const char *path, const char *what, const struct elffile *elf,
                    enum table_mark mark, const char *verdict);

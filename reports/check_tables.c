@@ -185,7 +185,7 @@ void check_put_file(struct report *report, const char *path, const char *what, c
 
     table_text(table, path);
     table_text(table, what);
-    table_text(table, load ? elffile_machine_name(load->objects[0]->elf) : "");
+    table_text(table, load && load->objects[0]->elf->class ? elffile_machine_name(load->objects[0]->elf) : "");
     CLEANUP_FREE char *libc = libc_of(load);
 
     table_text(table, libc);
@@ -198,6 +198,20 @@ void check_put_file(struct report *report, const char *path, const char *what, c
                    left == 1 ? "" : "s");
     else
         table_cell(table, TABLE_GOOD, "loads");
+}
+
+void check_put_refused(struct report *report, const char *path, const struct elffile *elf, bool unpermitted,
+                       size_t causes)
+{
+    CLEANUP_FREE char *verdict =
+        causes ? xasprintf("does not load: %zu cause%s", causes, causes == 1 ? "" : "s")
+               : xstrdup(unpermitted ? "would load, but its mode lets nobody execute it" : "loads");
+
+    check_put_row(report, path, elf ? "program" : "script", elf,
+                  causes        ? TABLE_BAD
+                  : unpermitted ? TABLE_WARNING
+                                : TABLE_GOOD,
+                  verdict);
 }
 
 void check_put_row(struct report *report, const char *path, const char *what, const struct elffile *elf,

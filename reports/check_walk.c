@@ -49,16 +49,19 @@ struct walk {
     bool host_sought;
     struct variants *variants;
     struct loaded *loaded;
+    struct strings sound;
 };
 
 /* ---- what the files are ---- */
 
-static enum kind kind_of(const struct elffile *elf)
+static enum kind kind_of(const char *path, const struct elffile *elf)
 {
     if (elf->type == ET_REL || elf->type == ET_CORE || (elf->interp && !*elf->interp))
         return KIND_NOTHING;
-    if (elf->state != ELFFILE_OK && elf->state != ELFFILE_TRUNCATED && elf->state != ELFFILE_MALFORMED)
+    if (elf->state == ELFFILE_NOT_REGULAR || elf->state == ELFFILE_UNREADABLE)
         return KIND_NOTHING;
+    if (elf->state == ELFFILE_EMPTY || elf->state == ELFFILE_NOT_ELF || elf->state == ELFFILE_SHORT)
+        return tree_called_library(path) ? KIND_LIBRARY : elf->state == ELFFILE_SHORT ? KIND_PROGRAM : KIND_NOTHING;
     /* of another system's nothing more may be known than its header */
     return elffile_is_library(elf) || (elf->type == ET_DYN && !elf->interp && !elf->entry) ? KIND_LIBRARY
                                                                                            : KIND_PROGRAM;
@@ -82,9 +85,9 @@ static void classify(struct walk *walk, const struct tree *tree)
         if (!file->elf)
             continue;
         member->elf = elffile_get(check_root(walk->request), file->path);
-        member->kind = kind_of(member->elf);
+        member->kind = kind_of(member->path, member->elf);
         member->family = variant_family(member->elf);
-        member->foreign = member->kind != KIND_NOTHING &&
+        member->foreign = member->kind != KIND_NOTHING && member->elf->class &&
                           here_is_foreign(&walk->here, member->elf, member->family, member->kind == KIND_LIBRARY);
         if (member->kind != KIND_NOTHING && !member->foreign)
             variants_add(walk->variants, below(walk, file->path));
@@ -125,6 +128,17 @@ static void note_load(void *ctx, const struct load *load)
         check_host_init(&walk->host, check_root(walk->request), load->objects[0]->path);
     for (size_t i = 1; i < load->object_count; i++)
         note_object(walk, load, load->objects[i], load->objects[0]->path);
+}
+
+/* A program of the tree, which whoever starts it may have on PATH. */
+static bool brings(void *ctx, const char *name)
+{
+    const struct walk *walk = ctx;
+
+    for (size_t i = 0; i < walk->count; i++)
+        if (walk->members[i].executable && strcmp(path_base(walk->members[i].path), name) == 0)
+            return true;
+    return false;
 }
 
 static const struct loaded *find_loaded(const struct walk *walk, const struct elffile *elf)
@@ -417,6 +431,7 @@ static void walk_deinit(struct walk *walk)
         if (walk->members[i].elf)
             elffile_put(walk->members[i].elf);
     free(walk->members);
+    strings_deinit(&walk->sound);
     variants_destroy(walk->variants);
     check_host_deinit(&walk->host);
 }
@@ -447,6 +462,8 @@ int check_tree(const struct check_request *request, const char *directory, bool 
 
     each.brief = true;
     each.seen = note_load;
+    each.brings = brings;
+    each.sound = &walk.sound;
     each.ctx = &walk;
     walk.request = &each;
     here_read(request->root, &walk.here);

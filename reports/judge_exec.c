@@ -49,7 +49,8 @@ bool judge_path_fault(struct finding *finding, const struct path_walk *walk, con
 /* The file is there: what is it, and what does it lack? INSPECTED is about finding->path. */
 static bool file_fault(struct finding *finding, const struct execfile *file)
 {
-    finding->subject = finding->missing = file->path;
+    finding->missing = file->path;
+    finding->subject = file->asker ? file->asker : file->path;
     finding->provider = NULL;
     finding->elf = file->elf;
     switch (file->verdict) {
