@@ -43,7 +43,13 @@ ALL_CFLAGS = -std=gnu17 -fno-pie -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)
 # Not position-independent: capstone's tables hold 77,000 pointers, and relocating them would cost a millisecond a start.
 archive_of = $(wildcard $(shell $(CC) -print-file-name=lib$(1).a))
 library = $(foreach l,$(1),$(or $(call archive_of,$(l)),-l$(l)))
-LIBS = -no-pie $(call library,archive jansson seccomp zstd dw elf capstone z $(if $(call archive_of,dw)$(call archive_of,archive),bz2 lzma))
+# Where all have one, the C library too: whoever asks why a program does not start may well have set LD_LIBRARY_PATH or
+# LD_PRELOAD to what is at fault, or have another C library than the one that this was built on.
+MAIN_LIBS := archive jansson seccomp zstd dw elf capstone z
+MORE_LIBS := bz2 lzma
+lacks_archive = $(strip $(foreach l,$(MAIN_LIBS) $(MORE_LIBS) c,$(if $(call archive_of,$(l)),,$(l))))
+LIBS = -no-pie $(if $(SAN)$(lacks_archive),,-static) \
+    $(call library,$(MAIN_LIBS) $(if $(call archive_of,dw)$(call archive_of,archive),$(MORE_LIBS)))
 TEST_LIBS = -no-pie $(shell pkg-config --libs check $(MODULES))
 
 ROOMS := probes reports $(if $(filter fuzz,$(SAN)),,tracer)

@@ -78,6 +78,23 @@ def test_is_statically_linked(static):
     assert "INTERP" not in headers
 
 
+@pytest.mark.parametrize("variable", ["LD_LIBRARY_PATH", "LD_PRELOAD"])
+def test_what_leads_the_command_astray_does_not_lead_us(static, cc, tmp_path, variable):
+    """The program that `make` makes: it is to tell what is wrong with a variable that is set for both."""
+    made = output_of(["make", "-s", "SAN="], cwd=TOP, env={key: value for key, value in os.environ.items()
+                                                         if key not in ("MAKEFLAGS", "MFLAGS", "SAN")})
+    assert made.returncode == 0, made.stdout
+    program = cc("int main(void) { return 0; }", name="prog", cwd=tmp_path)
+    old = cached_root("bullseye") / "lib" / "x86_64-linux-gnu"
+    told = subprocess.run([static.with_name("glibctrace"), "--no-redact", "-o", tmp_path / "r.json", "--", program],
+                          env={**os.environ, variable: str(old if variable == "LD_LIBRARY_PATH" else old / "libc.so.6")},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    cause = load_report(tmp_path / "r.json")["causes"][0]
+    assert (told.returncode, cause["kind"], cause["subject"]) == (1, "library-shadowed", str(program)), told.stderr
+    assert cause["missing"] == "GLIBC_2.34" and "required by" in cause["words"]
+    assert told.stderr.count("required by") == 2  # the loader's line, and ours of it
+
+
 def test_empty_root(inside, tmp_path):
     """Nothing but /proc: it runs, finds no libc and says that the command is not there."""
     root = tmp_path / "empty"
