@@ -30,6 +30,8 @@ struct sandbox_file {
     char *path;       /* absolute, inside the root */
     char *to;         /* relative, inside DIR */
     char *link;       /* LINK: its text */
+    char *first_line; /* a script whose interpreter is one of the copy's: what stands there then; or NULL */
+    size_t instead;   /* … of so many bytes */
     char *run_path;   /* to be set; NULL: it is left as it is */
     unsigned mode;
     bool bad; /* it would not load */
@@ -71,6 +73,11 @@ enum { SANDBOX_SAID = 512 };
 int sandbox_run_tool(char *const *argv, char *said);
 /* The program NAME on PATH, malloced, or NULL. */
 char *sandbox_find_tool(const char *name);
+
+/* sandbox_strings.c: how long the longest run path of FILE's original is; patchelf puts a longer one somewhere else. */
+size_t sandbox_longest_run_path(const struct sandbox_file *file);
+/* What patchelf, which has made PATH of FILE's original, has crossed out there, is put back. */
+int sandbox_give_back_strings(const struct sandbox_file *file, const char *path, struct err *err);
 
 /* sandbox_packages.c: unpacks PACKAGES into a directory that is the sandbox's scratch from then on. */
 int sandbox_unpack(struct sandbox *sandbox, const struct strings *packages, struct err *err);

@@ -97,6 +97,12 @@ static int copy_file(const struct sandbox_file *file, const char *path, struct e
     to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700);
     if (to < 0)
         return err_errno(err, errno, "%s", path);
+    if (file->first_line) {
+        size_t n = strlen(file->first_line);
+
+        if (write(to, file->first_line, n) != (ssize_t)n || lseek(from, (off_t)file->instead, SEEK_SET) < 0)
+            return err_errno(err, errno, "the copy of %s cannot be written", file->path);
+    }
     return copy_bytes(from, to, file->path, err);
 }
 
@@ -130,24 +136,49 @@ int sandbox_run_tool(char *const *argv, char *said)
     return status;
 }
 
-static int treat(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
+/* RUN_PATH is set, and LOADER where it is not NULL. */
+static int patch(const struct sandbox *sandbox, const struct sandbox_file *file, char *run_path, char *loader,
+                 char *path, struct err *err)
 {
-    CLEANUP_FREE char *loader = xasprintf("%s/lib/%s", sandbox->dir, sandbox->libc.name);
     char said[SANDBOX_SAID], force[] = "--force-rpath", set[] = "--set-rpath", interpreter[] = "--set-interpreter";
-    char *argv[8] = {sandbox->patchelf, force, set, file->run_path};
+    char *argv[8] = {sandbox->patchelf, force, set, run_path};
     size_t n = 4;
-    int status;
 
-    if (file->what == SANDBOX_PROGRAM) {
+    if (loader) {
         argv[n++] = interpreter;
         argv[n++] = loader;
     }
     argv[n] = path;
-    status = sandbox_run_tool(argv, said);
-    if (status != 0)
-        return err_set(err, "%s cannot change a copy of %s%s: %s", sandbox->patchelf, file->root, file->path,
-                       *said ? said : "it ended without a word");
-    return 0;
+    if (sandbox_run_tool(argv, said) == 0)
+        return 0;
+    return err_set(err, "%s cannot change a copy of %s%s: %s", sandbox->patchelf, file->root, file->path,
+                   *said ? said : "it ended without a word");
+}
+
+/* One that is no longer than the old would be written over it, and over names that are a part of it. */
+static int patch_to_the_end(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
+{
+    size_t longest = sandbox_longest_run_path(file);
+    CLEANUP_FREE char *longer = NULL;
+
+    if (longest < strlen(file->run_path))
+        return 0;
+    longer = xmalloc(longest + 2);
+    memset(longer, '/', longest + 1);
+    longer[longest + 1] = '\0';
+    if (patch(sandbox, file, longer, NULL, path, err) < 0)
+        return -1;
+    return sandbox_give_back_strings(file, path, err);
+}
+
+static int treat(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
+{
+    CLEANUP_FREE char *loader = xasprintf("%s/lib/%s", sandbox->dir, sandbox->libc.name);
+
+    if (patch_to_the_end(sandbox, file, path, err) < 0 ||
+        patch(sandbox, file, file->run_path, file->what == SANDBOX_PROGRAM ? loader : NULL, path, err) < 0)
+        return -1;
+    return sandbox_give_back_strings(file, path, err);
 }
 
 static int make_one(const struct sandbox *sandbox, const struct sandbox_file *file, struct err *err)

@@ -11,7 +11,7 @@
 #include <fts.h>
 #include <string.h>
 
-enum { SCRIPT_MOST = 1 << 16 };
+enum { SCRIPT_MOST = 1 << 16, INTERPRETER_MOST = 4096 };
 
 struct sandbox_file *sandbox_file_add(struct sandbox *sandbox, enum sandbox_what what, const char *root,
                                       const char *path, char *to_taken)
@@ -37,6 +37,7 @@ void sandbox_deinit(struct sandbox *sandbox)
         free(sandbox->files[i].to);
         free(sandbox->files[i].link);
         free(sandbox->files[i].run_path);
+        free(sandbox->files[i].first_line);
     }
     free(sandbox->files);
     free(sandbox->dir);
@@ -100,13 +101,46 @@ struct tree {
     bool data;               /* nothing in it is to be treated */
 };
 
+static bool is_within(const char *path, const char *directory)
+{
+    size_t n = strlen(directory);
+
+    return strncmp(path, directory, n) == 0 && (path[n] == '/' || !path[n]);
+}
+
+/* A script that names a program of TREE in its first line names the copy's in the copy: the kernel takes the path as it
+ * is (execve(2)). */
+static void move_interpreter(struct sandbox *sandbox, const struct tree *tree, struct sandbox_file *file)
+{
+    char line[INTERPRETER_MOST + 1];
+    CLEANUP_CLOSE int fd = path_open(file->root, file->path);
+    ssize_t size = fd >= 0 ? read(fd, line, INTERPRETER_MOST) : -1;
+    size_t before, n;
+    struct path_walk walk;
+
+    if (size < 3 || strncmp(line, "#!", 2) != 0)
+        return;
+    line[size] = '\0';
+    before = 2 + strspn(line + 2, " \t");
+    n = strcspn(line + before, " \t\r\n");
+    if (line[before] != '/' || !line[before + n])
+        return;
+    line[before + n] = '\0';
+    path_walk(tree->root, "/", line + before, NULL, &walk);
+    if (walk.reason == PATH_OK && is_within(walk.final, tree->path)) {
+        file->first_line = xasprintf("#!%s/%s%s", sandbox->dir, tree->to, walk.final + strlen(tree->path));
+        file->instead = before + n;
+        strings_addf(&sandbox->notes, "%s is run by the copy's program: its first line names that one", file->to);
+    }
+    path_walk_deinit(&walk);
+}
+
 /* The text of the link at PATH (inside the root), FULL from here, in the copy of TREE: one that stays in the tree leads
  * to the copy, one that leads out of it to where it led. */
 static char *link_text(const struct sandbox *sandbox, const struct tree *tree, const char *path, const char *full)
 {
     char text[4096];
     ssize_t size = readlink(full, text, sizeof text - 1);
-    size_t n = strlen(tree->path);
     struct path_walk walk;
     char *result;
 
@@ -116,14 +150,22 @@ static char *link_text(const struct sandbox *sandbox, const struct tree *tree, c
     path_walk(tree->root, "/", path, NULL, &walk);
     if (walk.reason != PATH_OK)
         result = xstrdup(text);
-    else if (strncmp(walk.final, tree->path, n) != 0 || (walk.final[n] && walk.final[n] != '/'))
+    else if (!is_within(walk.final, tree->path))
         result = xasprintf("%s%s", tree->root, walk.final);
     else if (text[0] == '/')
-        result = xasprintf("%s/%s%s", sandbox->dir, tree->to, walk.final + n);
+        result = xasprintf("%s/%s%s", sandbox->dir, tree->to, walk.final + strlen(tree->path));
     else
         result = xstrdup(text);
     path_walk_deinit(&walk);
     return result;
+}
+
+/* The copy is its maker's, whatever the original's owner lends to whom runs it. */
+static void note_rights(struct sandbox *sandbox, const struct sandbox_file *file, mode_t mode)
+{
+    if (S_ISREG(mode) && mode & 0111 && mode & (S_ISUID | S_ISGID))
+        strings_addf(&sandbox->notes, "%s is set-%s-ID, and the copy is not: it runs with the rights of its caller",
+                     file->path, mode & S_ISUID ? "user" : "group");
 }
 
 static void add_entry(struct sandbox *sandbox, const struct tree *tree, const FTSENT *entry)
@@ -143,6 +185,10 @@ static void add_entry(struct sandbox *sandbox, const struct tree *tree, const FT
     file->mode = entry->fts_statp->st_mode & 0777;
     if (what == SANDBOX_LINK)
         file->link = link_text(sandbox, tree, path, entry->fts_path);
+    if (!tree->data && what == SANDBOX_OTHER && file->mode & 0111)
+        move_interpreter(sandbox, tree, file);
+    if (!tree->data)
+        note_rights(sandbox, file, entry->fts_statp->st_mode);
     if (!tree->data && is_server_script(file))
         sandbox->server = true;
 }
@@ -205,13 +251,16 @@ static int add_file(struct sandbox *sandbox, const char *build, const char *path
                     struct err *err)
 {
     enum sandbox_what what = what_at(sandbox->root, path);
+    struct sandbox_file *file;
     CLEANUP_FREE char *to = xasprintf("%s/%s", what == SANDBOX_LIBRARY ? "lib" : "bin", path_base(build));
 
     if (what == SANDBOX_OTHER)
         return err_set(err, "%s is neither a program or library nor a directory", build);
     if (name_is_taken(sandbox, to))
         return err_set(err, "%s: another file is called so already", build);
-    sandbox_file_add(sandbox, what, sandbox->root, path, steal_pointer(&to))->mode = walk->st.st_mode & 0777;
+    file = sandbox_file_add(sandbox, what, sandbox->root, path, steal_pointer(&to));
+    file->mode = walk->st.st_mode & 0777;
+    note_rights(sandbox, file, walk->st.st_mode);
     return 0;
 }
 

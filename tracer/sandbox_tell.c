@@ -200,6 +200,24 @@ static void put_run(char *const *command, size_t words, const struct report *run
     table_text(table, good ? "tried" : run ? "failed" : "modelled");
 }
 
+static void take_strings(struct strings *from, struct strings *to)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        strings_add(to, from->v[i]);
+        from->v[i] = NULL;
+    }
+    from->n = 0;
+}
+
+/* What the command said of its failure, where that is no cause, and what was not seen of it. */
+static void take_words(struct report *run, struct report *report)
+{
+    take_strings(&run->said, &report->said);
+    take_strings(&run->looked_in, &report->looked_in);
+    take_strings(&run->ruled_out, &report->ruled_out);
+    take_strings(&run->unseen, &report->unseen);
+}
+
 bool sandbox_tell_run(const struct sandbox *sandbox, char *const *command, size_t words, struct report *run,
                       struct report *report)
 {
@@ -214,5 +232,7 @@ bool sandbox_tell_run(const struct sandbox *sandbox, char *const *command, size_
             run->causes[i];
     if (run)
         run->cause_count = 0;
+    if (run && !good)
+        take_words(run, report);
     return good || !run;
 }

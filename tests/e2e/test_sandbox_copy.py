@@ -260,3 +260,36 @@ def test_a_string_table_that_patchelf_put_across_two_segments(tool, cc, tmp_path
     subprocess.run(["patchelf", "--set-rpath", "/" + "x" * 3000, prog], check=True)
     assert subprocess.run([prog], check=False).returncode == 0
     assert subprocess.run([tool, "check", "-q", prog], env=CLEAN).returncode == 0
+
+
+@pytest.mark.parametrize("old", ["$ORIGIN/lib", "$ORIGIN/lib:/" + "x" * 4000 + "/lib"], ids=["short", "long"])
+def test_names_that_are_a_part_of_the_old_run_path(sandbox, cc, tmp_path, old):
+    """ld keeps "lib" as the end of the run path alone, and patchelf writes over that."""
+    build = tmp_path / "build"
+    (build / "lib").mkdir(parents=True)
+    lib = cc("int lib(void) { return 0; }", "-Wl,-soname,liblib.so", name="liblib.so", cwd=build / "lib")
+    prog = cc("int lib(void); int main(void) { return lib(); }", lib, f"-Wl,-rpath,{old}", name="prog", cwd=build)
+    assert old.encode() + b"\0" in prog.read_bytes()
+    status, report, _ = sandbox(build, "-o", tmp_path / "copy", "--libc", cached_root("forky"), "--", "prog")
+    assert (status, report["runs"][0]["proof"], report["causes"]) == (0, "tried", [])
+
+
+def test_a_script_of_the_build_is_run_by_the_copys_program(sandbox, app, tmp_path):
+    for name, first in ("own", f"#! {app}/bin/prog -x\n"), ("others", "#!/bin/sh\nexit 0\n"):
+        (app / name).write_text(first + "rest\n")
+        (app / name).chmod(0o755)
+    (app / "bin/prog").chmod(0o4755)
+    copy = tmp_path / "copy"
+    notes = [row["note"] for row in sandbox(app, "-o", copy, "--libc", cached_root("forky"))[1]["notes"]]
+    assert (copy / "app/own").read_text() == f"#!{copy}/app/bin/prog -x\nrest\n"
+    assert (copy / "app/others").read_text() == (app / "others").read_text()
+    assert "app/own is run by the copy's program: its first line names that one" in notes
+    assert f"{app}/bin/prog is set-user-ID, and the copy is not: it runs with the rights of its caller" in notes
+    assert (app / "bin/prog").stat().st_mode & 0o7777 == 0o4755 and (copy / "app/bin/prog").stat().st_mode & 0o7777 == 0o755
+
+
+def test_the_words_of_a_command_that_fails_for_its_own_reason(sandbox, cc, tmp_path):
+    cc('#include <stdio.h>\nint main(void) { fputs("the licence has expired\\n", stderr); return 3; }', name="prog")
+    status, report, said = sandbox("prog", "-o", "copy", "--libc", cached_root("forky"), "--", "prog")
+    assert (status, report["runs"][0]["proof"], report["causes"]) == (1, "failed", [])
+    assert report["said"] == ["the licence has expired"] and "the licence has expired" in said
