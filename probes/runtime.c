@@ -96,6 +96,14 @@ char *runtime_go(const char *root, const char *path)
     return xstrndup((char *)bytes + 33, length);
 }
 
+bool runtime_glibc(const char *root, const char *path)
+{
+    static const char cache[] = "glibc-ld.so.cache", tunables[] = "GLIBC_TUNABLES";
+    unsigned char bytes[TAIL];
+
+    return scan(root, path, cache, sizeof cache - 1, bytes) && scan(root, path, tunables, sizeof tunables - 1, bytes);
+}
+
 /* The value of a line "KEY\tVALUE[\t…]" of TEXT, malloced, or NULL. */
 static char *go_field(const char *text, const char *key, int field)
 {

@@ -13,6 +13,9 @@ unsigned runtime_node(const char *root, const char *path);
 unsigned runtime_node_wanted(const char *root, const char *path);
 /* "go1.22.1": of a program or plugin, from its build information (debug/buildinfo), or NULL; malloced. */
 char *runtime_go(const char *root, const char *path);
+/* Whether the glibc that a program was linked with statically is in it: by words of its loader's parts, which each such
+ * program has (elf/dl-cache.c, elf/dl-tunables.c). A library's own file has them, too. */
+bool runtime_glibc(const char *root, const char *path);
 /* "golang.org/x/tools/gopls" and "v0.16.1", from there too: the main package's path, and its module's version, NULL
  * where it was built from a working copy. False where there is none. malloced. */
 bool runtime_go_main(const char *root, const char *path, char **package, char **version);

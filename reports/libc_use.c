@@ -143,7 +143,7 @@ static char *library_words(const struct libc_use *use)
     const char *family = use->libc.family;
 
     if (strcmp(family, "none") == 0)
-        return xstrdup("no C library");
+        return xstrdup(use->how && strcmp(use->how, "static") == 0 ? "no C library, being static" : "no C library");
     if (strcmp(family, "unknown") == 0)
         return xstrdup("a C library that is not known");
     if (use->libc.version)

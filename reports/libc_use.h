@@ -69,6 +69,8 @@ void libc_uses_put(struct libc_uses *uses, struct report *report);
 void libc_use_says(struct libc_use *use, struct libc_identity *says, const char *path);
 void libc_use_known(struct libc_use *use, const char *how, unsigned sure, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The static program in the file PATH inside ROOT. */
+void libc_use_static(struct libc_use *use, const char *root, const char *path);
 void libc_use_note(struct libc_use *use, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Its loader is another build than its C library: makes a cause of that, where there is none. WHAT: the symbol or
  * version that one asks the other for in vain, or NULL; BY_LOADER: it is the loader that asks. */

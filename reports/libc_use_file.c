@@ -228,16 +228,16 @@ static void of_library(const struct file *file, struct libc_use *use)
     use->wants = steal_pointer(&least);
 }
 
-static void of_static(const struct file *file, struct libc_use *use)
+void libc_use_static(struct libc_use *use, const char *root, const char *path)
 {
-    CLEANUP_FREE char *go = runtime_go(file->where->root, file->path);
+    CLEANUP_FREE char *go = runtime_go(root, path);
 
     use->libc.family = xstrdup("none");
-    use->to_be = true;
     if (go)
         libc_use_known(use, "static", 99, "the program is static: it has no PT_INTERP (a Go program, %s)", go);
     else
-        libc_use_known(use, "static", 99, "the program is static: it has no PT_INTERP");
+        libc_use_known(use, "static", 99, "the program is static: it has no PT_INTERP%s",
+                       runtime_glibc(root, path) ? " (a glibc is linked into it)" : "");
 }
 
 /* ---- the C library itself, or its loader ---- */
@@ -390,10 +390,12 @@ static int look(const struct file *file, struct libc_use *use, struct err *err)
     }
     if (elf->interp)
         return of_program(file, use, err);
-    if (elffile_is_library(elf))
+    if (elffile_is_library(elf)) {
         of_library(file, use);
-    else
-        of_static(file, use);
+        return 0;
+    }
+    use->to_be = true;
+    libc_use_static(use, file->where->root, file->path);
     return 0;
 }
 

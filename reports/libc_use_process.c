@@ -104,15 +104,12 @@ static void of_loader(struct libc_use *use, struct libc_memory *memory, const st
 
 static void of_none(struct libc_use *use, const struct elffile *program, const char *path)
 {
-    CLEANUP_FREE char *go = runtime_go("", path);
-
-    use->libc.family = xstrdup(program->interp ? "unknown" : "none");
-    if (program->interp)
-        libc_use_known(use, "nothing", 0, "no C library and no loader are in its memory, though it names one");
-    else if (go)
-        libc_use_known(use, "static", 99, "the program is static: it has no PT_INTERP (a Go program, %s)", go);
-    else
-        libc_use_known(use, "static", 99, "the program is static: it has no PT_INTERP, and nothing is loaded besides");
+    if (!program->interp) {
+        libc_use_static(use, "", path);
+        return;
+    }
+    use->libc.family = xstrdup("unknown");
+    libc_use_known(use, "nothing", 0, "no C library and no loader are in its memory, though it names one");
 }
 
 static void take_loader(struct libc_use *use, struct libc_memory *memory)

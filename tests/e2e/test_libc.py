@@ -193,6 +193,8 @@ def test_kinds_of_programs(libc, waiting, cc, tmp_path, kind):
         row = healthy(answer)
         assert (row["family"], row["of"], bool(row["release"])) == (family, str(prog), family != "none")
         assert family != "none" or ("static" in row["from"] and ("Go" in row["from"]) == (kind == "go"))
+        assert ("a glibc is linked into it" in row["from"]) == kind.startswith("static")
+        assert ("being static" in answer[2]) == (family == "none")
 
 
 def test_a_file_that_is_only_looked_at_is_none(libc, waiting, cc):
