@@ -12,7 +12,7 @@ SAN ?=
 MODULES := libarchive jansson libseccomp libzstd libdw libelf capstone zlib
 # The static binary names its archives itself: pkg-config's --static for libarchive asks for everything that some
 # format of it may use (libxml2, nettle, acl, …), while the linker takes only the members that are called.
-STATIC_LIBS := -larchive -ljansson -lseccomp -lzstd -ldw -lelf -lcapstone -lz -lbz2 -llzma
+STATIC_LIBS = $(SQUASH:%=-l%) -larchive -ljansson -lseccomp -lzstd -ldw -lelf -lcapstone -lz -lbz2 -llzma $(if $(SQUASH),-llz4)
 
 ifeq ($(SAN),1)
 BUILD := build/san
@@ -43,14 +43,16 @@ ALL_CFLAGS = -std=gnu17 -fno-pie -D_GNU_SOURCE -DGLIBCTRACE_VERSION='"$(VERSION)
 # Not position-independent: capstone's tables hold 77,000 pointers, and relocating them would cost a millisecond a start.
 archive_of = $(wildcard $(shell $(CC) -print-file-name=lib$(1).a))
 library = $(foreach l,$(1),$(or $(call archive_of,$(l)),-l$(l)))
+# Of AppImages' file system; not every system packages it, and reports/squash.c does without.
+SQUASH = $(shell echo '\#include <sqfs/super.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo squashfs)
 # Where all have one, the C library too: whoever asks why a program does not start may well have set LD_LIBRARY_PATH or
 # LD_PRELOAD to what is at fault, or have another C library than the one that this was built on.
-MAIN_LIBS := archive jansson seccomp zstd dw elf capstone z
-MORE_LIBS := bz2 lzma
+MAIN_LIBS = $(SQUASH) archive jansson seccomp zstd dw elf capstone z
+MORE_LIBS = bz2 lzma $(if $(SQUASH),lz4)
 lacks_archive = $(strip $(foreach l,$(MAIN_LIBS) $(MORE_LIBS) c,$(if $(call archive_of,$(l)),,$(l))))
 LIBS = -no-pie $(if $(SAN)$(lacks_archive),,-static) \
     $(call library,$(MAIN_LIBS) $(if $(call archive_of,dw)$(call archive_of,archive),$(MORE_LIBS)))
-TEST_LIBS = -no-pie $(shell pkg-config --libs check $(MODULES))
+TEST_LIBS = -no-pie $(shell pkg-config --libs check $(MODULES)) $(SQUASH:%=-l%)
 
 ROOMS := probes reports $(if $(filter fuzz,$(SAN)),,tracer)
 SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c)))
@@ -162,7 +164,7 @@ fuzz: | setup-fuzz
 
 $(BUILD)/fuzz: $(FUZZ_SOURCES) tests/fuzz/targets.h $(LIBRARY)
 	$(call say,link,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $(FUZZ_SOURCES) $(LIBRARY) $(LDFLAGS) -no-pie $$(pkg-config --libs $(MODULES))
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $(FUZZ_SOURCES) $(LIBRARY) $(LDFLAGS) -no-pie $$(pkg-config --libs $(MODULES)) $(SQUASH:%=-l%)
 
 roots: | setup-test
 	@bash tests/roots.sh

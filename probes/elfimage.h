@@ -34,6 +34,7 @@ struct elf_entry {
     const char **needed;
     uint16_t *versym; /* one for each of elf.symbols, or NULL */
     struct elf_index index;
+    bool padded; /* e_ident has something behind the ABI version */
 };
 
 struct elf_segment {

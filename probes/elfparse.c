@@ -161,6 +161,8 @@ static bool parse_ident(struct elf_entry *entry, struct elf_image *image, const 
     elf->data = ident[EI_DATA];
     elf->osabi = ident[EI_OSABI];
     elf->abiversion = ident[EI_ABIVERSION];
+    for (unsigned i = EI_PAD; i < EI_NIDENT; i++)
+        entry->padded |= ident[i] != 0;
     image->wide = elf->class == ELFCLASS64;
     image->swap = (elf->data == ELFDATA2LSB) != little;
     if (elf->class != ELFCLASS32 && elf->class != ELFCLASS64)
@@ -175,18 +177,28 @@ static bool parse_ident(struct elf_entry *entry, struct elf_image *image, const 
 
 /* VALID_ELF_OSABI and VALID_ELF_ABIVERSION of sysdeps/gnu/ldsodefs.h: version 4 and above is refused (measured, 2.36).
  */
-static void check_abi(struct elf_entry *entry, const uint8_t *ident)
+static void check_abi(struct elf_entry *entry)
 {
     const struct elffile *elf = &entry->elf;
     bool arm = elf->osabi == ELFOSABI_ARM_AEABI && elf->machine == EM_ARM;
 
     if (elf->osabi != ELFOSABI_SYSV && elf->osabi != ELFOSABI_GNU && !arm)
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file OS ABI invalid"));
-    else if (elf->abiversion && (elf->osabi != ELFOSABI_GNU || elf->abiversion > 3))
+}
+
+/* open_verify() asks this of what the loader opens. A program the kernel has loaded, which does not look there
+ * (load_elf_binary() of fs/binfmt_elf.c): AppImages have their mark in these bytes. */
+static void check_padding(struct elf_entry *entry)
+{
+    const struct elffile *elf = &entry->elf;
+    bool program = elf->type == ET_EXEC || (elf->interp && !elf->soname) || (elf->dt_flags_1 & DF_1_PIE);
+
+    if (program)
+        return;
+    if (elf->abiversion && (elf->osabi != ELFOSABI_GNU || elf->abiversion > 3))
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file ABI version invalid"));
-    for (unsigned i = EI_PAD; i < EI_NIDENT; i++)
-        if (ident[i])
-            complain(entry, ELFFILE_MALFORMED, xstrdup("nonzero padding in e_ident"));
+    if (entry->padded)
+        complain(entry, ELFFILE_MALFORMED, xstrdup("nonzero padding in e_ident"));
 }
 
 /* The rest of the header. Gives the program headers' place, or false. */
@@ -210,7 +222,7 @@ static bool parse_header(struct elf_entry *entry, struct elf_image *image, uint6
     }
     elf->type = image_u16(image, h + 16);
     elf->machine = image_u16(image, h + 18);
-    check_abi(entry, h);
+    check_abi(entry);
     if (image_u32(image, h + 20) != EV_CURRENT)
         complain(entry, ELFFILE_MALFORMED, xstrdup("ELF file version does not match current one"));
     elf->entry = image_word(image, h + 24);
@@ -501,6 +513,7 @@ void elf_parse(struct elf_entry *entry, int fd, bool whole)
                 parse_dynamic(entry, &image, &image.segments[i]);
                 break;
             }
+        check_padding(entry);
     }
     free(image.segments);
 }

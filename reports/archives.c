@@ -1,12 +1,15 @@
 #include "archives.h"
 
+#include "appimage.h"
 #include "entries.h"
 #include "rpm_file.h"
+#include "squash.h"
 #include "unpack.h"
 #include "zip.h"
 
 #include <probes/alloc.h>
 #include <probes/path.h>
+#include <probes/tree.h>
 
 #include <elf.h>
 #include <errno.h>
@@ -67,15 +70,17 @@ struct arriving {
     bool begun;
 };
 
-static bool is_wanted(const unsigned char *data, size_t size)
+/* What check_tree() looks at. */
+static bool is_wanted(const char *name, const unsigned char *data, size_t size)
 {
-    return (size >= SELFMAG && memcmp(data, ELFMAG, SELFMAG) == 0) || (size >= 2 && memcmp(data, "#!", 2) == 0);
+    return tree_called_library(name) || (size >= SELFMAG && memcmp(data, ELFMAG, SELFMAG) == 0) ||
+           (size >= 2 && memcmp(data, "#!", 2) == 0);
 }
 
 static int arriving_begin(struct arriving *arriving, const unsigned char *data, size_t size, struct err *err)
 {
     arriving->begun = true;
-    if (!arriving->unpacking->all && !is_wanted(data, size))
+    if (!arriving->unpacking->all && !is_wanted(arriving->item->name, data, size))
         return 0;
     arriving->fd = unpack_file(&arriving->unpacking->unpack, arriving->item, err);
     return arriving->fd < 0 ? -1 : 0;
@@ -272,6 +277,42 @@ static int unpack_deb(int fd, const char *file, struct unpacking *unpacking, str
     return unpack_entries(data, inner, ENTRIES_SOFTWARE, unpacking, err);
 }
 
+/* ---- .AppImage ---- */
+
+static int put_squashed(void *ctx, const struct unpack_item *item, struct squash *squash, struct err *err)
+{
+    struct unpacking *unpacking = ctx;
+    struct arriving arriving = {.unpacking = unpacking, .item = item, .fd = -1};
+    int take;
+
+    if (item->kind != UNPACK_FILE)
+        return put_other(unpacking, item, err);
+    take = unpack_check_foreign(&unpacking->unpack, item, err);
+    if (take <= 0)
+        return take;
+    return arriving_end(&arriving, squash_bytes(squash, arriving_bytes, &arriving, err), err);
+}
+
+static int unpack_appimage(int fd, const char *file, struct unpacking *unpacking, struct err *err)
+{
+    const struct squash_visitor visitor = {put_squashed, unpacking, ENTRIES};
+    uint64_t offset = appimage_offset(fd);
+    struct stat st;
+
+    if (appimage_is_iso(fd))
+        return unpack_entries(fd, file, ENTRIES_ISO, unpacking, err);
+    if (fstat(fd, &st) < 0)
+        return err_errno(err, errno, "%s", file);
+    if (!offset || offset >= (uint64_t)st.st_size)
+        return err_set(err, "%s is cut off: there is nothing behind its program", file);
+    if (squash_is_at(fd, offset) && squash_is_known())
+        return squash_walk(fd, offset, file, &visitor, err);
+    unpacking->about->unread =
+        xstrdup(squash_is_at(fd, offset) ? "this glibctrace was built without libsquashfs, which would read it"
+                                         : "the file system behind its program is none that is read here");
+    return 0;
+}
+
 /* ---- any of them ---- */
 
 static int unpack_kind(int fd, const char *file, enum archive_kind kind, struct unpacking *unpacking, struct err *err)
@@ -286,8 +327,7 @@ static int unpack_kind(int fd, const char *file, enum archive_kind kind, struct 
     case ARCHIVE_TAR:
         return unpack_entries(fd, file, ENTRIES_SOFTWARE, unpacking, err);
     case ARCHIVE_APPIMAGE:
-        unpacking->about->unread = xstrdup("it is a file system behind a program, of a kind that is not read here");
-        return 0;
+        return unpack_appimage(fd, file, unpacking, err);
     default:
         return err_set(err, "%s is no archive", file);
     }
@@ -335,8 +375,9 @@ void archives_tell(const struct unpacked *unpacked, const char *file, struct rep
     const char *base = path_base(file);
 
     if (unpacked->skipped)
-        strings_addf(&report->unseen, "%zu entr%s of %s that lead%s out of it, or are no files", unpacked->skipped,
-                     unpacked->skipped == 1 ? "y" : "ies", base, unpacked->skipped == 1 ? "s" : "");
+        strings_addf(&report->unseen, "%zu entr%s of %s that lead%s out of it, or %s", unpacked->skipped,
+                     unpacked->skipped == 1 ? "y" : "ies", base, unpacked->skipped == 1 ? "s" : "",
+                     unpacked->skipped == 1 ? "is no file" : "are no files");
     if (unpacked->unclosed)
         strings_addf(&report->unseen, "whether %s is whole: it ends without the blocks of zeros that close a .tar",
                      base);

@@ -1,5 +1,6 @@
 #include "check_archive.h"
 
+#include "appimage.h"
 #include "check_parts.h"
 #include "check_walk.h"
 #include "report_rename.h"
@@ -138,6 +139,8 @@ int check_inside_open(const struct check_request *request, const char *file, enu
     if (ret->unpacked.package) {
         ret->variable = library_path(ret->unpacked.directory);
         ret->request.installed = ret->unpacked.directory;
+    } else if (kind == ARCHIVE_APPIMAGE) {
+        ret->variable = appimage_library_path(ret->unpacked.directory);
     }
     set_environment(ret, request->env);
     set_guests(ret, request->root);
@@ -156,14 +159,34 @@ void check_inside_close(struct check_inside *inside)
 void check_inside_rename(const struct check_inside *inside, size_t first, struct report *report)
 {
     archives_tell(&inside->unpacked, inside->file, report);
+    if (inside->variable && !inside->unpacked.package)
+        strings_addf(&report->unseen, "what AppRun does beside setting %s, which was taken into account",
+                     inside->variable);
     report_rename(report, first, inside->unpacked.directory, inside->unpacked.package ? "/" : "", inside->file);
+}
+
+/* The runtime, which stands alone: a program as any other, that opens the library it mounts by (AppImageKit's
+ * runtime.c; newer ones are static, and have it in them). */
+static void check_runtime(const struct check_request *request, const char *file, struct report *report)
+{
+    static const char fuse[] = "libfuse.so.2";
+    CLEANUP_CLOSE int fd = path_open(request->root, file);
+    struct check_request alone = *request;
+    struct guest guest;
+
+    alone.brief = true;
+    guest_enter(&guest, file, &alone);
+    check_file(&alone, file, report);
+    if (fd >= 0 && appimage_names(fd, appimage_offset(fd), fuse))
+        check_put_named(report, &alone, file, fuse, "mounting what is in it");
+    guest_deinit(&guest);
 }
 
 static int put_unread(const struct check_inside *inside, struct report *report)
 {
     CLEANUP_FREE char *verdict = xasprintf("not looked into: %s", inside->unpacked.unread);
 
-    check_put_row(report, inside->file, "AppImage", NULL, TABLE_PLAIN, verdict);
+    check_put_row(report, inside->file, "AppImage's image", NULL, TABLE_PLAIN, verdict);
     strings_addf(&report->unseen,
                  "what is in %s: with --appimage-extract it unpacks itself, and that directory can be checked",
                  path_base(inside->file));
@@ -179,6 +202,8 @@ int check_archive(const struct check_request *request, const char *file, enum ar
 
     if (check_inside_open(request, file, kind, &inside, err) < 0)
         return -1;
+    if (kind == ARCHIVE_APPIMAGE)
+        check_runtime(request, file, report);
     if (inside.unpacked.unread)
         result = put_unread(&inside, report);
     else

@@ -112,3 +112,20 @@ void check_put_opened(struct report *report, const struct check_request *request
     for (size_t i = 0; i < (alone ? 1 : load->object_count); i++)
         put_notes_of(check_root_of(request, load->objects[i]->path), report, load, load->objects[i]);
 }
+
+void check_put_named(struct report *report, const struct check_request *request, const char *path, const char *soname,
+                     const char *feature)
+{
+    const struct load_request asked = {
+        .root = request->root, .program = path, .cwd = request->cwd, .env = request->env, .guests = request->guests};
+    char *name = (char *)soname;
+    const struct wish wish = {
+        .sonames = {.v = &name, .n = 1}, .feature = (char *)feature, .priority = (char[]){"required"}};
+    struct load *load;
+
+    if (load_create(&asked, &load, NULL) < 0)
+        return;
+    if (load->family != LOADER_NONE)
+        put_wish(report, load, load->objects[0], &wish);
+    load_destroy(load);
+}

@@ -71,6 +71,10 @@ void check_put_wants(struct report *report, const struct load *load);
  */
 void check_put_opened(struct report *report, const struct check_request *request, const struct load *load, bool alone);
 
+/* The program at PATH opens SONAME, without which it does not do FEATURE. */
+void check_put_named(struct report *report, const struct check_request *request, const char *path, const char *soname,
+                     const char *feature);
+
 /* check_facts.c: what is to be known of the objects, a row each. */
 void check_put_notes(struct report *report, const struct check_request *request, const struct load *load);
 /* For programs: each version that is needed and who defines it; each symbol that nobody defines. */

@@ -67,5 +67,6 @@ one_file libunwind 'libunwind.*\.h'
 one_file capstone 'capstone(/.*)?\.h'
 one_file jansson 'jansson\.h'
 one_file libarchive 'archive(_entry)?\.h'
+one_file libsquashfs 'sqfs/.*\.h'
 
 exit $bad

@@ -1,33 +1,47 @@
 """`glibctrace check` of an archive: as of what is in it, which is unpacked nowhere but in a directory of ours."""
 
+import functools
 import gzip
 import hashlib
 import io
 import os
+import pathlib
+import random
+import signal
 import stat
 import struct
 import subprocess
 import tarfile
+import tempfile
+import time
 import zipfile
 
 import pytest
 
+from conftest import HANGS_AFTER
 from test_check_tree import build, check, library  # noqa: F401 (a fixture)
 
 MAIN = "int main(void) { return 0; }"
 
 
-def files(tmp_path):
+@functools.cache
+def made():
     """An application with a library of its own where packages put it, and one that is lacking: name to (bytes, mode)."""
-    own = library(tmp_path / "b" / "libown1.so", "int own(void) { return 1; }")
-    lacking = library(tmp_path / "b" / "liblacking1.so", "int lacking(void) { return 1; }")
-    good = build(tmp_path / "b" / "good", "int own(void); int main(void) { return own(); }", own)
-    bad = build(tmp_path / "b" / "bad", "int lacking(void); int main(void) { return lacking(); }", lacking)
-    own_bytes = own.read_bytes()
-    own.unlink()
-    lacking.unlink()
-    return {"usr/bin/good": (good.read_bytes(), 0o755), "usr/bin/bad": (bad.read_bytes(), 0o755),
-            "usr/lib/libown1.so": (own_bytes, 0o644), "usr/share/doc/x/README": (b"x" * 1000, 0o644),
+    with tempfile.TemporaryDirectory() as place:
+        folder = pathlib.Path(place)
+        own = library(folder / "libown1.so", "int own(void) { return 1; }")
+        lacking = library(folder / "liblacking1.so", "int lacking(void) { return 1; }")
+        good = build(folder / "good", "int own(void); int main(void) { return own(); }", own)
+        bad = build(folder / "bad", "int lacking(void); int main(void) { return lacking(); }", lacking)
+        static = build(folder / "static", MAIN, "-static")
+        runtime = build(folder / "runtime", "#include <dlfcn.h>\nint main(void) "
+                                            '{ return !dlopen("libfuse.so.2", RTLD_LAZY); }')
+        return {file.name: file.read_bytes() for file in (own, good, bad, static, runtime)}
+
+
+def files():
+    return {"usr/bin/good": (made()["good"], 0o755), "usr/bin/bad": (made()["bad"], 0o755),
+            "usr/lib/libown1.so": (made()["libown1.so"], 0o644), "usr/share/doc/x/README": (b"x" * 1000, 0o644),
             "usr/bin/script": (b"#!/usr/bin/good\n", 0o755)}
 
 
@@ -120,7 +134,7 @@ def zipped(members):
 def test_a_package(check, tmp_path, form):  # noqa: F811
     """Its own libraries and interpreters are where they will have been put."""
     pack = tmp_path / "x.bin"
-    pack.write_bytes(form(files(tmp_path)))
+    pack.write_bytes(form(files()))
     status, report, said = check(pack, env={"TMPDIR": str(tmp_path)})
     assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == [
         ("library-missing", "/usr/bin/bad", "liblacking1.so")], said
@@ -134,10 +148,10 @@ def test_a_package(check, tmp_path, form):  # noqa: F811
 @pytest.mark.parametrize("form", [zipped, tar, lambda m: tar(m, "w:xz"), lambda m: tar(m, "w:bz2"), lambda m: tar(m, "w"),
                                   tar_zst])
 def test_an_archive(check, tmp_path, form):  # noqa: F811
-    members = files(tmp_path)
+    members = files()
     del members["usr/bin/script"], members["usr/lib/libown1.so"], members["usr/bin/good"]
     pack = tmp_path / "x"
-    pack.write_bytes(form(members | {"usr/bin/static": (build(tmp_path / "s", MAIN, "-static").read_bytes(), 0o755)}))
+    pack.write_bytes(form(members | {"usr/bin/static": (made()["static"], 0o755)}))
     status, report, said = check(pack, env={"TMPDIR": str(tmp_path)})
     assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == [
         ("library-missing", "usr/bin/bad", "liblacking1.so")], said
@@ -148,7 +162,7 @@ def test_an_archive(check, tmp_path, form):  # noqa: F811
 def test_links_in_a_package(check, tmp_path):  # noqa: F811
     """A library's usual link is followed; a hard link is a file; an absolute link leads to below the package's "/"; what
     leads out is passed over, and said."""
-    members = files(tmp_path)
+    members = files()
     del members["usr/bin/bad"], members["usr/bin/script"]
     members["usr/lib/real/libown1.so.1.2"] = members.pop("usr/lib/libown1.so")
 
@@ -188,7 +202,7 @@ def last(data):
     (lambda m: tar(m, "w:xz"), lambda data: data[:-20], ""), (tar, lambda data: data[:-8], "cut off")])
 def test_what_is_damaged_is_refused(check, tmp_path, form, spoil, words):  # noqa: F811
     pack = tmp_path / "x"
-    pack.write_bytes(spoil(form(files(tmp_path))))
+    pack.write_bytes(spoil(form(files())))
     status, report, said = check(pack, env={"TMPDIR": str(tmp_path)})
     assert status == 2 and said.startswith("glibctrace: ") and said.count("\n") == 1, said
     assert words in said
@@ -205,11 +219,111 @@ def test_a_name_that_leads_out_is_refused(check, tmp_path, name):  # noqa: F811
     assert not (tmp_path / "evil").exists()
 
 
-def test_an_appimage(check, tmp_path):  # noqa: F811
-    """What is behind its program cannot be seen, and that is said."""
-    data = bytearray(build(tmp_path / "s", MAIN, "-static").read_bytes())
-    data[8:11] = b"AI\2"
+def test_it_goes_with_us(tool, tmp_path):
+    """Killed while it unpacks, it leaves nothing behind."""
+    pack = tmp_path / "x.tar.gz"
+    pack.write_bytes(tar({"a": (b"\x7fELF" + bytes(100 << 20), 0o755)}))
+
+    def there():
+        return [name for name in os.listdir(tmp_path) if name.startswith("glibctrace-")]
+    process = subprocess.Popen([tool, "check", pack], env={"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    begin = time.monotonic()
+    while not there():
+        assert process.poll() is None and time.monotonic() - begin < HANGS_AFTER
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    while there():
+        assert time.monotonic() - begin < HANGS_AFTER
+
+
+SETS_PATH = b'''#!/bin/sh
+HERE="$(dirname "$(readlink -f "$0")")"
+export LD_LIBRARY_PATH="$HERE/usr/nowhere:${HERE}/usr/lib/:/usr/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+exec "$HERE/usr/bin/good" "$@"
+'''
+PLAIN = b'#!/bin/sh\nexec "$(dirname "$0")/usr/bin/good"\n'
+
+
+def appimage(tmp_path, apprun, *options, leave=("usr/bin/script",)):
+    """Type 2 as the specification has it: a program with its mark at offset 8, and behind its end a squashfs."""
+    members = {name: member for name, member in files().items() if name not in leave}
+    top, image = tmp_path / "AppDir", tmp_path / "image"
+    for name, (data, bits) in (members | {"AppRun": (apprun, 0o755)}).items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_bytes(data)
+        (top / name).chmod(bits)
+    (top / "out").symlink_to("../../etc")
+    (top / "app").symlink_to("usr/bin/good")
+    subprocess.run(["mksquashfs", top, image, "-noappend", "-quiet", "-no-progress", *options], check=True,
+                   stdout=subprocess.DEVNULL)
+    program = bytearray(made()["runtime"])
+    program[8:11] = b"AI\2"
+    return bytes(program), image.read_bytes()
+
+
+KNOWN = subprocess.run(["pkg-config", "--exists", "libsquashfs1"], check=False).returncode == 0
+
+
+def check_appimage(check, tmp_path, data):  # noqa: F811
     pack = tmp_path / "x.AppImage"
-    pack.write_bytes(data + b"hsqs" + bytes(4096))
-    status, report, said = check(pack)
-    assert (status, report["causes"]) == (0, []) and "loads here" not in said and "--appimage-extract" in said
+    pack.write_bytes(data)
+    pack.chmod(0o755)
+    status, report, said = check(pack, env={"TMPDIR": str(tmp_path)})
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("glibctrace-")]
+    if not KNOWN:
+        assert "built without libsquashfs" in said
+    return status, report, said
+
+
+@pytest.mark.parametrize("apprun, options", [(SETS_PATH, ["-comp", "gzip"]), (SETS_PATH, ["-comp", "xz", "-b", "4K"]),
+                                             (PLAIN, ["-comp", "zstd"])])
+def test_an_appimage(check, tmp_path, apprun, options):  # noqa: F811
+    """Its runtime, and what is in it; its own libraries are found where AppRun says so."""
+    status, report, said = check_appimage(check, tmp_path, b"".join(appimage(tmp_path, apprun, *options)))
+    if not KNOWN:
+        return
+    causes = [("library-missing", "usr/bin/bad", "liblacking1.so")]
+    if apprun == PLAIN:
+        causes.append(("library-off-path", "usr/bin/good", "libown1.so"))
+    assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == causes, said
+    assert status == 1
+    verdicts = {row["file"]: row["verdict"] for row in report["files"]}
+    assert verdicts.pop(str(tmp_path / "x.AppImage")) == "loads"
+    assert verdicts["usr/bin/bad"] == "does not load: 1 cause" and verdicts["AppRun"] == "loads"
+    assert verdicts["usr/bin/good"] == ("loads" if apprun == SETS_PATH else "does not load: 1 cause")
+    assert ("LD_LIBRARY_PATH=usr/lib," in said) == (apprun == SETS_PATH)
+    assert "1 entry of x.AppImage that leads out" in said
+    assert [row["opens"] for row in report["opened"]] == ["libfuse.so.2"]
+
+
+@pytest.mark.parametrize("spoil, words", [
+    (lambda program, image: program + cut(image), "cut off"), (lambda program, image: program, "nothing behind"),
+    (lambda program, image: program + image[:500], "cut off"), (lambda program, image: program[:-100], "cut off"),
+    (lambda program, image: program + image[:96] + bytes(len(image) - 96), "damaged")])
+def test_a_damaged_appimage_is_refused(check, tmp_path, spoil, words):  # noqa: F811
+    status, report, said = check_appimage(check, tmp_path, spoil(*appimage(tmp_path, PLAIN)))
+    if KNOWN:
+        assert status == 2 and said.startswith("glibctrace: ") and said.count("\n") == 1 and words in said, said
+
+
+def test_another_file_system_is_not_guessed(check, tmp_path):  # noqa: F811
+    """What cannot be read is no fault, and is said."""
+    program, image = appimage(tmp_path, PLAIN)
+    status, report, said = check_appimage(check, tmp_path, program + b"DWARFS" + image[6:])
+    assert (status, report["causes"]) == (0, []) and "none that is read here" in said and "--appimage-extract" in said
+    assert [row["verdict"] for row in report["files"]][0] == "loads"
+
+
+def test_hostile_appimages(check, tmp_path):  # noqa: F811
+    """Whatever is changed in one: an answer or a refusal, and nothing left behind (check_appimage)."""
+    program, image = appimage(tmp_path, SETS_PATH, "-noI", "-noId", "-noX", "-noF", "-noD", "-no-fragments",
+                              leave=("usr/bin/bad", "usr/bin/script"))
+    seed = random.Random(1)
+    for _ in range(20):
+        changed = bytearray(image)
+        for _ in range(seed.choice([1, 2, 8])):
+            at = seed.choice([seed.randrange(96), seed.randrange(len(image) * 9 // 10, len(image))])
+            changed[at] = seed.choice([0, 255, changed[at] ^ 1 << seed.randrange(8)])
+        status, _, said = check_appimage(check, tmp_path, program + changed)
+        assert status in (0, 1, 2) and "Sanitizer" not in said, said
