@@ -39,6 +39,18 @@ def built_here():
     return made_by("builds.sh")
 
 
+@pytest.fixture(scope="session")
+def root_of(fetched, built_here):
+    """root_of(name) -> that root, of whichever script; a real suite's has node."""
+
+    def find(name):
+        if name == "musl":
+            return made_by(e2e.TOP / "tests" / "roots.sh")(name)
+        return built_here(name) if name.startswith(("glibc-", "go-")) else fetched(name)
+
+    return find
+
+
 @pytest.fixture
 def summary(capsys):
     """Prints what was found, one line a case, whatever pytest captures."""

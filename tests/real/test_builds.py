@@ -7,13 +7,12 @@ are missing `ld.so --list`, which goes on after the first fault. Of glibc 2.17 a
 """
 
 import os
-import pathlib
 import re
 import subprocess
 
 import pytest
 
-from conftest import HERE, e2e
+from conftest import HERE
 
 PACKAGES = ["@img/sharp-linux-x64", "@img/sharp-libvips-linux-x64", "@parcel/watcher-linux-x64-glibc", "node-pty", "@img/sharp-linuxmusl-x64",
             "@img/sharp-libvips-linuxmusl-x64", "@parcel/watcher-linux-x64-musl", "@rollup/rollup-linux-x64-musl"]
@@ -26,17 +25,6 @@ LOADER = "/lib64/ld-linux-x86-64.so.2"
 @pytest.fixture(scope="session")
 def packages(built_here):
     return built_here("packages") / "node_modules"
-
-
-@pytest.fixture(scope="session")
-def root_of(fetched, built_here):
-    def find(name):
-        if name == "musl":
-            made = subprocess.run(["bash", e2e.TOP / "tests" / "roots.sh", name], stdout=subprocess.PIPE, text=True, check=True)
-            return pathlib.Path(made.stdout.strip())
-        return built_here(name) if name.startswith("glibc-") else fetched(name)
-
-    return find
 
 
 def files_of(packages, package):
