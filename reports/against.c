@@ -27,13 +27,22 @@ static struct lack *add(struct lacks *lacks, enum cause_kind kind, const struct 
     return lack;
 }
 
+bool against_brings_libc(const struct load *load)
+{
+    for (size_t i = 0; i < load->object_count; i++)
+        if (load->objects[i]->why == OBJECT_INTERP)
+            return !load_systems_own(load->objects[i]->path);
+    return false;
+}
+
 /* What would be OFFER's own there. */
-static bool is_offered(const struct offer *offer, const struct object *object)
+static bool is_offered(const struct offer *offer, const struct load *load, const struct object *object)
 {
     const char *name = object->elf->soname ? object->elf->soname : path_base(object->path);
 
-    return object->why == OBJECT_INTERP || offer_part_of_glibc(name) ||
-           (offer->kind == OFFER_RELEASE && offer_of_compiler(name) && load_systems_own(object->path));
+    if (object->why == OBJECT_INTERP || offer_part_of_glibc(name))
+        return !against_brings_libc(load);
+    return offer->kind == OFFER_RELEASE && offer_of_compiler(name) && load_systems_own(object->path);
 }
 
 /* What would be there as it is here. */
@@ -43,7 +52,7 @@ static bool counts(const struct offer *offer, const struct load *load, const str
 
     if (object == program)
         return true;
-    if (is_offered(offer, object))
+    if (is_offered(offer, load, object))
         return false;
     return offer->kind == OFFER_FILE || !load_systems_own(object->path) ||
            (offer->kind == OFFER_RELEASE && load_systems_own(program->path));
@@ -87,7 +96,9 @@ static void check_need(const struct offer *offer, const struct load *load, const
     const char *path;
     bool warning;
 
-    if (!offer_part_of_glibc(need->file) && !(compilers && !(here && counts(offer, load, here))))
+    if (here && counts(offer, load, here)) /* it is brought along: a fault of the load, if it is one */
+        return;
+    if (!compilers && !offer_part_of_glibc(need->file))
         return;
     answer = offer_defines(offer, need->file, need->name, &path);
     if (answer == RELEASE_DEFINES || strcmp(need->name, "GLIBC_PRIVATE") == 0)
@@ -187,6 +198,8 @@ static void check_family(const struct offer *offer, const struct load *load, str
     bool absent = load->fault_count && load->faults[0]->kind == FAULT_INTERP;
     const char *asked;
 
+    if (against_brings_libc(load))
+        return;
     for (size_t i = 0; i < load->object_count; i++) {
         const struct object *object = load->objects[i];
         struct lack *lack;

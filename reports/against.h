@@ -39,6 +39,8 @@ char *lacks_deciding(const struct lacks *lacks, const struct lack **ret);
 size_t lacks_fatal(const struct lacks *lacks);
 /* "fmod@GLIBC_2.38" and the like; malloced. */
 char *lack_words(const struct lack *lack);
+/* LOAD's program names a loader that is no system's (glibctrace sandbox, Nix): its C library comes with it. */
+bool against_brings_libc(const struct load *load);
 /* As causes of REPORT; warnings go to its "unseen". */
 void against_tell(const struct offer *offer, const struct load *load, const struct lacks *lacks, struct report *report);
 /* The loader that a library ELF is given to on OFFER; malloced, NULL where none is known. */

@@ -25,6 +25,7 @@ struct build {
     struct build_file *files;
     size_t count, cap;
     struct variants *glibc, *musl;
+    bool own_libc; /* its programs bring the C library along that all in it is for */
 };
 
 /* ---- what is in it ---- */
@@ -164,6 +165,25 @@ static int open_file(struct build *build, const char *path, enum archive_kind ki
                          path);
 }
 
+/* libc.so.6 can be run, but that is not what it is for. */
+static bool is_program(const struct build_file *file)
+{
+    return file->elf->interp && !file->elf->soname;
+}
+
+static void find_own_libc(struct build *build)
+{
+    size_t programs = 0, own = 0;
+
+    for (size_t i = 0; i < build->count; i++) {
+        const struct build_file *file = &build->files[i];
+
+        programs += is_program(file);
+        own += is_program(file) && !load_systems_own(file->elf->interp);
+    }
+    build->own_libc = programs && own == programs;
+}
+
 int build_open(const struct check_request *request, const char *path, struct build **ret, struct err *err)
 {
     struct build *build = xcalloc(1, sizeof *build);
@@ -182,6 +202,7 @@ int build_open(const struct check_request *request, const char *path, struct bui
         build->version = version_of(path, S_ISDIR(st.st_mode), kind);
     drop_foreign(build);
     sort_variants(build);
+    find_own_libc(build);
     *ret = status == 0 ? build : NULL;
     if (status < 0)
         build_close(build);
@@ -229,12 +250,17 @@ size_t build_files(const struct build *build)
 
 /* ---- how it goes ---- */
 
-/* One that fits better stands beside it. */
-static bool left_aside(const struct build *build, const struct build_file *file, const struct offer *offer)
+/* Why the file is not asked about, or NULL. */
+static const char *left_aside(const struct build *build, const struct build_file *file, const struct offer *offer)
 {
-    if (offer->musl)
-        return file->family == FAMILY_GLIBC && variants_beside(build->musl, below(build, file->path));
-    return file->family == FAMILY_MUSL && variants_beside(build->glibc, below(build, file->path));
+    bool glibc = file->family == FAMILY_GLIBC, musl = file->family == FAMILY_MUSL;
+
+    if (build->own_libc && !is_program(file))
+        return "for the C library that the programs beside it bring along";
+    if (offer->musl ? glibc && variants_beside(build->musl, below(build, file->path))
+                    : musl && variants_beside(build->glibc, below(build, file->path)))
+        return "for another C library; one for this stands beside it";
+    return NULL;
 }
 
 static bool has_file_called(const struct build *build, const char *name)
@@ -371,14 +397,15 @@ void build_tell(struct build *build, const struct offer *offer, struct report *r
 {
     for (size_t i = 0; i < build->count; i++) {
         struct build_file *file = &build->files[i];
+        const char *aside = left_aside(build, file, offer);
         size_t first = report->cause_count;
         struct lacks lacks;
         struct load *load;
         bool own;
 
-        if (left_aside(build, file, offer)) {
+        if (aside) {
             check_put_row(report, file->path, elffile_is_library(file->elf) ? "library" : "program", file->elf,
-                          TABLE_PLAIN, "for another C library; one for this stands beside it");
+                          TABLE_PLAIN, aside);
             continue;
         }
         own = judge_file(build, file, offer, &load, &lacks);

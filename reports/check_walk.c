@@ -62,6 +62,9 @@ static enum kind kind_of(const char *path, const struct elffile *elf)
         return KIND_NOTHING;
     if (elf->state == ELFFILE_EMPTY || elf->state == ELFFILE_NOT_ELF || elf->state == ELFFILE_SHORT)
         return tree_called_library(path) ? KIND_LIBRARY : elf->state == ELFFILE_SHORT ? KIND_PROGRAM : KIND_NOTHING;
+    /* libc.so.6 can be run, but that is not what it is for */
+    if (elf->interp && elf->soname && elf->type == ET_DYN && !(elf->dt_flags_1 & DF_1_PIE))
+        return KIND_LIBRARY;
     /* of another system's nothing more may be known than its header */
     return elffile_is_library(elf) || (elf->type == ET_DYN && !elf->interp && !elf->entry) ? KIND_LIBRARY
                                                                                            : KIND_PROGRAM;
@@ -202,16 +205,17 @@ static void check_programs(struct walk *walk)
 
 /* ---- libraries ---- */
 
-/* Whether opening it ends badly, in the last batch of LOAD. */
-static bool batch_fails(const struct load *load, size_t batch)
+/* Whether opening it ends badly, in the last batch of LOAD. LIBRARY: it may leave symbols to others. */
+static bool batch_fails(const struct load *load, size_t batch, bool library)
 {
     for (size_t i = 0; i < load->fault_count; i++)
-        if (load->faults[i]->batch == batch && check_ends_it(load->faults[i], false))
+        if (load->faults[i]->batch == batch && check_ends_it(load->faults[i], library))
             return true;
     return false;
 }
 
-/* PROGRAM opens the file at PATH, and all goes well. NOTE: what the file needs is loaded by it. */
+/* PROGRAM opens the file at PATH, and all goes well. NOTE: it is a node that opens an add-on, so that nobody else
+ * brings symbols, and what the file needs is loaded by it. */
 static bool opens(struct walk *walk, const char *program, const char *path, bool note)
 {
     const struct load_request asked = {.root = walk->request->root,
@@ -227,7 +231,7 @@ static bool opens(struct walk *walk, const char *program, const char *path, bool
     if (load_create(&asked, &load, NULL) < 0)
         return false;
     batch = load->family != LOADER_NONE ? load_dlopen(load, &open, NULL) : 0;
-    well = batch && !batch_fails(load, batch);
+    well = batch && !batch_fails(load, batch, !note);
     for (size_t i = 0; batch && note && i < load->object_count; i++)
         if (load->objects[i]->batch == batch && strcmp(load->objects[i]->path, path) != 0)
             note_object(walk, load, load->objects[i], path);

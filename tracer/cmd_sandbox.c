@@ -141,10 +141,12 @@ static int make(const struct options *options, struct sandbox *sandbox, struct r
 
     if (add_builds(options, sandbox, err) < 0 || find_libc(options, sandbox, err) < 0 ||
         (options->after_count && sandbox_command(sandbox, options->after[0], err) < 0) ||
-        sandbox_needs(sandbox, err) < 0 || sandbox_make(sandbox, err) < 0)
+        sandbox_needs(sandbox, err) < 0)
+        return -1;
+    sandbox_data(sandbox);
+    if (sandbox_make(sandbox, err) < 0)
         return -1;
     sandbox_check(sandbox, report);
-    sandbox_data(sandbox);
     sandbox_tell(sandbox, report);
     if (options->after_count && sandbox_try(sandbox, options->after, options->after_count, &run, err) < 0)
         return -1;
@@ -212,6 +214,7 @@ static const struct usage usage = {
         "  glibctrace sandbox ./server -o server-new --libc libc6_2.41-12_amd64.deb --libc "
         "libstdc++6_14.2.0_amd64.deb\n"
         "\n"
+        "Data that a program of another root names by absolute paths goes along where DIR's path is short enough.\n"
         "DIR/run starts the copy. To undo it: rm -r DIR. The change itself is made by patchelf(1).",
     .takes = takes,
     .output = "the directory that is to be made; of a FILE (.txt, .json, .md, .html): write the report there",

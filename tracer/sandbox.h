@@ -20,8 +20,15 @@ enum sandbox_what {
     SANDBOX_MUSL,
     SANDBOX_FOREIGN, /* for another machine */
     SANDBOX_OTHER,   /* no ELF file */
+    SANDBOX_DATA,    /* one that they name by an absolute path, into lib */
     SANDBOX_LINK,
     SANDBOX_DIRECTORY,
+};
+
+/* A constant of a file's: the absolute path of data, which is another one in the copy; as long as it was. */
+struct sandbox_name {
+    uint64_t at; /* in the file */
+    char *was, *now;
 };
 
 struct sandbox_file {
@@ -35,6 +42,8 @@ struct sandbox_file {
     char *run_path;   /* to be set; NULL: it is left as it is */
     unsigned mode;
     bool bad; /* it would not load */
+    struct sandbox_name *names;
+    size_t name_count, name_cap;
 };
 
 struct sandbox {
@@ -98,9 +107,11 @@ int sandbox_command(const struct sandbox *sandbox, const char *name, struct err 
 int sandbox_try(const struct sandbox *sandbox, char *const *command, size_t words, struct report **ret,
                 struct err *err);
 
-/* sandbox_data.c: files that programs and libraries of another root name and that are not on this system become notes.
- */
+/* sandbox_data.c, before it is made: files that programs and libraries of another root name by absolute paths and that
+ * this system has not, or has others, go along; those that cannot become notes. */
 void sandbox_data(struct sandbox *sandbox);
+/* Sets the constants of the copy FD of FILE, before anything else in it is moved. */
+int sandbox_rename(const struct sandbox_file *file, int fd, struct err *err);
 
 /* sandbox_tell.c: the tables and the first sentence. */
 void sandbox_tell(const struct sandbox *sandbox, struct report *report);

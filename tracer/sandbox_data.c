@@ -1,23 +1,129 @@
-/* Data that a program of another root takes from absolute paths is no part of the copy: what is not on this system
- * either will be missed. The paths are constants of the program and its libraries; which of them it opens is not known.
- */
+/* Data that a program of another root takes from absolute paths: the paths are constants of the program and its
+ * libraries; which of them it opens is not known. Where this system has no such file, or another one, that of the root
+ * goes along, and the constant in the copy names it then. No byte can be put in: a path that is shorter has as many
+ * slashes as it takes, and where DIR is too long the file is left out, which a note says. */
 #include "sandbox.h"
 
 #include <probes/alloc.h>
 
 #include <ctype.h>
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
-enum { SEGMENT_MOST = 64 << 20, PATH_LEAST = 6, PATH_MOST = 255, NOTES_MOST = 12 };
+enum {
+    SEGMENT_MOST = 64 << 20,
+    PATH_LEAST = 6,
+    PATH_MOST = 255,
+    NOTES_MOST = 12,
+    ALONG_MOST = 256,
+    SIZE_MOST = 64 << 20
+};
 
-static void look_at(struct sandbox *sandbox, const struct sandbox_file *file, const char *path, size_t *told)
+struct scan {
+    struct sandbox *sandbox;
+    size_t file; /* of the sandbox's: they move as there are more */
+    size_t told, along;
+};
+
+/* ---- what goes along ---- */
+
+/* What comes with programs and is only read: no state, no configuration. */
+static bool is_shipped(const char *path, const struct stat *st)
 {
-    struct stat st;
+    return (strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/opt/", 5) == 0) && S_ISREG(st->st_mode) &&
+           !(st->st_mode & 0111) && st->st_size <= SIZE_MOST;
+}
 
-    if (path_stat(file->root, path, &st) < 0 || path_stat("", path, &st) != -ENOENT || (*told)++ >= NOTES_MOST)
+/* A library or an archive of objects is found by other ways. */
+static bool is_elf(const char *root, const char *path)
+{
+    const struct elffile *elf = elffile_get(root, path);
+    bool is = elf->state == ELFFILE_OK;
+
+    elffile_put(elf);
+    return is;
+}
+
+static const struct sandbox_file *planned(const struct sandbox *sandbox, const char *to)
+{
+    for (size_t i = 0; i < sandbox->count; i++)
+        if (strcmp(sandbox->files[i].to, to) == 0)
+            return &sandbox->files[i];
+    return NULL;
+}
+
+/* Where PATH goes inside DIR, so that its whole path is no longer than PATH: by its own name, or by a number. Malloced,
+ * or NULL. */
+static char *place_for(const struct sandbox *sandbox, const char *root, const char *path)
+{
+    size_t room = strlen(path), taken = strlen(sandbox->dir) + 1;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        CLEANUP_FREE char *to = i ? xasprintf("lib/%u", i) : xasprintf("lib/%s", path_base(path));
+        const struct sandbox_file *there = planned(sandbox, to);
+
+        if (taken + strlen(to) > room)
+            continue;
+        if (!there || (there->root == root && strcmp(there->path, path) == 0))
+            return steal_pointer(&to);
+    }
+    return NULL;
+}
+
+/* "/dir///lib/x": as long as WAS. */
+static char *as_long(const char *dir, const char *to, const char *was)
+{
+    size_t slashes = strlen(was) - strlen(dir) - strlen(to);
+    CLEANUP_FREE char *between = xmalloc(slashes + 1);
+
+    memset(between, '/', slashes);
+    between[slashes] = '\0';
+    return xasprintf("%s%s%s", dir, between, to);
+}
+
+static void add_name(struct sandbox_file *file, uint64_t at, const char *was, char *now_taken)
+{
+    struct sandbox_name *name = array_add(&file->names, &file->name_count, &file->name_cap, sizeof *name);
+
+    *name = (struct sandbox_name){.at = at, .was = xstrdup(was), .now = now_taken};
+}
+
+/* False where it does not fit. */
+static bool take_along(struct scan *scan, const char *path, uint64_t at)
+{
+    struct sandbox *sandbox = scan->sandbox;
+    const char *root = sandbox->files[scan->file].root;
+    CLEANUP_FREE char *to = place_for(sandbox, root, path);
+
+    if (!to || scan->along >= ALONG_MOST)
+        return false;
+    scan->along++;
+    add_name(&sandbox->files[scan->file], at, path, as_long(sandbox->dir, to, path));
+    if (!planned(sandbox, to))
+        sandbox_file_add(sandbox, SANDBOX_DATA, root, path, steal_pointer(&to));
+    return true;
+}
+
+/* ---- what is named ---- */
+
+static void look_at(struct scan *scan, const char *path, uint64_t at)
+{
+    const struct sandbox_file *file = &scan->sandbox->files[scan->file];
+    struct stat theirs, ours;
+    bool absent;
+
+    if (path_stat(file->root, path, &theirs) < 0)
         return;
-    strings_addf(&sandbox->notes, "%s names %s, which is in %s, and not on this system", file->to, path, file->root);
+    absent = path_stat("", path, &ours) == -ENOENT;
+    if (!absent && (!S_ISREG(ours.st_mode) || ours.st_size == theirs.st_size))
+        return;
+    if (is_shipped(path, &theirs) && !is_elf(file->root, path) && take_along(scan, path, at))
+        return;
+    if (absent && scan->told++ < NOTES_MOST)
+        strings_addf(&scan->sandbox->notes, "%s names %s, which is in %s, and not on this system%s", file->to, path,
+                     file->root,
+                     is_shipped(path, &theirs) ? "; with a shorter path of the copy it would go along" : "");
 }
 
 static bool is_path(const char *text, size_t size)
@@ -30,19 +136,20 @@ static bool is_path(const char *text, size_t size)
     return true;
 }
 
-static void scan(struct sandbox *sandbox, const struct sandbox_file *file, const char *bytes, size_t size, size_t *told)
+static void scan_bytes(struct scan *scan, const char *bytes, size_t size, uint64_t offset)
 {
     for (size_t at = 0; at < size;) {
         size_t n = strnlen(bytes + at, size - at);
 
         if (at + n < size && is_path(bytes + at, n))
-            look_at(sandbox, file, bytes + at, told);
+            look_at(scan, bytes + at, offset + at);
         at += n + 1;
     }
 }
 
-static void scan_file(struct sandbox *sandbox, const struct sandbox_file *file, size_t *told)
+static void scan_file(struct scan *scan)
 {
+    const struct sandbox_file *file = &scan->sandbox->files[scan->file];
     const struct elffile *elf = elffile_get(file->root, file->path);
     size_t size = elf->constant_size < SEGMENT_MOST ? elf->constant_size : SEGMENT_MOST;
     CLEANUP_FREE char *bytes = size ? xmalloc(size) : NULL;
@@ -50,17 +157,30 @@ static void scan_file(struct sandbox *sandbox, const struct sandbox_file *file, 
     ssize_t got = fd >= 0 ? pread(fd, bytes, size, (off_t)elf->constant_offset) : -1;
 
     if (got > 0)
-        scan(sandbox, file, bytes, (size_t)got, told);
+        scan_bytes(scan, bytes, (size_t)got, elf->constant_offset);
     elffile_put(elf);
 }
 
 void sandbox_data(struct sandbox *sandbox)
 {
-    size_t told = 0;
+    struct scan scan = {.sandbox = sandbox};
+    size_t count = sandbox->count;
 
-    for (size_t i = 0; i < sandbox->count; i++)
-        if (sandbox->files[i].what <= SANDBOX_NEEDED && *sandbox->files[i].root)
-            scan_file(sandbox, &sandbox->files[i], &told);
-    if (told > NOTES_MOST)
-        strings_addf(&sandbox->notes, "%zu more files are named that are not on this system", told - NOTES_MOST);
+    for (; scan.file < count; scan.file++)
+        if (sandbox->files[scan.file].what <= SANDBOX_NEEDED && *sandbox->files[scan.file].root)
+            scan_file(&scan);
+    if (scan.told > NOTES_MOST)
+        strings_addf(&sandbox->notes, "%zu more files are named that are not on this system", scan.told - NOTES_MOST);
+}
+
+int sandbox_rename(const struct sandbox_file *file, int fd, struct err *err)
+{
+    for (size_t i = 0; i < file->name_count; i++) {
+        const struct sandbox_name *name = &file->names[i];
+        size_t size = strlen(name->now);
+
+        if (pwrite(fd, name->now, size, (off_t)name->at) != (ssize_t)size)
+            return err_errno(err, errno, "the copy of %s cannot be written", file->path);
+    }
+    return 0;
 }

@@ -103,7 +103,9 @@ static int copy_file(const struct sandbox_file *file, const char *path, struct e
         if (write(to, file->first_line, n) != (ssize_t)n || lseek(from, (off_t)file->instead, SEEK_SET) < 0)
             return err_errno(err, errno, "the copy of %s cannot be written", file->path);
     }
-    return copy_bytes(from, to, file->path, err);
+    if (copy_bytes(from, to, file->path, err) < 0)
+        return -1;
+    return sandbox_rename(file, to, err);
 }
 
 int sandbox_run_tool(char *const *argv, char *said)

@@ -38,6 +38,11 @@ void sandbox_deinit(struct sandbox *sandbox)
         free(sandbox->files[i].link);
         free(sandbox->files[i].run_path);
         free(sandbox->files[i].first_line);
+        for (size_t k = 0; k < sandbox->files[i].name_count; k++) {
+            free(sandbox->files[i].names[k].was);
+            free(sandbox->files[i].names[k].now);
+        }
+        free(sandbox->files[i].names);
     }
     free(sandbox->files);
     free(sandbox->dir);

@@ -74,6 +74,25 @@ static void put_files(const struct sandbox *sandbox, const char *name, const cha
     }
 }
 
+/* What they name by absolute paths, and goes along. */
+static void put_data(const struct sandbox *sandbox, struct report *report)
+{
+    struct table *table = NULL;
+
+    for (size_t i = 0; i < sandbox->count; i++)
+        for (size_t k = 0; k < sandbox->files[i].name_count; k++) {
+            if (!table) {
+                table = table_add(report, "data", "Data that it names, and that goes along");
+                table_column(table, "file", "file");
+                table_column(table, "named", "named");
+                table_column(table, "names", "names in the copy");
+            }
+            table_text(table, sandbox->files[i].to);
+            table_text(table, sandbox->files[i].names[k].was);
+            table_text(table, sandbox->files[i].names[k].now);
+        }
+}
+
 static void put_variables(const struct sandbox *sandbox, struct report *report)
 {
     struct table *table;
@@ -107,7 +126,10 @@ static void put_notes(const struct sandbox *sandbox, struct report *report)
         "run starts it, and what a program starts by its own path (/proc/self/exe) is the loader then");
     table_cell(table, TABLE_PLAIN,
                "programs of this system that it starts stay on this system's C library (and get GCONV_PATH from run)");
-    table_text(table, "files that it opens by absolute paths are those of the system that it runs on");
+    table_text(table, table_find(report, "data")
+                          ? "other files that it opens by absolute paths are those of the system that it runs on; and "
+                            "it does not find its data where the directory was moved"
+                          : "files that it opens by absolute paths are those of the system that it runs on");
     table_cell(table, TABLE_PLAIN, "to undo it: rm -r %s", sandbox->dir);
 }
 
@@ -130,6 +152,7 @@ void sandbox_tell(const struct sandbox *sandbox, struct report *report)
     put_libc(sandbox, report);
     put_files(sandbox, "copied", "What is in it", false, report);
     put_files(sandbox, "libc_files", NULL, true, report);
+    put_data(sandbox, report);
     put_variables(sandbox, report);
     put_notes(sandbox, report);
 }

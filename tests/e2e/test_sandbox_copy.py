@@ -243,14 +243,31 @@ def test_a_servers_own_way(sandbox, app, tmp_path):
         "VSCODE_SERVER_CUSTOM_GLIBC_PATH": f"{copy}/lib", "VSCODE_SERVER_PATCHELF_PATH": shutil.which("patchelf", path="/usr/bin:/bin")}
 
 
-def test_data_of_the_other_system_is_named(sandbox, cc, tmp_path):
-    root = tmp_path / "root"
-    (root / "opt/data").mkdir(parents=True)
-    (root / "opt/data/there").touch()
-    cc('#include <stdio.h>\nconst char much[5000] = "much";\nint main(void) { puts(much); puts("/opt/data/there"); puts("/opt/data/neither"); return 0; }', name="prog", cwd=root)
-    report = sandbox("--root", root, "/prog", "-o", tmp_path / "copy", "--libc", cached_root("forky"))[1]
-    assert [row["note"] for row in report["notes"] if "not on this system" in row["note"]] == [
-        f"bin/prog names /opt/data/there, which is in {root}, and not on this system"]
+def test_data_of_the_other_system_goes_along(sandbox, cc, tmp_path):
+    """What a program names by a path that is long enough for another one; the rest is told, and state stays where it is."""
+    root, far = tmp_path / "root", "/opt/" + "far-away/" * 20 + "text"
+    for path in (far, "/opt/data/there", "/var/lib/state", "/opt/data/executable"):
+        (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (root / path[1:]).write_text("from the other system\n")
+    (root / "opt/data/executable").chmod(0o755)
+    cc(f"""#include <stdio.h>
+        const char much[5000] = "much", far[] = "{far}";
+        int main(void) {{
+            char line[100]; FILE *file = fopen(far, "r");
+            puts(much); puts("/opt/data/there"); puts("/opt/data/neither"); puts("/var/lib/state"); puts("/opt/data/executable");
+            return !file || !fgets(line, sizeof line, file) || fputs(line, stdout) < 0; }}""", name="prog", cwd=root)
+    before = digest(root)
+    status, report, said = sandbox("--root", root, "/prog", "-o", tmp_path / "copy", "--libc", cached_root("forky"), "--", "prog")
+    assert (status, report["runs"][0]["proof"]) == (0, "tried"), said
+    row, = report["data"]
+    assert (row["file"], row["named"], len(row["names"])) == ("bin/prog", far, len(far))
+    assert os.path.normpath(row["names"]) == f"{tmp_path}/copy/lib/text"
+    assert {row["note"] for row in report["notes"] if "not on this system" in row["note"]} == {
+        f"bin/prog names /opt/data/there, which is in {root}, and not on this system; with a shorter path of the copy it would go along",
+        f"bin/prog names /var/lib/state, which is in {root}, and not on this system",
+        f"bin/prog names /opt/data/executable, which is in {root}, and not on this system"}
+    ended = subprocess.run([tmp_path / "copy/bin/prog"], env=CLEAN, capture_output=True, text=True)
+    assert ended.returncode == 0 and ended.stdout.endswith("from the other system\n") and digest(root) == before
 
 
 def test_a_string_table_that_patchelf_put_across_two_segments(tool, cc, tmp_path):
