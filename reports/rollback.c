@@ -1,14 +1,18 @@
 #include "rollback.h"
 
+#include "rollback_parts.h"
+
 #include "check_archive.h"
 #include "check_host.h"
 #include "check_walk.h"
+#include "json_walk.h"
 #include "table.h"
 #include "text.h"
 #include "vsix.h"
 
 #include <probes/alloc.h>
 #include <probes/path.h>
+#include <probes/proc.h>
 
 #include <dirent.h>
 #include <elf.h>
@@ -17,7 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { BUILDS = 2000 };
+enum { BUILDS = 2000, OBSOLETE_MOST = 1 << 20 };
 
 /* ---- what is there ---- */
 
@@ -25,76 +29,18 @@ struct build {
     struct vsix vsix;
     char *id; /* "publisher.name", or the file's name where it does not say */
     bool looked, loads;
+    bool fits;    /* it is for this machine and C library */
+    bool taken;   /* … and the user's VS Code is of a release that takes it */
+    bool removed; /* unpacked, and to be removed by VS Code at its next start */
     size_t files, causes;
 };
 
 struct builds {
     struct build *v;
     size_t n, cap;
+    char *editor;           /* which release VS Code is, or NULL */
+    struct strings removed; /* folders in the list of those that are not wanted any more */
 };
-
-static void add_build(struct builds *builds, const char *path, bool folder)
-{
-    struct vsix vsix;
-    struct build *build;
-
-    if (!vsix_read(path, folder, &vsix)) {
-        vsix_deinit(&vsix);
-        return;
-    }
-    build = array_add(&builds->v, &builds->n, &builds->cap, sizeof *build);
-    build->vsix = vsix;
-    build->id = vsix.publisher && vsix.name ? xasprintf("%s.%s", vsix.publisher, vsix.name) : xstrdup(path_base(path));
-}
-
-/* A file counts by what it is, or by its name where it is cut off so that it is nothing any more. */
-static bool is_packed(const char *path)
-{
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    size_t length = strlen(path);
-
-    return fd >= 0 && length > 5 && strcasecmp(path + length - 5, ".vsix") == 0;
-}
-
-static int find_builds(const char *directory, struct builds *builds, struct err *err)
-{
-    DIR *dir = opendir(directory);
-    int result = 0;
-
-    if (!dir)
-        return err_errno(err, errno, "%s", directory);
-    for (const struct dirent *entry; (entry = readdir(dir)) && builds->n < BUILDS;) {
-        CLEANUP_FREE char *path = path_join(directory, entry->d_name);
-        struct stat st;
-
-        if (entry->d_name[0] == '.' || stat(path, &st) < 0)
-            continue;
-        if (S_ISDIR(st.st_mode))
-            add_build(builds, path, true);
-        else if (S_ISREG(st.st_mode) && is_packed(path))
-            add_build(builds, path, false);
-    }
-    closedir(dir);
-    if (!builds->n)
-        result = err_set(err, "%s: there is no .vsix file and no unpacked extension in it", directory);
-    return result;
-}
-
-/* By extension, the newest first; of one version the packed one, which can be installed as it is. */
-static int by_age(const void *a, const void *b)
-{
-    const struct build *one = a, *other = b;
-    int order = strcasecmp(one->id, other->id);
-
-    if (order == 0)
-        order =
-            vsix_compare(other->vsix.version ? other->vsix.version : "", one->vsix.version ? one->vsix.version : "");
-    if (order == 0)
-        order = one->vsix.folder - other->vsix.folder;
-    return order ? order : strcmp(one->vsix.path, other->vsix.path);
-}
-
-/* ---- which of them loads ---- */
 
 /* VS Code's names for what an extension is built for (src/vs/platform/extensions/common/extensions.ts). */
 static bool fits(const struct vsix *vsix)
@@ -116,6 +62,106 @@ static bool fits(const struct vsix *vsix)
     }
     return false;
 }
+
+/* .obsolete of an extensions directory: {"publisher.name-1.0.0": true}. */
+static void of_obsolete(void *ctx, const char *const *names, size_t depth, const char *value)
+{
+    if (depth == 1 && strcmp(value, "true") == 0)
+        strings_add(ctx, xstrdup(names[0]));
+}
+
+static void read_obsolete(const char *directory, struct builds *builds)
+{
+    CLEANUP_FREE char *file = path_join(directory, ".obsolete");
+    size_t size;
+    CLEANUP_FREE char *text = proc_read(file, OBSOLETE_MOST, &size);
+
+    if (text)
+        json_walk(text, size, of_obsolete, &builds->removed);
+}
+
+static bool is_removed(const struct builds *builds, const struct vsix *vsix)
+{
+    for (size_t i = 0; vsix->folder && i < builds->removed.n; i++)
+        if (strcasecmp(builds->removed.v[i], path_base(vsix->path)) == 0)
+            return true;
+    return false;
+}
+
+static void add_build(struct builds *builds, const char *path, bool folder)
+{
+    struct vsix vsix;
+    struct build *build;
+
+    if (!vsix_read(path, folder, &vsix)) {
+        vsix_deinit(&vsix);
+        return;
+    }
+    build = array_add(&builds->v, &builds->n, &builds->cap, sizeof *build);
+    build->vsix = vsix;
+    build->fits = fits(&vsix);
+    build->taken = rollback_takes(builds->editor, vsix.engine);
+    build->removed = is_removed(builds, &vsix);
+    build->id = vsix.publisher && vsix.name ? xasprintf("%s.%s", vsix.publisher, vsix.name) : xstrdup(path_base(path));
+}
+
+/* A file counts by what it is, or by its name where it is cut off so that it is nothing any more. */
+static bool is_packed(const char *path)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    size_t length = strlen(path);
+
+    return fd >= 0 && length > 5 && strcasecmp(path + length - 5, ".vsix") == 0;
+}
+
+static int find_builds(const char *directory, struct builds *builds, struct err *err)
+{
+    DIR *dir = opendir(directory);
+    int result = 0;
+
+    if (!dir)
+        return err_errno(err, errno, "%s", directory);
+    read_obsolete(directory, builds);
+    for (const struct dirent *entry; (entry = readdir(dir)) && builds->n < BUILDS;) {
+        CLEANUP_FREE char *path = path_join(directory, entry->d_name);
+        struct stat st;
+
+        if (entry->d_name[0] == '.' || stat(path, &st) < 0)
+            continue;
+        if (S_ISDIR(st.st_mode))
+            add_build(builds, path, true);
+        else if (S_ISREG(st.st_mode) && is_packed(path))
+            add_build(builds, path, false);
+    }
+    closedir(dir);
+    if (!builds->n)
+        result = err_set(err, "%s: there is no .vsix file and no unpacked extension in it", directory);
+    return result;
+}
+
+/* What VS Code takes first of several of one version: what is for this platform, then what is for any. */
+static int rank(const struct build *build)
+{
+    return !build->fits ? 2 : !build->vsix.target;
+}
+
+/* By extension, the newest first; of one version the packed one, which can be installed as it is. */
+static int by_age(const void *a, const void *b)
+{
+    const struct build *one = a, *other = b;
+    int order = strcasecmp(one->id, other->id);
+
+    if (order == 0)
+        order =
+            vsix_compare(other->vsix.version ? other->vsix.version : "", one->vsix.version ? one->vsix.version : "");
+    if (order == 0)
+        order = rank(one) - rank(other);
+    if (order == 0)
+        order = one->vsix.folder - other->vsix.folder;
+    return order ? order : strcmp(one->vsix.path, other->vsix.path);
+}
+
+/* ---- which of them loads ---- */
 
 static void take_causes(struct report *from, const struct build *build, struct report *to)
 {
@@ -152,7 +198,23 @@ static void look(const struct check_request *request, struct build *build, struc
 
 /* ---- what is told of it ---- */
 
-static void put_build(struct table *table, const struct build *build, const struct build *chosen)
+static void put_choice_verdict(struct table *table, const struct build *build, const struct build *chosen)
+{
+    table_cell(table, TABLE_GOOD, "%s%zu file%s%s%s", build == chosen ? "the newest that does: " : "", build->files,
+               build->files == 1 ? "" : "s", build->files ? ": all load" : " that a loader loads",
+               build->vsix.preview ? "; a pre-release" : "");
+}
+
+/* Equal or older, where one was chosen before its turn. */
+static const char *passed_over(const struct build *build, const struct build *chosen)
+{
+    return chosen && build->vsix.version && vsix_compare(build->vsix.version, chosen->vsix.version) == 0
+               ? "the same version: not looked at"
+               : "older: not looked at";
+}
+
+static void put_build(const struct builds *builds, struct table *table, const struct build *build,
+                      const struct build *chosen)
 {
     const struct vsix *vsix = &build->vsix;
 
@@ -164,15 +226,18 @@ static void put_build(struct table *table, const struct build *build, const stru
     table_text(table, vsix->checked);
     if (vsix->fault)
         table_cell(table, TABLE_BAD, "refused: %s", vsix->fault);
-    else if (!fits(vsix))
+    else if (!build->fits)
         table_cell(table, TABLE_PLAIN, "for %s", vsix->target);
+    else if (build->removed)
+        table_cell(table, TABLE_PLAIN, "uninstalled: VS Code removes it at its next start");
+    else if (!build->taken)
+        table_cell(table, TABLE_PLAIN, "not for the VS Code that is here, %s", builds->editor);
     else if (!build->looked)
-        table_cell(table, TABLE_PLAIN, "older: not looked at");
+        table_cell(table, TABLE_PLAIN, "%s", passed_over(build, chosen));
     else if (!build->loads)
         table_cell(table, TABLE_BAD, "does not load: %zu cause%s", build->causes, build->causes == 1 ? "" : "s");
     else
-        table_cell(table, TABLE_GOOD, "%s%zu file%s: all load", build == chosen ? "the newest that does: " : "",
-                   build->files, build->files == 1 ? "" : "s");
+        put_choice_verdict(table, build, chosen);
 }
 
 static struct table *builds_table(struct report *report)
@@ -202,7 +267,7 @@ static char *lost_by(const struct build *first, const struct build *chosen)
         bool again = build > first && build->vsix.version && build[-1].vsix.version &&
                      strcmp(build->vsix.version, build[-1].vsix.version) == 0;
 
-        if (again || !build->vsix.version || !fits(&build->vsix) ||
+        if (again || !build->vsix.version || !build->fits || build->removed || !build->taken ||
             vsix_compare(build->vsix.version, chosen->vsix.version) <= 0)
             continue;
         text_addf(&text, "%s%s", text.n ? ", " : "version ", build->vsix.version);
@@ -261,7 +326,7 @@ static const struct build *choose(const struct check_request *request, struct bu
                                   struct report *report)
 {
     for (struct build *build = first; build < end; build++) {
-        if (build->vsix.fault || !fits(&build->vsix))
+        if (build->vsix.fault || !build->fits || build->removed || !build->taken)
             continue;
         look(request, build, report);
         if (build->loads)
@@ -270,15 +335,20 @@ static const struct build *choose(const struct check_request *request, struct bu
     return NULL;
 }
 
-static void headline(struct report *report, size_t extensions, size_t chosen, size_t refused, const struct build *one)
+/* LAST: the last of the extensions; ONE: what was chosen last, or NULL. */
+static void headline(struct report *report, size_t extensions, size_t chosen, size_t refused, const struct build *last,
+                     const struct build *one)
 {
+    const char *also = refused ? "; what is damaged or was changed is refused" : "";
+
     if (extensions == 1 && one)
-        report->headline = xasprintf("%s %s is the newest at hand that loads here%s.", one->id, one->vsix.version,
-                                     refused ? "; what is damaged or was changed is refused" : "");
-    else
         report->headline =
-            xasprintf("%zu extension%s: of %zu a version loads here%s.", extensions, extensions == 1 ? "" : "s", chosen,
-                      refused ? "; what is damaged or was changed is refused" : "");
+            xasprintf("%s %s is the newest at hand that loads here%s.", one->id, one->vsix.version, also);
+    else if (extensions == 1)
+        report->headline = xasprintf("No version of %s that is at hand loads here%s.", last->id, also);
+    else
+        report->headline = xasprintf("%zu of %zu extensions %s a version that loads here%s.", chosen, extensions,
+                                     chosen == 1 ? "has" : "have", also);
 }
 
 static void builds_deinit(struct builds *builds)
@@ -288,6 +358,8 @@ static void builds_deinit(struct builds *builds)
         free(builds->v[i].id);
     }
     free(builds->v);
+    free(builds->editor);
+    strings_deinit(&builds->removed);
 }
 
 static void find_choices(const struct check_request *request, struct builds *builds, struct report *report,
@@ -305,7 +377,7 @@ static void find_choices(const struct check_request *request, struct builds *bui
         extensions++;
         chosen = choose(request, &builds->v[i], &builds->v[end], report);
         for (size_t k = i; k < end; k++) {
-            put_build(table, &builds->v[k], chosen);
+            put_build(builds, table, &builds->v[k], chosen);
             refused += builds->v[k].vsix.fault != NULL;
         }
         if (!chosen)
@@ -319,7 +391,7 @@ static void find_choices(const struct check_request *request, struct builds *bui
     if (refused)
         strings_addf(&report->unseen, "whether a signature itself is genuine: only the digests that it is over were "
                                       "compared");
-    headline(report, extensions, ret->count, refused, last);
+    headline(report, extensions, ret->count, refused, &builds->v[builds->n - 1], last);
 }
 
 int rollback_find(const struct check_request *request, const char *directory, struct report *report,
@@ -329,6 +401,7 @@ int rollback_find(const struct check_request *request, const char *directory, st
     int result;
 
     *ret = (struct rollback){0};
+    builds.editor = rollback_editor(request->env);
     result = find_builds(directory, &builds, err);
     if (result == 0) {
         qsort(builds.v, builds.n, sizeof *builds.v, by_age);

@@ -43,6 +43,8 @@ static void of_package(void *ctx, const char *const *names, size_t depth, const 
     else if (depth == 2 && strcmp(names[0], "__metadata") == 0 && strcmp(names[1], "targetPlatform") == 0 &&
              strcmp(value, "undefined") != 0 && strcmp(value, "universal") != 0)
         keep(&vsix->target, value);
+    else if (depth == 2 && strcmp(names[0], "__metadata") == 0 && strcmp(names[1], "isPreReleaseVersion") == 0)
+        vsix->preview = strcmp(value, "true") == 0;
 }
 
 /* The attribute NAME of the manifest's Identity element, malloced, or NULL. */
@@ -78,6 +80,15 @@ static void compare_manifests(struct vsix *vsix, const char *manifest)
         keep(&vsix->target, target);
 }
 
+/* <Property Id="Microsoft.VisualStudio.Code.PreRelease" Value="true"/>, as vsce writes it. */
+static bool is_preview(const char *manifest)
+{
+    const char *property = strstr(manifest, "\"Microsoft.VisualStudio.Code.PreRelease\"");
+    const char *end = property ? strchr(property, '>') : NULL, *value = end ? strstr(property, "Value=\"true\"") : NULL;
+
+    return value && value < end;
+}
+
 static void take_fault(struct vsix *vsix, const struct err *err)
 {
     const char *text = err->text;
@@ -103,7 +114,55 @@ static void read_manifests(struct vsix *vsix, const struct zip *zip)
     else if (!json_walk(text, size, of_package, vsix))
         keep(&vsix->fault, "its package.json is no JSON");
     if (manifest && zip_read(zip, manifest, MANIFEST_MOST, &xml, &size, &err) == 0)
-        compare_manifests(vsix, xml);
+        compare_manifests(vsix, xml), vsix->preview |= is_preview(xml);
+}
+
+/* What VS Code puts into commands and settings, and into names of files. */
+static bool is_identifier(const char *word)
+{
+    static const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    return isalnum((unsigned char)*word) && word[strspn(word, known)] == '\0';
+}
+
+bool vsix_is_version(const char *version)
+{
+    version += *version == 'v'; /* npm's semver takes that */
+    for (int i = 0; i < 3; i++) {
+        size_t n = strspn(version, "0123456789");
+
+        if (!n || n > 15 || (n > 1 && *version == '0') || (i < 2 && version[n] != '.'))
+            return false;
+        version += n + (i < 2);
+    }
+    return !*version ||
+           ((*version == '-' || *version == '+') && version[1] &&
+            version[strspn(version, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-+")] == '\0');
+}
+
+static void check_names(struct vsix *vsix)
+{
+    if (!vsix->publisher || !vsix->name || !vsix->version)
+        keep(&vsix->fault, "its package.json does not say publisher, name and version");
+    else if (!is_identifier(vsix->publisher) || !is_identifier(vsix->name))
+        keep(&vsix->fault, "its publisher or its name is none that VS Code takes");
+    else if (!vsix_is_version(vsix->version))
+        keep(&vsix->fault, "its version is none: VS Code does not load it (three numbers, semver.org)");
+}
+
+/* yauzl, which unpacks it for VS Code, takes "\\" for "/", and refuses what leads out (validateFileName). */
+static void check_paths(struct vsix *vsix, const struct zip *zip)
+{
+    for (size_t i = 0; i < zip->count && !vsix->fault; i++) {
+        CLEANUP_FREE char *name = xstrdup(zip->entries[i].name), *rest = NULL;
+        bool out = *name == '/' || *name == '\\' || (isalpha((unsigned char)*name) && name[1] == ':');
+
+        rest = xstrdup(name);
+        for (char *part = strtok(rest, "/\\"); part; part = strtok(NULL, "/\\"))
+            out |= strcmp(part, "..") == 0;
+        if (out)
+            vsix->fault = xasprintf("\"%s\" in it leads out of where it is installed", name);
+    }
 }
 
 /* ---- whether it is whole ---- */
@@ -326,11 +385,11 @@ bool vsix_read(const char *path, bool folder, struct vsix *ret)
         return true;
     }
     read_manifests(ret, &zip);
+    check_paths(ret, &zip);
     check_sums(ret, &zip);
     check_signature(ret, &zip);
     zip_close(&zip);
-    if (!ret->fault && (!ret->publisher || !ret->name || !ret->version))
-        keep(&ret->fault, "its package.json does not say publisher, name and version");
+    check_names(ret);
     return true;
 }
 
@@ -364,6 +423,7 @@ void vsix_deinit(struct vsix *vsix)
 
 int vsix_compare(const char *one, const char *other)
 {
+    one += *one == 'v', other += *other == 'v';
     for (int i = 0; i < 3; i++) {
         char *end_one, *end_other;
         unsigned long a = strtoul(one, &end_one, 10), b = strtoul(other, &end_other, 10);

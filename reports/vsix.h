@@ -16,6 +16,7 @@ struct vsix {
     char *publisher, *name, *version; /* of package.json; NULL where it does not say */
     char *engine;                     /* engines.vscode, or NULL */
     char *target;                     /* "linux-x64", …; NULL: any */
+    bool preview;                     /* a pre-release, as the marketplace has it */
     char *fault;                      /* why it is refused; NULL: it is whole */
     const char *checked;              /* what that was told by, in words */
 };
@@ -26,6 +27,8 @@ void vsix_deinit(struct vsix *vsix);
 /* The version that the package.json of an extension says, PATH being one, or its folder; malloced. NULL where it is
  * none, or does not say. */
 char *vsix_version(const char *path, bool folder);
+/* Whether VERSION is one that VS Code loads an extension of (semver.org, 2). */
+bool vsix_is_version(const char *version);
 /* Below, equal, above zero: by the numbers of versions, releases after their pre-releases (semver.org, 11). */
 int vsix_compare(const char *one, const char *other);
 

@@ -197,6 +197,61 @@ def test_apply(rollback, programs, tmp_path, ends):
     assert status == (2 if ends else 0) and (not ends or "has not installed golang.go 1.0.0" in said)
 
 
+def test_of_one_version_the_one_for_this_platform_comes_first(rollback, programs, tmp_path):
+    top = tmp_path / "all"
+    top.mkdir()
+    for name, target in ("any", None), ("alpine", "alpine-x64"), ("mine", "linux-x64"):
+        vsix(top / f"{name}.vsix", "1.0.0", programs[0], target=target)
+    told_, report = told(rollback(top)[1]), rollback(top)[1]
+    assert told_ == {"any.vsix": "the same version: not looked at", "alpine.vsix": "for alpine-x64",
+                     "mine.vsix": "the newest that does: 1 file: all load"}
+    assert f"{top}/mine.vsix" in report["choices"][0]["install"]
+
+
+PREVIEW = ('<PackageManifest><Metadata><Identity Id="go" Version="3.0.0" Publisher="golang"/><Properties><Property '
+           'Id="Microsoft.VisualStudio.Code.PreRelease" Value="true"/></Properties></Metadata></PackageManifest>')
+
+
+@pytest.mark.parametrize("more, words", [
+    ({"version": "latest"}, "its version is none"), ({"version": "99999999999999999999.0.0"}, "its version is none"),
+    ({"names": ("go; true", "go; true")}, "none that VS Code takes"),
+    ({"more": {"extension/..\\..\\x": b""}}, "leads out"), ({"more": {"C:/x": b""}}, "leads out"),
+    ({"engine": "^1.86.0"}, "not for the VS Code that is here, 1.85.2"),
+    ({"engine": "^1.85.2"}, "all load"), ({"engine": "1.85.x"}, "all load"), ({"engine": "*"}, "all load"),
+    ({"more": {"extension.vsixmanifest": PREVIEW}}, "all load; a pre-release"),
+], ids=str)
+def test_what_vs_code_itself_would_not_take(rollback, programs, tmp_path, more, words):
+    top, app = tmp_path / "all", tmp_path / "code"
+    top.mkdir()
+    vsix(top / "old.vsix", "1.0.0", programs[0])
+    new = vsix(top / "new.vsix", more.get("version", "3.0.0"), programs[0],
+               **{key: value for key, value in more.items() if key not in ("version", "more")})
+    if "more" in more:
+        swap(new, **more["more"])
+    (app / "bin").mkdir(parents=True)
+    (app / "resources/app").mkdir(parents=True)
+    for name in "product.json", "package.json":
+        (app / "resources/app" / name).write_text(json.dumps({"version": "1.85.2", "nameLong": "Code", "applicationName": "code"}))
+    (app / "bin/code").write_text("#!/bin/sh\nexit 1\n")
+    (app / "bin/code").chmod(0o755)
+    report = rollback(top, path=str(app / "bin"))[1]
+    assert words in told(report)["new.vsix"]
+    if "load" not in words:
+        assert told(report)["old.vsix"].startswith("the newest that does") or "go; true" in str(more)
+
+
+def test_what_vs_code_is_to_remove_is_none(rollback, programs, tmp_path):
+    top = tmp_path / "extensions"
+    for version in "1.0.0", "2.0.0":
+        (top / f"golang.go-{version}").mkdir(parents=True)
+        (top / f"golang.go-{version}" / "package.json").write_text(json.dumps({"publisher": "golang", "name": "Go", "version": version}))
+    (top / ".obsolete").write_text('{"golang.go-2.0.0": true, "golang.go-1.0.0": false}')
+    report = rollback(top)[1]
+    assert told(report)["golang.go-2.0.0"] == "uninstalled: VS Code removes it at its next start"
+    assert report["choices"][0]["version"] == "1.0.0"
+    assert report["headline"] == "golang.Go 1.0.0 is the newest at hand that loads here."
+
+
 def test_nothing_at_hand(rollback, tmp_path):
     (tmp_path / "none").mkdir()
     status, _, said = rollback(tmp_path / "none")
