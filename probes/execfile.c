@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { DEEPEST = 5, FIRST_LINE = 256 /* BINPRM_BUF_SIZE */ };
@@ -221,6 +223,21 @@ void execfile_inspect(const char *root, const char *path, const struct cred *cre
 {
     *ret = (struct execfile){.path = xstrdup(path)};
     ret->verdict = look(root, path, cred, error, 0, ret);
+}
+
+bool execfile_is_secure(const char *root, const char *path)
+{
+    CLEANUP_CLOSE int fd = path_open(root, path);
+    struct statvfs mount;
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fstatvfs(fd, &mount) < 0 || mount.f_flag & ST_NOSUID)
+        return false;
+    if ((st.st_mode & S_ISUID) && st.st_uid != getuid())
+        return true;
+    if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP) && st.st_gid != getgid())
+        return true;
+    return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0; /* root gains nothing by them */
 }
 
 void execfile_deinit(struct execfile *file)

@@ -33,6 +33,9 @@ struct execfile {
  * gave, 0 where it was not asked: then everything is looked at. Follows scripts to their interpreters, at most five
  * deep as the kernel does (BINPRM_MAX_RECURSION). */
 void execfile_inspect(const char *root, const char *path, const struct cred *cred, int error, struct execfile *ret);
+/* Whether the file's rights are others than those of this process's user, who would run it: its loader hears of that by
+ * AT_SECURE (getauxval(3)), and does not heed the environment. */
+bool execfile_is_secure(const char *root, const char *path);
 void execfile_deinit(struct execfile *file);
 /* The program named in the first line of the file behind FD ("/bin/sh\r" with its carriage return), malloced, or NULL
  * where that is no "#!" line. */

@@ -302,6 +302,21 @@ enum release_answer releases_define(const char *glibc, const char *version)
     return release_knows(version) ? by_rows(glibc, version) : RELEASE_UNSURE;
 }
 
+char *releases_first(const char *version)
+{
+    const char *first = NULL;
+    enum version_family family;
+    const char *number = number_of(version, &family);
+
+    if (number && family == VERSIONS_GLIBC)
+        return xstrdup(number);
+    for (size_t i = 0; i < release_count; i++)
+        if (releases_define(releases[i].glibc, version) == RELEASE_DEFINES &&
+            (!first || strverscmp(releases[i].glibc, first) < 0))
+            first = releases[i].glibc;
+    return xstrdup_or_null(first);
+}
+
 char *releases_end(const char *glibc, const char *version)
 {
     enum version_family family;

@@ -412,6 +412,8 @@ void build_tell(struct build *build, const struct offer *offer, struct report *r
         if (load) {
             against_tell(offer, load, &lacks, report);
             check_put_file(report, file->path, elffile_is_library(file->elf) ? "library" : "program", load,
+                           report->cause_count > first ? 0
+                                                       : check_called_in_vain(load, elffile_is_library(file->elf), 0),
                            report->cause_count - first);
             drop_repeated(report, first);
         }

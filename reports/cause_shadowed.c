@@ -66,7 +66,7 @@ void cause_shadowed_tell(const struct finding *finding, struct cause *cause)
     for (size_t i = 0; i < finding->fault->symbol_count; i++)
         strings_add(&cause->symbols, xstrdup(finding->fault->symbols[i]));
     if (finding->fault->kind == FAULT_SYMBOL)
-        strings_add(&cause->symbols, xstrdup(finding->fault->name));
+        cause_symbol_others(finding, cause);
     tell_search(cause, &finding->shadow->search);
     cause->detail =
         xasprintf("%s was taken for %s because of %s. Without that the loader would have taken %s, which defines %s.",

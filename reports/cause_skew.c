@@ -167,7 +167,7 @@ void cause_skew_tell(const struct finding *finding, struct cause *cause)
     if (fault->provider)
         tell_part(finding, cause, fault->provider, fault->provider->why == OBJECT_INTERP ? "the loader" : "it gets");
     if (fault->kind == FAULT_SYMBOL)
-        strings_add(&cause->symbols, xstrdup(fault->name));
+        cause_symbol_others(finding, cause);
     for (size_t i = 0; i < fault->symbol_count; i++)
         strings_add(&cause->symbols, xstrdup(fault->symbols[i]));
     if (odd)

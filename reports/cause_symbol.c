@@ -29,18 +29,26 @@ static const char *likely_provider(const struct elffile *subject)
     return only;
 }
 
-/* Undefined symbols of the subject that share the fate. */
-static void tell_others(const struct finding *finding, struct cause *cause)
+void cause_symbol_others(const struct finding *finding, struct cause *cause)
 {
     const struct fault *fault = finding->fault;
+    bool library = finding->process->ahead == AHEAD_LIBRARY;
 
     strings_add(&cause->symbols, xstrdup(fault->name));
     for (size_t i = 0; i < finding->load->fault_count && cause->symbols.n < 200; i++) {
         const struct fault *other = finding->load->faults[i];
 
-        if (other != fault && other->kind == FAULT_SYMBOL && other->subject == fault->subject)
+        if (other != fault && other->kind == FAULT_SYMBOL && other->subject == fault->subject &&
+            !(library && !other->version != !fault->version))
             strings_add(&cause->symbols, xstrdup(other->name));
     }
+}
+
+static void tell_others(const struct finding *finding, struct cause *cause)
+{
+    const struct fault *fault = finding->fault;
+
+    cause_symbol_others(finding, cause);
     cause_fact(cause, "it needs", "%s%s", finding->missing,
                fault->lazy ? "   (at its first call)" : "   (at load time)");
     if (cause->symbols.n > 1)

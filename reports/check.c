@@ -14,6 +14,8 @@
 #include <elf.h>
 #include <string.h>
 
+#define CALLED_LATER 0.8 /* it may never be called */
+
 /* ---- what kind of file it is ---- */
 
 /* A library's loader is that of the programs that open it: by the C library that it is linked to. */
@@ -35,6 +37,37 @@ bool check_would_fail(const struct load *load, bool library)
         if (check_ends_it(load->faults[i], library))
             return true;
     return false;
+}
+
+size_t check_called_in_vain(const struct load *load, bool library, size_t batch)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+
+        count += fault->kind == FAULT_SYMBOL && fault->lazy && fault->batch == batch && !(library && !fault->version);
+    }
+    return count;
+}
+
+void check_later(struct report *report, size_t from)
+{
+    for (size_t i = from; i < report->cause_count; i++) {
+        struct cause *cause = report->causes[i];
+        size_t length = cause->summary ? strlen(cause->summary) : 0;
+        char *summary;
+
+        if (!length)
+            continue;
+        summary = xasprintf("%.*s; it would start, and end where it first calls %s.",
+                            (int)(cause->summary[length - 1] == '.' ? length - 1 : length), cause->summary,
+                            cause->symbols.n > 1 ? "one of them" : "it");
+        free(cause->summary);
+        cause->summary = summary;
+        if (cause->confidence > CALLED_LATER)
+            cause->confidence = CALLED_LATER;
+    }
 }
 
 /* Symbols that are left to others are no causes of a library's. */
@@ -119,26 +152,48 @@ static void check_elf(const struct check_request *request, const char *path, con
                                        .program = path,
                                        .cwd = request->cwd,
                                        .env = request->env,
+                                       .secure = !library && check_is_secure(request, path),
                                        .guests = request->guests};
-    size_t first = report->cause_count;
+    size_t first = report->cause_count, later = 0;
     struct load *load;
 
     if (load_create(&asked, &load, NULL) < 0)
         return;
-    if (!(request->against && judge_against(request, load, library, report)) && check_would_fail(load, library))
-        check_judge_loading(request, path, loader, elf, report);
+    if (!(request->against && judge_against(request, load, library, report))) {
+        later = check_would_fail(load, library) ? 0 : check_called_in_vain(load, library, 0);
+        if (later || check_would_fail(load, library))
+            check_judge_loading(request, path, loader, elf, report);
+    }
     if (library)
         drop_left(report, first);
+    if (later)
+        check_later(report, first);
     if (unpermitted && report->cause_count == first)
         check_put_refused(report, path, elf, true, 0);
     else
-        check_put_file(report, path, what_it_is(path, elf), load, report->cause_count - first);
+        check_put_file(report, path, what_it_is(path, elf), load, later, report->cause_count - first);
     fill_libc(request, load, report);
     if (!library && request->seen)
         request->seen(request->ctx, load);
     if (!request->brief)
         put_all(request, load, report);
     check_put_opened(report, request, load, request->brief);
+    load_destroy(load);
+}
+
+void check_put_made_of(const struct check_request *request, const char *path, const struct elffile *elf,
+                       struct report *report)
+{
+    CLEANUP_FREE char *loader = check_loader_for(elf);
+    const struct load_request asked = {
+        .root = request->root, .loader = loader, .program = path, .cwd = request->cwd, .env = request->env};
+    struct load *load;
+
+    if (load_create(&asked, &load, NULL) < 0)
+        return;
+    fill_libc(request, load, report);
+    put_all(request, load, report);
+    check_put_opened(report, request, load, false);
     load_destroy(load);
 }
 
@@ -207,15 +262,27 @@ bool check_file(const struct check_request *request, const char *path, struct re
     return loadable || script;
 }
 
+static void add_later(struct report *report, size_t later)
+{
+    CLEANUP_FREE char *said = steal_pointer(&report->headline);
+
+    report->headline =
+        xasprintf("%.*s; %zu call%s what nobody defines.", (int)strlen(said) - 1, said, later, later == 1 ? "s" : "");
+}
+
 void check_headline(struct report *report, const struct offer *against)
 {
     const struct table *files = table_find(report, "files");
     struct table *wants = table_find(report, "wants");
-    size_t count = files ? table_rows(files) : 0, bad = 0;
+    size_t count = files ? table_rows(files) : 0, bad = 0, later = 0;
     CLEANUP_FREE char *where = against ? xasprintf("on %s", against->name) : xstrdup("here");
 
-    for (size_t i = 0; i < count; i++)
-        bad += table_at(files, i, files->column_count - 1)->mark == TABLE_BAD;
+    for (size_t i = 0; i < count; i++) {
+        const struct table_cell *verdict = table_at(files, i, files->column_count - 1);
+
+        bad += verdict->mark == TABLE_BAD;
+        later += strstr(verdict->text, CHECK_LATER) != NULL;
+    }
     if (count == 0)
         report->headline = xstrdup("There is nothing that could load: no ELF file, no script that may be executed.");
     else if (count == 1 && table_at(files, 0, files->column_count - 1)->mark == TABLE_PLAIN)
@@ -223,11 +290,14 @@ void check_headline(struct report *report, const struct offer *against)
                                      table_at(files, 0, files->column_count - 1)->text);
     else if (count == 1)
         report->headline =
-            xasprintf("%s %s %s.", path_base(table_at(files, 0, 0)->text), bad ? "would not load" : "loads", where);
+            xasprintf("%s %s %s%s.", path_base(table_at(files, 0, 0)->text), bad ? "would not load" : "loads", where,
+                      later ? ", but calls what nobody defines" : "");
     else if (bad)
         report->headline = xasprintf("%zu files were looked at: %zu would not load %s.", count, bad, where);
     else
         report->headline = xasprintf("%zu files were looked at: all load %s.", count, where);
+    if (count > 1 && later)
+        add_later(report, later);
     if (count > 1 && wants) { /* whose they are */
         free(wants->columns[0].head);
         wants->columns[0].head = xstrdup("file");

@@ -16,6 +16,11 @@
 enum { SCRIPTS_MOST = 5 /* BINPRM_MAX_RECURSION */ };
 #define ON_ANOTHERS_PATH 0.7 /* what PATH is in a root, nobody has said */
 
+bool check_is_secure(const struct check_request *request, const char *path)
+{
+    return !request->copied && execfile_is_secure(check_root(request), path);
+}
+
 static int execution_error(const struct execfile *file)
 {
     switch (file->verdict) {
@@ -96,8 +101,11 @@ static bool is_known(const struct strings *list, const char *path)
 /* The program at PATH is what runs it. */
 static void check_program(const struct check_request *request, const char *path, struct report *report)
 {
-    const struct load_request asked = {
-        .root = check_root(request), .program = path, .cwd = request->cwd, .env = request->env};
+    const struct load_request asked = {.root = check_root(request),
+                                       .program = path,
+                                       .cwd = request->cwd,
+                                       .env = request->env,
+                                       .secure = check_is_secure(request, path)};
     struct load *load;
 
     if (is_known(request->sound, path) || load_create(&asked, &load, NULL) < 0)

@@ -38,6 +38,7 @@ static void tell_start(const struct made_up *made, const char *exe, const char *
         .cred = {.uid = geteuid(), .gid = getegid()},
         .class = elf ? elf->class : ELFCLASS64,
         .machine = elf ? elf->machine : EM_X86_64,
+        .secure = elf && elf->interp && check_is_secure(made->request, exe),
         .loader_base = 1,
         .loader_end = 2,
     };
@@ -193,6 +194,7 @@ void check_judge_loading(const struct check_request *request, const char *path, 
     const char *const argv[] = {loader ? loader : path, loader ? path : NULL, NULL};
     size_t first = report->cause_count;
 
+    made.model->ahead = loader ? AHEAD_LIBRARY : AHEAD_PROGRAM;
     tell_start(&made, argv[0], argv, elf);
     tell_end(&made, true);
     take_causes(&made, report);
@@ -219,7 +221,7 @@ void check_judge_opening(const struct check_request *request, const struct check
     struct event said = {.type = EVENT_LOADER,
                          .loader = {.what = LOADER_ERROR, .object = path, .outcome = LOADER_CAUGHT, .format = ""}};
     struct event call = {.type = EVENT_LOADER,
-                         .loader = {.what = LOADER_CALL, .name = "dlopen", .file = path, .flags = RTLD_LAZY}};
+                         .loader = {.what = LOADER_CALL, .name = "dlopen", .file = path, .flags = RTLD_NOW}};
 
     tell_start(&made, host->path, argv, host->elf);
     tell(&made, &said);

@@ -38,11 +38,17 @@ enum check_execution {
 };
 enum check_execution check_execution(const struct check_request *request, const char *path, const struct elffile *elf,
                                      bool script, struct report *report);
+/* The program at PATH would run with AT_SECURE. */
+bool check_is_secure(const struct check_request *request, const char *path);
 /* SCRIPT may be executed: what the programs would fail of that run it. */
 void check_script(const struct check_request *request, const char *script, struct report *report);
 
 /* check_host.c: the value of PATH, or what stands for it. */
 const char *check_search_path(const struct check_request *request);
+
+/* check.c: the tables of what the library at PATH is made of, and of what it asks. */
+void check_put_made_of(const struct check_request *request, const char *path, const struct elffile *elf,
+                       struct report *report);
 
 /* check.c: what kind of file it is, and how it ends.
  *
@@ -52,8 +58,16 @@ char *check_loader_for(const struct elffile *elf);
 bool check_ends_it(const struct fault *fault, bool library);
 bool check_would_fail(const struct load *load, bool library);
 
-/* check_tables.c: a row for the file at PATH, of which CAUSES causes were found; LOAD may be NULL. */
-void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t causes);
+/* How many calls of the objects of BATCH nothing answers, which shows when they are made; as of check_ends_it(). */
+size_t check_called_in_vain(const struct load *load, bool library, size_t batch);
+/* The causes from number FROM on show only then. */
+void check_later(struct report *report, size_t from);
+#define CHECK_LATER "would fail when first called"
+
+/* check_tables.c: a row for the file at PATH, of which CAUSES causes were found; LATER: they are of so many symbols
+ * that are called in vain, and it loads. */
+void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t later,
+                    size_t causes);
 /* The same of one whose loading was not asked for; ELF NULL: a script. UNPERMITTED: its mode keeps it from being
  * executed. */
 void check_put_refused(struct report *report, const char *path, const struct elffile *elf, bool unpermitted,

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { VERSIONS_MOST = 256, SYSTEMS_SHOWN = 4, SYMBOLS_SHOWN = 4 };
+enum { VERSIONS_MOST = 256, SYSTEMS_SHOWN = 4, SYMBOLS_SHOWN = 4, SYMBOLS_COUNTED = 1000 };
 
 /* ---- what is wanted ---- */
 
@@ -76,37 +76,67 @@ static const char *newest(const struct wants *wants, const char *prefix)
     return found;
 }
 
-/* "fmod of /x/prog, …": who asks for VERSION, and by which symbols. */
+/* That of glibc which only the newest release has: those without a number are as old as the release that brought them
+ * ("GLIBC_ABI_DT_RELR"); *RELEASE is that, malloced. */
+static const char *newest_of_glibc(const struct wants *wants, char **release)
+{
+    const char *found = newest(wants, "GLIBC_");
+
+    *release = found ? xstrdup(found + strlen("GLIBC_")) : NULL;
+    for (size_t i = 0; i < wants->count; i++) {
+        CLEANUP_FREE char *first =
+            strncmp(wants->versions[i], "GLIBC_ABI_", 10) == 0 ? releases_first(wants->versions[i]) : NULL;
+
+        if (!first || (*release && strverscmp(first, *release) <= 0))
+            continue;
+        found = wants->versions[i];
+        free(*release);
+        *release = steal_pointer(&first);
+    }
+    return found;
+}
+
+/* The symbols by which LOAD's objects ask for VERSION, the first ones by name. */
 static char *deciding(const struct load *load, const char *version)
 {
+    const char *seen[SYMBOLS_COUNTED];
     struct text text = {0};
     size_t count = 0;
 
     for (size_t i = 0; i < load->object_count; i++) {
         const struct elffile *elf = load->objects[i]->elf;
 
-        if (check_is_asked(load->objects[i]))
-            continue;
-        for (size_t k = 0; k < elf->symbol_count; k++) {
+        for (size_t k = 0; k < elf->symbol_count && !check_is_asked(load->objects[i]); k++) {
             const struct elf_symbol *symbol = &elf->symbols[k];
+            bool again = symbol->defined || !symbol->version || strcmp(symbol->version, version) != 0;
 
-            if (symbol->defined || !symbol->version || strcmp(symbol->version, version) != 0)
-                continue;
-            if (count++ < SYMBOLS_SHOWN)
-                text_addf(&text, "%s%s", text.n ? ", " : "", symbol->name);
+            for (size_t n = 0; n < count && !again; n++)
+                again = strcmp(seen[n], symbol->name) == 0;
+            if (!again && count < SYMBOLS_COUNTED)
+                seen[count++] = symbol->name;
         }
     }
+    for (size_t i = 0; i < count && i < SYMBOLS_SHOWN; i++)
+        text_addf(&text, "%s%s", i ? ", " : "", seen[i]);
     if (count > SYMBOLS_SHOWN)
         text_addf(&text, " and %zu more", count - SYMBOLS_SHOWN);
+    if (!count && strncmp(version, "GLIBC_ABI_", 10) == 0)
+        text_addf(&text, "the version itself, no symbol carries it");
     return text.v ? text.v : xstrdup("");
 }
 
-static char *systems_with(const char *version)
+/* Those that have all versions of the family that begins with PREFIX. */
+static char *systems_with(const struct wants *wants, const char *prefix)
 {
     const struct release *systems[SYSTEMS_SHOWN];
-    size_t count = releases_with(&version, 1, systems, SYSTEMS_SHOWN);
+    const char *versions[VERSIONS_MOST];
+    size_t wanted = 0, count;
     struct text text = {0};
 
+    for (size_t i = 0; i < wants->count; i++)
+        if (strncmp(wants->versions[i], prefix, strlen(prefix)) == 0 && release_knows(wants->versions[i]))
+            versions[wanted++] = wants->versions[i];
+    count = releases_with(versions, wanted, systems, SYSTEMS_SHOWN);
     for (size_t i = 0; i < count; i++)
         text_addf(&text, "%s%s %s", i ? ", " : "", systems[i]->system, systems[i]->number);
     return text.v ? text.v : xstrdup("");
@@ -128,8 +158,9 @@ void check_put_wants(struct report *report, const struct load *load)
 
     find_wants(load, &wants);
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        const char *version = newest(&wants, families[i][0]);
-        CLEANUP_FREE char *systems = version ? systems_with(version) : NULL;
+        CLEANUP_FREE char *release = NULL;
+        const char *version = i ? newest(&wants, families[i][0]) : newest_of_glibc(&wants, &release);
+        CLEANUP_FREE char *systems = version ? systems_with(&wants, families[i][0]) : NULL;
         CLEANUP_FREE char *symbols = version ? deciding(load, version) : NULL;
 
         if (!version)
@@ -156,46 +187,45 @@ static struct table *files_table(struct report *report)
 /* "glibc 2.34", "musl", "". */
 static char *libc_of(const struct load *load)
 {
+    CLEANUP_FREE char *release = NULL;
     struct wants wants = {0};
-    const char *version;
 
     if (!load || load->family == LOADER_NONE)
         return xstrdup("");
     if (load->family == LOADER_MUSL)
         return xstrdup("musl");
     add_wanted(&wants, load->objects[0]->elf);
-    version = newest(&wants, "GLIBC_");
-    return version ? xasprintf("glibc %s", version + strlen("GLIBC_")) : xstrdup("glibc");
+    newest_of_glibc(&wants, &release);
+    return release ? xasprintf("glibc %s", release) : xstrdup("glibc");
 }
 
-/* Symbols that nobody defines, and that nothing ends of at once: of a library, its host may have them. */
+/* Symbols that nobody defines: a library's host may have them. */
 static size_t left_over(const struct load *load)
 {
     size_t count = 0;
 
-    for (size_t i = 0; load && i < load->fault_count; i++)
+    for (size_t i = 0; i < load->fault_count; i++)
         count += load->faults[i]->kind == FAULT_SYMBOL;
     return count;
 }
 
-void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t causes)
+void check_put_file(struct report *report, const char *path, const char *what, const struct load *load, size_t later,
+                    size_t causes)
 {
     struct table *table = files_table(report);
-    size_t left = left_over(load);
+    CLEANUP_FREE char *libc = libc_of(load);
+    size_t left = strcmp(what, "library") == 0 ? left_over(load) - later : 0;
 
     table_text(table, path);
     table_text(table, what);
-    table_text(table, load && load->objects[0]->elf->class ? elffile_machine_name(load->objects[0]->elf) : "");
-    CLEANUP_FREE char *libc = libc_of(load);
-
+    table_text(table, load->objects[0]->elf->class ? elffile_machine_name(load->objects[0]->elf) : "");
     table_text(table, libc);
-    if (causes)
+    if (later)
+        table_cell(table, TABLE_WARNING, "loads, but %zu symbol%s " CHECK_LATER, later, later == 1 ? "" : "s");
+    else if (causes)
         table_cell(table, TABLE_BAD, "does not load: %zu cause%s", causes, causes == 1 ? "" : "s");
-    else if (left && strcmp(what, "library") == 0)
-        table_cell(table, TABLE_GOOD, "loads; takes %zu symbol%s from who loads it", left, left == 1 ? "" : "s");
     else if (left)
-        table_cell(table, TABLE_WARNING, "loads, but %zu symbol%s would fail when first called", left,
-                   left == 1 ? "" : "s");
+        table_cell(table, TABLE_GOOD, "loads; takes %zu symbol%s from who loads it", left, left == 1 ? "" : "s");
     else
         table_cell(table, TABLE_GOOD, "loads");
 }
@@ -219,17 +249,18 @@ void check_put_row(struct report *report, const char *path, const char *what, co
 {
     struct table *table = files_table(report);
     enum family family = elf ? variant_family(elf) : FAMILY_ANY;
+    CLEANUP_FREE char *release = NULL;
     struct wants wants = {0};
-    const char *version;
 
-    if (elf)
+    if (elf && family == FAMILY_GLIBC) {
         add_wanted(&wants, elf);
-    version = family == FAMILY_GLIBC ? newest(&wants, "GLIBC_") : NULL;
+        newest_of_glibc(&wants, &release);
+    }
     table_text(table, path);
     table_text(table, what);
     table_text(table, elf ? elffile_machine_name(elf) : "");
     table_cell(table, TABLE_PLAIN, "%s%s%s", family == FAMILY_OTHER ? "" : variant_family_name(family),
-               version ? " " : "", version ? version + strlen("GLIBC_") : "");
+               release ? " " : "", release ? release : "");
     table_cell(table, mark, "%s", verdict);
 }
 

@@ -123,6 +123,18 @@ static void note_object(struct walk *walk, const struct load *load, const struct
     HASH_ADD(hh, walk->loaded, key, sizeof loaded->key, loaded);
 }
 
+static void walk_forget(struct walk *walk)
+{
+    struct loaded *loaded, *next;
+
+    HASH_ITER(hh, walk->loaded, loaded, next)
+    {
+        HASH_DEL(walk->loaded, loaded);
+        free(loaded->by);
+        free(loaded);
+    }
+}
+
 static void note_load(void *ctx, const struct load *load)
 {
     struct walk *walk = ctx;
@@ -215,8 +227,8 @@ static bool batch_fails(const struct load *load, size_t batch, bool library)
 }
 
 /* PROGRAM opens the file at PATH, and all goes well. NOTE: it is a node that opens an add-on, so that nobody else
- * brings symbols, and what the file needs is loaded by it. */
-static bool opens(struct walk *walk, const char *program, const char *path, bool note)
+ * brings symbols, and what the file needs is loaded by it. *LATER: how many of its calls are in vain. */
+static bool opens(struct walk *walk, const char *program, const char *path, bool note, size_t *later)
 {
     const struct load_request asked = {.root = walk->request->root,
                                        .program = program,
@@ -232,6 +244,7 @@ static bool opens(struct walk *walk, const char *program, const char *path, bool
         return false;
     batch = load->family != LOADER_NONE ? load_dlopen(load, &open, NULL) : 0;
     well = batch && !batch_fails(load, batch, !note);
+    *later = well ? check_called_in_vain(load, !note, batch) : 0;
     for (size_t i = 0; batch && note && i < load->object_count; i++)
         if (load->objects[i]->batch == batch && strcmp(load->objects[i]->path, path) != 0)
             note_object(walk, load, load->objects[i], path);
@@ -247,7 +260,7 @@ static bool fits_host(const struct walk *walk, const struct elffile *elf)
 /* An add-on, as node opens it; false where there is no node to ask. */
 static bool check_addon(struct walk *walk, const struct member *member)
 {
-    size_t first = walk->report->cause_count, causes;
+    size_t first = walk->report->cause_count, causes, later;
 
     if (find_loaded(walk, member->elf) || !check_is_addon(member->path, member->elf))
         return false;
@@ -256,21 +269,42 @@ static bool check_addon(struct walk *walk, const struct member *member)
     walk->host_sought = true;
     if (!fits_host(walk, member->elf))
         return false;
-    if (!opens(walk, walk->host.path, member->path, true))
+    if (!opens(walk, walk->host.path, member->path, true, &later) || later)
         check_judge_opening(walk->request, &walk->host, member->path, walk->report);
+    if (later)
+        check_later(walk->report, first);
     causes = walk->report->cause_count - first;
     CLEANUP_FREE char *verdict =
-        causes ? xasprintf("%s cannot open it: %zu cause%s", walk->host.path, causes, causes == 1 ? "" : "s")
-               : xasprintf("loads in %s", walk->host.path);
+        later ? xasprintf("loads in %s, but %zu symbol%s " CHECK_LATER, walk->host.path, later, later == 1 ? "" : "s")
+        : causes ? xasprintf("%s cannot open it: %zu cause%s", walk->host.path, causes, causes == 1 ? "" : "s")
+                 : xasprintf("loads in %s", walk->host.path);
 
-    check_put_row(walk->report, member->path, "add-on", member->elf, causes ? TABLE_BAD : TABLE_GOOD, verdict);
+    check_put_row(walk->report, member->path, "add-on", member->elf,
+                  later    ? TABLE_WARNING
+                  : causes ? TABLE_BAD
+                           : TABLE_GOOD,
+                  verdict);
     return true;
+}
+
+bool check_lone_addon(const struct check_request *request, const char *path, struct report *report)
+{
+    struct walk walk = {.request = request, .report = report};
+    const struct member member = {.path = path, .elf = elffile_get(request->root, path)};
+    bool told = member.elf->state == ELFFILE_OK && elffile_is_library(member.elf) && check_addon(&walk, &member);
+
+    if (told)
+        check_put_made_of(request, path, member.elf, report);
+    elffile_put(member.elf);
+    check_host_deinit(&walk.host);
+    walk_forget(&walk);
+    return told;
 }
 
 /* A program of the tree that could open it; NULL: none of those that were asked. */
 static const char *opener_of(struct walk *walk, const struct member *library)
 {
-    size_t asked = 0;
+    size_t asked = 0, later;
 
     for (size_t i = 0; i < walk->count && asked < OPENERS; i++) {
         const struct member *member = &walk->members[i];
@@ -279,7 +313,7 @@ static const char *opener_of(struct walk *walk, const struct member *library)
             member->elf->machine != library->elf->machine || member->elf->class != library->elf->class)
             continue;
         asked++;
-        if (opens(walk, member->path, library->path, false))
+        if (opens(walk, member->path, library->path, false, &later))
             return member->path;
     }
     return NULL;
@@ -423,14 +457,7 @@ static void tell_unseen(const struct tree *tree, struct report *report)
 
 static void walk_deinit(struct walk *walk)
 {
-    struct loaded *loaded, *next;
-
-    HASH_ITER(hh, walk->loaded, loaded, next)
-    {
-        HASH_DEL(walk->loaded, loaded);
-        free(loaded->by);
-        free(loaded);
-    }
+    walk_forget(walk);
     for (size_t i = 0; i < walk->count; i++)
         if (walk->members[i].elf)
             elffile_put(walk->members[i].elf);

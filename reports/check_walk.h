@@ -14,4 +14,8 @@
 int check_tree(const struct check_request *request, const char *directory, bool modes, struct report *report,
                struct err *err);
 
+/* The file at PATH, if it is an add-on and there is a node to open it: as check_file(), but by that node, which has
+ * what it takes from it. False: nothing is said of it. */
+bool check_lone_addon(const struct check_request *request, const char *path, struct report *report);
+
 #endif

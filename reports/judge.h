@@ -296,6 +296,8 @@ struct mini_object *tell_needed_scenario(const struct finding *finding, struct c
 struct mini_object *tell_executed_scenario(const struct finding *finding, struct cause *cause);
 /* The scenarios of a version and of a symbol that a library lacks, for kinds that come down to that. */
 void cause_version_scenario(const struct finding *finding, struct cause *cause);
+/* Undefined symbols of the subject that share the fate, FINDING's own first. */
+void cause_symbol_others(const struct finding *finding, struct cause *cause);
 void cause_symbol_scenario(const struct finding *finding, struct cause *cause);
 void cause_version_tell(const struct finding *finding, struct cause *cause);
 void cause_symbol_tell(const struct finding *finding, struct cause *cause);

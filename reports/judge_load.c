@@ -74,7 +74,8 @@ static bool stands_for_all(const struct process *process, const struct load *loa
         const struct fault *other = load->faults[i];
 
         if (other->kind != FAULT_SYMBOL || other->subject != fault->subject || other->batch != fault->batch ||
-            consequence(process, load, other))
+            consequence(process, load, other) ||
+            (process->ahead == AHEAD_LIBRARY && !other->version != !fault->version))
             continue;
         if (named_by(process, other))
             return other == fault;
@@ -109,7 +110,7 @@ static bool judge_start(struct process *process, const struct load *load)
             (fault->kind == FAULT_PROGRAM && fault->subject->elf->state == ELFFILE_UNREADABLE))
             continue;
         if (!stands_for_all(process, load, fault) ||
-            (fault->kind == FAULT_SYMBOL && (fault->lazy || lazily) && !named_by(process, fault)))
+            (fault->kind == FAULT_SYMBOL && !process->ahead && (fault->lazy || lazily) && !named_by(process, fault)))
             continue;
         suspect = suspect_fault(process, AT_START, load, fault, line ? line->n : process->end_n, process->end_ns);
         if (suspect)

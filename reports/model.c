@@ -140,6 +140,7 @@ static struct process *process_add(struct model *model, pid_t pid, const struct 
     process->start_ns = event->t_ns;
     process->within = model->within;
     process->guests = model->guests;
+    process->ahead = model->ahead;
     process->at_hand = model->at_hand;
     process->seen = &model->seen;
     process->root = xstrdup(event->root);

@@ -235,6 +235,10 @@ enum {
     LAST_WORDS_KEPT = 64,
 };
 
+/* Nothing was run, so that no words name the symbol that a call was not bound to: each counts. Of a library those
+ * without a version may come from whoever loads it. */
+enum ahead { AHEAD_NOT, AHEAD_PROGRAM, AHEAD_LIBRARY };
+
 struct process {
     pid_t pid;
     bool has_children;      /* it was seen to fork */
@@ -335,6 +339,7 @@ struct process {
     struct surroundings *around;      /* surroundings.h: while it stood; NULL where it was not asked */
     const char *within;               /* as the model has it */
     const struct load_guests *guests; /* as the model has it */
+    enum ahead ahead;                 /* likewise */
     const char *at_hand;              /* likewise */
     struct answers *seen;             /* the model's */
     const char *context;
@@ -359,6 +364,7 @@ struct model {
     uint64_t forgotten; /* processes of which nothing is kept any more: model_prune() */
     size_t prune_at;
     const struct load_guests *guests; /* of another root, as if they were in the processes'; or NULL */
+    enum ahead ahead;                 /* nothing was run: what its processes would end of is asked */
     char *within;        /* a library that stands outside this directory is not on this system; or NULL: it is */
     char *complaint;     /* what the command is known to say as it fails, whatever its exit status; or NULL */
     const char *at_hand; /* of a log: the root in which the files are that it tells of, or NULL */

@@ -84,7 +84,8 @@ static int check_one(const struct options *options, const char *word, const char
     guest_enter(&guest, path, &request);
     if (S_ISDIR(st.st_mode))
         status = check_tree(&request, path, true, report, err);
-    else if (!check_file(&request, path, report))
+    else if (!(!against && !request.guests && check_lone_addon(&request, path, report)) &&
+             !check_file(&request, path, report))
         status = err_set(err, "%s is neither an ELF file nor a script, nor an archive: there is nothing to load", word);
     guest_deinit(&guest);
     return status;

@@ -92,7 +92,7 @@ def test_scripts(check, script, first, kind, missing):
 
 
 def test_a_library_takes_symbols_from_who_loads_it(check, cc):
-    library = cc("int host_gives(void); int f(void) { return host_gives(); }", name="addon.node", )
+    library = cc("int host_gives(void); int f(void) { return host_gives(); }", name="libaddon.so")
     status, report, said = check(library)
     assert (status, report["causes"]) == (0, []) and "takes 1 symbol from who loads it" in said
     assert [row["symbol"] for row in report["unbound"] if row["strength"] == "strong"] == ["host_gives"]

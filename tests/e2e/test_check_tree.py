@@ -206,3 +206,20 @@ def test_what_it_says_that_it_opens(check, tmp_path):
         assert [(row["opens"], row["feature"], row["priority"], os.path.basename(row["found"])) for row in report["opened"]] == [
             ("libnowhere.so.9 or libm.so.6", "sums", "required", "libm.so.6"), ("libnowhere.so.9", "", "recommended", "not found"),
             ("libnowhere.so.8", "last", "required", "not found")]
+
+
+def test_an_addon_by_itself(check, tmp_path):
+    """One that is named is opened by the node that is there, as in a tree."""
+    stand_in = build(tmp_path / "bin/node", "void napi_module_register(void *m) {} int main(void) { return 0; }",
+                     "-rdynamic")
+    addon = library(tmp_path / "a.node", "void napi_module_register(void *); void napi_new(void);"
+                    "void init(int n) { napi_module_register(0); if (n) napi_new(); }", "-Wl,-z,lazy")
+    status, report, said = check(addon, env={"PATH": str(stand_in.parent)})
+    assert status == 1, said
+    assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == [
+        ("symbol-missing", str(addon), "napi_new")]
+    assert report["files"][0]["verdict"] == f"loads in {stand_in}, but 1 symbol would fail when first called"
+    library(addon, "void napi_module_register(void *); void init(void) { napi_module_register(0); }")
+    status, report, said = check(addon, env={"PATH": str(stand_in.parent)})
+    assert (status, report["causes"]) == (0, []), said
+    assert report["files"][0]["verdict"] == f"loads in {stand_in}"
