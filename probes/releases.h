@@ -38,8 +38,8 @@ enum release_answer {
     RELEASE_DEFINES
 };
 enum release_answer releases_define(const char *glibc, const char *version);
-/* The oldest glibc release that defines VERSION on every system that has it, as far as the table knows ("2.36"); malloced,
- * or NULL. */
+/* The oldest glibc release that defines VERSION on every system that has it, as far as the table knows ("2.36");
+ * malloced, or NULL. */
 char *releases_first(const char *version);
 /* The newest version of VERSION's family in the systems that have the release: "GLIBCXX_3.4.25"; malloced, NULL where
  * it has no number or no row has the release, and of glibc: not every release has a version of its own. */
