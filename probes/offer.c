@@ -2,6 +2,7 @@
 
 #include "alloc.h"
 #include "libc.h"
+#include "loader.h"
 #include "path.h"
 
 #include <ctype.h>
@@ -27,6 +28,11 @@ bool offer_part_of_glibc(const char *soname)
 bool offer_of_compiler(const char *soname)
 {
     return strcmp(soname, "libstdc++.so.6") == 0 || strcmp(soname, "libgcc_s.so.1") == 0;
+}
+
+bool offer_musl_takes(const char *soname)
+{
+    return musl_is_own_name(soname);
 }
 
 const char *offer_wants_musl(const struct elffile *elf)

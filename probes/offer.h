@@ -50,6 +50,8 @@ char *offer_end(const struct offer *offer, const char *soname, const char *versi
 /* SONAME is a part of glibc; is libstdc++'s or libgcc_s's, which come with a system as glibc does. */
 bool offer_part_of_glibc(const char *soname);
 bool offer_of_compiler(const char *soname);
+/* musl's loader takes itself for SONAME. */
+bool offer_musl_takes(const char *soname);
 /* The C library that ELF was linked to: whether it asks for glibc's or musl's; neither where it asks for none. */
 bool offer_wants_glibc(const struct elffile *elf);
 /* The name by which it asks for musl's, or NULL. */

@@ -1,6 +1,8 @@
 #include "against.h"
 
 #include "check_parts.h"
+#include "judge.h"
+#include "pasted.h"
 #include "variant.h"
 
 #include <probes/alloc.h>
@@ -158,7 +160,7 @@ static void check_compilers(const struct offer *offer, const struct load *load, 
 }
 
 /* What is wrong with LOAD, wherever it is tried. */
-static void take_fault(const struct fault *fault, bool ends, struct lacks *lacks)
+static void take_fault(const struct load *load, const struct fault *fault, bool ends, struct lacks *lacks)
 {
     static const enum cause_kind kinds[] = {
         [FAULT_NOT_FOUND] = CAUSE_LIBRARY_MISSING,   [FAULT_VERSION] = CAUSE_SYMBOL_VERSION_MISSING,
@@ -166,12 +168,14 @@ static void take_fault(const struct fault *fault, bool ends, struct lacks *lacks
         [FAULT_PROGRAM] = CAUSE_OBJECT_CORRUPT,      [FAULT_ISA_LEVEL] = CAUSE_CPU_LEVEL_TOO_LOW,
         [FAULT_EXECSTACK] = CAUSE_EXECSTACK_REFUSED, [FAULT_STATIC_TLS] = CAUSE_STATIC_TLS_EXHAUSTED,
     };
-    struct lack *lack = add(lacks, kinds[fault->kind], fault->subject, fault->name);
+    bool family = family_fault(load, fault);
+    struct lack *lack =
+        add(lacks, family ? CAUSE_LIBC_FAMILY_MISMATCH : kinds[fault->kind], fault->subject, fault->name);
 
     lack->warning = !ends;
     lack->asked = fault->provider ? path_base(fault->provider->path) : NULL;
     lack->provider = fault->provider ? xstrdup(fault->provider->path) : NULL;
-    if (fault->kind == FAULT_SYMBOL && fault->version) {
+    if (fault->kind == FAULT_SYMBOL && fault->version && !family) {
         free(lack->missing);
         lack->missing = xasprintf("%s@%s", fault->name, fault->version);
     }
@@ -192,11 +196,28 @@ static bool was_built_for_other(const struct offer *offer, const struct object *
     return !musl && offer_wants_glibc(object->elf);
 }
 
+/* What glibc has and musl in none of its releases, of what a library takes from it: NULL where there is no such thing.
+ * Many a small library for glibc does load: musl takes libc.so.6 and the like for itself. */
+static const char *musl_lacks(const struct elffile *elf)
+{
+    for (size_t i = 0; i < elf->needed_count; i++)
+        if (offer_part_of_glibc(elf->needed[i]) && !offer_musl_takes(elf->needed[i]))
+            return elf->needed[i];
+    for (size_t i = 0; i < elf->symbol_count; i++) {
+        const struct elf_symbol *symbol = &elf->symbols[i];
+
+        if (!symbol->defined && symbol->bind == STB_GLOBAL && symbol->version &&
+            strncmp(symbol->version, "GLIBC_", 6) == 0 && pasted_glibc_alone_has(symbol->name))
+            return symbol->name;
+    }
+    return NULL;
+}
+
 /* In a root the loader says by itself whether it can be; a program's, however, is not there. */
 static void check_family(const struct offer *offer, const struct load *load, struct lacks *lacks)
 {
     bool absent = load->fault_count && load->faults[0]->kind == FAULT_INTERP;
-    const char *asked;
+    const char *asked, *proof;
 
     if (against_brings_libc(load))
         return;
@@ -209,8 +230,10 @@ static void check_family(const struct offer *offer, const struct load *load, str
             continue;
         if (offer->kind == OFFER_ROOT && (i || !absent))
             continue;
-        lack = add(lacks, CAUSE_LIBC_FAMILY_MISMATCH, object, asked);
+        proof = offer->musl && !object->elf->interp ? musl_lacks(object->elf) : asked;
+        lack = add(lacks, CAUSE_LIBC_FAMILY_MISMATCH, object, proof ? proof : asked);
         lack->asked = asked;
+        lack->warning = !proof;
     }
 }
 
@@ -236,12 +259,12 @@ static void check_fault(const struct offer *offer, const struct load *load, cons
 
         if (ends && !offer_part_of_glibc(fault->name) && !offer_of_compiler(fault->name) &&
             strncmp(fault->name, "libc.musl-", 10) != 0 && strcmp(fault->name, "libc.so") != 0)
-            take_fault(fault, known, lacks);
+            take_fault(load, fault, known, lacks);
     } else if (fault->kind == FAULT_VERSION) {
         if (counts(offer, load, fault->provider))
-            take_fault(fault, ends, lacks);
+            take_fault(load, fault, ends, lacks);
     } else if (fault->kind != FAULT_SYMBOL && fault->kind != FAULT_INTERP && ends) {
-        take_fault(fault, true, lacks);
+        take_fault(load, fault, true, lacks);
     }
 }
 
@@ -252,7 +275,7 @@ static void find_in_root(const struct load *load, bool library, struct lacks *la
         bool ends = check_ends_it(fault, library);
 
         if (ends || fault->kind == FAULT_VERSION || (fault->kind == FAULT_SYMBOL && !library))
-            take_fault(fault, ends, lacks);
+            take_fault(load, fault, ends, lacks);
     }
 }
 
@@ -260,7 +283,7 @@ void against_find(const struct offer *offer, const struct load *load, bool libra
 {
     *ret = (struct lacks){0};
     check_family(offer, load, ret);
-    if (ret->n)
+    if (lacks_fatal(ret))
         return;
     if (offer->kind == OFFER_ROOT) {
         find_in_root(load, library, ret);
@@ -348,7 +371,8 @@ char *lack_words(const struct lack *lack)
 /* What no version helps with comes first; of versions the newest decides, glibc's before the compiler's. */
 static int weight(const struct lack *lack)
 {
-    return (lack->warning ? 0 : 8) + (lack->kind != CAUSE_SYMBOL_VERSION_MISSING                ? 4
+    return (lack->warning ? 0 : 8) + (lack->kind == CAUSE_LIBC_FAMILY_MISMATCH                  ? 5
+                                      : lack->kind != CAUSE_SYMBOL_VERSION_MISSING              ? 4
                                       : strncmp(lack->missing, "GLIBC_", strlen("GLIBC_")) == 0 ? 2
                                                                                                 : 0);
 }

@@ -138,7 +138,10 @@ static void tell_warning(const struct offer *offer, const struct lack *lack, str
     const char *subject = path_base(lack->subject->path);
     CLEANUP_FREE char *words = lack_words(lack);
 
-    if (lack->kind == CAUSE_LIBRARY_MISSING && offer_of_compiler(lack->missing))
+    if (lack->kind == CAUSE_LIBC_FAMILY_MISMATCH)
+        strings_addf(&report->unseen, "whether %s has all that %s takes from glibc, for which it was built",
+                     offer->name, subject);
+    else if (lack->kind == CAUSE_LIBRARY_MISSING && offer_of_compiler(lack->missing))
         strings_addf(&report->unseen, "whether a system with %s has %s, which %s needs: it is in a package of its own",
                      offer->name, lack->missing, subject);
     else if (lack->kind == CAUSE_LIBRARY_MISSING)

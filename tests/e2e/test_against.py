@@ -170,6 +170,16 @@ def test_family(check, built, libc, program, missing):
     assert status == (1 if missing else 0)
 
 
+@pytest.mark.parametrize("symbol,missing", [("getpid", None), ("__snprintf_chk", "__snprintf_chk"), ("__res_search", "libresolv.so.2")])
+def test_a_library_for_glibc_on_musl(check, tmp_path, symbol, missing):
+    """Of one that takes nothing that only glibc has it is not known: musl stands for libc.so.6 itself."""
+    (tmp_path / "l.c").write_text(f"extern int {symbol}(); void *taken = &{symbol};")
+    _cc(tmp_path, "-shared", "-fPIC", "-fno-builtin", "-o", "l.so", "l.c", "-Wl,--no-as-needed", *(["-lresolv"] if missing and "lib" in missing else []))
+    status, report, said = check(tmp_path / "l.so", "--against", "musl")
+    assert [(c["kind"], c["missing"]) for c in report["causes"]] == ([("libc-family-mismatch", missing)] if missing else []), said
+    assert status == (1 if missing else 0) and (missing or "whether musl has all that l.so takes" in " ".join(said.split()))
+
+
 @pytest.mark.parametrize("libc,words", [
     ("2.99", "not known here"), ("3.1", "no release of glibc"), ("/etc/passwd", "no C library"), ("nowhere", "no file"),
     ("/var", "no root of a system")])

