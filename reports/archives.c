@@ -389,9 +389,12 @@ int archives_install(int fd, const char *file, const char *directory, struct err
     struct unpacked about = {.directory = NULL};
     int result;
 
-    if (kind == ARCHIVE_NOT || kind == ARCHIVE_APPIMAGE)
-        return err_set(err, "%s is no package that can be unpacked: neither .deb, .rpm, .apk, .tar nor .zip", file);
+    if (kind == ARCHIVE_NOT)
+        return err_set(err, "%s is no archive that can be unpacked: neither .deb, .rpm, .apk, .tar, .zip nor .AppImage",
+                       file);
     result = unpack_into(fd, file, kind, directory, true, &about, err);
+    if (result == 0 && about.unread)
+        result = err_set(err, "%s cannot be unpacked: %s", file, about.unread);
     free(about.unread);
     return result;
 }

@@ -79,8 +79,9 @@ static int start_guard(const char *path)
 int scratch_make(struct scratch *ret, struct err *err)
 {
     const char *tmp = getenv("TMPDIR");
+    CLEANUP_FREE char *place = realpath(tmp && *tmp == '/' ? tmp : "/tmp", NULL); /* paths in it are compared */
 
-    *ret = (struct scratch){xasprintf("%s/glibctrace-unpacked-XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp"), -1};
+    *ret = (struct scratch){xasprintf("%s/glibctrace-unpacked-XXXXXX", place ? place : "/tmp"), -1};
     if (mkdtemp(ret->path)) {
         ret->guard = start_guard(ret->path);
         return 0;

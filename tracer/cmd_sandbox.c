@@ -7,6 +7,7 @@
 #include <probes/alloc.h>
 #include <reports/bundle.h>
 #include <reports/output.h>
+#include <reports/report_rename.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -99,7 +100,7 @@ static int add_builds(const struct options *options, struct sandbox *sandbox, st
     for (size_t i = 0; i < options->rest_count; i++) {
         CLEANUP_FREE char *build = inside(sandbox->root, options->rest[i], cwd);
 
-        if (sandbox_add(sandbox, build, err) < 0)
+        if (sandbox_add_build(sandbox, build, err) < 0)
             return -1;
     }
     return 0;
@@ -117,7 +118,7 @@ static char *libc_root(const struct strings *libc, struct sandbox *sandbox, stru
         }
     if (!S_ISREG(st.st_mode))
         return realpath(libc->v[0], NULL);
-    return sandbox_unpack(sandbox, libc, err) < 0 ? NULL : realpath(sandbox->scratch, NULL);
+    return sandbox_unpack(sandbox, libc, err) < 0 ? NULL : realpath(sandbox->packages.path, NULL);
 }
 
 static int find_libc(const struct options *options, struct sandbox *sandbox, struct err *err)
@@ -168,6 +169,8 @@ static int make_and_tell(const struct options *options, const struct options *ou
     for (size_t i = 0; i < options->rest_count; i++)
         strings_add(&report->argv, xstrdup(options->rest[i]));
     status = make(options, sandbox, report, err);
+    if (sandbox->unpacked.path)
+        report_rename(report, 0, sandbox->unpacked.path, "(unpacked)/", "(unpacked)");
     if (status >= 0 && outlets_put_static(outputs, report, err) < 0)
         status = -1;
     report_destroy(report);
@@ -202,12 +205,13 @@ static const struct usage usage = {
     .arguments = "BUILD... -o DIR --libc LIBC [-- COMMAND [ARG]...]",
     .purpose = "a copy that runs on a libc of its own; the original stays as it is",
     .about =
-        "Makes DIR: a copy of BUILD (a program, or a directory whose programs and libraries are all treated) with "
-        "the libraries that it needs and the C library of LIBC, changed so that it runs on that one wherever it is "
+        "Makes DIR: a copy of BUILD (a program, or a directory or archive whose programs and libraries are all "
+        "treated) with the libraries that it needs and the C library of LIBC, changed so that it runs on that one "
+        "wherever it is "
         "started. The copy is checked without running it; with COMMAND, whose first word is a program of the copy, it "
         "is run once and followed."
-        "\vLIBC is the root of a system, a directory into which packages were unpacked, or a package (.deb; several: "
-        "--libc again).\n"
+        "\vLIBC is the root of a system, a directory into which packages were unpacked, or a package (.deb, .rpm, "
+        ".apk, .tar; several: --libc again).\n"
         "\n"
         "  glibctrace sandbox /opt/app -o /opt/app-new --libc /srv/trixie\n"
         "  glibctrace sandbox --root /srv/trixie /usr/bin/node --libc /srv/trixie -o node24 -- node -e 1\n"

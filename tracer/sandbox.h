@@ -10,6 +10,7 @@
 
 #include <probes/libcroot.h>
 #include <reports/report.h>
+#include <reports/scratch.h>
 
 enum sandbox_what {
     SANDBOX_PROGRAM, /* of a BUILD */
@@ -47,11 +48,12 @@ struct sandbox_file {
 };
 
 struct sandbox {
-    const char *root; /* of the BUILDs, as in path.h */
-    char *dir;        /* absolute, without links */
-    char *patchelf;   /* the program */
-    bool made_dir;    /* it was not there */
-    char *scratch;    /* where packages were unpacked: the libc's root, for the time being; or NULL */
+    const char *root;        /* of the BUILDs, as in path.h */
+    char *dir;               /* absolute, without links */
+    char *patchelf;          /* the program */
+    bool made_dir;           /* it was not there */
+    struct scratch packages; /* what they were unpacked into: the libc's root, for the time being; or {0} */
+    struct scratch unpacked; /* likewise of BUILDs that are archives, each in a directory of its own */
     struct libcroot libc;
     struct sandbox_file *files;
     size_t count, cap;
@@ -88,8 +90,10 @@ size_t sandbox_longest_run_path(const struct sandbox_file *file);
 /* What patchelf, which has made PATH of FILE's original, has crossed out there, is put back. */
 int sandbox_give_back_strings(const struct sandbox_file *file, const char *path, struct err *err);
 
-/* sandbox_packages.c: unpacks PACKAGES into a directory that is the sandbox's scratch from then on. */
+/* sandbox_packages.c: unpacks PACKAGES into the sandbox's scratch directory for them. */
 int sandbox_unpack(struct sandbox *sandbox, const struct strings *packages, struct err *err);
+/* sandbox_add(), of an archive that of the directory that it unpacks to. */
+int sandbox_add_build(struct sandbox *sandbox, const char *build, struct err *err);
 
 /* sandbox_launcher.c: DIR/run. */
 int sandbox_launcher(const struct sandbox *sandbox, struct err *err);

@@ -47,9 +47,8 @@ void sandbox_deinit(struct sandbox *sandbox)
     free(sandbox->files);
     free(sandbox->dir);
     free(sandbox->patchelf);
-    if (sandbox->scratch)
-        repro_scratch_remove(sandbox->scratch);
-    free(sandbox->scratch);
+    scratch_remove(&sandbox->packages);
+    scratch_remove(&sandbox->unpacked);
     libcroot_deinit(&sandbox->libc);
     strings_deinit(&sandbox->trees);
     strings_deinit(&sandbox->notes);

@@ -41,7 +41,7 @@ static void put_verdict(const struct sandbox_file *file, struct table *table)
 /* Unpacked packages are gone when this is read. */
 static const char *shown_root(const struct sandbox *sandbox, const char *root)
 {
-    return sandbox->scratch && root == sandbox->libc.root ? "(packages)" : root;
+    return sandbox->packages.path && root == sandbox->libc.root ? "(packages)" : root;
 }
 
 /* The C library's own files are many and always the same: they are for programs. */

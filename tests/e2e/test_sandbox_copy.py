@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import HANGS_AFTER, load_report
+from test_check_archive import apk, rpm_zst
 from test_static import cached_root
 
 CLEAN = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
@@ -138,8 +139,26 @@ def test_packages(sandbox, cc, tmp_path):
         "bin/prog": f"{tmp_path}/prog", "lib/libz.so.1": f"(packages)/{libraries}libz.so.1"}
     (tmp_path / "cut.deb").write_bytes((tmp_path / words[1]).read_bytes()[:5000])
     status, report, said = sandbox("prog", "-o", "copy2", "--libc", "cut.deb")
-    assert (status, report, said.count("\n")) == (2, None, 1) and "cannot be unpacked" in said
+    assert (status, report, said.count("\n")) == (2, None, 1) and "a broken one" in said
     assert not (tmp_path / "copy2").exists()
+
+
+@pytest.mark.parametrize("form, ending", [(rpm_zst, "rpm"), (apk, "apk")])
+def test_any_archive(sandbox, cc, tmp_path, form, ending):
+    """The C library of a package of another system, and a BUILD that is an archive: the same reader has them all."""
+    cc("#include <math.h>\nint main(int n, char **v) { return fmod(n, 2) != 1; }", "-lm")
+    libraries = "usr/lib/x86_64-linux-gnu/"
+    root = cached_root("forky")
+    (tmp_path / f"libc.{ending}").write_bytes(form({libraries + f: ((root / libraries / f).read_bytes(), 0o755) for f in (
+        "ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6")}))
+    (tmp_path / f"app.{ending}").write_bytes(form({"opt/app/prog": ((tmp_path / "prog").read_bytes(), 0o755),
+                                                   "opt/app/text": (b"of no program\n", 0o644)}))
+    words = [f"app.{ending}", "-o", "copy", "--libc", f"libc.{ending}"]
+    status, report, said = sandbox(*words, "--", "prog", env=CLEAN | {"TMPDIR": str(tmp_path)})
+    assert (status, report["runs"][0]["proof"], report["system"]["libc"]["version"]) == (0, "tried", release("forky")), said
+    assert {row["file"]: row["from"] for row in report["copied"]} == {"app/opt/app/prog": "(unpacked)/app/opt/app/prog"}
+    assert (tmp_path / "copy/app/opt/app/text").read_text() == "of no program\n"
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("glibctrace-")]
 
 
 def test_moved(sandbox, app, tmp_path):
