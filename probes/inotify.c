@@ -4,6 +4,7 @@
 #include "proc.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -23,14 +24,15 @@ static uint64_t watches_in(const char *path)
     return count;
 }
 
-static void count_of(pid_t pid, struct inotify_user *user)
+/* False: it may not be looked at. */
+static bool count_of(pid_t pid, struct inotify_user *user)
 {
     CLEANUP_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
     DIR *dir = opendir(path);
     size_t seen = 0;
 
     if (!dir)
-        return;
+        return errno == ENOENT || errno == ESRCH; /* it has ended */
     for (const struct dirent *entry; seen++ < DESCRIPTORS_MOST && (entry = readdir(dir));) {
         char link[64];
         ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof link);
@@ -43,6 +45,7 @@ static void count_of(pid_t pid, struct inotify_user *user)
         user->watches += watches_in(info);
     }
     closedir(dir);
+    return true;
 }
 
 static int compare(const void *a, const void *b)
@@ -62,34 +65,43 @@ static ino_t user_namespace(pid_t pid)
     return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-struct inotify_user *inotify_users(pid_t pid, bool all, size_t *count)
+/* The user whose process that is: the directory of one that has changed its user, or may not be read, is root's
+ * (proc(5), PR_SET_DUMPABLE). */
+static bool owner_of(pid_t pid, struct proc_status *status, uid_t *ret)
 {
-    CLEANUP_FREE char *own = xasprintf("/proc/%d", (int)pid);
+    if (proc_status_read(pid, status) < 0)
+        return false;
+    *ret = status->cred.uid; /* inotify(7) counts by that one: inotify_new_group() */
+    return true;
+}
+
+struct inotify_user *inotify_users(pid_t pid, bool all, size_t *count, size_t *unread)
+{
     struct inotify_user *users = NULL;
     ino_t space = user_namespace(pid);
-    struct stat owner, st;
     DIR *dir = opendir("/proc");
+    uid_t owner = (uid_t)-1, user;
+    struct proc_status status;
     size_t cap = 0;
 
-    *count = 0;
+    *count = *unread = 0;
     if (!dir)
         return NULL;
-    if (stat(own, &owner) < 0)
-        owner.st_uid = (uid_t)-1;
+    if (owner_of(pid, &status, &owner))
+        proc_status_deinit(&status);
     for (const struct dirent *entry; (entry = readdir(dir));) {
         struct inotify_user one = {.pid = (pid_t)atoi(entry->d_name)};
-        struct proc_status status;
+        ino_t its = one.pid > 0 && !all ? user_namespace(one.pid) : 0;
 
-        if (one.pid <= 0 || fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 || st.st_uid != owner.st_uid ||
-            (!all && user_namespace(one.pid) != space))
+        if (one.pid <= 0 || !owner_of(one.pid, &status, &user))
             continue;
-        count_of(one.pid, &one);
-        if (!one.instances)
-            continue;
-        if (proc_status_read(one.pid, &status) == 0)
+        if (user == owner && !status.kernel_thread && (all || !its || its == space)) {
+            *unread += !count_of(one.pid, &one);
             memcpy(one.name, status.name, sizeof one.name);
+            if (one.instances)
+                *(struct inotify_user *)array_add(&users, count, &cap, sizeof *users) = one;
+        }
         proc_status_deinit(&status);
-        *(struct inotify_user *)array_add(&users, count, &cap, sizeof *users) = one;
     }
     closedir(dir);
     if (users)

@@ -15,7 +15,7 @@ struct inotify_user {
 };
 
 /* Those of the user who owns PID and, ALL being false, of its user namespace: malloced, *COUNT of them, most watches
- * (then most instances) first. */
-struct inotify_user *inotify_users(pid_t pid, bool all, size_t *count);
+ * (then most instances) first. *UNREAD more may not be looked at. */
+struct inotify_user *inotify_users(pid_t pid, bool all, size_t *count, size_t *unread);
 
 #endif

@@ -132,25 +132,61 @@ static bool is_kind(const struct program_seen *seen, enum program_kind kind)
            strcmp(seen->name + name - end, ends[kind]) == 0;
 }
 
-/* Debian's node is a small program before a library. */
+static bool needs_libnode(const struct elffile *elf)
+{
+    for (size_t i = 0; i < elf->needed_count; i++)
+        if (strncmp(elf->needed[i], "libnode.so", 10) == 0)
+            return true;
+    return false;
+}
+
+/* Debian's node is a small program before a library, without which it says nothing of itself. */
 static bool node_of_library(const char *path, struct program_seen *ret)
 {
     const struct elffile *elf = elffile_get("", path);
     const struct load_request request = {.root = "", .program = path, .cwd = "/"};
     struct load *load = NULL;
-    bool found = false;
+    bool needs = needs_libnode(elf), found = false;
 
     *ret = (struct program_seen){0};
-    for (size_t i = 0; i < elf->needed_count && !load; i++)
-        if (strncmp(elf->needed[i], "libnode.so", 10) == 0 && load_create(&request, &load, NULL) < 0)
-            break;
+    if (needs && load_create(&request, &load, NULL) < 0)
+        load = NULL;
     for (size_t i = 0; load && i < load->object_count && !found; i++)
         if (strncmp(path_base(load->objects[i]->path), "libnode.so", 10) == 0)
             found = program_of_file("", load->objects[i]->path, ret);
     if (load)
         load_destroy(load);
     elffile_put(elf);
-    return found;
+    if (needs && !found)
+        *ret = (struct program_seen){.name = xstrdup("node"), .path = xstrdup(path)};
+    return needs;
+}
+
+/* A file that the kernel or the loader refuses, where the program is looked for: it says nothing of itself, and is the
+ * one that a shell would take. A script only starts another. */
+static bool of_no_program(const char *path, enum program_kind kind, struct program_seen *ret)
+{
+    static const char *const names[PROGRAM_KINDS] = {[PROGRAM_NODE] = "node",
+                                                     [PROGRAM_GO] = "cmd/go",
+                                                     [PROGRAM_GOPLS] = "golang.org/x/tools/gopls",
+                                                     [PROGRAM_DELVE] = "github.com/go-delve/delve/cmd/dlv"};
+    const struct elffile *elf = elffile_get("", path);
+    bool broken = elf->state == ELFFILE_EMPTY || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED;
+    bool script = elf->state == ELFFILE_NOT_ELF && strncmp(elf->starts, "#!", 2) == 0;
+
+    elffile_put(elf);
+    if (broken || script)
+        *ret = (struct program_seen){.name = xstrdup(names[kind]), .path = xstrdup(path)};
+    return broken || script;
+}
+
+static bool is_script(const char *path)
+{
+    const struct elffile *elf = elffile_get("", path);
+    bool script = elf->state == ELFFILE_NOT_ELF;
+
+    elffile_put(elf);
+    return script;
 }
 
 static void take_tool(struct doctor *doctor, const char *path, enum program_kind kind, const char *way)
@@ -161,7 +197,8 @@ static void take_tool(struct doctor *doctor, const char *path, enum program_kind
 
     if (!real || stat(real, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111) || is_known(doctor, real, NULL))
         return;
-    if (!program_of_file("", real, &seen) && !(kind == PROGRAM_NODE && node_of_library(real, &seen)))
+    if (!program_of_file("", real, &seen) && !(kind == PROGRAM_NODE && node_of_library(real, &seen)) &&
+        !of_no_program(real, kind, &seen))
         return;
     if (is_kind(&seen, kind)) {
         struct program_found *program = add(doctor, kind, &seen, real, way);
@@ -170,6 +207,7 @@ static void take_tool(struct doctor *doctor, const char *path, enum program_kind
         if (strcmp(seen.path, real) != 0)
             program->library = xstrdup(seen.path);
         program->name = xstrdup(kind == PROGRAM_DELVE ? "delve" : kind == PROGRAM_NODE ? "node" : path_base(seen.name));
+        program->script = is_script(real);
         ask_package(program);
     }
     program_seen_deinit(&seen);

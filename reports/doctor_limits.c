@@ -20,6 +20,7 @@ enum {
     WATCHES_FEW = 8192,      /* the kernel's default before 5.11, which one large project uses up */
     INSTANCES_FEW = 16,      /* left; each window of VS Code, and each tool that watches, takes some */
     FILES_FEW = 1024,
+    TASKS_WANTED = 4096,
     TASKS_FEW = 512, /* left: node, gopls and a build start some hundred threads */
 };
 
@@ -53,7 +54,12 @@ bool doctor_inotify_limit(bool watches, uint64_t *ret, const char **sysctl)
     return true;
 }
 
-static void tell_inotify(struct doctor *doctor, const struct inotify_user *users, size_t count, bool watches, int error)
+struct watchers {
+    struct inotify_user *users;
+    size_t count, unread;
+};
+
+static void tell_inotify(struct doctor *doctor, const struct watchers *watchers, bool watches, int error)
 {
     const char *what = watches ? "watches" : "instances", *sysctl;
     CLEANUP_FREE char *label = xasprintf("inotify %s", what);
@@ -62,8 +68,8 @@ static void tell_inotify(struct doctor *doctor, const struct inotify_user *users
     struct text found = {0};
     bool few, none = error == (watches ? ENOSPC : EMFILE);
 
-    for (size_t i = 0; i < count; i++)
-        used += watches ? users[i].watches : users[i].instances;
+    for (size_t i = 0; i < watchers->count; i++)
+        used += watches ? watchers->users[i].watches : watchers->users[i].instances;
     if (!doctor_inotify_limit(watches, &max, &sysctl)) {
         doctor_line(doctor, none ? TABLE_BAD : TABLE_PLAIN, label,
                     (struct doctor_line){xasprintf("not known: there is no /proc/sys/fs/inotify/max_user_%s", what),
@@ -75,8 +81,10 @@ static void tell_inotify(struct doctor *doctor, const struct inotify_user *users
     wanted = wanted < max * 2 ? max * 2 : wanted;
     limit = number(max);
     taken = number(used);
-    text_addf(&found, "%s of %s in use by this user", taken, limit);
-    add_users(&found, users, count, watches);
+    text_addf(&found, "%s%s of %s in use by this user", watchers->unread ? "at least " : "", taken, limit);
+    add_users(&found, watchers->users, watchers->count, watches);
+    if (watchers->unread)
+        text_addf(&found, "; %zu of this user's processes may not be looked at", watchers->unread);
     doctor_line(
         doctor,
         none  ? TABLE_BAD
@@ -94,8 +102,9 @@ static void tell_watching(struct doctor *doctor)
 {
     enum watching_step step;
     int error = watching_try("/", &step);
-    size_t count;
-    struct inotify_user *users = inotify_users(getpid(), false, &count);
+    struct watchers watchers = {0};
+
+    watchers.users = inotify_users(getpid(), false, &watchers.count, &watchers.unread);
 
     if (error && step <= WATCHING_WATCH && error != ENOSPC && error != EMFILE)
         doctor_line(doctor, TABLE_BAD, "inotify",
@@ -105,14 +114,51 @@ static void tell_watching(struct doctor *doctor)
                                                                    "let the container allow inotify_init1 and "
                                                                    "inotify_add_watch"),
                                          NULL});
-    tell_inotify(doctor, users, count, true, step == WATCHING_WATCH ? error : 0);
-    tell_inotify(doctor, users, count, false, step == WATCHING_INSTANCE ? error : 0);
-    free(users);
+    tell_inotify(doctor, &watchers, true, step == WATCHING_WATCH ? error : 0);
+    tell_inotify(doctor, &watchers, false, step == WATCHING_INSTANCE ? error : 0);
+    free(watchers.users);
+}
+
+/* What a shell may do itself, where the hard limit is above; else it is for root, before the session begins. */
+static void raise_limit(struct doctor_line *line, const char *letter, const char *item, uint64_t hard, uint64_t wanted)
+{
+    bool self = hard >= wanted;
+
+    line->advice = self ? xstrdup("raise it for the shell or service that starts the programs")
+                        : xasprintf("raise the hard limit, as root: in /etc/security/limits.d for logins (then log in "
+                                    "again), %s= of the service, --ulimit of the container",
+                                    strcmp(item, "nofile") == 0  ? "LimitNOFILE"
+                                    : strcmp(item, "nproc") == 0 ? "LimitNPROC"
+                                                                 : "LimitAS");
+    line->command = self ? xasprintf("ulimit -%s %llu", letter, (unsigned long long)wanted)
+                         : xasprintf("echo '* - %s %llu' > /etc/security/limits.d/60-%s.conf", item,
+                                     (unsigned long long)wanted, item);
+}
+
+/* node, Go and all that Chromium is made of take tens of gigabytes of addresses, most of which they never use. */
+static void tell_addresses(struct doctor *doctor)
+{
+    struct doctor_line line = {0};
+    CLEANUP_FREE char *size = NULL;
+    uint64_t soft, hard;
+
+    if (!limits_get(getpid(), RLIMIT_AS, &soft, &hard) || soft == LIMITS_INFINITE)
+        return;
+    size = wording_size(soft);
+    line.found = xasprintf("%s for each process (RLIMIT_AS): programs that reserve much more than they use may not "
+                           "start, node and VS Code first",
+                           size);
+    line.advice = xstrdup(hard == LIMITS_INFINITE ? "take it away for the shell or service that starts the programs"
+                                                  : "take the hard limit away, as root: in /etc/security/limits.conf "
+                                                    "or limits.d (\"as\"), LimitAS= of the service");
+    line.command = hard == LIMITS_INFINITE ? xstrdup("ulimit -v unlimited") : NULL;
+    doctor_line(doctor, TABLE_WARNING, "addresses", line);
 }
 
 static void tell_descriptors(struct doctor *doctor)
 {
     CLEANUP_FREE char *now = NULL, *most = NULL;
+    struct doctor_line line = {0};
     uint64_t soft, hard;
     bool few;
 
@@ -121,11 +167,10 @@ static void tell_descriptors(struct doctor *doctor)
     few = soft < FILES_FEW;
     now = number(soft);
     most = number(hard);
-    doctor_line(doctor, few ? TABLE_WARNING : TABLE_GOOD, "open files",
-                (struct doctor_line){xasprintf("%s for each process, raised to %s at most", now, most),
-                                     few ? xstrdup("raise it for the shell or service that starts the programs") : NULL,
-                                     few ? xasprintf("ulimit -n %llu", (unsigned long long)(hard < 4096 ? hard : 4096))
-                                         : NULL});
+    line.found = xasprintf("%s for each process, raised to %s at most", now, most);
+    if (few)
+        raise_limit(&line, "n", "nofile", hard, 4096);
+    doctor_line(doctor, few ? TABLE_WARNING : TABLE_GOOD, "open files", line);
 }
 
 static void tell_tasks(struct doctor *doctor)
@@ -133,6 +178,7 @@ static void tell_tasks(struct doctor *doctor)
     uint64_t soft, hard, of_user, all, group;
     CLEANUP_FREE char *directory = limits_cgroup_pids(getpid(), &group);
     CLEANUP_FREE char *limit = NULL;
+    struct doctor_line line = {0};
     bool few;
 
     if (directory) {
@@ -149,10 +195,10 @@ static void tell_tasks(struct doctor *doctor)
     limits_tasks(getuid(), &of_user, &all);
     few = getuid() && soft != LIMITS_INFINITE && soft - (of_user < soft ? of_user : soft) < TASKS_FEW;
     limit = number(soft);
-    doctor_line(doctor, few ? TABLE_WARNING : TABLE_GOOD, "processes",
-                (struct doctor_line){xasprintf("%llu threads of this user, of %s", (unsigned long long)of_user, limit),
-                                     few ? xstrdup("raise it for the shell or service that starts the programs") : NULL,
-                                     few ? xasprintf("ulimit -u %llu", (unsigned long long)hard) : NULL});
+    line.found = xasprintf("%llu threads of this user, of %s", (unsigned long long)of_user, limit);
+    if (few)
+        raise_limit(&line, "u", "nproc", hard, of_user + TASKS_WANTED);
+    doctor_line(doctor, few ? TABLE_WARNING : TABLE_GOOD, "processes", line);
 }
 
 static void tell_memory(struct doctor *doctor)
@@ -185,5 +231,6 @@ void doctor_limits(struct doctor *doctor)
     tell_watching(doctor);
     tell_descriptors(doctor);
     tell_tasks(doctor);
+    tell_addresses(doctor);
     tell_memory(doctor);
 }

@@ -57,6 +57,7 @@ struct program_found {
     char *path;      /* the program file, links resolved; of a server without a node of its own: NULL */
     char *library;   /* that most of it is in (Debian's libnode.so), or NULL */
     char *directory; /* of VS Code and servers: where it is installed; else NULL */
+    bool script;     /* which only starts another program */
     char *way;       /* how it was found: "PATH", "a login shell's PATH", "process 12" */
 };
 void doctor_find(struct doctor *doctor);

@@ -157,14 +157,14 @@ static const char *newest(const struct outcome *outcome, const char *family)
     return best;
 }
 
-static void add_need(struct text *text, const struct outcome *outcome, const struct program_found *program)
+static void add_need(struct text *text, const struct outcome *outcome)
 {
     const char *glibc = releases_glibc(outcome->versions, outcome->version_count);
     const char *cxx = newest(outcome, "GLIBCXX_");
 
     if (glibc)
         text_addf(text, "; needs glibc %s", glibc);
-    else if (program->path)
+    else if (outcome->kept_count && outcome->kept[0]->state == ELFFILE_OK)
         text_add(text, "; needs no glibc");
     if (cxx)
         text_addf(text, " and %s", cxx);
@@ -206,6 +206,8 @@ static void add_verdict(struct text *text, const struct outcome *outcome, const 
     else if (outcome->worst == TABLE_WARNING)
         text_addf(text, "; loads here, but for %zu of its %zu native modules (%s): %s", outcome->failing, modules,
                   outcome->names.v, summary);
+    else if (outcome->files == 1)
+        text_addf(text, "; would not load here: %s", summary);
     else
         text_addf(text, "; %zu of its %zu file%s would not load here (%s): %s", outcome->failing, outcome->files,
                   outcome->files == 1 ? "" : "s", outcome->names.v, summary);
@@ -229,13 +231,17 @@ static void tell_program(struct doctor *doctor, const struct program_found *prog
         need(outcome, elffile_get("", program->library));
     if (program->directory)
         find_modules(&walk, program->directory, 0);
-    text_addf(&found, "%s", program->version ? program->version : "of unknown release");
+    text_addf(&found, "%s", program->script ? "a script" : program->version ? program->version : "of unknown release");
     if (program->built && (!program->version || strcmp(program->built, program->version) != 0))
         text_addf(&found, " (built by %s)", program->built);
     text_addf(&found, ", %s, %s", program->directory ? program->directory : program->path, program->way);
-    add_need(&found, outcome, program);
-    add_verdict(&found, outcome, program);
-    doctor_line(doctor, outcome->worst, program->name,
+    if (program->script && !outcome->failing) {
+        text_add(&found, "; what it starts is not looked into");
+    } else {
+        add_need(&found, outcome);
+        add_verdict(&found, outcome, program);
+    }
+    doctor_line(doctor, program->script && !outcome->failing ? TABLE_PLAIN : outcome->worst, program->name,
                 (struct doctor_line){found.v, advise(outcome), command(outcome)});
     for (size_t i = 0; i < outcome->kept_count; i++)
         elffile_put(outcome->kept[i]);

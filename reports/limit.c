@@ -124,8 +124,8 @@ static struct limit *find_watch_limit(const struct process *process, const char 
     CLEANUP_FREE char *user_name = xasprintf("user/max_inotify_%s", what);
     CLEANUP_FREE char *name = xasprintf("fs/inotify/max_user_%s", what);
     CLEANUP_FREE char *dotted = xasprintf("fs.inotify.max_user_%s", what);
-    size_t count;
-    struct inotify_user *users = inotify_users(process->pid, false, &count);
+    size_t count, unread;
+    struct inotify_user *users = inotify_users(process->pid, false, &count, &unread);
     uint64_t max = 0, used = 0;
     struct limit *limit = NULL;
 

@@ -50,6 +50,54 @@ def doctor(run, home):
     return ask
 
 
+def test_what_path_has_first_is_told_though_it_says_nothing_of_itself(doctor, cc, home, tmp_path):
+    """A node whose library is not there, an empty file, a script, and a script that nothing can run."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    lib = cc("int start(void) { return 0; }", "-Wl,-soname,libnode.so.999", name="libnode.so.999")
+    cc("int start(void); int main(void) { return start(); }", lib, name="node", cwd=tools)
+    lib.unlink()
+    (tools / "gopls").write_text("")
+    (tools / "dlv").write_text("#!/bin/sh\nexec dlv-1.22 \"$@\"\n")
+    (tools / "go").write_text("#!/no/such/sh\n")
+    for name in "gopls", "dlv", "go":
+        (tools / name).chmod(0o755)
+    report = doctor(tmp_path, PATH=f"{tools}:/bin").report
+    first = {what: next(one for one in report["programs"] if one["what"] == what) for what in ("node", "gopls", "delve", "go")}
+    assert {what: one["verdict"] for what, one in first.items()} == {"node": "bad", "gopls": "bad", "delve": "-", "go": "bad"}
+    assert "libnode.so.999" in first["node"]["found"] and "it is empty" in first["gopls"]["found"]
+    assert "/no/such/sh" in first["go"]["found"]
+    assert first["delve"]["found"] == f"a script, {tools}/dlv, on PATH; what it starts is not looked into".replace(str(home), "$HOME")
+
+
+LOW = ("import ctypes, os, resource, sys\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+       "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\nos.execv(sys.argv[1], sys.argv[1:])")
+
+
+def test_limits_that_a_shell_cannot_raise(doctor, tool, tmp_path):
+    out = tmp_path / "low.json"
+    subprocess.run(["/usr/bin/python3", "-c", LOW, tool, "doctor", "-q", "-o", out, tmp_path], check=False)
+    files, addresses = (row(load_report(out), what) for what in ("open files", "addresses"))
+    assert files["verdict"] == "warning" and "hard limit" in files["advice"] and "ulimit" not in files["command"]
+    assert addresses["verdict"] == "warning" and addresses["found"].startswith("2.0 GB")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="another user's process wants root")
+def test_watches_of_a_process_that_may_not_be_looked_at(tool, tmp_path):
+    """It has changed its user: its directory in /proc is root's, and it counts for the other user all the same."""
+    code = ("import ctypes, os\nos.setresgid(65533, 65533, 65533); os.setresuid(65533, 65533, 65533)\n"
+            "c = ctypes.CDLL(None)\nassert c.prctl(4, 0, 0, 0, 0) == 0\n"
+            "fd = c.inotify_init1(0)\nassert c.inotify_add_watch(fd, b'/', 2) > 0\nprint(flush=True)\ninput()\n")
+    tmp_path.chmod(0o777)
+    with subprocess.Popen(["/usr/bin/python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        ended = subprocess.run(["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", tool, "doctor", "/"],
+                               capture_output=True, text=True, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"})
+        said = " ".join(ended.stdout.split())
+        assert "inotify watches at least 0 of" in said and "1 of this user's processes may not be looked at" in said, said
+        holder.communicate(b"\n")
+
+
 def test_here(doctor, tmp_path):
     told = doctor(tmp_path)
     report = told.report
