@@ -28,14 +28,17 @@ static char *head_of(const struct offer *offer)
 
 static void put_cell(struct table *table, const struct build *build, const struct build_outcome *outcome)
 {
-    if (!build_files(build))
+    if (!build_files(build)) {
         table_cell(table, TABLE_PLAIN, "no ELF file");
-    else if (outcome->fails)
+    } else if (outcome->fails) {
         table_cell(table, TABLE_BAD, "fails: %s", outcome->words);
-    else if (outcome->warned)
+        table_brief(table, "fails"); /* the table of reasons has the rest */
+    } else if (outcome->warned) {
         table_cell(table, TABLE_WARNING, "loads, with a warning: %s", outcome->words);
-    else
+        table_brief(table, "warning");
+    } else {
         table_cell(table, TABLE_GOOD, "loads");
+    }
 }
 
 static void put_reason(struct table *table, const struct build *build, const struct offer *offer,

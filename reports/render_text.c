@@ -241,12 +241,31 @@ static void put_remedies(const struct page *page, const struct cause *cause)
 
 enum { GAP = 2, CELL_MOST = 48 /* columns of a cell that others stand behind */ };
 
-static size_t column_width(const struct table *table, size_t column)
-{
-    size_t widest = utf8_columns(table->columns[column].head);
+/* The columns that are shown, and how wide. */
+struct grid {
+    const struct table *table;
+    size_t *columns, *widths;
+    size_t count;
+    size_t beside; /* how many of them stand beside each other: the others stand below */
+    bool brief;
+};
 
-    for (size_t row = 0; row < table_rows(table); row++) {
-        CLEANUP_FREE char *plain = table_shown(table_at(table, row, column));
+/* What stands in the Ith column that is shown; ROW is SIZE_MAX: its head. */
+static char *shown_in(const struct grid *grid, size_t row, size_t i)
+{
+    const struct table_cell *cell = table_at(grid->table, row, grid->columns[i]);
+
+    if (row == SIZE_MAX)
+        return xstrdup(grid->table->columns[grid->columns[i]].head);
+    return grid->brief && cell->brief ? xstrdup(cell->brief) : table_shown(cell);
+}
+
+static size_t column_width(const struct grid *grid, size_t i)
+{
+    size_t widest = utf8_columns(grid->table->columns[grid->columns[i]].head);
+
+    for (size_t row = 0; row < table_rows(grid->table); row++) {
+        CLEANUP_FREE char *plain = shown_in(grid, row, i);
         size_t columns = utf8_columns(plain);
 
         if (columns > widest && columns <= CELL_MOST)
@@ -255,13 +274,21 @@ static size_t column_width(const struct table *table, size_t column)
     return widest;
 }
 
-/* The columns that are shown, and how wide. */
-struct grid {
-    const struct table *table;
-    size_t *columns, *widths;
-    size_t count;
-    size_t beside; /* how many of them stand beside each other: the others stand below */
-};
+/* Measures the columns, in brief where a line would not fit otherwise. */
+static void measure(const struct page *page, struct grid *grid)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        size_t whole = MARGIN;
+
+        for (size_t i = 0; i < grid->count; i++) {
+            grid->widths[i] = column_width(grid, i);
+            whole += i < grid->beside ? grid->widths[i] + GAP : 0;
+        }
+        if (whole <= page->width + GAP)
+            return;
+        grid->brief = true;
+    }
+}
 
 static size_t count_beside(const struct table *table, const size_t *columns, size_t count)
 {
@@ -297,8 +324,7 @@ static void put_cells(const struct page *page, const struct grid *grid, size_t r
     spaces(page, MARGIN);
     for (size_t i = 0; i < grid->beside; i++) {
         const struct table_cell *cell = table_at(grid->table, row, grid->columns[i]);
-        CLEANUP_FREE char *plain =
-            row == SIZE_MAX ? xstrdup(grid->table->columns[grid->columns[i]].head) : table_shown(cell);
+        CLEANUP_FREE char *plain = shown_in(grid, row, i);
         size_t columns = utf8_columns(plain);
         const char *style = !page->colour ? NULL : row == SIZE_MAX ? dim : colours[cell->mark];
         bool last = i + 1 == grid->beside;
@@ -351,7 +377,7 @@ static void put_table(const struct page *page, const struct table *table)
     CLEANUP_FREE size_t *columns = xcalloc(table->column_count + 1, sizeof *columns);
     size_t count = table_shown_columns(table, columns);
     bool upright = drop_details(table, columns, &count);
-    const struct grid grid = {table, columns, widths, count, count_beside(table, columns, count)};
+    struct grid grid = {table, columns, widths, count, count_beside(table, columns, count), false};
 
     if (table->for_programs || !table_rows(table))
         return;
@@ -365,8 +391,7 @@ static void put_table(const struct page *page, const struct table *table)
         put_upright(page, &grid);
         return;
     }
-    for (size_t i = 0; i < grid.count; i++)
-        widths[i] = column_width(table, columns[i]);
+    measure(page, &grid);
     if (table->columns[columns[0]].head[0])
         put_cells(page, &grid, SIZE_MAX);
     for (size_t row = 0; row < table_rows(table); row++)

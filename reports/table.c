@@ -94,6 +94,11 @@ void table_text(struct table *table, const char *text)
     add_cell(table, xstrdup(text ? text : ""), TABLE_PLAIN);
 }
 
+void table_brief(struct table *table, const char *brief)
+{
+    table->cells[table->cell_count - 1].brief = brief;
+}
+
 void table_branch(struct table *table, const char *prefix, const char *text)
 {
     add_cell(table, xstrdup(text), TABLE_PLAIN)->prefix = xstrdup(prefix);

@@ -18,7 +18,8 @@ struct table_column {
 
 struct table_cell {
     char *text;
-    char *prefix; /* shown before it, but not part of it: the lines of a tree; or NULL */
+    char *prefix;      /* shown before it, but not part of it: the lines of a tree; or NULL */
+    const char *brief; /* shown instead where a line of the table would be too long; static, or NULL */
     enum table_mark mark;
 };
 
@@ -55,6 +56,8 @@ void table_cell(struct table *table, enum table_mark mark, const char *format, .
 void table_branch(struct table *table, const char *prefix, const char *text);
 /* PREFIX and text of CELL, as a person is to see them; malloced. */
 char *table_shown(const struct table_cell *cell);
+/* BRIEF, which is static, says enough of the last cell where a terminal is too narrow for the table. */
+void table_brief(struct table *table, const char *brief);
 /* TEXT may be NULL: "". */
 void table_text(struct table *table, const char *text);
 size_t table_rows(const struct table *table);

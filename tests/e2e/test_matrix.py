@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -48,6 +49,8 @@ def test_cells_and_newest(matrix, builds):
         assert rows["both-2.0"][libc] == rows["ext-1.10.0"][libc]
     assert rows["ext-1.10.0"][bullseye] == needs and rows["ext-1.11.0"][bullseye] == "fails: libagainst.so"
     assert rows["ext-1.9.0"]["musl"] == "fails: libc.so.6" and rows["both-2.0"]["musl"] == "loads"
+    # too wide for a page, the columns have a word each, and the reasons stand below
+    assert re.search(r"^  ext-1\.10\.0 +fails +fails +loads +loads +fails +fails", said, re.MULTILINE)
     assert "warning" in rows["ext-1.11.0"]["2.41"]  # who has that library nobody knows
     reason = next(r for r in report["reasons"] if r["build"] == "ext-1.10.0" and r["libc"] == "2.31")
     assert (reason["kind"], reason["missing"], reason["provider"]) == (
