@@ -28,7 +28,24 @@ static void entry_free(struct elf_entry *entry)
     free(entry->elf.defs);
     free(entry->elf.symbols);
     free(entry->elf.references);
+    if (entry->kept)
+        entry->release(entry->kept);
     free(entry);
+}
+
+void *elffile_kept(const struct elffile *elf)
+{
+    return ((const struct elf_entry *)elf)->kept;
+}
+
+void elffile_keep(const struct elffile *elf, void *kept, void (*release)(void *kept))
+{
+    struct elf_entry *entry = (struct elf_entry *)elf;
+
+    if (entry->kept)
+        entry->release(entry->kept);
+    entry->kept = kept;
+    entry->release = release;
 }
 
 static void forget_unused(void)

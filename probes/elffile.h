@@ -110,6 +110,10 @@ void elffile_put(const struct elffile *elf);
 /* Empties the cache (tests, and before the end so that leak checkers are content). */
 void elffile_forget_all(void);
 
+/* What who reads more of the file than is here has found in it, NULL: nothing yet. It is let go by RELEASE with the
+ * object, or when another is kept. */
+void *elffile_kept(const struct elffile *elf);
+void elffile_keep(const struct elffile *elf, void *kept, void (*release)(void *kept));
 /* "x86_64", "i386", "aarch64", "arm", "riscv64", … as in contract.md; "x32" for ELFCLASS32 on EM_X86_64;
  * "machine 1234" for unknown ones. The string lives for ever or as long as ELF. */
 const char *elffile_machine_name(const struct elffile *elf);

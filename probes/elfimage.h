@@ -35,6 +35,8 @@ struct elf_entry {
     uint16_t *versym; /* one for each of elf.symbols, or NULL */
     struct elf_index index;
     bool padded; /* e_ident has something behind the ABI version */
+    void *kept;  /* elffile_keep() */
+    void (*release)(void *kept);
 };
 
 struct elf_segment {

@@ -283,16 +283,37 @@ static const char *platform_of(const struct loader_bytes *bytes, const struct el
     }
 }
 
-/* LOADER may be unusable (then the plain guesses stand): a reference to it is taken. */
-void traits_read(const char *root, const struct elffile *loader, const char *interp, struct loader_traits *ret)
+static char **copy_list(char *const *list, size_t count)
+{
+    char **copy = xcalloc(count + 1, sizeof *copy);
+
+    for (size_t i = 0; i < count; i++)
+        copy[i] = xstrdup(list[i]);
+    return copy;
+}
+
+/* All of TRAITS but the loader, which is its owner's. */
+static void traits_copy(const struct loader_traits *traits, struct loader_traits *ret)
+{
+    *ret = *traits;
+    ret->system_dirs = copy_list(traits->system_dirs, traits->system_dir_count);
+    ret->subdirs = copy_list(traits->subdirs, traits->subdir_count);
+    ret->hwcaps = copy_list(traits->hwcaps, traits->hwcap_count);
+    ret->lib = xstrdup_or_null(traits->lib);
+}
+
+static void traits_release(void *kept)
+{
+    struct loader_traits *traits = kept;
+
+    traits_deinit(traits);
+    free(traits);
+}
+
+static void read_glibc(const char *root, const struct elffile *loader, const char *interp, struct loader_traits *ret)
 {
     struct loader_bytes bytes;
 
-    *ret = (struct loader_traits){.elf = loader, .family = family_of(loader, interp)};
-    if (ret->family == LOADER_MUSL) {
-        add_subdir(ret, "");
-        return;
-    }
     read_loader(root, interp, &bytes);
     find_system_dirs(&bytes, ret);
     ret->lib = lib_of(ret);
@@ -309,6 +330,28 @@ void traits_read(const char *root, const struct elffile *loader, const char *int
     free(bytes.bytes);
 }
 
+/* LOADER may be unusable (then the plain guesses stand): a reference to it is taken. What its bytes tell is kept with
+ * it: whoever checks a tree asks for it with each file. */
+void traits_read(const char *root, const struct elffile *loader, const char *interp, struct loader_traits *ret)
+{
+    struct loader_traits *kept = elffile_kept(loader);
+
+    *ret = (struct loader_traits){.elf = loader, .family = family_of(loader, interp)};
+    if (ret->family == LOADER_MUSL) {
+        add_subdir(ret, "");
+        return;
+    }
+    if (!kept) {
+        kept = xcalloc(1, sizeof *kept);
+        *kept = (struct loader_traits){.elf = loader, .family = ret->family};
+        read_glibc(root, loader, interp, kept);
+        kept->elf = NULL; /* it owns this */
+        elffile_keep(loader, kept, traits_release);
+    }
+    traits_copy(kept, ret);
+    ret->elf = loader;
+}
+
 void traits_deinit(struct loader_traits *traits)
 {
     for (size_t i = 0; i < traits->system_dir_count; i++)
@@ -321,6 +364,7 @@ void traits_deinit(struct loader_traits *traits)
     free(traits->subdirs);
     free(traits->hwcaps);
     free(traits->lib);
-    elffile_put(traits->elf);
+    if (traits->elf)
+        elffile_put(traits->elf);
     *traits = (struct loader_traits){0};
 }

@@ -110,17 +110,15 @@ static void look_at_file(const struct level *level, const char *name, const stru
     bool executable = !level->modes || (st->st_mode & 0111);
     struct tree_file *file;
     char start[17] = "";
-    struct stat now;
     bool elf;
-    ssize_t n;
+    ssize_t n = fd < 0 ? -1 : pread(fd, start, sizeof start - 1, 0); /* no FIFO and no directory has places */
 
-    if (fd < 0 || fstat(fd, &now) < 0 || !S_ISREG(now.st_mode)) {
+    if (n < 0) {
         tree->unread++;
         return;
     }
-    n = pread(fd, start, sizeof start - 1, 0);
     elf = (n >= SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0) ||
-          (n >= 0 && tree_called_library(name) && !is_anothers(start, (size_t)n) && !tree_is_linker_script(start));
+          (tree_called_library(name) && !is_anothers(start, (size_t)n) && !tree_is_linker_script(start));
     if (!elf && !(n >= 2 && executable && memcmp(start, "#!", 2) == 0))
         return;
     if (tree->count >= TREE_FILES) {

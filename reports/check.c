@@ -9,6 +9,7 @@
 #include <probes/execfile.h>
 #include <probes/libc.h>
 #include <probes/load.h>
+#include <probes/mount.h>
 #include <probes/tree.h>
 
 #include <elf.h>
@@ -142,6 +143,23 @@ static const char *what_it_is(const char *path, const struct elffile *elf)
     return elf->interp || elf->state != ELFFILE_OK ? "program" : "static program";
 }
 
+/* No program could map it where it stands; the shell is one of them. */
+static void check_mount(const struct check_request *request, const char *path, struct report *report)
+{
+    CLEANUP_CLOSE int fd = *request->root || request->copied ? -1 : path_open(request->root, path);
+    size_t first = report->cause_count;
+    struct check_host shell = {.path = xstrdup("/bin/sh")};
+
+    if (fd >= 0 && mount_forbids_execution(fd)) {
+        shell.elf = elffile_get(request->root, shell.path);
+        check_judge_opening(request, &shell, path, report);
+        elffile_put(shell.elf);
+    }
+    for (size_t i = first; i < report->cause_count; i++)
+        check_drop_asker(report->causes[i], shell.path);
+    free(shell.path);
+}
+
 static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
                       bool unpermitted, struct report *report)
 {
@@ -166,6 +184,8 @@ static void check_elf(const struct check_request *request, const char *path, con
     }
     if (library)
         drop_left(report, first);
+    if (library && report->cause_count == first && !request->against && !request->guests)
+        check_mount(request, path, report);
     if (later)
         check_later(report, first);
     if (unpermitted && report->cause_count == first)

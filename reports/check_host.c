@@ -4,6 +4,7 @@
 #include "stub.h"
 
 #include <probes/alloc.h>
+#include <probes/nodeaddon.h>
 #include <probes/path.h>
 
 #include <elf.h>
@@ -72,39 +73,46 @@ bool here_is_foreign(const struct here *here, const struct elffile *elf, enum fa
 
 /* ---- node ---- */
 
+#define ABI_SURE 0.95
+
 /* Each node and Electron exports it, node-api's entrance (src/node_api.cc). */
 static const char entrance[] = "napi_module_register";
 
-void check_host_init(struct check_host *host, const char *root, const char *path)
+void check_host_init(struct check_host *host, const char *root, const char *path, char *runtime)
 {
     host->path = xstrdup(path);
     host->elf = elffile_get(root, path);
+    host->runtime = runtime;
 }
 
 void check_host_deinit(struct check_host *host)
 {
     free(host->path);
+    free(host->runtime);
     if (host->elf)
         elffile_put(host->elf);
 }
 
-bool check_is_node(const struct load *load)
+char *check_node_runtime(const struct load *load)
 {
-    return load->family != LOADER_NONE && load_lookup(load, NULL, entrance, NULL, LOOKUP_CALL, NULL) != NULL;
+    const struct object *object =
+        load->family != LOADER_NONE ? load_lookup(load, NULL, entrance, NULL, LOOKUP_CALL, NULL) : NULL;
+
+    return object ? xstrdup(object->path) : NULL;
 }
 
-static bool is_node_at(const struct check_request *request, const char *path)
+static char *runtime_at(const struct check_request *request, const char *path)
 {
     const struct load_request asked = {
         .root = request->root, .program = path, .cwd = request->cwd, .env = request->env};
     struct load *load;
-    bool node;
+    char *runtime;
 
     if (!is_there(request->root, path) || load_create(&asked, &load, NULL) < 0)
-        return false;
-    node = load->objects[0]->elf->state == ELFFILE_OK && check_is_node(load);
+        return NULL;
+    runtime = load->objects[0]->elf->state == ELFFILE_OK ? check_node_runtime(load) : NULL;
     load_destroy(load);
-    return node;
+    return runtime;
 }
 
 const char *check_search_path(const struct check_request *request)
@@ -122,12 +130,50 @@ void check_host_on_path(struct check_host *host, const struct check_request *req
         CLEANUP_FREE char *directory = xstrndup(at, length);
         CLEANUP_FREE char *path = path_join(directory, "node");
 
-        if (*directory == '/' && is_node_at(request, path))
-            check_host_init(host, request->root, path);
+        char *runtime = *directory == '/' ? runtime_at(request, path) : NULL;
+
+        if (runtime)
+            check_host_init(host, request->root, path, runtime);
         at += length;
         if (!*at)
             break;
     }
+}
+
+/* For the V8 and the node of one release: each other one refuses it. */
+static unsigned host_takes(struct check_host *host, const char *root)
+{
+    if (!host->asked && host->runtime)
+        host->takes = nodeaddon_taken_by(root, host->runtime);
+    host->asked = true;
+    return host->takes;
+}
+
+void check_addon_abi(struct check_host *host, const char *root, const char *path, const struct elffile *elf,
+                     struct report *report)
+{
+    unsigned built = nodeaddon_built_for(root, path, elf), takes = built ? host_takes(host, root) : 0;
+    struct cause **place, *cause;
+
+    if (!takes || takes == built)
+        return;
+    cause = cause_create(CAUSE_MODULE_ABI_MISMATCH);
+    cause->impact = IMPACT_FATAL;
+    cause->confidence = ABI_SURE;
+    cause->seconds = -1;
+    cause->subject = xstrdup(path);
+    cause->missing = xasprintf("NODE_MODULE_VERSION %u", takes);
+    strings_add(&cause->chain, xstrdup(host->path));
+    strings_add(&cause->chain, xstrdup(path));
+    cause->summary = xasprintf("%s was built for NODE_MODULE_VERSION %u, but %s takes modules for %s only.",
+                               path_base(path), built, path_base(host->path), cause->missing);
+    cause_fact(cause, "it wants", "%s", cause->missing);
+    cause_fact(cause, "it gets", "%s   NODE_MODULE_VERSION %u", path, built);
+    cause->detail =
+        xasprintf("the loader has nothing against %s; what it says to node of itself is for another release", path);
+    cause_remedy(cause, PROOF_KNOWN, "build it for this node (npm rebuild), or take the build of it for this node");
+    place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
+    *place = cause;
 }
 
 bool check_is_addon(const char *path, const struct elffile *elf)

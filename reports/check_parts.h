@@ -23,6 +23,9 @@ void check_judge_command(const struct check_request *request, const char *env, c
 struct check_host {
     char *path;
     const struct elffile *elf;
+    char *runtime;  /* of a node: the object that takes add-ons, itself or its library; or NULL */
+    unsigned takes; /* … and for which NODE_MODULE_VERSION; 0: not known */
+    bool asked;     /* … whether that was looked for */
 };
 void check_judge_opening(const struct check_request *request, const struct check_host *host, const char *path,
                          struct report *report);

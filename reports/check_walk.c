@@ -139,8 +139,10 @@ static void note_load(void *ctx, const struct load *load)
 {
     struct walk *walk = ctx;
 
-    if (!walk->host.path && check_is_node(load))
-        check_host_init(&walk->host, check_root(walk->request), load->objects[0]->path);
+    char *runtime = walk->host.path ? NULL : check_node_runtime(load);
+
+    if (runtime)
+        check_host_init(&walk->host, check_root(walk->request), load->objects[0]->path, runtime);
     for (size_t i = 1; i < load->object_count; i++)
         note_object(walk, load, load->objects[i], load->objects[0]->path);
 }
@@ -271,6 +273,8 @@ static bool check_addon(struct walk *walk, const struct member *member)
         return false;
     if (!opens(walk, walk->host.path, member->path, true, &later) || later)
         check_judge_opening(walk->request, &walk->host, member->path, walk->report);
+    else
+        check_addon_abi(&walk->host, check_root(walk->request), member->path, member->elf, walk->report);
     if (later)
         check_later(walk->report, first);
     causes = walk->report->cause_count - first;
@@ -405,7 +409,7 @@ static void check_foreign(struct walk *walk, const struct member *member)
     size_t first = walk->report->cause_count, causes;
 
     if (here_fits_machine(&walk->here, member->elf)) { /* the shell stands for any of them */
-        check_host_init(&shell, walk->request->root, "/bin/sh");
+        check_host_init(&shell, walk->request->root, "/bin/sh", NULL);
         check_judge_opening(walk->request, &shell, member->path, walk->report);
         check_host_deinit(&shell);
     } else {

@@ -21,6 +21,23 @@ static char *absolute(const char *path, const char *cwd)
     return path[0] == '/' ? xstrdup(path) : path_join(cwd, path);
 }
 
+/* EXE, as the kernel spells it (proc(5)), is of a file that is gone: where another has its name, that is what would be
+ * started now, and EXE is cut to it. */
+static bool is_replaced(const char *root, char *exe)
+{
+    static const char gone[] = " (deleted)";
+    size_t n = strlen(exe), tail = sizeof gone - 1;
+    struct stat st;
+
+    if (n <= tail || strcmp(exe + n - tail, gone) != 0 || path_stat(root, exe, &st) == 0)
+        return false;
+    exe[n - tail] = '\0';
+    if (path_stat(root, exe, &st) == 0)
+        return true;
+    exe[n - tail] = ' ';
+    return false;
+}
+
 /* The program that PID runs, in its own root and with the environment that it was started with. */
 static int check_process(pid_t pid, struct report *report, struct err *err)
 {
@@ -33,9 +50,14 @@ static int check_process(pid_t pid, struct report *report, struct err *err)
     } else if (image.exe) {
         const struct check_request request = {
             .root = root, .env = (const char *const *)image.env, .cwd = image.cwd ? image.cwd : "/"};
+        bool replaced = is_replaced(root, image.exe);
 
         if (!check_file(&request, image.exe, report))
             result = err_set(err, "process %d: %s is not there any more, or no ELF file", (int)pid, image.exe);
+        else if (replaced)
+            strings_addf(&report->unseen,
+                         "what process %d runs: %s was replaced since, and what stands there now was looked at",
+                         (int)pid, image.exe);
     } else {
         result = err_set(err, "process %d: what it runs cannot be seen", (int)pid);
     }
@@ -51,11 +73,12 @@ static pid_t process_number(const char *word)
     return digits && digits < 10 && !word[digits] ? atoi(word) : 0;
 }
 
-static enum archive_kind archive_at(const char *root, const char *path)
+/* Which kind the file is; negative, an errno value: it cannot be read. */
+static int archive_at(const char *root, const char *path)
 {
     CLEANUP_CLOSE int fd = path_open(root, path);
 
-    return fd >= 0 ? archives_kind(fd) : ARCHIVE_NOT;
+    return fd >= 0 ? (int)archives_kind(fd) : fd;
 }
 
 /* On AGAINST, which may be NULL. */
@@ -66,7 +89,7 @@ static int check_one(const struct options *options, const char *word, const char
     struct check_request request = {
         .root = root, .env = *root ? NULL : (const char *const *)environ, .cwd = *root ? "/" : cwd, .against = against};
     CLEANUP_FREE char *path = absolute(word, request.cwd);
-    enum archive_kind archive;
+    int archive;
     struct guest guest;
     struct stat st;
     int error = path_stat(root, path, &st), status = 0;
@@ -79,8 +102,10 @@ static int check_one(const struct options *options, const char *word, const char
     if (error < 0)
         return err_errno(err, -error, "%s%s", root, path);
     archive = S_ISREG(st.st_mode) ? archive_at(root, path) : ARCHIVE_NOT;
+    if (archive < 0)
+        return err_errno(err, -archive, "%s%s", root, path);
     if (archive != ARCHIVE_NOT)
-        return check_archive(&request, path, archive, report, err);
+        return check_archive(&request, path, (enum archive_kind)archive, report, err);
     guest_enter(&guest, path, &request);
     if (S_ISDIR(st.st_mode))
         status = check_tree(&request, path, true, report, err);

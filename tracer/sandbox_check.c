@@ -98,7 +98,7 @@ static void check_libraries(struct sandbox *sandbox, const struct check_request 
     for (size_t i = 0; i < sandbox->count; i++) {
         CLEANUP_FREE char *path = xasprintf("%s/%s", sandbox->dir, sandbox->files[i].to);
         const struct load_open open = {.file = path, .mode = RTLD_LAZY, .space = LOAD_SPACE_CALLER};
-        const struct check_host by = {host, load->objects[0]->elf};
+        const struct check_host by = {.path = host, .elf = load->objects[0]->elf};
         struct object *handle;
 
         if (sandbox->files[i].what != SANDBOX_LIBRARY)

@@ -223,3 +223,65 @@ def test_an_addon_by_itself(check, tmp_path):
     status, report, said = check(addon, env={"PATH": str(stand_in.parent)})
     assert (status, report["causes"]) == (0, []), said
     assert report["files"][0]["verdict"] == f"loads in {stand_in}"
+
+
+REGISTERS = """struct module { int version; unsigned flags; void *handle; const char *file; void *init; void (*context)(void);
+    const char *name; void *data, *link; };
+    static void init(void) {} void node_module_register(void *);
+    static struct module module = {%d, 0, 0, "a.cc", 0, init, "a", 0, 0};
+    __attribute__((constructor)) static void start(void) { node_module_register(&module); }"""
+BUILT = {
+    "registers": REGISTERS,
+    "packed": REGISTERS,
+    "by a name": "void node_register_module_v%d(void *e, void *m, void *c) {}",
+}
+
+
+@pytest.mark.parametrize("how", BUILT)
+@pytest.mark.parametrize("version", [72, 115])
+def test_interface_of_an_addon(check, tmp_path, how, version):
+    """What node would refuse after the loader took it; what node takes is in its own configuration."""
+    node = build(tmp_path / "bin/node", "void napi_module_register(void *m) {} void node_module_register(void *m) {}"
+                 "const char config[] = \"{\\\"variables\\\": {\\\"node_module_version\\\": 115, \\\"x\\\": 1}}\";"
+                 "int main(void) { return config[0] == 0; }", "-rdynamic")
+    addon = library(tmp_path / "tree/a.node", BUILT[how] % version,
+                    *(["-Wl,-z,pack-relative-relocs"] if how == "packed" else []))
+    for asked in (addon, tmp_path / "tree"):
+        status, report, said = check(asked, env={"PATH": str(node.parent)})
+        assert [(c["kind"], c["subject"], c["missing"], c["chain"]) for c in report["causes"]] == (
+            [("module-abi-mismatch", str(addon), "NODE_MODULE_VERSION 115", [str(node), str(addon)])]
+            if version == 72 else []), said
+        assert status == (version == 72)
+    library(addon, (BUILT[how] % version) + " void *napi_register_module_v1(void *e, void *x) { return x; }")
+    assert check(addon, env={"PATH": str(node.parent)})[0] == 0
+
+
+def test_process_whose_file_was_replaced(check, tmp_path):
+    """It is asked what would be started now; where nothing would, that is said."""
+    prog = build(tmp_path / "prog", "#include <unistd.h>\nint main(void) { write(1, \"x\", 1); pause(); }")
+    with subprocess.Popen([prog], stdout=subprocess.PIPE) as running:
+        try:
+            running.stdout.read(1)
+            gone = library(tmp_path / "libgone.so.1")
+            build(tmp_path / "new", "int f(void); int main(void) { return f(); }", gone).rename(prog)
+            gone.unlink()
+            status, report, said = check(str(running.pid))
+            assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == [
+                ("library-missing", str(prog), "libgone.so.1")], said
+            assert status == 1 and "was replaced since" in " ".join(said.split())
+            prog.unlink()
+            status, report, said = check(str(running.pid))
+            assert status == 2 and "not there any more" in said
+        finally:
+            running.kill()
+
+
+def test_a_file_that_may_not_be_read(check, tmp_path):
+    if os.getuid() == 0:
+        prog = "/proc/self/mem"  # root reads all but what is no file
+        assert check(prog)[0] == 2
+        return
+    prog = build(tmp_path / "prog", "int main(void) { return 0; }")
+    prog.chmod(0o711)
+    status, _, said = check(prog)
+    assert status == 2 and "Permission denied" in said
