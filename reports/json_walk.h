@@ -1,5 +1,6 @@
 /* A JSON document of somebody else's, gone through value by value: for the few that are wanted of a package.json or a
- * signature's manifest. RFC 8259; hostile input: depth is bounded, nothing is copied but strings. */
+ * signature's manifest. RFC 8259; hostile input: depth is bounded, nothing is copied but strings. json_line.h is for
+ * our own logs, where speed counts: it keeps what is one level down, and here four are needed. */
 #ifndef GLIBCTRACE_REPORTS_JSON_WALK_H
 #define GLIBCTRACE_REPORTS_JSON_WALK_H
 

@@ -1,7 +1,7 @@
 /* Reading .zip archives, with nothing taken on trust: where one is cut off, changed or contradicts itself, it says so.
  *
- * PKWARE's APPNOTE.TXT. libarchive's own reader would do, but for what it links in: a cryptography library for entries
- * that are encrypted, which nobody here wants. What is stored or deflated is read; ZIP64 and several disks are not. */
+ * PKWARE's APPNOTE.TXT. libarchive's own reader links in a cryptography library (nettle) for entries that are
+ * encrypted, which nobody here wants. What is stored or deflated is read; ZIP64 and several disks are not. */
 #ifndef GLIBCTRACE_REPORTS_ZIP_H
 #define GLIBCTRACE_REPORTS_ZIP_H
 

@@ -99,6 +99,9 @@ static int check_one(const struct options *options, const char *word, const char
             return err_set(err, "%s is a process, which has its C library: --against takes files", word);
         return check_process(process_number(word), report, err);
     }
+    if (error < 0 && *root && stat(word, &st) == 0)
+        return err_set(err, "%s%s is not there; with --against %s what is on this system is checked for that one", root,
+                       path, root);
     if (error < 0)
         return err_errno(err, -error, "%s%s", root, path);
     archive = S_ISREG(st.st_mode) ? archive_at(root, path) : ARCHIVE_NOT;

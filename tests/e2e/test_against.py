@@ -227,6 +227,7 @@ def test_directory_and_archive(check, built, build_dir):
 
     packed = check(build_dir.parent / "app.tar.gz", "--against", root)
     assert packed[0] == 1 and _places(packed[1], build_dir) == _places(report, build_dir)
+    assert check(build_dir.parent / "app.tar.gz", "--root", root)[0] == 2  # it is not in there
     inside = root / "tmp" / f"app-{os.getpid()}.tar.gz"
     try:
         shutil.copy(build_dir.parent / "app.tar.gz", inside)

@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 build=$(realpath "${1:?usage: tests/fuzz/run.sh BUILD [TARGET...]}") || exit 2
 shift
-all="trace strace lddebug words clean decode set elf bundle report"
+all="trace strace lddebug words clean decode set elf bundle archive report"
 bad=0
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}

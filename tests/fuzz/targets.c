@@ -1,5 +1,6 @@
 #include "targets.h"
 
+#include <reports/archives.h>
 #include <reports/bundle.h>
 #include <reports/diff.h>
 #include <reports/evidence_decode.h>
@@ -12,8 +13,10 @@
 #include <probes/alloc.h>
 #include <probes/elffile.h>
 
+#include <ftw.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <zstd.h>
 
 /* ---- where the bytes are, and where what is made of them goes ---- */
@@ -211,6 +214,28 @@ static void run_bundle(const uint8_t *data, size_t size)
     run_text((const uint8_t *)packed, n);
 }
 
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+/* All that it would unpack; a refusal or not, nothing may come to lie elsewhere. */
+static void run_archive(const uint8_t *data, size_t size)
+{
+    char directory[] = "/dev/shm/fuzz-XXXXXX";
+    CLEANUP_CLOSE int fd = file_of(data, size);
+    struct err err;
+
+    if (!mkdtemp(directory) && !mkdtemp(strcpy(directory, "/tmp/fuzz-XXXXXX")))
+        abort();
+    archives_install(fd, "fuzz", directory, &err);
+    if (nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) < 0)
+        abort();
+}
+
 /* Two reports with a NUL between them, which no JSON has. */
 static void run_report(const uint8_t *data, size_t size)
 {
@@ -230,15 +255,7 @@ static void run_report(const uint8_t *data, size_t size)
 }
 
 const struct fuzz_target fuzz_targets[] = {
-    {"trace", run_trace},
-    {"strace", run_text},
-    {"lddebug", run_text},
-    {"words", run_text},
-    {"clean", run_clean},
-    {"decode", run_decode},
-    {"set", run_set},
-    {"elf", run_elf},
-    {"bundle", run_bundle},
-    {"report", run_report},
-    {0},
+    {"trace", run_trace},   {"strace", run_text},     {"lddebug", run_text},  {"words", run_text},
+    {"clean", run_clean},   {"decode", run_decode},   {"set", run_set},       {"elf", run_elf},
+    {"bundle", run_bundle}, {"archive", run_archive}, {"report", run_report}, {0},
 };
