@@ -60,6 +60,21 @@ static void tell_right(const struct finding *finding, struct cause *cause, const
         cause_remedy(cause, PROOF_KNOWN, "or let it listen at a port from 1024 on");
 }
 
+/* execve(2): "EACCES The file or a script interpreter is not a regular file". */
+static bool tell_directory(const struct finding *finding, struct cause *cause, const char *file)
+{
+    struct stat st;
+
+    if (path_stat(finding_root(finding), file, &st) < 0 || !S_ISDIR(st.st_mode))
+        return false;
+    cause->summary = xasprintf("%s cannot be executed: it is a directory.", file);
+    cause->detail = xasprintf("%s is a directory, which no mode makes a program.", file);
+    cause_fact(cause, "it needs", "%s", file);
+    cause_fact(cause, "misleading", "no mode of it refuses that: it is no program at all");
+    cause_remedy(cause, PROOF_KNOWN, "name the program that is meant, or take the directory off its way on PATH");
+    return true;
+}
+
 void cause_permission_tell(const struct finding *finding, struct cause *cause)
 {
     const char *right = finding->failure ? judge_right_of(finding->failure) : NULL;
@@ -76,6 +91,8 @@ void cause_permission_tell(const struct finding *finding, struct cause *cause)
     const char *at =
         finding->walk && finding->walk->reason == PATH_DENIED && finding->walk->at ? finding->walk->at : file;
 
+    if (executing && at == file && finding->kind != CAUSE_NOEXEC_MOUNT && tell_directory(finding, cause, file))
+        return;
     if (finding->kind == CAUSE_NOEXEC_MOUNT) {
         cause->summary = xasprintf("%s cannot be %s: the file system mounted at %s forbids execution (noexec).", file,
                                    finding->fault ? "loaded as a library" : "executed", finding->missing);

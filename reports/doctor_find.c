@@ -189,7 +189,21 @@ static bool is_script(const char *path)
     return script;
 }
 
-static void take_tool(struct doctor *doctor, const char *path, enum program_kind kind, const char *way)
+/* What PATH is, as far as it says so; one that RUNS does load, whatever it seems to lack from here. */
+static bool is_tool(const char *path, enum program_kind kind, bool runs, struct program_seen *ret)
+{
+    if (program_of_file("", path, ret))
+        return true;
+    if (kind == PROGRAM_NODE && node_of_library(path, ret)) {
+        if (!runs || strcmp(ret->path, path) != 0)
+            return true;
+        program_seen_deinit(ret);
+        return false;
+    }
+    return !runs && of_no_program(path, kind, ret);
+}
+
+static void take_tool(struct doctor *doctor, const char *path, enum program_kind kind, bool runs, const char *way)
 {
     CLEANUP_FREE char *real = realpath(path, NULL);
     struct program_seen seen;
@@ -197,8 +211,7 @@ static void take_tool(struct doctor *doctor, const char *path, enum program_kind
 
     if (!real || stat(real, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111) || is_known(doctor, real, NULL))
         return;
-    if (!program_of_file("", real, &seen) && !(kind == PROGRAM_NODE && node_of_library(real, &seen)) &&
-        !of_no_program(real, kind, &seen))
+    if (!is_tool(real, kind, runs, &seen))
         return;
     if (is_kind(&seen, kind)) {
         struct program_found *program = add(doctor, kind, &seen, real, way);
@@ -273,7 +286,7 @@ static void take_directory(struct doctor *doctor, const char *directory, const c
         CLEANUP_FREE char *path = path_join(directory, tools[i].name);
 
         if (access(path, F_OK) == 0)
-            take_tool(doctor, path, tools[i].kind, way);
+            take_tool(doctor, path, tools[i].kind, false, way);
     }
     for (size_t i = 0; i < sizeof editors / sizeof *editors; i++) {
         CLEANUP_FREE char *path = path_join(directory, editors[i]);
@@ -345,7 +358,7 @@ static void take_process(struct doctor *doctor, pid_t pid)
     for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
         if (strcmp(path_base(path), tools[i].name) == 0 && !root && (root = proc_root(pid)) && !*root) {
             take_editor(doctor, path, way); /* the node of a server */
-            take_tool(doctor, path, tools[i].kind, way);
+            take_tool(doctor, path, tools[i].kind, true, way);
         }
     if (doctor_is_concerned(path_base(path)) && (root = proc_root(pid)) && !*root)
         take_editor(doctor, path, way);

@@ -11,29 +11,9 @@
 #include <probes/path.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* Whether a child of our own may be traced: 0 or the errno value. The child only waits to be killed. */
-static int try_ptrace(void)
-{
-    pid_t child = fork();
-    int error, status;
-
-    if (child < 0)
-        return 0; /* nothing was tried */
-    if (child == 0)
-        for (;;)
-            pause();
-    error = ptrace_seize(child, true);
-    kill(child, SIGKILL);
-    while (waitpid(child, &status, __WALL) == child ? WIFSTOPPED(status) : errno == EINTR)
-        ptrace_restart(child, RESTART_CONT, 0); /* it stops once more at its exit, if it is traced */
-    return -error;
-}
 
 static int take_directories(const struct options *options, struct strings *ret, struct err *err)
 {
@@ -58,7 +38,7 @@ static int examine(const struct options *options, const struct strings *director
 {
     const struct doctor_request request = {.directories = (const char *const *)directories->v,
                                            .directory_count = directories->n,
-                                           .ptrace_error = try_ptrace(),
+                                           .ptrace_error = ptrace_try(),
                                            .env = (const char *const *)environ};
     size_t bad;
     struct report *report = doctor_examine(&request, &bad);

@@ -179,8 +179,13 @@ static void hide(const struct options *options, struct report *report)
 
 int outlets_put_static(const struct options *options, struct report *report, struct err *err)
 {
+    int status;
+
     hide(options, report);
-    return outlets_put_report(options, report, NULL, stdout, err);
+    status = outlets_put_report(options, report, NULL, stdout, err);
+    if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        return err_errno(err, errno ? errno : EIO, "standard output cannot be written");
+    return status;
 }
 
 int outlets_open(const struct options *options, struct outlets *ret, struct err *err)

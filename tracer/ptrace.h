@@ -31,6 +31,8 @@ struct syscall_stop {
 };
 
 /* EXITKILL: the thread dies with us (a launched program); else it goes on without us. */
+/* A child of this process is seized and let go of: 0, or the errno value by which that is refused. */
+int ptrace_try(void);
 int ptrace_seize(pid_t tid, bool exitkill);
 int ptrace_interrupt(pid_t tid);
 int ptrace_restart(pid_t tid, enum restart how, int signal);

@@ -30,7 +30,7 @@ static void look_in(struct seek *seek, const char *directory, size_t n, const ch
         strings_addf(seek->looked, "%s\t%s", path, from);
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0)
         seek->found = steal_pointer(&path);
-    else if (!seek->there && lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+    else if (!seek->there && lstat(path, &st) == 0)
         seek->there = steal_pointer(&path);
 }
 

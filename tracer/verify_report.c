@@ -2,6 +2,8 @@
  * again. */
 #include "verify.h"
 
+#include "ptrace.h"
+
 #include <probes/alloc.h>
 #include <probes/path.h>
 #include <reports/table.h>
@@ -95,12 +97,40 @@ static void take_report(struct report *report, struct verify_job *job)
         strings_add(&report->redacted, xstrdup(from->redacted.v[i]));
 }
 
+/* What holds the debug adapter back holds glibctrace back as well, which then has nothing to tell of it. */
+static struct cause *refused_to_trace(const struct verify_job *job)
+{
+    const char *words = job->result.words;
+    struct cause *cause;
+
+    if (job->check != &verify_dap || job->report || !words || !strcasestr(words, "not permitted") || !ptrace_try())
+        return NULL;
+    cause = cause_create(CAUSE_SYSCALL_BLOCKED);
+    cause->confidence = 0.95;
+    cause->subject = xstrdup(job->command.v[0]);
+    cause->missing = xstrdup("ptrace");
+    cause->words = xstrndup(words, strcspn(words, "\n"));
+    cause->summary = xasprintf("%s may not trace the program that it is to debug: ptrace is refused here.", job->title);
+    cause->detail = xstrdup("A child of glibctrace's own was to be traced, which was refused, too.");
+    cause_fact(cause, "tried", "glibctrace may not trace a child of its own either");
+    cause_remedy(cause, PROOF_KNOWN,
+                 "let the container trace: --cap-add SYS_PTRACE, and a seccomp policy that allows "
+                 "ptrace");
+    cause_remedy(cause, PROOF_KNOWN, "glibctrace doctor says what else may refuse it (Yama, another tracer)");
+    return cause;
+}
+
 static void explain(struct report *report, struct verify_job *job)
 {
     bool known = job->report && job->report->cause_count;
+    struct cause *refused = job->result.passes ? NULL : refused_to_trace(job);
 
     if (job->result.passes)
         return;
+    if (refused) {
+        put_cause(report, refused);
+        return;
+    }
     if (job->passed_again)
         strings_addf(&report->unseen, "%s: it passed when it was run again, under glibctrace", job->title);
     else if (known)

@@ -1,5 +1,6 @@
 """`glibctrace verify`: the real gopls, go and dlv, whole and broken, and servers that do not keep to the protocol."""
 
+import errno
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import time
 import pytest
 
 from conftest import HANGS_AFTER
+from test_policy import POLICY
 
 # Shared by all runs, as the roots are: go compiles its own library into it once.
 CACHE = "/var/tmp/glibctrace-go-cache"
@@ -27,10 +29,10 @@ def verify(run, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
 
-    def verify_(*args, first=None, path=None, **env):
+    def verify_(*args, first=None, path=None, under=(), **env):
         path = path or (f"{first}:" if first else "") + os.environ["PATH"]
         return run("verify", *args, env={"HOME": home, "GOCACHE": CACHE, "GOPATH": home / "go", "GOFLAGS": "", "GOBIN": None,
-                                         "GOPROXY": "off", "GOTOOLCHAIN": "local", "PATH": path, **env})
+                                         "GOPROXY": "off", "GOTOOLCHAIN": "local", "PATH": path, **env}, under=under)
 
     return verify_
 
@@ -153,12 +155,26 @@ def test_what_go_said_to_them_is_why_they_fail(verify, module, variable, said):
     assert [cause["missing"] for cause in result.causes] == [f"{variable}={said}"]
 
 
+def test_a_directory_where_a_program_is_looked_for(verify, module, tools):
+    (tools / "gopls").mkdir()
+    result = verify("--only", "lsp", module, path=tools)
+    assert [(c["kind"], c["missing"], "is a directory" in c["summary"]) for c in result.causes] == [
+        ("permission-denied", str(tools / "gopls"), True)]
+
+
 def test_a_port_that_is_taken(verify, module):
     """dlv looks for rr at its start and does without it: that is no cause, whatever it ends of."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = verify("--only", "dap", "--dap", f"dlv dap --listen=127.0.0.1:{taken.getsockname()[1]}", module)
     assert (result.returncode, result.causes) == (1, [])
     assert any("address already in use" in row["said"] for row in result.report["words"])
+
+
+def test_a_debugger_that_may_not_trace(verify, module, cc):
+    """glibctrace may not either, and tells of that."""
+    result = verify("--only", "dap", module, under=[cc(POLICY, name="policy"), errno.EPERM, 101, "--"])  # 101: ptrace
+    assert [(c["kind"], c["missing"], c["impact"]) for c in result.causes] == [("syscall-blocked", "ptrace", "fatal")]
+    assert result.first["subject"].endswith("/dlv") and "not permitted" in result.first["words"]
 
 
 def test_where_there_is_no_go_file(verify, module, tmp_path):
