@@ -72,7 +72,7 @@ static bool open_first(const struct opening *opening, size_t first, struct objec
 
     load_dependencies(opening, first);
     more->list = group_new(load);
-    group_add(more->list, root, opening->batch);
+    group_add(load, more->list, root, opening->batch);
     group_follow(load, more->list, opening->batch);
     if (new_space)
         space->global = more->list;

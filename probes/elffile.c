@@ -20,6 +20,7 @@ static void entry_free(struct elf_entry *entry)
     free(entry->why);
     free(entry->machine_name);
     free(entry->needed);
+    free(entry->filters);
     free(entry->versym);
     free(entry->index.buckets);
     free(entry->index.next);

@@ -57,6 +57,11 @@ struct elf_reference {
     bool plt;        /* of DT_JMPREL, which may be bound lazily */
 };
 
+struct elf_filter {
+    const char *name;
+    bool optional; /* DT_AUXILIARY: it is done without */
+};
+
 struct elffile {
     enum elf_state state;
     const char *why; /* MALFORMED, TRUNCATED: in words */
@@ -71,6 +76,8 @@ struct elffile {
     const char *soname; /* or NULL */
     const char *const *needed;
     size_t needed_count;
+    const struct elf_filter *filters; /* DT_FILTER, DT_AUXILIARY: asked before the object itself */
+    size_t filter_count;
     const char *rpath, *runpath; /* DT_RPATH, DT_RUNPATH, or NULL (an empty one is "") */
     uint64_t dt_flags, dt_flags_1;
     bool symbolic, bind_now, textrel, nodeflib;

@@ -32,6 +32,7 @@ struct elf_entry {
     size_t strings_size;
     char *interp, *why, *machine_name;
     const char **needed;
+    struct elf_filter *filters;
     uint16_t *versym; /* one for each of elf.symbols, or NULL */
     struct elf_index index;
     bool padded; /* e_ident has something behind the ABI version */

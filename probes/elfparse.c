@@ -460,7 +460,7 @@ static void parse_dynamic(struct elf_entry *entry, struct elf_image *image, cons
 {
     size_t size = image->wide ? 16 : 8, count = s->file_size / size;
     CLEANUP_FREE uint8_t *bytes = NULL;
-    size_t capacity = 0;
+    size_t capacity = 0, filter_capacity = 0;
 
     if (count > MAX_DYNAMIC)
         count = MAX_DYNAMIC;
@@ -484,6 +484,17 @@ static void parse_dynamic(struct elf_entry *entry, struct elf_image *image, cons
         *needed = entry_string(entry, image_word(image, bytes + i * size + size / 2));
     }
     entry->elf.needed = entry->needed;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t tag = image_word(image, bytes + i * size);
+
+        if ((tag != DT_FILTER && tag != DT_AUXILIARY) || entry->elf.filter_count == MAX_NEEDED)
+            continue;
+        struct elf_filter *filter =
+            array_add(&entry->filters, &entry->elf.filter_count, &filter_capacity, sizeof *filter);
+        *filter = (struct elf_filter){entry_string(entry, image_word(image, bytes + i * size + size / 2)),
+                                      tag == DT_AUXILIARY};
+    }
+    entry->elf.filters = entry->filters;
     name_things(entry, image);
     elf_parse_symbols(entry, image);
 }

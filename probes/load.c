@@ -211,6 +211,38 @@ static void add_dep(const struct load *load, const struct object *object, struct
     *slot = dep;
 }
 
+/* What the OBJECT, a filter, stands before: that is asked first. */
+static void load_filtees(const struct opening *opening, struct object *object)
+{
+    struct load *load = opening->load;
+
+    for (size_t i = 0; load->family == LOADER_GLIBC && i < object->elf->filter_count; i++) {
+        const struct elf_filter *filter = &object->elf->filters[i];
+        CLEANUP_FREE char *expanded = strchr(filter->name, '$') ? dirs_expand(load, object, filter->name) : NULL;
+        const char *name = expanded ? expanded : filter->name;
+        struct object_more *more;
+        struct object *filtee, **slot;
+        struct search search;
+
+        if (filter->optional && !loaded_by_name(load, name, opening->space)) {
+            bool found;
+
+            find_library(load, name, object, 0, 0, &search);
+            found = search.found >= 0;
+            search_deinit(&search);
+            if (!found)
+                continue;
+        }
+        filtee = *name ? load_one(opening, name, object, OBJECT_NEEDED) : NULL;
+        if (!filtee || filtee == object)
+            continue;
+        add_dep(load, object, filtee);
+        more = more_of(load, object);
+        slot = array_add(&more->filtees, &more->filtee_count, &more->filtee_capacity, sizeof *slot);
+        *slot = filtee;
+    }
+}
+
 void load_dependencies(const struct opening *opening, size_t first)
 {
     struct load *load = opening->load;
@@ -232,6 +264,7 @@ void load_dependencies(const struct opening *opening, size_t first)
             if (dep)
                 add_dep(load, object, dep);
         }
+        load_filtees(opening, object);
     }
 }
 
@@ -361,7 +394,7 @@ static void scope_startup(struct load *load)
     for (size_t i = 0; i < load->object_count; i++) {
         struct object_more *more = load->priv->more[i];
 
-        group_add(base->global, load->objects[i], 0);
+        group_add(load, base->global, load->objects[i], 0);
         more->global = true;
         more->nodelete = true;
         /* musl binds at once */

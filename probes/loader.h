@@ -65,6 +65,8 @@ struct object_more {
     size_t name_count, name_capacity;
     struct object **deps;
     size_t dep_count, dep_capacity;
+    struct object **filtees; /* of its filters; they are among the deps, too */
+    size_t filtee_count, filtee_capacity;
     uint64_t dev, ino;
     char *origin;   /* $ORIGIN, or NULL: not computed yet */
     size_t removed; /* the batch with which it went (its dlopen failed, or a dlclose): it answers to no name any more */
@@ -192,7 +194,8 @@ struct object *loaded_by_name(const struct load *load, const char *name, unsigne
 
 /* scope.c: who is asked, in which order. */
 struct group *group_new(struct load *load);
-void group_add(struct group *group, struct object *object, size_t since);
+/* The libraries that OBJECT is a filter of come before it (_dl_map_object_deps() of elf/dl-deps.c). */
+void group_add(const struct load *load, struct group *group, struct object *object, size_t since);
 void group_follow(const struct load *load, struct group *group,
                   size_t since); /* breadth first, what its members need */
 /* What a new object asks: ROOT is the opened one that brought it (NULL: start-up), MODE of its dlopen. */

@@ -9,6 +9,8 @@
 
 #include <dlfcn.h>
 
+enum { FILTERS_DEEP = 16 };
+
 struct group *group_new(struct load *load)
 {
     struct load_private *priv = load->priv;
@@ -26,15 +28,25 @@ static bool is_member(const struct group *group, const struct object *object)
     return false;
 }
 
-void group_add(struct group *group, struct object *object, size_t since)
+static void add_with_filtees(const struct load *load, struct group *group, struct object *object, size_t since,
+                             unsigned depth)
 {
+    const struct object_more *more = more_of(load, object);
     struct group_member *member;
 
+    for (size_t i = 0; i < more->filtee_count && depth < FILTERS_DEEP && !is_member(group, object); i++)
+        if (more->filtees[i] != object)
+            add_with_filtees(load, group, more->filtees[i], since, depth + 1);
     if (is_member(group, object))
         return;
     member = array_add(&group->members, &group->count, &group->capacity, sizeof *member);
     member->object = object;
     member->since = since;
+}
+
+void group_add(const struct load *load, struct group *group, struct object *object, size_t since)
+{
+    add_with_filtees(load, group, object, since, 0);
 }
 
 void group_follow(const struct load *load, struct group *group, size_t since)
@@ -43,7 +55,7 @@ void group_follow(const struct load *load, struct group *group, size_t since)
         const struct object_more *more = more_of(load, group->members[i].object);
 
         for (size_t k = 0; k < more->dep_count; k++)
-            group_add(group, more->deps[k], since);
+            group_add(load, group, more->deps[k], since);
     }
 }
 
@@ -104,7 +116,7 @@ void scope_globalize(const struct load *load, const struct object *root, size_t 
         struct object *member = more->list->members[i].object;
 
         more_of(load, member)->global = true;
-        group_add(global, member, since);
+        group_add(load, global, member, since);
     }
 }
 

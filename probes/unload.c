@@ -20,6 +20,7 @@ static void more_destroy(struct object_more *more)
         free(more->names[i]);
     free(more->names);
     free(more->deps);
+    free(more->filtees);
     free(more->origin);
     free(more->scope);
     free(more->bound);

@@ -109,3 +109,22 @@ def test_rights_of_another(check, tmp_path, how):  # noqa: F811
         return
     assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == [
         ("library-off-path", str(prog), "libx.so.1")], said
+
+
+@pytest.mark.parametrize("flag", ["-Wl,-F", "-Wl,-f"])
+def test_filter(check, tmp_path, flag):  # noqa: F811
+    """What a library is a filter of is asked before it; without it one of the two kinds does not load."""
+    behind = library(tmp_path / "libbehind.so.1", "int f(void) { return 0; } int more(void) { return 0; }")
+    front = library(tmp_path / "libfront.so.1", "int f(void) { return 1; }", f"{flag},libbehind.so.1", HERE)
+    prog = build(tmp_path / "prog", "int f(void); int more(void); int main(void) { return f() + more(); }", front, behind, HERE,
+                 "-Wl,-z,now", "-Wl,--as-needed")
+    subprocess.run(["patchelf", "--remove-needed", "libbehind.so.1", prog], check=True, stderr=subprocess.DEVNULL)
+    for there in (True, False):
+        if not there:
+            behind.unlink()
+        ran = subprocess.run([prog], stderr=subprocess.PIPE, text=True, timeout=HANGS_AFTER)
+        status, report, said = check(prog)
+        assert (status, ran.returncode) == ((0, 0) if there else (1, 127)), said + ran.stderr
+        assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == (
+            [] if there else [("library-missing", str(front), "libbehind.so.1")] if flag == "-Wl,-F" else
+            [("symbol-missing", str(prog), "more")]), said
