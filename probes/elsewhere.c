@@ -2,6 +2,7 @@
 #include "search.h"
 
 #include "alloc.h"
+#include "offer.h"
 
 #include <dirent.h>
 #include <string.h>
@@ -130,11 +131,20 @@ static bool crowded(const struct hunt *h, const char *path)
     return count > CROWD;
 }
 
+/* musl's libstdc++.so.6 is not glibc's, though it is called so. */
+static bool for_other_libc(const struct elffile *model, const struct elffile *elf)
+{
+    bool wants = offer_wants_musl(model), has = offer_wants_musl(elf);
+
+    return (wants && !has && offer_wants_glibc(elf)) || (has && !wants && offer_wants_glibc(model));
+}
+
 static bool fits(const struct hunt *h, const char *path)
 {
     const struct elffile *elf = elffile_get(h->root, path);
     bool fit = elf->state == ELFFILE_OK &&
-               (!h->model || (elf->class == h->model->class && elf->machine == h->model->machine)) &&
+               (!h->model || (elf->class == h->model->class && elf->machine == h->model->machine &&
+                              !for_other_libc(h->model, elf))) &&
                (!h->does || h->does(h->ctx, elf));
 
     elffile_put(elf);

@@ -74,6 +74,8 @@ static void take_causes(struct made_up *made, struct report *report)
         place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
         *place = cause;
     }
+    for (size_t i = 0; i < own->unseen.n; i++)
+        strings_add(&report->unseen, xstrdup(own->unseen.v[i]));
     own->cause_count = 0;
     report_destroy(own);
     model_destroy(made->model);

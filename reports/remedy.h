@@ -32,6 +32,8 @@ struct remedy *remedy_add(struct cause *cause, enum proof proof, enum trial tria
 void remedy_shadowed(const struct finding *finding, struct cause *cause, const char *by);
 /* FINDING->elsewhere is what is asked for, but no directory of the search holds it. */
 void remedy_off_path(const struct finding *finding, struct cause *cause);
+/* Looking through the system for another copy takes time: where a process lacks hundreds of things, not for each. */
+bool remedy_is_worth_a_search(const struct finding *finding);
 /* A copy of the provider that defines what is lacking stands elsewhere on this system. */
 void remedy_better_copy(const struct finding *finding, struct cause *cause);
 /* The file at FINDING->place is broken or a link that leads nowhere: a sound one of its name or kind is there. */

@@ -225,6 +225,13 @@ static bool answers(void *ctx, const struct elffile *elf)
                                         : elffile_lookup(elf, fault->name, fault->version) != NULL;
 }
 
+enum { SEARCHED_FOR = 16 };
+
+bool remedy_is_worth_a_search(const struct finding *finding)
+{
+    return finding->process->suspect_count <= SEARCHED_FOR;
+}
+
 void remedy_better_copy(const struct finding *finding, struct cause *cause)
 {
     const struct fault *fault = finding->fault;
@@ -233,7 +240,8 @@ void remedy_better_copy(const struct finding *finding, struct cause *cause)
     struct wish wish = {fault};
 
     /* One library of the C library's alone does not go with the others. */
-    if (!fault->provider || fault->provider->why == OBJECT_INTERP || tell_of_libc(fault->provider->path))
+    if (!fault->provider || fault->provider->why == OBJECT_INTERP || tell_of_libc(fault->provider->path) ||
+        !remedy_is_worth_a_search(finding))
         return;
     near[0] = finding->load->objects[0]->path;
     near[1] = fault->subject->path;

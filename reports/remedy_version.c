@@ -99,7 +99,8 @@ void remedy_other_libc(const struct finding *finding, struct cause *cause)
     struct load_change change = {.variable = "LD_LIBRARY_PATH"};
     struct stat st;
 
-    if (!fault->provider || !interp || finding->load->family != LOADER_GLIBC || finding->process->secure)
+    if (!fault->provider || !interp || finding->load->family != LOADER_GLIBC || finding->process->secure ||
+        !remedy_is_worth_a_search(finding))
         return;
     found = search_elsewhere_for(root, path_base(fault->provider->path), fault->provider->elf, near, 2,
                                  finding->process->cwd, defines, (void *)fault);

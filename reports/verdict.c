@@ -10,7 +10,7 @@
 
 static const double CONFIDENCE_SAID = 0.9;
 
-enum { CAUSES_TOLD = 32, RULED_OUT_TOLD = 12, ARGUMENTS_READ = 64 };
+enum { CAUSES_TOLD = 128, RULED_OUT_TOLD = 12, ARGUMENTS_READ = 64 };
 
 struct candidate_cause {
     struct suspect *suspect;
@@ -410,7 +410,7 @@ void judge_verdict(struct model *model, struct report *report)
 {
     CLEANUP_FREE struct candidate_cause *list = NULL;
     struct process *process, *next;
-    size_t count = 0, cap = 0;
+    size_t count = 0, cap = 0, untold = 0;
 
     judge_unsaid(model);
     HASH_ITER(hh, model->processes, process, next)
@@ -419,15 +419,17 @@ void judge_verdict(struct model *model, struct report *report)
         collect_from(model, model->retired[i], &list, &count, &cap, report);
     if (count)
         qsort(list, count, sizeof *list, compare);
-    for (size_t i = 0; i < count && report->cause_count < CAUSES_TOLD; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct cause *cause = list[i].suspect->cause;
 
-        if (told_already(report, cause))
+        if (told_already(report, cause) || (report->cause_count >= CAUSES_TOLD && ++untold))
             continue;
         remedies_drop_questions(cause);
         *(struct cause **)array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof cause) = cause;
         list[i].suspect->cause = NULL; /* moved: the report owns it now */
     }
+    if (untold)
+        strings_addf(&report->unseen, "%zu more causes: there are too many to tell all", untold);
     report->events = model->events;
     report->failed = model->failed;
     report->processes = model->process_count;

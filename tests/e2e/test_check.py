@@ -199,3 +199,35 @@ def test_a_file_of_debug_information_is_no_program(check, cc, tmp_path):
     subprocess.run(["objcopy", "--only-keep-debug", prog, tmp_path / "prog.debug"], check=True)
     status, report, said = check(tmp_path / "prog.debug")
     assert status == 2 and report is None, said
+
+
+@pytest.mark.parametrize("compiler, kind", [("cc", "library-missing"), ("musl-gcc", "library-off-path")])
+def test_a_library_for_the_other_c_library_is_not_the_one(check, tmp_path, compiler, kind):
+    """It is called the same (libstdc++.so.6, libz.so.1), but where it lies is no help to a program that is linked to musl."""
+    (tmp_path / "app/elsewhere").mkdir(parents=True)
+    (tmp_path / "own.c").write_text("#include <stdlib.h>\nint own(void) { return abs(0); }")
+    (tmp_path / "prog.c").write_text("int own(void); int main(void) { return own(); }")
+    library = ["-shared", "-fPIC", "-fno-builtin", "-Wl,-soname,libown.so.1", "-Wl,--no-as-needed", "own.c", "-o"]
+    subprocess.run(["musl-gcc", *library, "libown.so.1"], check=True, cwd=tmp_path)
+    subprocess.run(["musl-gcc", "prog.c", "libown.so.1", "-o", "app/prog"], check=True, cwd=tmp_path)
+    (tmp_path / "libown.so.1").unlink()
+    subprocess.run([compiler, *library, "app/elsewhere/libown.so.1"], check=True, cwd=tmp_path)
+    status, report, said = check(tmp_path / "app/prog")
+    assert (status, [(c["kind"], c["missing"]) for c in report["causes"]]) == (1, [(kind, "libown.so.1")]), said
+
+
+def test_more_causes_than_are_told(check, tmp_path):
+    """Of what is left out the number is told."""
+    names, count = [f"f{i}" for i in range(150)], {}
+    (tmp_path / "l.c").write_text("".join(f"int {n}(void) {{ return 0; }}" for n in names))
+    (tmp_path / "p.c").write_text("".join(f"int {n}(void);" for n in names) + "int main(void) { return "
+                                  + " + ".join(f"{n}()" for n in names) + "; }")
+    make = ["cc", "-shared", "-fPIC", "-Wl,-soname,libmany.so", "-Wl,--version-script=map", "l.c", "-o", "libmany.so"]
+    for kept in (150, 1):
+        (tmp_path / "map").write_text("".join(f"V_{i} {{ global: {n}; }};" for i, n in enumerate(names[:kept])))
+        subprocess.run(make, check=True, cwd=tmp_path)
+        if kept == 150:
+            subprocess.run(["cc", "p.c", "-L.", "-lmany", "-Wl,-rpath,$ORIGIN", "-o", "prog"], check=True, cwd=tmp_path)
+        status, report, said = check(tmp_path / "prog")
+        count[kept] = len({c["missing"] for c in report["causes"]}), "21 more causes" in " ".join(said.split())
+    assert count == {150: (0, False), 1: (128, True)}
