@@ -71,15 +71,19 @@ def test_what_path_has_first_is_told_though_it_says_nothing_of_itself(doctor, cc
 
 
 LOW = ("import ctypes, os, resource, sys\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
-       "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\nos.execv(sys.argv[1], sys.argv[1:])")
+       "if sys.argv[1] == 'all':\n    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+       "os.execv(sys.argv[2], sys.argv[2:])")
 
 
 def test_limits_that_a_shell_cannot_raise(doctor, tool, tmp_path):
     out = tmp_path / "low.json"
-    subprocess.run(["/usr/bin/python3", "-c", LOW, tool, "doctor", "-q", "-o", out, tmp_path], check=False)
-    files, addresses = (row(load_report(out), what) for what in ("open files", "addresses"))
+    sanitized = b"__asan_init" in tool.read_bytes()  # which wants 15 TB of addresses
+    subprocess.run(["/usr/bin/python3", "-c", LOW, "files" if sanitized else "all", tool, "doctor", "-q", "-o", out, tmp_path],
+                   check=False)
+    report = load_report(out)
+    files, addresses = row(report, "open files"), None if sanitized else row(report, "addresses")
     assert files["verdict"] == "warning" and "hard limit" in files["advice"] and "ulimit" not in files["command"]
-    assert addresses["verdict"] == "warning" and addresses["found"].startswith("2.0 GB")
+    assert sanitized or (addresses["verdict"] == "warning" and addresses["found"].startswith("2.0 GB"))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user's process wants root")
