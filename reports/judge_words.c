@@ -117,8 +117,21 @@ static bool alike(int a, int b)
            (a == EPERM && b == EACCES) || (a == EMFILE && b == ENFILE);
 }
 
+/* The kernel did answer so, to another call on a file: "mkdir /data: permission denied", where /data/x was not there.
+ */
+static bool met(const struct process *process, int error)
+{
+    const struct episode *episode, *next;
+
+    HASH_ITER(hh, process->episodes, episode, next)
+    for (size_t i = 0; i < episode->count; i++)
+        if (alike(episode->attempts[i]->error, error))
+            return true;
+    return false;
+}
+
 /* Programs report errno after other calls have changed it, or say "not found" whatever the error was. */
-static void claim_differs(struct cause *cause)
+static void claim_differs(const struct process *process, struct cause *cause)
 {
     const struct claim *wrong = NULL;
     const char *line = cause->words;
@@ -133,7 +146,7 @@ static void claim_differs(struct cause *cause)
             return;
         wrong = &claims[i];
     }
-    if (wrong)
+    if (wrong && !met(process, wrong->error))
         cause_fact(cause, "misleading", "it says \"%s\", but what the kernel answered was \"%s\" (%s)", wrong->words,
                    strerror(cause->error), errno_name(cause->error));
 }
@@ -178,7 +191,7 @@ void words_mislead(const struct process *process, struct cause *cause)
             cause_fact(cause, "misleading", "\"%s\" is said of the last place that was tried, not of this one",
                        strerror(ENOENT));
         else
-            claim_differs(cause);
+            claim_differs(process, cause);
         break;
     case CAUSE_LOADER_LIBC_SKEW:
     case CAUSE_LIBC_FAMILY_MISMATCH:
@@ -197,7 +210,7 @@ void words_mislead(const struct process *process, struct cause *cause)
         said_of_what_is_there(cause);
         break;
     default:
-        claim_differs(cause);
+        claim_differs(process, cause);
         break;
     }
 }

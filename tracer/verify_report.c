@@ -199,6 +199,8 @@ static void put_words(struct report *report, const struct verify_job *jobs, size
             end = strchr(line, '\n');
             if (end)
                 *end++ = '\0';
+            for (char *tab = line; (tab = strchr(tab, '\t'));) /* go's own columns */
+                *tab = ' ';
             table_text(table, line == words ? jobs[i].title : "");
             table_text(table, line);
         }

@@ -42,10 +42,44 @@ static char *last_words(const struct text *said)
     return xstrndup(said->v + start, end - start);
 }
 
+/* "    at main (x.js:1:2)", a dump of registers: a stack or the like, and not what is wrong. */
+static bool is_set_in(const char *line)
+{
+    return *line == ' ' || *line == '\t';
+}
+
+/* The last line before the last ones that begins at the margin, where these are all set in: what they belong to. */
+static char *with_heading(const struct text *said, char *words)
+{
+    size_t start = said->n;
+    bool set_in = words != NULL;
+    char *more;
+
+    for (const char *line = words; set_in && line; line = strchr(line, '\n'), line += line != NULL)
+        set_in = is_set_in(line);
+    if (!set_in)
+        return words;
+    while (start) {
+        size_t begin = start - 1;
+
+        while (begin && said->v[begin - 1] != '\n')
+            begin--;
+        if (!strchr(" \t\r\n", said->v[begin])) {
+            size_t n = strcspn(said->v + begin, "\n");
+
+            more = xasprintf("%.*s\n%s", (int)(n < WORDS_MOST ? n : WORDS_MOST), said->v + begin, words);
+            free(words);
+            return more;
+        }
+        start = begin;
+    }
+    return words;
+}
+
 static void take_words(struct verify_talk *talk)
 {
     free(talk->result->words);
-    talk->result->words = last_words(&talk->peer->said);
+    talk->result->words = with_heading(&talk->peer->said, last_words(&talk->peer->said));
 }
 
 bool verify_failed(struct verify_talk *talk, const char *format, ...)

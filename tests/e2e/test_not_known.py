@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 import broken
+from test_by_the_contract import NOBODY
 
 COMPLAINS = r"""
 #include <errno.h>
@@ -49,6 +50,17 @@ def check_in_all(texts, words):
 
 
 # ---- words that contradict ----
+
+MAKES = ("import os, sys\nplace = os.environ['APP_DATA']\nassert not os.path.exists(place)\ntry:\n    os.mkdir(os.path.dirname(place))\n"
+         "except OSError as e:\n    sys.exit(f'cannot use {place}: mkdir {os.path.dirname(place)}: {e.strerror}')\n")
+
+
+def test_what_another_call_was_answered_is_no_contradiction(run):
+    """The variable leads to nothing (ENOENT), and what was to be made instead was refused (EACCES): both are true."""
+    result = run("--", *NOBODY, "/usr/bin/python3", "-c", MAKES, env={"APP_DATA": "/nonexistent/data"}, cwd="/")
+    assert (result.first["kind"], result.first["missing"]) == ("environment-wrong", "APP_DATA=/nonexistent/data")
+    assert "Permission denied" in result.first["words"] and misleading(result) == []
+
 
 def test_not_found_of_a_loop(forms, cc, tmp_path):
     file = tmp_path / "app.conf"

@@ -289,6 +289,7 @@ def test_other_servers(verify, script, tmp_path):
     ("put({'id': get()['id'], 'error': {'code': 1, 'message': 'planted'}})", "initialize with an error"),
     ("put({'id': get()['id'], 'result': None})", "without a result"),
     ("os.close(1)", "closed its output"),
+    ("sys.stderr.write('Error: planted\\n' + '    at f (x.js:1:2)\\n' * 20), sys.exit(3)", "ended with status 3"),
     ("sys.stderr.write('y' * 300000 + 'planted\\n'), sys.exit(3)", "ended with status 3 before it answered initialize"),
 ])
 def test_a_server_that_breaks_the_protocol(verify, script, what, said):
