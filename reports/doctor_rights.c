@@ -135,8 +135,8 @@ static void tell_privileges(struct doctor *doctor)
 static const char *yama_words(int scope)
 {
     static const char *const words[] = {"every process of this user may be traced",
-                                        "a process may trace those that it started: dlv debug and dlv test work, dlv "
-                                        "attach, gdb -p and glibctrace -p need root",
+                                        ("a process may trace those that it started: dlv debug and dlv test work, dlv "
+                                         "attach, gdb -p and glibctrace -p need root"),
                                         "only root may trace", "nobody may trace"};
 
     return scope < 0 ? doctor_has_proc() ? "this kernel has no Yama" : "Yama's setting does not show without /proc"

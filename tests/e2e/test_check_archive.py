@@ -277,7 +277,7 @@ def check_appimage(check, tmp_path, data):  # noqa: F811
 
 
 @pytest.mark.parametrize("apprun, options", [(SETS_PATH, ["-comp", "gzip"]), (SETS_PATH, ["-comp", "xz", "-b", "4K"]),
-                                             (PLAIN, ["-comp", "zstd"])])
+                                             (PLAIN, ["-comp", "zstd"])], ids=["gzip", "xz", "zstd"])
 def test_an_appimage(check, tmp_path, apprun, options):  # noqa: F811
     """Its runtime, and what is in it; its own libraries are found where AppRun says so."""
     status, report, said = check_appimage(check, tmp_path, b"".join(appimage(tmp_path, apprun, *options)))
