@@ -105,8 +105,9 @@ static char *deciding(const struct load *load, const char *version)
 
     for (size_t i = 0; i < load->object_count; i++) {
         const struct elffile *elf = load->objects[i]->elf;
+        size_t symbols = check_is_asked(load->objects[i]) ? 0 : elf->symbol_count;
 
-        for (size_t k = 0; k < elf->symbol_count && !check_is_asked(load->objects[i]); k++) {
+        for (size_t k = 0; k < symbols; k++) {
             const struct elf_symbol *symbol = &elf->symbols[k];
             bool again = symbol->defined || !symbol->version || strcmp(symbol->version, version) != 0;
 

@@ -116,7 +116,7 @@ static bool loads_here(struct build *build, const struct offer *here)
     bool loads;
 
     build_judge(build, here, &outcome);
-    loads = !outcome.fails;
+    loads = build_files(build) && !outcome.fails;
     build_outcome_deinit(&outcome);
     return loads;
 }

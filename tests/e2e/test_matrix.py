@@ -101,3 +101,10 @@ def test_archives(matrix, built, tmp_path, monkeypatch):  # noqa: F811
     status, report, said = matrix("a.vsix", "cut.vsix")
     assert status == 2 and report is None and "cut off" in said
     assert not [name for name in os.listdir(tmp_path) if name.startswith("glibctrace-")]
+
+
+def test_nothing_in_it(matrix, tmp_path):
+    """A build without an ELF file runs nowhere."""
+    (tmp_path / "empty-2.0").mkdir()
+    status, report, said = matrix("empty-2.0", "--libcs", "2.31")
+    assert status == 1 and "0 of them run here" in said and "none of these builds runs here" in " ".join(said.split())
