@@ -1,4 +1,4 @@
-/* glibctrace sandbox BUILD… -o DIR --libc LIBC [-- COMMAND]: a copy that runs on a C library of its own. */
+/* glibctrace sandbox BUILD… -o DIR [--libc LIBC] [-- COMMAND]: a copy that runs on a C library of its own. */
 #include "commands.h"
 
 #include "outlets.h"
@@ -106,11 +106,14 @@ static int add_builds(const struct options *options, struct sandbox *sandbox, st
     return 0;
 }
 
-/* The root that --libc names, malloced: a directory, or packages that become one. */
+/* The root that --libc names, malloced: a directory, or packages that become one. Without --libc, the root in which
+ * BUILD is. */
 static char *libc_root(const struct strings *libc, struct sandbox *sandbox, struct err *err)
 {
     struct stat st;
 
+    if (!libc->n)
+        return realpath(*sandbox->root ? sandbox->root : "/", NULL);
     for (size_t i = 0; i < libc->n; i++)
         if (stat(libc->v[i], &st) < 0 || (libc->n > 1 && !S_ISREG(st.st_mode))) {
             err_errno(err, S_ISDIR(st.st_mode) ? EISDIR : errno, "--libc %s", libc->v[i]);
@@ -187,12 +190,8 @@ static int cmd_sandbox(const struct options *options, struct err *err)
 
     outputs.outputs = (struct strings){0};
     name = directory_of(options, &outputs, err);
-    if (name && !options->libc.n)
-        err_set(
-            err,
-            "sandbox: --libc LIBC is wanted: the root, the directory or the packages that the C library comes from");
-    else if (name && outlets_check_static(&outputs, "sandbox", err) == 0 &&
-             (sandbox.dir = directory_to_be(name, err)) && (sandbox.patchelf = find_patchelf(err)))
+    if (name && outlets_check_static(&outputs, "sandbox", err) == 0 && (sandbox.dir = directory_to_be(name, err)) &&
+        (sandbox.patchelf = find_patchelf(err)))
         status = make_and_tell(options, &outputs, &sandbox, err);
     sandbox_deinit(&sandbox);
     strings_deinit(&outputs.outputs);
@@ -202,7 +201,7 @@ static int cmd_sandbox(const struct options *options, struct err *err)
 static const char *const takes[] = {"output", "libc", "quiet", "color", "no-redact", "root", NULL};
 static const struct usage usage = {
     .name = "sandbox",
-    .arguments = "BUILD... -o DIR --libc LIBC [-- COMMAND [ARG]...]",
+    .arguments = "BUILD... -o DIR [--libc LIBC] [-- COMMAND [ARG]...]",
     .purpose = "a copy that runs on a libc of its own; the original stays as it is",
     .about =
         "Makes DIR: a copy of BUILD (a program, or a directory or archive whose programs and libraries are all "
@@ -211,10 +210,10 @@ static const struct usage usage = {
         "started. The copy is checked without running it; with COMMAND, whose first word is a program of the copy, it "
         "is run once and followed."
         "\vLIBC is the root of a system, a directory into which packages were unpacked, or a package (.deb, .rpm, "
-        ".apk, .tar; several: --libc again).\n"
+        ".apk, .tar; several: --libc again); without it, that of BUILD's own system.\n"
         "\n"
         "  glibctrace sandbox /opt/app -o /opt/app-new --libc /srv/trixie\n"
-        "  glibctrace sandbox --root /srv/trixie /usr/bin/node --libc /srv/trixie -o node24 -- node -e 1\n"
+        "  glibctrace sandbox --root /srv/trixie /usr/bin/node -o node24 -- node -e 1\n"
         "  glibctrace sandbox ./server -o server-new --libc libc6_2.41-12_amd64.deb --libc "
         "libstdc++6_14.2.0_amd64.deb\n"
         "\n"

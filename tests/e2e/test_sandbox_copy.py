@@ -176,8 +176,8 @@ def test_a_newer_systems_programs_here_and_on_an_older_one(sandbox, tmp_path):
     """forky's bash and coreutils, at the same path on this system and in bullseye's root, whose C library they cannot use."""
     forky, old = cached_root("forky"), tmp_path / "old"
     copy = tmp_path / "copy"
-    status, report, said = sandbox("--root", forky, "/usr/bin/bash", "/usr/bin/stat", "/usr/bin/sort", "-o", copy, "--libc", forky,
-                                   "--", "stat", "/")
+    status, report, said = sandbox("--root", forky, "/usr/bin/bash", "/usr/bin/stat", "/usr/bin/sort", "-o", copy,
+                                   "--", "stat", "/")  # without --libc: that root's
     assert (status, report["runs"][0]["proof"]) == (0, "tried"), said
     subprocess.run(["cp", "-a", "--reflink=auto", cached_root("bullseye"), old], check=True)
     (old / str(tmp_path)[1:]).mkdir(parents=True)
@@ -189,6 +189,15 @@ def test_a_newer_systems_programs_here_and_on_an_older_one(sandbox, tmp_path):
     alone = subprocess.run(["/usr/sbin/chroot", old, "/usr/bin/env", "LD_TRACE_LOADED_OBJECTS=1", f"{copy}/bin/stat"], env=CLEAN,
                            capture_output=True, text=True)
     assert f"=> {copy}/lib/libc.so.6" in alone.stdout
+
+
+def test_without_a_libc_it_gets_this_systems(sandbox, cc, tmp_path):
+    """For a system that has an older one."""
+    prog = cc("int main(void) { return 0; }")
+    copy = tmp_path / "copy"
+    status, report, said = sandbox(prog, "-o", copy, "--", "prog")
+    assert (status, report["runs"][0]["proof"]) == (0, "tried"), said
+    assert f"interpreter: {copy}/" in subprocess.run(["readelf", "-lW", copy / "bin" / "prog"], capture_output=True, text=True).stdout
 
 
 def test_what_would_not_load_is_told(sandbox, cc, tmp_path):
@@ -209,7 +218,7 @@ def test_a_command_that_fails_is_no_proof(sandbox, cc, tmp_path):
 @pytest.mark.parametrize("case, words", [
     ("static", "static program"), ("musl", "made for musl"), ("foreign", "for another machine"), ("text", "neither a program"),
     ("full", "no empty directory"), ("no patchelf", "patchelf"), ("no libc", "no glibc for x86_64"), ("no -o", "-o DIR"),
-    ("no such command", "none of the programs"), ("no --libc", "--libc LIBC")])
+    ("no such command", "none of the programs")])
 def test_where_it_cannot_work_nothing_is_made(sandbox, cc, tmp_path, case, words):
     copy, libc, env, command = tmp_path / "copy", ["--libc", cached_root("forky")], {}, []
     build = tmp_path / "prog"
@@ -225,8 +234,8 @@ def test_where_it_cannot_work_nothing_is_made(sandbox, cc, tmp_path, case, words
         (copy / "mine").touch()
     if case == "no patchelf":
         env = {"PATH": str(tmp_path)}
-    if case in ("no libc", "no --libc"):
-        libc = ["--libc", tmp_path] if case == "no libc" else []
+    if case == "no libc":
+        libc = ["--libc", tmp_path]
     if case == "no such command":
         command = ["--", "ls"]
     before = sorted(tmp_path.rglob("*"))
