@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { COPY_BYTES = 1 << 20 };
+enum { COPY_BYTES = 1 << 20, SPACE_MOST = 32 << 10 /* bytes that a linker leaves before the code, by far */ };
 
 /* ---- away with it ---- */
 
@@ -157,30 +157,46 @@ static int patch(const struct sandbox *sandbox, const struct sandbox_file *file,
                    *said ? said : "it ended without a word");
 }
 
-/* One that is no longer than the old would be written over it, and over names that are a part of it. */
-static int patch_to_the_end(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
+/* A run path of LENGTH bytes first, so that the one that is meant finds room. */
+static int make_room(const struct sandbox *sandbox, const struct sandbox_file *file, size_t length, char *path,
+                     struct err *err)
 {
-    size_t longest = sandbox_longest_run_path(file);
-    CLEANUP_FREE char *longer = NULL;
+    CLEANUP_FREE char *room = xmalloc(length + 1);
 
-    if (longest < strlen(file->run_path))
-        return 0;
-    longer = xmalloc(longest + 2);
-    memset(longer, '/', longest + 1);
-    longer[longest + 1] = '\0';
-    if (patch(sandbox, file, longer, NULL, path, err) < 0)
+    memset(room, '/', length);
+    room[length] = '\0';
+    if (patch(sandbox, file, room, NULL, path, err) < 0)
+        return -1;
+    return sandbox_give_back_strings(file, path, err);
+}
+
+static int treat_with_room(const struct sandbox *sandbox, const struct sandbox_file *file, size_t room, char *path,
+                           struct err *err)
+{
+    CLEANUP_FREE char *loader = xasprintf("%s/lib/%s", sandbox->dir, sandbox->libc.name);
+
+    if ((room && make_room(sandbox, file, room, path, err) < 0) ||
+        patch(sandbox, file, file->run_path, file->what == SANDBOX_PROGRAM ? loader : NULL, path, err) < 0)
         return -1;
     return sandbox_give_back_strings(file, path, err);
 }
 
 static int treat(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
 {
-    CLEANUP_FREE char *loader = xasprintf("%s/lib/%s", sandbox->dir, sandbox->libc.name);
+    size_t longest = sandbox_longest_run_path(file);
+    /* one that is no longer than the old would be written over it, and over names that are a part of it */
+    size_t room = longest < strlen(file->run_path) ? 0 : longest + 1;
 
-    if (patch_to_the_end(sandbox, file, path, err) < 0 ||
-        patch(sandbox, file, file->run_path, file->what == SANDBOX_PROGRAM ? loader : NULL, path, err) < 0)
+    if (treat_with_room(sandbox, file, room, path, err) < 0)
         return -1;
-    return sandbox_give_back_strings(file, path, err);
+    if (sandbox_can_be_loaded(path))
+        return 0;
+    if (unlink(path) < 0 || copy_file(file, path, err) < 0 ||
+        treat_with_room(sandbox, file, longest + SPACE_MOST, path, err) < 0)
+        return -1;
+    return sandbox_can_be_loaded(path) ? 0
+                                       : err_set(err, "%s leaves nothing of %s%s that a loader could use",
+                                                 sandbox->patchelf, file->root, file->path);
 }
 
 static int make_one(const struct sandbox *sandbox, const struct sandbox_file *file, struct err *err)

@@ -200,6 +200,14 @@ def test_without_a_libc_it_gets_this_systems(sandbox, cc, tmp_path):
     assert f"interpreter: {copy}/" in subprocess.run(["readelf", "-lW", copy / "bin" / "prog"], capture_output=True, text=True).stdout
 
 
+@pytest.mark.parametrize("program", ["gopls", "dlv"])
+def test_gos_programs(sandbox, tmp_path, program):
+    """Go's linker leaves space before the code, where patchelf puts what the loader wants to write to."""
+    status, report, said = sandbox(shutil.which(program), "-o", tmp_path / "copy", "--libc", cached_root("forky"), "--", program,
+                                   "version")
+    assert (status, report["runs"][0]["proof"]) == (0, "tried"), said
+
+
 def test_what_would_not_load_is_told(sandbox, cc, tmp_path):
     cc("int dep(void) { return 0; }", "-Wl,-soname,libgone.so.1", name="libgone.so.1")
     prog = cc("int dep(void); int main(void) { return dep(); }", tmp_path / "libgone.so.1", name="prog")
