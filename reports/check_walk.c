@@ -15,7 +15,10 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { OPENERS = 8 }; /* programs that are asked whether they could open a library */
+enum {
+    OPENERS = 8,           /* programs that are asked whether they could open a library */
+    SCRIPT_MOST = 1 << 18, /* bytes of a script that are read */
+};
 
 /* A library of the tree that a program of the tree needs, by its file. */
 struct loaded {
@@ -50,6 +53,8 @@ struct walk {
     struct variants *variants;
     struct loaded *loaded;
     struct strings sound;
+    const char *setter; /* the script that may set LD_LIBRARY_PATH */
+    bool setter_sought;
 };
 
 /* ---- what the files are ---- */
@@ -168,6 +173,58 @@ static const struct loaded *find_loaded(const struct walk *walk, const struct el
     return found;
 }
 
+/* ---- what lies in the tree, where only somebody else knows it ---- */
+
+static const struct member *member_called(const struct walk *walk, const char *name)
+{
+    for (size_t i = 0; i < walk->count; i++)
+        if (walk->members[i].kind == KIND_LIBRARY && !walk->members[i].foreign &&
+            strcmp(path_base(walk->members[i].path), name) == 0)
+            return &walk->members[i];
+    return NULL;
+}
+
+/* All that it misses lies in the tree: whoever loads it may know where. The first such library's path, or NULL. */
+static const char *misses_of_tree(const struct walk *walk, const struct load *load, bool library)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < load->fault_count; i++) {
+        const struct fault *fault = load->faults[i];
+        const struct member *member = NULL;
+
+        if (!check_ends_it(fault, library))
+            continue;
+        if (fault->kind == FAULT_NOT_FOUND)
+            member = member_called(walk, path_base(fault->name));
+        if (!member)
+            return NULL;
+        if (!found)
+            found = member->path;
+    }
+    return found;
+}
+
+/* The first script of the tree that has the variable's name in it, or NULL: it may start programs so. */
+static const char *setter_of_path(struct walk *walk)
+{
+    static const char name[] = "LD_LIBRARY_PATH";
+
+    for (size_t i = 0; i < walk->count && !walk->setter_sought; i++) {
+        CLEANUP_CLOSE int fd =
+            walk->members[i].kind == KIND_SCRIPT ? path_open(check_root(walk->request), walk->members[i].path) : -1;
+        CLEANUP_FREE char *text = fd >= 0 ? xmalloc(SCRIPT_MOST) : NULL;
+        ssize_t n = fd >= 0 ? pread(fd, text, SCRIPT_MOST, 0) : 0;
+
+        if (n > 0 && memmem(text, (size_t)n, name, sizeof name - 1)) {
+            walk->setter = walk->members[i].path;
+            break;
+        }
+    }
+    walk->setter_sought = true;
+    return walk->setter;
+}
+
 /* ---- programs and scripts, and what is for others ---- */
 
 static const char *whose_is(const struct walk *walk, const struct member *member)
@@ -205,6 +262,31 @@ static bool put_script(struct walk *walk, const struct member *member)
     return true;
 }
 
+/* One that lacks nothing but what lies in the tree, where a script may tell the loader so. */
+static bool put_wrapped(struct walk *walk, const struct member *member)
+{
+    const struct load_request asked = {.root = walk->request->root,
+                                       .program = member->path,
+                                       .cwd = walk->request->cwd,
+                                       .env = walk->request->env,
+                                       .guests = walk->request->guests};
+    const char *setter = setter_of_path(walk), *missed = NULL;
+    struct load *load;
+
+    if (!setter || load_create(&asked, &load, NULL) < 0)
+        return false;
+    if (check_would_fail(load, false))
+        missed = misses_of_tree(walk, load, false);
+    load_destroy(load);
+    if (!missed)
+        return false;
+    CLEANUP_FREE char *verdict =
+        xasprintf("loads where LD_LIBRARY_PATH leads to %s, which %s may see to", missed, setter);
+
+    check_put_row(walk->report, member->path, "program", member->elf, TABLE_WARNING, verdict);
+    return true;
+}
+
 static void check_programs(struct walk *walk)
 {
     for (size_t i = 0; i < walk->count; i++) {
@@ -212,7 +294,7 @@ static void check_programs(struct walk *walk)
 
         if (member->kind == KIND_SCRIPT || member->kind == KIND_PROGRAM)
             if (!(member->foreign && put_other(walk, member)) &&
-                !(member->kind == KIND_SCRIPT && put_script(walk, member)))
+                !(member->kind == KIND_SCRIPT ? put_script(walk, member) : put_wrapped(walk, member)))
                 check_file(walk->request, member->path, walk->report);
     }
 }
@@ -323,36 +405,6 @@ static const char *opener_of(struct walk *walk, const struct member *library)
     return NULL;
 }
 
-static const struct member *member_called(const struct walk *walk, const char *name)
-{
-    for (size_t i = 0; i < walk->count; i++)
-        if (walk->members[i].kind == KIND_LIBRARY && !walk->members[i].foreign &&
-            strcmp(path_base(walk->members[i].path), name) == 0)
-            return &walk->members[i];
-    return NULL;
-}
-
-/* All that it misses lies in the tree: whoever loads it may know where. The first such library's path, or NULL. */
-static const char *misses_of_tree(const struct walk *walk, const struct load *load)
-{
-    const char *found = NULL;
-
-    for (size_t i = 0; i < load->fault_count; i++) {
-        const struct fault *fault = load->faults[i];
-        const struct member *member = NULL;
-
-        if (!check_ends_it(fault, true))
-            continue;
-        if (fault->kind == FAULT_NOT_FOUND)
-            member = member_called(walk, path_base(fault->name));
-        if (!member)
-            return NULL;
-        if (!found)
-            found = member->path;
-    }
-    return found;
-}
-
 /* How it loads by itself: NULL: as check_file() tells it; else what is to be said, in malloced words. */
 static char *only_with_others(struct walk *walk, const struct member *member)
 {
@@ -371,7 +423,7 @@ static char *only_with_others(struct walk *walk, const struct member *member)
         return NULL;
     if (check_would_fail(load, true)) {
         opener = opener_of(walk, member);
-        missed = opener ? NULL : misses_of_tree(walk, load);
+        missed = opener ? NULL : misses_of_tree(walk, load, true);
         said = opener   ? xasprintf("loads where %s opens it", opener)
                : missed ? xasprintf("loads where its program has %s in its search path", missed)
                         : NULL;

@@ -285,3 +285,25 @@ def test_a_file_that_may_not_be_read(check, tmp_path):
     prog.chmod(0o711)
     status, _, said = check(prog)
     assert status == 2 and "Permission denied" in said
+
+
+@pytest.mark.parametrize("wrapped, gone", [(True, False), (False, False), (True, True)])
+def test_a_script_that_tells_the_loader_where(check, tmp_path, wrapped, gone):
+    """A program whose library lies in the tree is started by a script with LD_LIBRARY_PATH; twins: a script that has nothing of
+    it, and a library that lies nowhere."""
+    top = tmp_path / "app"
+    made = library(top / "lib" / "libpart.so.1")
+    build(top / "lib" / "app.bin", "int f(void); int main(void) { return f() != 1; }", made)
+    (top / "app.sh").write_text('#!/bin/sh\nhere=$(dirname "$0")\n' +
+                                ('export LD_LIBRARY_PATH="$here/lib"\n' if wrapped else "") + 'exec "$here/lib/app.bin"\n')
+    (top / "app.sh").chmod(0o755)
+    assert subprocess.run([top / "app.sh"], stderr=subprocess.DEVNULL).returncode == (0 if wrapped else 127)
+    if gone:
+        made.unlink()
+    status, report, said = check("app")
+    told = verdicts(report, top)["lib/app.bin"]
+    if wrapped and not gone:
+        assert (status, report["causes"]) == (0, []) and "LD_LIBRARY_PATH" in told and "app.sh" in told, said
+    else:
+        assert status == 1 and [(c["kind"], c["missing"]) for c in report["causes"]] == [
+            ("library-missing" if gone else "library-off-path", "libpart.so.1")], said
