@@ -76,7 +76,32 @@ uint64_t limits_descriptors(pid_t pid)
     return count_entries(path);
 }
 
-void limits_tasks(uid_t uid, uint64_t *of_user, uint64_t *all)
+/* PF_EXITING of include/linux/sched.h, in the ninth field of proc(5)'s stat: set before whoever joins the thread is
+ * told that it has ended. */
+static bool is_ending(const char *tasks, const char *tid)
+{
+    CLEANUP_FREE char *path = xasprintf("%s/%s/stat", tasks, tid);
+    CLEANUP_FREE char *stat = proc_read(path, 4096, NULL);
+    const char *rest = stat ? strrchr(stat, ')') : NULL;
+    unsigned flags;
+
+    return !rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || flags & 4;
+}
+
+static uint64_t count_staying(const char *tasks)
+{
+    DIR *dir = opendir(tasks);
+    uint64_t count = 0;
+
+    if (!dir)
+        return 0;
+    for (const struct dirent *entry; count < ENTRIES_MOST && (entry = readdir(dir));)
+        count += entry->d_name[0] != '.' && !is_ending(tasks, entry->d_name);
+    closedir(dir);
+    return count;
+}
+
+void limits_tasks(uid_t uid, bool staying, uint64_t *of_user, uint64_t *all)
 {
     DIR *dir = opendir("/proc");
 
@@ -93,7 +118,7 @@ void limits_tasks(uid_t uid, uint64_t *of_user, uint64_t *all)
         count = count_entries(path);
         *all += count;
         if (proc_status_read((pid_t)atoi(entry->d_name), &status) == 0 && status.user == uid)
-            *of_user += count;
+            *of_user += staying ? count_staying(path) : count;
         proc_status_deinit(&status);
     }
     closedir(dir);

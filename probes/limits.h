@@ -14,8 +14,9 @@
 bool limits_get(pid_t pid, int resource, uint64_t *soft, uint64_t *hard);
 /* How many descriptors PID has open, 0 where that cannot be read. */
 uint64_t limits_descriptors(pid_t pid);
-/* How many threads the processes of real user UID have, and all together, as far as /proc shows them. */
-void limits_tasks(uid_t uid, uint64_t *of_user, uint64_t *all);
+/* How many threads the processes of real user UID have, and all together, as far as /proc shows them. STAYING: of the
+ * user's only those that are not about to end; until they are waited for, the others count for the kernel as well. */
+void limits_tasks(uid_t uid, bool staying, uint64_t *of_user, uint64_t *all);
 /* How many mappings it has. */
 uint64_t limits_mappings(pid_t pid);
 

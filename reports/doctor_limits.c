@@ -192,7 +192,7 @@ static void tell_tasks(struct doctor *doctor)
     }
     if (!limits_get(getpid(), RLIMIT_NPROC, &soft, &hard) || !doctor_has_proc())
         return;
-    limits_tasks(getuid(), &of_user, &all);
+    limits_tasks(getuid(), false, &of_user, &all);
     few = getuid() && soft != LIMITS_INFINITE && soft - (of_user < soft ? of_user : soft) < TASKS_FEW;
     limit = number(soft);
     line.found = xasprintf("%llu threads of this user, of %s", (unsigned long long)of_user, limit);

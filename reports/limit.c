@@ -145,7 +145,7 @@ static struct limit *find_watch_limit(const struct process *process, const char 
 
 /* ---- processes and threads ---- */
 
-static struct limit *find_processes(const struct process *process)
+static struct limit *find_processes(const struct process *process, bool staying)
 {
     uint64_t soft, hard, of_user, all, max;
     struct proc_status status;
@@ -159,7 +159,7 @@ static struct limit *find_processes(const struct process *process)
     }
     if (proc_status_read(process->pid, &status) < 0)
         return NULL;
-    limits_tasks(status.user, &of_user, &all);
+    limits_tasks(status.user, staying, &of_user, &all);
     /* Who may go beyond it: copy_process(), kernel/fork.c. */
     bool bound = status.user && !(status.capable >> CAPABILITY_SYS_RESOURCE & 1) &&
                  !(status.capable >> CAPABILITY_SYS_ADMIN & 1);
@@ -349,7 +349,7 @@ struct limit *limit_find(const struct process *process, const struct failure *fa
     case EFBIG:
         return find_size(process);
     case EAGAIN:
-        return makes_a_process(failure)                 ? find_processes(process)
+        return makes_a_process(failure)                 ? find_processes(process, false)
                : failure->desc->family == FAMILY_MEMORY ? find_locked(process, failure)
                                                         : NULL;
     case ENOMEM:
@@ -361,7 +361,9 @@ struct limit *limit_find(const struct process *process, const struct failure *fa
 bool limit_has_eased(const struct process *process, const struct failure *failure)
 {
     /* A file system has room again whenever anybody deletes a file; of the table of files nothing can be told. */
-    struct limit *now = failure->error == EMFILE || failure->error == EAGAIN ? limit_find(process, failure) : NULL;
+    struct limit *now = failure->error == EAGAIN && makes_a_process(failure)   ? find_processes(process, true)
+                        : failure->error == EMFILE || failure->error == EAGAIN ? limit_find(process, failure)
+                                                                               : NULL;
     bool eased = (failure->error == EMFILE || failure->error == EAGAIN) && failure->limit && (!now || !now->sure);
 
     limit_destroy(now);
