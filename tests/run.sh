@@ -33,11 +33,9 @@ if [ "$what" = all ]; then
         failed+=(layering)
     fi
     output=$(mktemp)
-    # Of this run alone: of the one that it shares out, pytest takes the rights of others away whenever another run begins.
-    base=$(mktemp -d)
-    trap 'rm -rf --one-file-system "$output" "$base"' EXIT
+    trap 'rm -f "$output"' EXIT
     # A file's tests share what they have built, so a file goes to one of the processes as a whole.
-    $python -m pytest -q -p no:cacheprovider -n "$(nproc)" --dist loadfile --basetemp "$base/e2e" -rfEs tests/e2e 2>&1 | tee "$output"
+    $python -m pytest -q -p no:cacheprovider -n "$(nproc)" --dist loadfile -rfEs tests/e2e 2>&1 | tee "$output"
     status=${PIPESTATUS[0]}
     [ "$status" -eq 0 ] || failed+=("tests/e2e (status $status)")
     summary+=("$(printf '%-24s %s' tests/e2e "$(tail -n 1 "$output")")")
