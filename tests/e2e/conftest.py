@@ -30,6 +30,13 @@ for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
 HANGS_AFTER = 120  # seconds; nothing is measured with it, it only ends a test that would never end
 
 
+def pytest_configure(config):
+    """Each of the processes that share the tests is a session of its own: what one test's program has sent to its whole group (a
+    signal, the kernel's SIGHUP to a group with a stopped process) does not reach those of the others, nor make."""
+    if hasattr(config, "workerinput"):
+        os.setsid()
+
+
 def pytest_collection_modifyitems(config, items):
     """GLIBCTRACE_PART=K/N: every Nth test, from the Kth on. Whoever goes through all K has run all of them."""
     part, parts = map(int, os.environ.get("GLIBCTRACE_PART", "0/1").split("/"))
