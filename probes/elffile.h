@@ -73,6 +73,7 @@ struct elffile {
     uint64_t entry;
     const char *interp; /* PT_INTERP, or NULL */
     bool dynamic;       /* has PT_DYNAMIC */
+    bool dynamic_fixed; /* … where nothing may be written, though ld.so does (DT_DEBUG of elf/rtld.c, addresses) */
     const char *soname; /* or NULL */
     const char *const *needed;
     size_t needed_count;

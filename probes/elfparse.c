@@ -262,6 +262,18 @@ static void parse_segment(struct elf_image *image, const uint8_t *p, struct elff
     }
 }
 
+/* Whether the segment that holds ADDRESS, when all is loaded, cannot be written to; or there is none. */
+static bool is_fixed(const struct elf_image *image, uint64_t address)
+{
+    for (size_t i = 0; i < image->segment_count; i++) {
+        const struct elf_segment *s = &image->segments[i];
+
+        if (s->type == PT_LOAD && address >= s->vaddr && address - s->vaddr < s->file_size)
+            return !(s->flags & PF_W);
+    }
+    return true;
+}
+
 static bool parse_segments(struct elf_entry *entry, struct elf_image *image, uint64_t phoff, unsigned phnum)
 {
     size_t size = image->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
@@ -274,6 +286,9 @@ static bool parse_segments(struct elf_entry *entry, struct elf_image *image, uin
     image->segments = xcalloc(phnum, sizeof *image->segments);
     for (unsigned i = 0; i < phnum; i++)
         parse_segment(image, bytes + i * size, &entry->elf);
+    for (unsigned i = 0; i < phnum; i++)
+        if (image->segments[i].type == PT_DYNAMIC)
+            entry->elf.dynamic_fixed = is_fixed(image, image->segments[i].vaddr);
     if (!entry->elf.has_gnu_stack)
         entry->elf.execstack = true;
     return true;

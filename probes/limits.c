@@ -56,26 +56,6 @@ bool limits_get(pid_t pid, int resource, uint64_t *soft, uint64_t *hard)
     return true;
 }
 
-static uint64_t count_entries(const char *path)
-{
-    DIR *dir = opendir(path);
-    uint64_t count = 0;
-
-    if (!dir)
-        return 0;
-    for (const struct dirent *entry; count < ENTRIES_MOST && (entry = readdir(dir));)
-        count += entry->d_name[0] != '.';
-    closedir(dir);
-    return count;
-}
-
-uint64_t limits_descriptors(pid_t pid)
-{
-    CLEANUP_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
-
-    return count_entries(path);
-}
-
 /* PF_EXITING of include/linux/sched.h, in the ninth field of proc(5)'s stat: set before whoever joins the thread is
  * told that it has ended. */
 static bool is_ending(const char *tasks, const char *tid)
@@ -88,17 +68,25 @@ static bool is_ending(const char *tasks, const char *tid)
     return !rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || flags & 4;
 }
 
-static uint64_t count_staying(const char *tasks)
+/* STAYING: of the threads in it only those that are not about to end. */
+static uint64_t count_entries(const char *path, bool staying)
 {
-    DIR *dir = opendir(tasks);
+    DIR *dir = opendir(path);
     uint64_t count = 0;
 
     if (!dir)
         return 0;
     for (const struct dirent *entry; count < ENTRIES_MOST && (entry = readdir(dir));)
-        count += entry->d_name[0] != '.' && !is_ending(tasks, entry->d_name);
+        count += entry->d_name[0] != '.' && !(staying && is_ending(path, entry->d_name));
     closedir(dir);
     return count;
+}
+
+uint64_t limits_descriptors(pid_t pid)
+{
+    CLEANUP_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
+
+    return count_entries(path, false);
 }
 
 void limits_tasks(uid_t uid, bool staying, uint64_t *of_user, uint64_t *all)
@@ -115,10 +103,10 @@ void limits_tasks(uid_t uid, bool staying, uint64_t *of_user, uint64_t *all)
 
         if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
             continue;
-        count = count_entries(path);
+        count = count_entries(path, false);
         *all += count;
         if (proc_status_read((pid_t)atoi(entry->d_name), &status) == 0 && status.user == uid)
-            *of_user += staying ? count_staying(path) : count;
+            *of_user += staying ? count_entries(path, true) : count;
         proc_status_deinit(&status);
     }
     closedir(dir);

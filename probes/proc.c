@@ -526,3 +526,29 @@ bool proc_capable(unsigned capability)
 
     return line && strtoull(line + 8, NULL, 16) >> capability & 1;
 }
+
+const char *env_value(const char *const *env, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (; env && *env; env++)
+        if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
+            return *env + n + 1;
+    return NULL;
+}
+
+size_t proc_read_at(int fd, uint64_t at, void *bytes, size_t size)
+{
+    size_t n = 0;
+
+    while (n < size) {
+        ssize_t got = pread(fd, (char *)bytes + n, size - n, (off_t)(at + n));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+    }
+    return n;
+}

@@ -71,6 +71,12 @@ pid_t *proc_threads(pid_t pid, size_t *count);
 int proc_yama_scope(void);
 /* Whether this process has CAP number CAPABILITY (capabilities(7)) in its effective set. */
 bool proc_capable(unsigned capability);
+/* The value of NAME in ENV, entries "NAME=VALUE" up to a NULL, the first where it is there twice; or NULL. ENV may be
+ * NULL. */
+const char *env_value(const char *const *env, const char *name);
+/* How many of the SIZE bytes at AT of the file FD there are, in BYTES: fewer at its end, and where it cannot be read.
+ */
+size_t proc_read_at(int fd, uint64_t at, void *bytes, size_t size);
 /* A whole file of at most LIMIT bytes, NUL-terminated besides, or NULL with errno set. *SIZE may be NULL. */
 char *proc_read(const char *path, size_t limit, size_t *size);
 

@@ -160,7 +160,7 @@ void against_tell(const struct offer *offer, const struct load *load, const stru
 {
     for (size_t i = 0; i < lacks->n; i++) {
         const struct lack *lack = &lacks->v[i];
-        struct cause *cause, **place;
+        struct cause *cause;
 
         if (lack->warning) {
             tell_warning(offer, lack, report);
@@ -180,7 +180,6 @@ void against_tell(const struct offer *offer, const struct load *load, const stru
             tell_family(offer, lack, cause);
         else
             tell_rest(offer, lack, cause);
-        place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
-        *place = cause;
+        report_add_cause(report, cause);
     }
 }

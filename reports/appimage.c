@@ -4,10 +4,10 @@
 
 #include <probes/alloc.h>
 #include <probes/path.h>
+#include <probes/proc.h>
 
 #include <ctype.h>
 #include <elf.h>
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,17 +18,8 @@ enum { HEADERS_MOST = 4096, RUNTIME_MOST = 32 << 20, APPRUN_MOST = 4 << 20 };
 static char *read_some(int fd, uint64_t offset, size_t size, size_t *ret)
 {
     char *bytes = xmalloc(size + 1);
-    size_t n = 0;
+    size_t n = proc_read_at(fd, offset, bytes, size);
 
-    while (n < size) {
-        ssize_t got = pread(fd, bytes + n, size - n, (off_t)(offset + n));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-    }
     bytes[n] = '\0';
     *ret = n;
     return bytes;
@@ -55,31 +46,27 @@ static void reach(struct headers *headers, uint64_t offset, uint64_t size)
         headers->end = offset + size;
 }
 
-static void read_headers64(int fd, struct headers *headers, bool sections)
+static void read_headers(int fd, struct headers *headers, bool wide, bool sections)
 {
+    union {
+        Elf64_Shdr section64;
+        Elf32_Shdr section32;
+        Elf64_Phdr segment64;
+        Elf32_Phdr segment32;
+    } h;
+    size_t size = sections ? wide ? sizeof h.section64 : sizeof h.section32
+                  : wide   ? sizeof h.segment64
+                           : sizeof h.segment32;
+
     for (size_t i = 0; i < headers->count; i++) {
-        Elf64_Shdr section;
-        Elf64_Phdr segment;
-        off_t at = (off_t)(headers->offset + i * headers->size);
-
-        if (sections && pread(fd, &section, sizeof section, at) == sizeof section && section.sh_type != SHT_NOBITS)
-            reach(headers, section.sh_offset, section.sh_size);
-        if (!sections && pread(fd, &segment, sizeof segment, at) == sizeof segment)
-            reach(headers, segment.p_offset, segment.p_filesz);
-    }
-}
-
-static void read_headers32(int fd, struct headers *headers, bool sections)
-{
-    for (size_t i = 0; i < headers->count; i++) {
-        Elf32_Shdr section;
-        Elf32_Phdr segment;
-        off_t at = (off_t)(headers->offset + i * headers->size);
-
-        if (sections && pread(fd, &section, sizeof section, at) == sizeof section && section.sh_type != SHT_NOBITS)
-            reach(headers, section.sh_offset, section.sh_size);
-        if (!sections && pread(fd, &segment, sizeof segment, at) == sizeof segment)
-            reach(headers, segment.p_offset, segment.p_filesz);
+        if (proc_read_at(fd, headers->offset + i * headers->size, &h, size) < size)
+            continue;
+        if (!sections)
+            reach(headers, wide ? h.segment64.p_offset : h.segment32.p_offset,
+                  wide ? h.segment64.p_filesz : h.segment32.p_filesz);
+        else if ((wide ? h.section64.sh_type : h.section32.sh_type) != SHT_NOBITS)
+            reach(headers, wide ? h.section64.sh_offset : h.section32.sh_offset,
+                  wide ? h.section64.sh_size : h.section32.sh_size);
     }
 }
 
@@ -89,10 +76,7 @@ static uint64_t end_of(int fd, struct headers headers, bool wide, bool sections)
     if (!headers.offset || headers.count > HEADERS_MOST)
         return 0;
     reach(&headers, headers.offset, (uint64_t)headers.size * headers.count);
-    if (wide)
-        read_headers64(fd, &headers, sections);
-    else
-        read_headers32(fd, &headers, sections);
+    read_headers(fd, &headers, wide, sections);
     return headers.end;
 }
 

@@ -53,6 +53,16 @@ enum archive_kind archives_kind(int fd)
     return ARCHIVE_NOT;
 }
 
+int archives_at(const char *root, const char *path)
+{
+    CLEANUP_CLOSE int fd = path_open(root, path);
+    struct stat st;
+
+    if (fd < 0)
+        return fd;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (int)archives_kind(fd) : (int)ARCHIVE_NOT;
+}
+
 /* An archive that is being unpacked. */
 struct unpacking {
     struct unpack unpack;

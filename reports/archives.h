@@ -18,6 +18,9 @@ enum archive_kind {
 
 /* What FD, a regular file, is by its first bytes. */
 enum archive_kind archives_kind(int fd);
+/* The same of the file at PATH inside ROOT (path.h): ARCHIVE_NOT for what is no regular file; negative, an errno value:
+ * it cannot be opened. */
+int archives_at(const char *root, const char *path);
 
 struct unpacked {
     struct scratch scratch;

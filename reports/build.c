@@ -138,11 +138,11 @@ static int open_archive(struct build *build, const char *path, enum archive_kind
     return read_tree(build, err);
 }
 
-static enum archive_kind archive_at(const struct check_request *request, const char *path)
+static enum archive_kind kind_at(const struct check_request *request, const char *path)
 {
-    CLEANUP_CLOSE int fd = path_open(check_root(request), path);
+    int kind = archives_at(check_root(request), path);
 
-    return fd >= 0 ? archives_kind(fd) : ARCHIVE_NOT;
+    return kind < 0 ? ARCHIVE_NOT : (enum archive_kind)kind;
 }
 
 /* An extension says it itself, and a package's name has it behind its own ("python3.11_3.11.2-6_amd64.deb"). */
@@ -197,7 +197,7 @@ int build_open(const struct check_request *request, const char *path, struct bui
     else if (S_ISDIR(st.st_mode))
         status = read_tree(build, err);
     else
-        status = open_file(build, path, kind = archive_at(request, path), err);
+        status = open_file(build, path, kind = kind_at(request, path), err);
     if (status == 0 && !*check_root(request))
         build->version = version_of(path, S_ISDIR(st.st_mode), kind);
     drop_foreign(build);

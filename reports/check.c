@@ -32,6 +32,12 @@ bool check_ends_it(const struct fault *fault, bool library)
     return !(library && fault->kind == FAULT_SYMBOL && !fault->version);
 }
 
+struct load_request check_load_request(const struct check_request *request, const char *path)
+{
+    return (struct load_request){
+        .root = request->root, .program = path, .cwd = request->cwd, .env = request->env, .guests = request->guests};
+}
+
 bool check_would_fail(const struct load *load, bool library)
 {
     for (size_t i = 0; i < load->fault_count; i++)
@@ -165,21 +171,19 @@ static void check_elf(const struct check_request *request, const char *path, con
 {
     bool library = elffile_is_library(elf);
     CLEANUP_FREE char *loader = library ? against_loader(request->against, elf) : NULL;
-    const struct load_request asked = {.root = request->root,
-                                       .loader = loader,
-                                       .program = path,
-                                       .cwd = request->cwd,
-                                       .env = request->env,
-                                       .secure = !library && check_is_secure(request, path),
-                                       .guests = request->guests};
+    struct load_request asked = check_load_request(request, path);
     size_t first = report->cause_count, later = 0;
     struct load *load;
 
+    asked.loader = loader;
+    asked.secure = !library && check_is_secure(request, path);
     if (load_create(&asked, &load, NULL) < 0)
         return;
     if (!(request->against && judge_against(request, load, library, report))) {
-        later = check_would_fail(load, library) ? 0 : check_called_in_vain(load, library, 0);
-        if (later || check_would_fail(load, library))
+        bool fails = check_would_fail(load, library);
+
+        later = fails ? 0 : check_called_in_vain(load, library, 0);
+        if (fails || later)
             check_judge_loading(request, path, loader, elf, report);
     }
     if (library)

@@ -6,6 +6,7 @@
 #include <probes/alloc.h>
 #include <probes/nodeaddon.h>
 #include <probes/path.h>
+#include <probes/proc.h>
 
 #include <elf.h>
 #include <string.h>
@@ -117,10 +118,9 @@ static char *runtime_at(const struct check_request *request, const char *path)
 
 const char *check_search_path(const struct check_request *request)
 {
-    for (const char *const *env = request->env; env && *env; env++)
-        if (strncmp(*env, "PATH=", 5) == 0)
-            return *env + 5;
-    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    const char *path = env_value(request->env, "PATH");
+
+    return path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
 void check_host_on_path(struct check_host *host, const struct check_request *request)
@@ -153,7 +153,7 @@ void check_addon_abi(struct check_host *host, const char *root, const char *path
                      struct report *report)
 {
     unsigned built = nodeaddon_built_for(root, path, elf), takes = built ? host_takes(host, root) : 0;
-    struct cause **place, *cause;
+    struct cause *cause;
 
     if (!takes || takes == built)
         return;
@@ -172,8 +172,7 @@ void check_addon_abi(struct check_host *host, const char *root, const char *path
     cause->detail =
         xasprintf("the loader has nothing against %s; what it says to node of itself is for another release", path);
     cause_remedy(cause, PROOF_KNOWN, "build it for this node (npm rebuild), or take the build of it for this node");
-    place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
-    *place = cause;
+    report_add_cause(report, cause);
 }
 
 bool check_is_addon(const char *path, const struct elffile *elf)

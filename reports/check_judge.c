@@ -66,17 +66,12 @@ static void take_causes(struct made_up *made, struct report *report)
     model_finish(made->model);
     judge_verdict(made->model, own);
     for (size_t i = 0; i < own->cause_count; i++) {
-        struct cause *cause = own->causes[i], **place;
-
-        cause->pid = 0;
-        cause->seconds = -1;
-        cause->evidence_count = 0;
-        place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
-        *place = cause;
+        own->causes[i]->pid = 0;
+        own->causes[i]->seconds = -1;
+        own->causes[i]->evidence_count = 0;
     }
-    for (size_t i = 0; i < own->unseen.n; i++)
-        strings_add(&report->unseen, xstrdup(own->unseen.v[i]));
-    own->cause_count = 0;
+    report_move_causes(own, report);
+    strings_move(&own->unseen, &report->unseen);
     report_destroy(own);
     model_destroy(made->model);
 }
@@ -91,10 +86,10 @@ static struct made_up make_up(const struct check_request *request)
     return made;
 }
 
-void check_judge_execution(const struct check_request *request, const char *path, int error, struct report *report)
+/* An execve(2) of PATH, with the first word NAME, that is refused by ERROR. */
+static void tell_refused(const struct made_up *made, const char *path, const char *name, int error)
 {
-    struct made_up made = make_up(request);
-    const char *const argv[] = {path, NULL};
+    const char *const argv[] = {name, NULL};
     struct event event = {.type = EVENT_SYSCALL,
                           .syscall = {.desc = syscall_by_name("execve"),
                                       .string = path,
@@ -104,15 +99,22 @@ void check_judge_execution(const struct check_request *request, const char *path
                                       .error = error,
                                       .returned = true}};
 
+    tell(made, &event);
+}
+
+void check_judge_execution(const struct check_request *request, const char *path, int error, struct report *report)
+{
+    struct made_up made = make_up(request);
+
     tell_start(&made, NULL, NULL, NULL);
-    tell(&made, &event);
+    tell_refused(&made, path, path, error);
     tell_end(&made, false);
     take_causes(&made, report);
 }
 
 void check_tell_script(const char *path, const char *program, struct report *report)
 {
-    struct cause **place, *cause = cause_create(CAUSE_SCRIPT_INTERPRETER_MISSING);
+    struct cause *cause = cause_create(CAUSE_SCRIPT_INTERPRETER_MISSING);
 
     cause->impact = IMPACT_FATAL;
     cause->confidence = 0.97;
@@ -126,8 +128,7 @@ void check_tell_script(const char *path, const char *program, struct report *rep
     cause->detail = xstrdup(cause->summary);
     cause_remedy(cause, PROOF_KNOWN, "install %s there, or name the right program in the first line of %s", program,
                  path_base(path));
-    place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
-    *place = cause;
+    report_add_cause(report, cause);
 }
 
 /* As execvp(3) tries: each directory of PATH. */
@@ -137,19 +138,10 @@ static void tell_path_search(struct made_up *made, const char *name)
         size_t length = strcspn(at, ":");
         CLEANUP_FREE char *directory = length ? xstrndup(at, length) : xstrdup(made->request->cwd);
         CLEANUP_FREE char *path = path_join(directory, name);
-        const char *const argv[] = {name, NULL};
         struct path_walk walk;
 
         path_walk(made->request->root, made->request->cwd, path, NULL, &walk);
-        struct event event = {.type = EVENT_SYSCALL,
-                              .syscall = {.desc = syscall_by_name("execve"),
-                                          .string = path,
-                                          .path = path,
-                                          .argv = argv,
-                                          .ret = -1,
-                                          .error = walk.error ? walk.error : EACCES,
-                                          .returned = true}};
-        tell(made, &event);
+        tell_refused(made, path, name, walk.error ? walk.error : EACCES);
         path_walk_deinit(&walk);
         at += length;
         if (!*at)

@@ -116,8 +116,7 @@ void check_put_opened(struct report *report, const struct check_request *request
 void check_put_named(struct report *report, const struct check_request *request, const char *path, const char *soname,
                      const char *feature)
 {
-    const struct load_request asked = {
-        .root = request->root, .program = path, .cwd = request->cwd, .env = request->env, .guests = request->guests};
+    const struct load_request asked = check_load_request(request, path);
     char *name = (char *)soname;
     const struct wish wish = {
         .sonames = {.v = &name, .n = 1}, .feature = (char *)feature, .priority = (char[]){"required"}};

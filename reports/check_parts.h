@@ -59,6 +59,8 @@ void check_put_made_of(const struct check_request *request, const char *path, co
 char *check_loader_for(const struct elffile *elf);
 /* The loader goes on where a fault is only a warning, and where a library leaves a symbol to whoever loads it. */
 bool check_ends_it(const struct fault *fault, bool library);
+/* What the shadow loader is asked about the program at PATH. */
+struct load_request check_load_request(const struct check_request *request, const char *path);
 bool check_would_fail(const struct load *load, bool library);
 
 /* How many calls of the objects of BATCH nothing answers, which shows when they are made; as of check_ends_it(). */

@@ -265,11 +265,7 @@ static bool put_script(struct walk *walk, const struct member *member)
 /* One that lacks nothing but what lies in the tree, where a script may tell the loader so. */
 static bool put_wrapped(struct walk *walk, const struct member *member)
 {
-    const struct load_request asked = {.root = walk->request->root,
-                                       .program = member->path,
-                                       .cwd = walk->request->cwd,
-                                       .env = walk->request->env,
-                                       .guests = walk->request->guests};
+    const struct load_request asked = check_load_request(walk->request, member->path);
     const char *setter = setter_of_path(walk), *missed = NULL;
     struct load *load;
 
@@ -314,11 +310,7 @@ static bool batch_fails(const struct load *load, size_t batch, bool library)
  * brings symbols, and what the file needs is loaded by it. *LATER: how many of its calls are in vain. */
 static bool opens(struct walk *walk, const char *program, const char *path, bool note, size_t *later)
 {
-    const struct load_request asked = {.root = walk->request->root,
-                                       .program = program,
-                                       .cwd = walk->request->cwd,
-                                       .env = walk->request->env,
-                                       .guests = walk->request->guests};
+    const struct load_request asked = check_load_request(walk->request, program);
     const struct load_open open = {.file = path, .mode = RTLD_LAZY, .space = LOAD_SPACE_CALLER};
     struct load *load;
     size_t batch;
@@ -409,16 +401,12 @@ static const char *opener_of(struct walk *walk, const struct member *library)
 static char *only_with_others(struct walk *walk, const struct member *member)
 {
     CLEANUP_FREE char *loader = check_loader_for(member->elf);
-    const struct load_request asked = {.root = walk->request->root,
-                                       .loader = loader,
-                                       .program = member->path,
-                                       .cwd = walk->request->cwd,
-                                       .env = walk->request->env,
-                                       .guests = walk->request->guests};
+    struct load_request asked = check_load_request(walk->request, member->path);
     const char *opener, *missed = NULL;
     char *said = NULL;
     struct load *load;
 
+    asked.loader = loader;
     if (load_create(&asked, &load, NULL) < 0)
         return NULL;
     if (check_would_fail(load, true)) {
@@ -438,7 +426,7 @@ static void tell_machine(struct walk *walk, const struct member *member)
     const struct elffile *elf = member->elf;
     const char *machine = elffile_machine_name(elf), *base = path_base(member->path);
     const char *wanted = elffile_machine_known(walk->here.class, walk->here.machine, walk->here.data);
-    struct cause **place, *cause = cause_create(CAUSE_WRONG_ARCHITECTURE);
+    struct cause *cause = cause_create(CAUSE_WRONG_ARCHITECTURE);
 
     cause->impact = IMPACT_FATAL;
     cause->confidence = 0.97;
@@ -450,8 +438,7 @@ static void tell_machine(struct walk *walk, const struct member *member)
         xasprintf("%s is for %s, but the programs that could load it here are for %s.", base, machine, cause->missing);
     cause->detail = xasprintf("its header says %s, and no file for %s stands beside it", machine, cause->missing);
     cause_remedy(cause, PROOF_KNOWN, "install the %s build of %s", cause->missing, base);
-    place = array_add(&walk->report->causes, &walk->report->cause_count, &walk->report->cause_cap, sizeof *place);
-    *place = cause;
+    report_add_cause(walk->report, cause);
 }
 
 /* For another system, and there is none for this one: this system's programs would not take it. */

@@ -4,6 +4,7 @@
 
 #include <probes/accounts.h>
 #include <probes/alloc.h>
+#include <probes/proc.h>
 
 #include <string.h>
 #include <unistd.h>
@@ -51,12 +52,9 @@ void doctor_line(struct doctor *doctor, enum table_mark mark, const char *what, 
 
 const char *doctor_variable(const struct doctor *doctor, const char *name)
 {
-    size_t size = strlen(name);
+    const char *value = env_value(doctor->request->env, name);
 
-    for (size_t i = 0; doctor->request->env && doctor->request->env[i]; i++)
-        if (strncmp(doctor->request->env[i], name, size) == 0 && doctor->request->env[i][size] == '=')
-            return doctor->request->env[i][size + 1] ? doctor->request->env[i] + size + 1 : NULL;
-    return NULL;
+    return value && *value ? value : NULL;
 }
 
 bool doctor_has_proc(void)

@@ -362,7 +362,6 @@ void libc_uses_put(struct libc_uses *uses, struct report *report)
 
         report->processes += use->pid != 0;
         if (use->cause)
-            *(struct cause **)array_add(&report->causes, &report->cause_count, &report->cause_cap,
-                                        sizeof *report->causes) = steal_pointer(&use->cause);
+            report_add_cause(report, steal_pointer(&use->cause));
     }
 }

@@ -361,11 +361,14 @@ struct limit *limit_find(const struct process *process, const struct failure *fa
 bool limit_has_eased(const struct process *process, const struct failure *failure)
 {
     /* A file system has room again whenever anybody deletes a file; of the table of files nothing can be told. */
-    struct limit *now = failure->error == EAGAIN && makes_a_process(failure)   ? find_processes(process, true)
-                        : failure->error == EMFILE || failure->error == EAGAIN ? limit_find(process, failure)
-                                                                               : NULL;
-    bool eased = (failure->error == EMFILE || failure->error == EAGAIN) && failure->limit && (!now || !now->sure);
+    struct limit *now;
+    bool eased;
 
+    if ((failure->error != EMFILE && failure->error != EAGAIN) || !failure->limit)
+        return false;
+    now = failure->error == EAGAIN && makes_a_process(failure) ? find_processes(process, true)
+                                                               : limit_find(process, failure);
+    eased = !now || !now->sure;
     limit_destroy(now);
     return eased;
 }

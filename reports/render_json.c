@@ -467,15 +467,14 @@ static int get_cause(const json_t *from, struct report *report, struct err *err)
     const char *kind = json_string_value(json_object_get(from, "kind"));
     const json_t *evidence = json_object_get(from, "evidence");
     int impact = get_name(from, "impact", impacts, COUNT_OF(impacts), err);
-    struct cause *cause, **element;
+    struct cause *cause;
 
     if (impact < 0)
         return -1;
     if (!kind || cause_kind_value(kind) < 0)
         return err_set(err, "\"kind\" is \"%.60s\", which this version does not know", kind ? kind : "");
     cause = cause_create((enum cause_kind)cause_kind_value(kind));
-    element = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *element);
-    *element = cause;
+    report_add_cause(report, cause);
     cause->impact = (enum impact)impact;
     get_texts(from, cause);
     for (size_t i = 0; i < json_array_size(evidence) && i < EVIDENCE_MAX; i++)

@@ -69,6 +69,13 @@ void strings_addf(struct strings *list, const char *format, ...)
     va_end(ap);
 }
 
+void strings_move(struct strings *from, struct strings *to)
+{
+    for (size_t i = 0; i < from->n; i++)
+        strings_add(to, from->v[i]);
+    from->n = 0;
+}
+
 void strings_deinit(struct strings *list)
 {
     for (size_t i = 0; i < list->n; i++)
@@ -235,6 +242,20 @@ struct report *report_static(const char *root)
     report->distribution = steal_pointer(&facts.distribution);
     system_facts_deinit(&facts);
     return report;
+}
+
+void report_add_cause(struct report *report, struct cause *cause_taken)
+{
+    struct cause **place = array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof *place);
+
+    *place = cause_taken;
+}
+
+void report_move_causes(struct report *from, struct report *to)
+{
+    for (size_t i = 0; i < from->cause_count; i++)
+        report_add_cause(to, from->causes[i]);
+    from->cause_count = 0;
 }
 
 void report_destroy(struct report *report)

@@ -57,6 +57,8 @@ struct strings {
     size_t n, cap;
 };
 void strings_add(struct strings *list, char *taken); /* takes a malloced string */
+/* All of FROM behind what is in TO; FROM is empty then. */
+void strings_move(struct strings *from, struct strings *to);
 void strings_addf(struct strings *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void strings_deinit(struct strings *list);
 
@@ -229,6 +231,10 @@ struct report *report_create(void);
 /* One that is not about a run, but about what is in ROOT (path.h): with what is known of that system. */
 struct report *report_static(const char *root);
 void report_destroy(struct report *report);
+/* CAUSE behind the others, whose owner is REPORT from then on. */
+void report_add_cause(struct report *report, struct cause *cause_taken);
+/* All causes of FROM, in their order, behind TO's. */
+void report_move_causes(struct report *from, struct report *to);
 struct cause *cause_create(enum cause_kind kind);
 void cause_destroy(struct cause *cause);
 

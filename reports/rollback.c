@@ -165,13 +165,9 @@ static int by_age(const void *a, const void *b)
 
 static void take_causes(struct report *from, const struct build *build, struct report *to)
 {
-    for (size_t i = 0; i < from->cause_count; i++) {
-        struct cause **place = array_add(&to->causes, &to->cause_count, &to->cause_cap, sizeof *place);
-
-        *place = from->causes[i];
-        cause_fact(*place, "in", "%s", build->vsix.path);
-    }
-    from->cause_count = 0;
+    for (size_t i = 0; i < from->cause_count; i++)
+        cause_fact(from->causes[i], "in", "%s", build->vsix.path);
+    report_move_causes(from, to);
     for (size_t i = 0; i < from->unseen.n; i++)
         strings_addf(&to->unseen, "%s: %s", path_base(build->vsix.path), from->unseen.v[i]);
 }

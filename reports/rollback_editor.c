@@ -5,6 +5,7 @@
 
 #include <probes/alloc.h>
 #include <probes/path.h>
+#include <probes/proc.h>
 
 #include <ctype.h>
 #include <string.h>
@@ -15,14 +16,10 @@ enum { UP_MOST = 4 };
 /* The program of that name on the PATH of ENV, without links; malloced, or NULL. */
 static char *on_path(const char *const *env, const char *name)
 {
-    const char *path = NULL;
-    CLEANUP_FREE char *copy = NULL;
+    const char *path = env_value(env, "PATH");
+    CLEANUP_FREE char *copy = xstrdup(path ? path : "");
     char *rest = NULL;
 
-    for (; env && *env && !path; env++)
-        if (strncmp(*env, "PATH=", 5) == 0)
-            path = *env + 5;
-    copy = xstrdup(path ? path : "");
     for (char *one = strtok_r(copy, ":", &rest); one; one = strtok_r(NULL, ":", &rest)) {
         CLEANUP_FREE char *file = path_join(one, name);
 

@@ -3,6 +3,7 @@
 #include "sha256.h"
 
 #include <probes/alloc.h>
+#include <probes/proc.h>
 
 #include <errno.h>
 #include <stdbool.h>
@@ -36,23 +37,6 @@ static uint32_t get32(const unsigned char *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* How many of SIZE bytes at AT there are. */
-static size_t read_at(int fd, uint64_t at, void *bytes, size_t size)
-{
-    size_t n = 0;
-
-    while (n < size) {
-        ssize_t got = pread(fd, (char *)bytes + n, size - n, (off_t)(at + n));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-    }
-    return n;
-}
-
 /* The header at AT, and where it ends. */
 static int read_header(int fd, const char *file, uint64_t *at, struct header *ret, struct err *err)
 {
@@ -61,7 +45,7 @@ static int read_header(int fd, const char *file, uint64_t *at, struct header *re
     uint64_t size;
     struct stat st;
 
-    if (read_at(fd, *at, intro, sizeof intro) < sizeof intro)
+    if (proc_read_at(fd, *at, intro, sizeof intro) < sizeof intro)
         return err_set(err, "%s is cut off: its header is not there", file);
     if (memcmp(intro, magic, sizeof magic) != 0)
         return err_set(err, "%s was changed or is damaged: there is no header where one should be", file);
@@ -74,7 +58,7 @@ static int read_header(int fd, const char *file, uint64_t *at, struct header *re
     if (size > (uint64_t)st.st_size)
         return err_set(err, "%s is cut off: its header is not there", file);
     ret->bytes = xmalloc((size_t)size + 1);
-    if (read_at(fd, *at + sizeof intro, ret->bytes, (size_t)size) < size) {
+    if (proc_read_at(fd, *at + sizeof intro, ret->bytes, (size_t)size) < size) {
         free(ret->bytes);
         return err_set(err, "%s is cut off: its header is not there", file);
     }
@@ -105,7 +89,7 @@ static int compare_digest(int fd, const char *file, uint64_t at, const char *wan
     size_t n;
 
     sha256_begin(&state);
-    while ((n = read_at(fd, at, piece, PIECE))) {
+    while ((n = proc_read_at(fd, at, piece, PIECE))) {
         sha256_add(&state, piece, n);
         at += n;
     }

@@ -18,6 +18,7 @@ bool squash_is_at(int fd, uint64_t offset)
 
 #include <probes/alloc.h>
 #include <probes/path.h>
+#include <probes/proc.h>
 
 #include <errno.h>
 #include <sqfs/compressor.h>
@@ -80,20 +81,10 @@ static int broken(const struct squash *squash, int error, struct err *err)
 static int read_image(sqfs_file_t *base, sqfs_u64 offset, void *buffer, size_t size)
 {
     const struct image *image = (const struct image *)base;
-    size_t n = 0;
 
     if (offset > image->size || size > image->size - offset)
         return SQFS_ERROR_OUT_OF_BOUNDS;
-    while (n < size) {
-        ssize_t got = pread(image->fd, (char *)buffer + n, size - n, (off_t)(image->offset + offset + n));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return SQFS_ERROR_IO;
-        n += (size_t)got;
-    }
-    return 0;
+    return proc_read_at(image->fd, image->offset + offset, buffer, size) < size ? SQFS_ERROR_IO : 0;
 }
 
 static sqfs_u64 image_size(const sqfs_file_t *base)

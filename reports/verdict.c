@@ -226,10 +226,12 @@ static bool asked_again(const struct model *model, const struct process *process
 static bool is_quoted(const struct model *model, const struct suspect *suspect)
 {
     const char *words = suspect->cause->words;
-    CLEANUP_FREE char *said = words ? xstrndup(words, strcspn(words, "\n")) : NULL;
+    CLEANUP_FREE char *said = NULL;
 
-    return model->complaint &&
-           (line_repeats(model->complaint, suspect) || (said && *said && strstr(model->complaint, said)));
+    if (!model->complaint) /* as in all but verify's second runs */
+        return false;
+    said = words ? xstrndup(words, strcspn(words, "\n")) : NULL;
+    return line_repeats(model->complaint, suspect) || (said && *said && strstr(model->complaint, said));
 }
 
 /* A child's failure over its own files is its parent's business where the parent captured what it said, and ended well,
@@ -425,7 +427,7 @@ void judge_verdict(struct model *model, struct report *report)
         if (told_already(report, cause) || (report->cause_count >= CAUSES_TOLD && ++untold))
             continue;
         remedies_drop_questions(cause);
-        *(struct cause **)array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof cause) = cause;
+        report_add_cause(report, cause);
         list[i].suspect->cause = NULL; /* moved: the report owns it now */
     }
     if (untold)

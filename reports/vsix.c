@@ -125,7 +125,8 @@ static bool is_identifier(const char *word)
     return isalnum((unsigned char)*word) && word[strspn(word, known)] == '\0';
 }
 
-bool vsix_is_version(const char *version)
+/* Whether VERSION is one that VS Code loads an extension of (semver.org, 2). */
+static bool is_version(const char *version)
 {
     version += *version == 'v'; /* npm's semver takes that */
     for (int i = 0; i < 3; i++) {
@@ -146,7 +147,7 @@ static void check_names(struct vsix *vsix)
         keep(&vsix->fault, "its package.json does not say publisher, name and version");
     else if (!is_identifier(vsix->publisher) || !is_identifier(vsix->name))
         keep(&vsix->fault, "its publisher or its name is none that VS Code takes");
-    else if (!vsix_is_version(vsix->version))
+    else if (!is_version(vsix->version))
         keep(&vsix->fault, "its version is none: VS Code does not load it (three numbers, semver.org)");
 }
 
@@ -154,10 +155,10 @@ static void check_names(struct vsix *vsix)
 static void check_paths(struct vsix *vsix, const struct zip *zip)
 {
     for (size_t i = 0; i < zip->count && !vsix->fault; i++) {
-        CLEANUP_FREE char *name = xstrdup(zip->entries[i].name), *rest = NULL;
+        const char *name = zip->entries[i].name;
+        CLEANUP_FREE char *rest = xstrdup(name);
         bool out = *name == '/' || *name == '\\' || (isalpha((unsigned char)*name) && name[1] == ':');
 
-        rest = xstrdup(name);
         for (char *part = strtok(rest, "/\\"); part; part = strtok(NULL, "/\\"))
             out |= strcmp(part, "..") == 0;
         if (out)

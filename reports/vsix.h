@@ -27,8 +27,6 @@ void vsix_deinit(struct vsix *vsix);
 /* The version that the package.json of an extension says, PATH being one, or its folder; malloced. NULL where it is
  * none, or does not say. */
 char *vsix_version(const char *path, bool folder);
-/* Whether VERSION is one that VS Code loads an extension of (semver.org, 2). */
-bool vsix_is_version(const char *version);
 /* Below, equal, above zero: by the numbers of versions, releases after their pre-releases (semver.org, 11). */
 int vsix_compare(const char *one, const char *other);
 

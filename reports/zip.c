@@ -3,6 +3,7 @@
 #include "utf8.h"
 
 #include <probes/alloc.h>
+#include <probes/proc.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,25 +44,15 @@ static int broken(const struct zip *zip, const char *name, const char *why, stru
 /* SIZE bytes at OFFSET, malloced, or NULL where they are not there. */
 static unsigned char *read_at(const struct zip *zip, uint64_t offset, size_t size)
 {
-    unsigned char *bytes;
-    size_t n = 0;
+    CLEANUP_FREE unsigned char *bytes = NULL;
 
     if (offset > zip->file_size || size > zip->file_size - offset)
         return NULL;
     bytes = xmalloc(size + 1);
-    while (n < size) {
-        ssize_t got = pread(zip->fd, bytes + n, size - n, (off_t)(offset + n));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            free(bytes);
-            return NULL;
-        }
-        n += (size_t)got;
-    }
+    if (proc_read_at(zip->fd, offset, bytes, size) < size)
+        return NULL;
     bytes[size] = '\0';
-    return bytes;
+    return steal_pointer(&bytes);
 }
 
 /* The end record is the last thing in the file but for its comment. False: there is none. */

@@ -73,14 +73,6 @@ static pid_t process_number(const char *word)
     return digits && digits < 10 && !word[digits] ? atoi(word) : 0;
 }
 
-/* Which kind the file is; negative, an errno value: it cannot be read. */
-static int archive_at(const char *root, const char *path)
-{
-    CLEANUP_CLOSE int fd = path_open(root, path);
-
-    return fd >= 0 ? (int)archives_kind(fd) : fd;
-}
-
 /* On AGAINST, which may be NULL. */
 static int check_one(const struct options *options, const char *word, const char *cwd, const struct offer *against,
                      struct report *report, struct err *err)
@@ -104,7 +96,7 @@ static int check_one(const struct options *options, const char *word, const char
                        path, root);
     if (error < 0)
         return err_errno(err, -error, "%s%s", root, path);
-    archive = S_ISREG(st.st_mode) ? archive_at(root, path) : ARCHIVE_NOT;
+    archive = S_ISREG(st.st_mode) ? archives_at(root, path) : (int)ARCHIVE_NOT;
     if (archive < 0)
         return err_errno(err, -archive, "%s%s", root, path);
     if (archive != ARCHIVE_NOT)

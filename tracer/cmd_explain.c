@@ -27,8 +27,7 @@ static void hide(const struct evidence *evidence, struct redactor *redactor, str
         return;
     report_redact(report, redactor);
     redactor_tell(redactor, &now);
-    for (size_t i = 0; i < now.n; i++)
-        strings_add(&report->redacted, xstrdup(now.v[i]));
+    strings_move(&now, &report->redacted);
     strings_deinit(&now);
 }
 

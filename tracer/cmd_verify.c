@@ -7,6 +7,7 @@
 #include <probes/alloc.h>
 #include <probes/elffile.h>
 #include <probes/path.h>
+#include <probes/proc.h>
 
 #include <string.h>
 
@@ -107,16 +108,6 @@ static int run_all(struct verify *verify, struct verify_job *jobs, size_t count,
     return status < 0 ? -1 : all ? 0 : STATUS_FOUND;
 }
 
-static const char *value_of(char *const *env, const char *name)
-{
-    size_t n = strlen(name);
-
-    for (; *env; env++)
-        if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
-            return *env + n + 1;
-    return NULL;
-}
-
 /* A program that is killed leaves what it has made for a while: it makes it in a directory that goes with all that is
  * in it, on the same file system. Where a program's own cannot be written to, that is for it to meet. */
 static void move_temporary(struct verify *verify, struct strings *changes)
@@ -127,7 +118,8 @@ static void move_temporary(struct verify *verify, struct strings *changes)
     char **env = options_environment(verify->options);
 
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *value = value_of(env, variables[i].name), *at = value && *value ? value : variables[i].otherwise;
+        const char *value = env_value((const char *const *)env, variables[i].name),
+                   *at = value && *value ? value : variables[i].otherwise;
         CLEANUP_FREE char *path = at && *at == '/' ? xasprintf("%s/glibctrace-verify-XXXXXX", at) : NULL;
 
         if (!path || !mkdtemp(path))

@@ -48,12 +48,7 @@ static _Noreturn void fail(const struct plan *plan, enum stage stage, int error,
 
 static const char *variable(char *const *env, const char *name)
 {
-    size_t n = strlen(name);
-
-    for (; *env; env++)
-        if (!strncmp(*env, name, n) && (*env)[n] == '=')
-            return *env + n + 1;
-    return NULL;
+    return env_value((const char *const *)env, name);
 }
 
 /* An ELF file of another machine is no shell's script. */

@@ -329,16 +329,6 @@ void objects_poll(struct session *session, struct task *task, const struct sysca
         objects->dirty = changes_code(linkmap, stop);
 }
 
-static char *value_of(char *const *env, const char *name)
-{
-    size_t n = strlen(name);
-
-    for (; env && *env; env++)
-        if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
-            return xstrdup(*env + n + 1);
-    return NULL;
-}
-
 void objects_exec(struct session *session, struct task *task, const struct proc_image *image)
 {
     struct space *space = task->group->space;
@@ -351,7 +341,7 @@ void objects_exec(struct session *session, struct task *task, const struct proc_
     objects->memory.tid = task->tid;
     objects->mem = memory_mem(&objects->memory, arch_native.abis[task->group->abi].word_size);
     objects->exe = xstrdup_or_null(image->exe);
-    objects->preload = value_of(image->env, "LD_PRELOAD");
+    objects->preload = xstrdup_or_null(env_value((const char *const *)image->env, "LD_PRELOAD"));
     objects->auxv = image->auxv;
     /* Two stops for each program: only where somebody reads of them. */
     objects->armed = space->watch && space->watch->told_of_changes;

@@ -42,9 +42,9 @@ struct options {
     char *called; /* a subcommand, as its messages call it */
 };
 
-/* The command line of a subcommand. */
 #define OPTIONS_OUTPUT "write the report to FILE (.txt, .json, .md, .html; - is standard output)"
 
+/* The command line of a subcommand. */
 struct usage {
     const char *name;         /* "repro" */
     const char *arguments;    /* "BUNDLE|DIR", for --help */

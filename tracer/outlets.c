@@ -171,8 +171,7 @@ static void hide(const struct options *options, struct report *report)
     redactor_add_here(redactor, (const char *const *)environ, "/etc/passwd", getuid());
     report_redact(report, redactor);
     redactor_tell(redactor, &now);
-    for (size_t i = 0; i < now.n; i++) /* beside what another report brought */
-        strings_add(&report->redacted, xstrdup(now.v[i]));
+    strings_move(&now, &report->redacted); /* beside what another report brought */
     strings_deinit(&now);
     redactor_destroy(redactor);
 }

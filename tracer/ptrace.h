@@ -30,9 +30,9 @@ struct syscall_stop {
     uint32_t data;            /* SECCOMP: SECCOMP_RET_DATA of the filter */
 };
 
-/* EXITKILL: the thread dies with us (a launched program); else it goes on without us. */
 /* A child of this process is seized and let go of: 0, or the errno value by which that is refused. */
 int ptrace_try(void);
+/* EXITKILL: the thread dies with us (a launched program); else it goes on without us. */
 int ptrace_seize(pid_t tid, bool exitkill);
 int ptrace_interrupt(pid_t tid);
 int ptrace_restart(pid_t tid, enum restart how, int signal);

@@ -90,9 +90,6 @@ size_t sandbox_longest_run_path(const struct sandbox_file *file);
 /* What patchelf, which has made PATH of FILE's original, has crossed out there, is put back. */
 int sandbox_give_back_strings(const struct sandbox_file *file, const char *path, struct err *err);
 
-/* sandbox_dynamic.c: whether ld.so can write where it has to in the ELF file PATH, which patchelf has made. */
-bool sandbox_can_be_loaded(const char *path);
-
 /* sandbox_packages.c: unpacks PACKAGES into the sandbox's scratch directory for them. */
 int sandbox_unpack(struct sandbox *sandbox, const struct strings *packages, struct err *err);
 /* sandbox_add(), of an archive that of the directory that it unpacks to. */

@@ -181,6 +181,22 @@ static int treat_with_room(const struct sandbox *sandbox, const struct sandbox_f
     return sandbox_give_back_strings(file, path, err);
 }
 
+/* Whether ld.so can write where it has to in PATH, which patchelf has made.
+ *
+ * To make room it may move the dynamic section of a program at fixed addresses to where there is space at the file's
+ * start (rewriteSectionsExecutable()): in most programs in a segment of its own, or in pages that it puts before all
+ * others; but Go's linker leaves space before the code, which may not be written to. Asked for more than the space that
+ * is there, it puts pages before all others. */
+static bool can_be_loaded(const char *path)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const struct elffile *elf = fd >= 0 ? elffile_get_fd(fd) : NULL;
+    bool can = elf && elf->class && !elf->dynamic_fixed;
+
+    elffile_put(elf);
+    return can;
+}
+
 static int treat(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
 {
     size_t longest = sandbox_longest_run_path(file);
@@ -189,14 +205,14 @@ static int treat(const struct sandbox *sandbox, const struct sandbox_file *file,
 
     if (treat_with_room(sandbox, file, room, path, err) < 0)
         return -1;
-    if (sandbox_can_be_loaded(path))
+    if (can_be_loaded(path))
         return 0;
     if (unlink(path) < 0 || copy_file(file, path, err) < 0 ||
         treat_with_room(sandbox, file, longest + SPACE_MOST, path, err) < 0)
         return -1;
-    return sandbox_can_be_loaded(path) ? 0
-                                       : err_set(err, "%s leaves nothing of %s%s that a loader could use",
-                                                 sandbox->patchelf, file->root, file->path);
+    return can_be_loaded(path) ? 0
+                               : err_set(err, "%s leaves nothing of %s%s that a loader could use", sandbox->patchelf,
+                                         file->root, file->path);
 }
 
 static int make_one(const struct sandbox *sandbox, const struct sandbox_file *file, struct err *err)

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int unpack_one(const char *root, const char *package, const char *directory, struct err *err)
+static int unpack_one(const char *package, const char *directory, struct err *err)
 {
-    CLEANUP_CLOSE int fd = path_open(root, package);
+    CLEANUP_CLOSE int fd = path_open("", package);
 
-    return fd < 0 ? err_errno(err, -fd, "%s%s", root, package) : archives_install(fd, package, directory, err);
+    return fd < 0 ? err_errno(err, -fd, "%s", package) : archives_install(fd, package, directory, err);
 }
 
 int sandbox_unpack(struct sandbox *sandbox, const struct strings *packages, struct err *err)
@@ -25,7 +25,7 @@ int sandbox_unpack(struct sandbox *sandbox, const struct strings *packages, stru
 
         if (!whole)
             return err_errno(err, errno, "%s", packages->v[i]);
-        if (unpack_one("", whole, sandbox->packages.path, err) < 0)
+        if (unpack_one(whole, sandbox->packages.path, err) < 0)
             return -1;
     }
     return 0;
@@ -53,7 +53,7 @@ static int unpack_build(struct sandbox *sandbox, const char *build, char **ret, 
     if (mkdir(directory, 0755) < 0)
         return errno == EEXIST ? err_set(err, "%s: another BUILD has that name already", build)
                                : err_errno(err, errno, "%s cannot be unpacked", build);
-    if (unpack_one("", build, directory, err) < 0)
+    if (unpack_one(build, directory, err) < 0)
         return -1;
     *ret = steal_pointer(&directory);
     return 0;
@@ -61,12 +61,10 @@ static int unpack_build(struct sandbox *sandbox, const char *build, char **ret, 
 
 int sandbox_add_build(struct sandbox *sandbox, const char *build, struct err *err)
 {
-    CLEANUP_CLOSE int fd = path_open(sandbox->root, build);
     CLEANUP_FREE char *directory = NULL;
-    struct stat st;
+    int kind = archives_at(sandbox->root, build);
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && archives_kind(fd) != ARCHIVE_NOT &&
-        unpack_build(sandbox, build, &directory, err) < 0)
+    if (kind >= 0 && kind != ARCHIVE_NOT && unpack_build(sandbox, build, &directory, err) < 0)
         return -1;
     return sandbox_add(sandbox, directory ? directory : build, err);
 }

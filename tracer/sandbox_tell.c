@@ -77,16 +77,13 @@ static void put_files(const struct sandbox *sandbox, const char *name, const cha
 /* What they name by absolute paths, and goes along. */
 static void put_data(const struct sandbox *sandbox, struct report *report)
 {
-    struct table *table = NULL;
+    static const char *const columns[][2] = {
+        {"file", "file"}, {"named", "named"}, {"names", "names in the copy"}, {NULL, NULL}};
 
     for (size_t i = 0; i < sandbox->count; i++)
         for (size_t k = 0; k < sandbox->files[i].name_count; k++) {
-            if (!table) {
-                table = table_add(report, "data", "Data that it names, and that goes along");
-                table_column(table, "file", "file");
-                table_column(table, "named", "named");
-                table_column(table, "names", "names in the copy");
-            }
+            struct table *table = table_with(report, "data", "Data that it names, and that goes along", columns);
+
             table_text(table, sandbox->files[i].to);
             table_text(table, sandbox->files[i].names[k].was);
             table_text(table, sandbox->files[i].names[k].now);
@@ -223,22 +220,13 @@ static void put_run(char *const *command, size_t words, const struct report *run
     table_text(table, good ? "tried" : run ? "failed" : "modelled");
 }
 
-static void take_strings(struct strings *from, struct strings *to)
-{
-    for (size_t i = 0; i < from->n; i++) {
-        strings_add(to, from->v[i]);
-        from->v[i] = NULL;
-    }
-    from->n = 0;
-}
-
 /* What the command said of its failure, where that is no cause, and what was not seen of it. */
 static void take_words(struct report *run, struct report *report)
 {
-    take_strings(&run->said, &report->said);
-    take_strings(&run->looked_in, &report->looked_in);
-    take_strings(&run->ruled_out, &report->ruled_out);
-    take_strings(&run->unseen, &report->unseen);
+    strings_move(&run->said, &report->said);
+    strings_move(&run->looked_in, &report->looked_in);
+    strings_move(&run->ruled_out, &report->ruled_out);
+    strings_move(&run->unseen, &report->unseen);
 }
 
 bool sandbox_tell_run(const struct sandbox *sandbox, char *const *command, size_t words, struct report *run,
@@ -250,11 +238,8 @@ bool sandbox_tell_run(const struct sandbox *sandbox, char *const *command, size_
 
     put_run(command, words, run, libc, good, report);
     put_headline(sandbox, run, good, report);
-    for (size_t i = 0; run && i < run->cause_count; i++)
-        *(struct cause **)array_add(&report->causes, &report->cause_count, &report->cause_cap, sizeof(struct cause *)) =
-            run->causes[i];
     if (run)
-        run->cause_count = 0;
+        report_move_causes(run, report);
     if (run && !good)
         take_words(run, report);
     return good || !run;

@@ -93,8 +93,7 @@ static void take_report(struct report *report, struct verify_job *job)
     for (size_t i = 0; i < from->unseen.n; i++)
         strings_addf(&report->unseen, "%s: %s", job->title, from->unseen.v[i]);
     take_libc(report, from);
-    for (size_t i = 0; i < from->redacted.n; i++)
-        strings_add(&report->redacted, xstrdup(from->redacted.v[i]));
+    strings_move(&from->redacted, &report->redacted);
 }
 
 /* What holds the debug adapter back holds glibctrace back as well, which then has nothing to tell of it. */
