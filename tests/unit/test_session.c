@@ -394,13 +394,15 @@ START_TEST(a_changed_root_is_seen)
 }
 END_TEST
 
-/* The calls of the newest session in one text, without what differs from run to run. */
+/* The calls of the newest session in one text, without what differs from run to run: the sanitizers' runtime reads
+ * its maps over again, with twice the room, until they fit (sanitizer_common's ReadFileToBuffer), and how long they are
+ * is as random as the addresses in them. */
 static char *as_text(void)
 {
     char *text = xstrdup("");
 
     for (size_t i = 0; i < seen_count; i++) {
-        if (seen[i].type != EVENT_SYSCALL)
+        if (seen[i].type != EVENT_SYSCALL || (seen[i].path && !strcmp(seen[i].path, "/proc/self/maps")))
             continue;
         char *longer = xasprintf("%s%s %s %s %d\n", text, seen[i].name, seen[i].string ? seen[i].string : "-",
                                  seen[i].path ? seen[i].path : "-", seen[i].error);
@@ -421,7 +423,13 @@ START_TEST(both_ways_of_stopping_tell_the_same)
     launch(FILTER_NO, "files");
     CLEANUP_FREE char *plain = as_text();
 
-    ck_assert_str_eq(filtered, plain);
+    size_t same = 0;
+
+    while (filtered[same] && filtered[same] == plain[same])
+        same++;
+    /* Check ends the test, without a word of either, where a message is longer than 8 KiB. */
+    ck_assert_msg(!strcmp(filtered, plain), "from byte %zu on: \"%.100s\" and \"%.100s\"", same, filtered + same,
+                  plain + same);
 }
 END_TEST
 
