@@ -71,8 +71,9 @@ struct elffile {
     unsigned class, data, osabi, abiversion; /* ELFCLASS…, ELFDATA…, … */
     unsigned type, machine, flags;           /* ET_…, EM_…, e_flags */
     uint64_t entry;
-    const char *interp; /* PT_INTERP, or NULL */
-    bool dynamic;       /* has PT_DYNAMIC */
+    const char *interp;     /* PT_INTERP, or NULL */
+    const char *interp_bad; /* … which the kernel refuses, whatever there is: in words; or NULL. ld.so does not ask. */
+    bool dynamic;           /* has PT_DYNAMIC */
     bool dynamic_fixed; /* … where nothing may be written, though ld.so does (DT_DEBUG of elf/rtld.c, addresses) */
     const char *soname; /* or NULL */
     const char *const *needed;

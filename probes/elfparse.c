@@ -10,6 +10,7 @@
 #include <byteswap.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -321,8 +322,16 @@ static void parse_interp(struct elf_entry *entry, const struct elf_image *image,
 {
     CLEANUP_FREE uint8_t *bytes = s->file_size <= PAGE ? image_read(image, s->offset, s->file_size) : NULL;
 
-    if (!bytes || entry->interp)
+    if (entry->interp || entry->elf.interp_bad)
         return;
+    if (s->file_size > PATH_MAX) /* load_elf_binary() of fs/binfmt_elf.c, as what follows */
+        entry->elf.interp_bad = "the name of its dynamic loader (PT_INTERP) is longer than a path can be";
+    if (!bytes)
+        return;
+    if (s->file_size < 2 || !bytes[0])
+        entry->elf.interp_bad = "the name of its dynamic loader (PT_INTERP) is empty";
+    else if (bytes[s->file_size - 1])
+        entry->elf.interp_bad = "the name of its dynamic loader (PT_INTERP) does not end with a zero byte";
     entry->interp = xstrndup((const char *)bytes, s->file_size);
     entry->elf.interp = entry->interp;
 }

@@ -151,6 +151,8 @@ static enum execfile_verdict look_at_elf(const char *root, const struct elffile 
     }
     if (elf->state != ELFFILE_OK && elf->state != ELFFILE_UNREADABLE)
         return EXECFILE_BROKEN;
+    if (elf->interp_bad && (error == 0 || error == ENOEXEC || error == EACCES)) /* EACCES: "" is opened as "/" is */
+        return EXECFILE_BROKEN;
     if (elf->interp && path_stat(root, elf->interp, &st) < 0) {
         ret->interpreter = xstrdup(elf->interp);
         return EXECFILE_INTERP_ABSENT;
@@ -179,13 +181,15 @@ static enum execfile_verdict look_at_script(const char *root, char *program, con
         ret->interpreter = program;
         return EXECFILE_SCRIPT_ABSENT;
     }
-    if (depth + 1 >= DEEPEST || program[0] != '/') {
+    if (depth >= DEEPEST || program[0] != '/') {
         free(program);
-        return EXECFILE_SOUND;
+        return depth >= DEEPEST && (error == ELOOP || error == 0) ? EXECFILE_TOO_DEEP : EXECFILE_SOUND;
     }
     free(ret->path);
     ret->path = program;
     verdict = look(root, program, cred, error, depth + 1, ret);
+    if (verdict == EXECFILE_TEXT && (error == ENOEXEC || error == 0)) /* nobody's shell runs it */
+        return EXECFILE_BROKEN;
     return verdict;
 }
 
@@ -223,6 +227,13 @@ void execfile_inspect(const char *root, const char *path, const struct cred *cre
 {
     *ret = (struct execfile){.path = xstrdup(path)};
     ret->verdict = look(root, path, cred, error, 0, ret);
+    if (ret->verdict == EXECFILE_TOO_DEEP) { /* it takes all of them */
+        CLEANUP_CLOSE int fd = path_open(root, path);
+
+        free(ret->path);
+        ret->path = xstrdup(path);
+        ret->interpreter = fd >= 0 ? execfile_script_program(fd) : NULL;
+    }
 }
 
 bool execfile_is_secure(const char *root, const char *path)

@@ -27,7 +27,7 @@ static char *what_it_is(const struct elffile *elf, const struct fault *fault)
         if (fault && fault->kind == FAULT_NOT_FOUND && fault->search.fault >= 0 &&
             fault->search.places[fault->search.fault].why)
             return xasprintf("cannot be loaded as a library: %s", fault->search.places[fault->search.fault].why);
-        return xstrdup("is malformed");
+        return xasprintf("is malformed%s%s", elf->interp_bad ? ": " : "", elf->interp_bad ? elf->interp_bad : "");
     default:
         return xasprintf("is malformed%s%s", elf->why ? ": " : "", elf->why ? elf->why : "");
     }

@@ -29,6 +29,25 @@ static void tell_scenario(const struct finding *finding, struct cause *cause)
     }
 }
 
+/* ELOOP is what execve(2) says of scripts, too, whose programs are scripts (exec_binprm() of fs/exec.c). */
+static void tell_scripts(const struct finding *finding, struct cause *cause)
+{
+    const char *subject = path_base(finding->subject), *next = finding->interpreter;
+
+    if (strcmp(next, finding->subject) == 0)
+        cause->summary =
+            xasprintf("%s cannot be executed: its first line names itself as the program to run it.", subject);
+    else
+        cause->summary = xasprintf("%s cannot be executed: the program of its first line, %s, is a script, too, and so "
+                                   "on, more than five deep.",
+                                   subject, next);
+    cause_fact(cause, "it needs", "%s   (its #! line)", next);
+    cause_fact(cause, "mind", "the kernel says ELOOP (\"Too many levels of symbolic links\"); no link is meant");
+    cause->detail = xstrdup(cause->summary);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_NONE, NULL,
+               "name a program, or a script for one, in the first line of %s: the kernel follows five", subject);
+}
+
 void cause_link_tell(const struct finding *finding, struct cause *cause)
 {
     const char *subject = path_base(finding->subject);
@@ -37,6 +56,10 @@ void cause_link_tell(const struct finding *finding, struct cause *cause)
     const char *at = finding->walk && finding->walk->at ? finding->walk->at : asked;
     bool sound;
 
+    if (loop && finding->interpreter) {
+        tell_scripts(finding, cause);
+        return;
+    }
     if (loop)
         cause->summary =
             xasprintf("%s needs %s, but %s is a symbolic link that leads back to itself.", subject, asked, at);

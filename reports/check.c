@@ -249,7 +249,7 @@ static bool is_loadable(const struct check_request *request, const char *path, c
     case ELFFILE_TRUNCATED:
     case ELFFILE_MALFORMED:
         /* One that holds debug information alone has the headers of its program, and nothing behind them. */
-        return !(elf->interp && !*elf->interp);
+        return !request->brief || !(elf->interp && !*elf->interp);
     case ELFFILE_SHORT:
         return true;
     case ELFFILE_EMPTY:
@@ -267,7 +267,8 @@ bool check_file(const struct check_request *request, const char *path, struct re
     CLEANUP_CLOSE int fd = path_open(root, path);
     CLEANUP_FREE char *script = fd >= 0 ? execfile_script_program(fd) : NULL;
     const struct elffile *elf = elffile_get(root, path);
-    bool loadable = is_loadable(request, path, elf), executed = script || elf->interp || elf->type == ET_EXEC;
+    bool loadable = is_loadable(request, path, elf),
+         executed = script || elf->interp || elf->interp_bad || elf->type == ET_EXEC;
     enum check_execution execution = EXECUTION_GOES;
     size_t first = report->cause_count;
 

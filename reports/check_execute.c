@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SCRIPTS_MOST = 5 /* BINPRM_MAX_RECURSION */ };
+enum { SCRIPTS_MOST = 6 /* five for one execve(2), and the program */ };
 #define ON_ANOTHERS_PATH 0.7 /* what PATH is in a root, nobody has said */
 
 bool check_is_secure(const struct check_request *request, const char *path)
@@ -33,6 +33,8 @@ static int execution_error(const struct execfile *file)
     case EXECFILE_OTHER_MACHINE:
     case EXECFILE_BROKEN:
         return file->asker ? ELIBBAD : ENOEXEC;
+    case EXECFILE_TOO_DEEP:
+        return ELOOP;
     default:
         return 0;
     }
@@ -77,7 +79,8 @@ enum check_execution check_execution(const struct check_request *request, const 
     execfile_inspect(root, path, NULL, 0, &file);
     error = execution_error(&file);
     mode = file.verdict == EXECFILE_NOT_PERMITTED && strcmp(file.path, path) == 0;
-    here = is_of_here(request, path, script, &file) || (mode && !script && is_for_others(path, elf));
+    here =
+        is_of_here(request, path, script, &file) || ((mode || elf->interp_bad) && !script && is_for_others(path, elf));
     execfile_deinit(&file);
     if (!error || here)
         return EXECUTION_GOES;

@@ -74,6 +74,10 @@ static bool file_fault(struct finding *finding, const struct execfile *file)
         finding->missing = file->machine_wanted;
         finding->provider = file->path;
         return true;
+    case EXECFILE_TOO_DEEP:
+        finding->kind = CAUSE_SYMLINK_LOOP;
+        finding->interpreter = file->interpreter;
+        return true;
     case EXECFILE_BROKEN:
         finding->kind = CAUSE_OBJECT_CORRUPT;
         finding->provider = file->path;

@@ -37,6 +37,7 @@ static const char *const verdicts[] = {
     [EXECFILE_NOEXEC_MOUNT] = "noexec-mount",
     [EXECFILE_OTHER_MACHINE] = "other-machine",
     [EXECFILE_BROKEN] = "broken",
+    [EXECFILE_TOO_DEEP] = "scripts-too-deep",
 };
 
 #define ABSENT "absent"
@@ -414,6 +415,11 @@ static enum execfile_verdict verdict_of(const struct attempt *attempt)
     return attempt->error == EACCES || attempt->error == EPERM ? EXECFILE_NOT_PERMITTED : EXECFILE_SOUND;
 }
 
+static bool wants_program(enum execfile_verdict verdict)
+{
+    return verdict == EXECFILE_INTERP_ABSENT || verdict == EXECFILE_SCRIPT_ABSENT || verdict == EXECFILE_TOO_DEEP;
+}
+
 void sight_inspect(const struct attempt *attempt, const struct cred *cred, struct execfile *ret)
 {
     const struct sight *sight = attempt->sight;
@@ -425,13 +431,13 @@ void sight_inspect(const struct attempt *attempt, const struct cred *cred, struc
     }
     *ret = (struct execfile){.verdict = verdict_of(attempt),
                              .path = xstrdup(sight && sight->fault ? sight->fault : attempt->path)};
-    if (ret->verdict == EXECFILE_INTERP_ABSENT || ret->verdict == EXECFILE_SCRIPT_ABSENT)
+    if (wants_program(ret->verdict))
         ret->interpreter = xstrdup_or_null(needs);
     else if (ret->verdict == EXECFILE_NOEXEC_MOUNT)
         ret->mount = xstrdup_or_null(needs);
     else if (ret->verdict == EXECFILE_OTHER_MACHINE)
         ret->machine_wanted = needs;
-    if ((ret->verdict == EXECFILE_INTERP_ABSENT || ret->verdict == EXECFILE_SCRIPT_ABSENT) && !ret->interpreter)
+    if (wants_program(ret->verdict) && !ret->interpreter)
         ret->verdict = EXECFILE_SOUND;
     if ((ret->verdict == EXECFILE_NOEXEC_MOUNT && !ret->mount) ||
         (ret->verdict == EXECFILE_OTHER_MACHINE && !ret->machine_wanted))

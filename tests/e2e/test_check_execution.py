@@ -190,3 +190,50 @@ def test_command_that_the_tree_brings(check, tmp_path):  # noqa: F811
     script(tmp_path / "mine", "/bin/sh")
     status, report, said = check(tmp_path)
     assert (status, report["causes"]) == (0, []), said
+
+
+def _patched(path, size, first=None):
+    """A program whose PT_INTERP has another size."""
+    build(path, "int main(void) { return 0; }")
+    data = bytearray(path.read_bytes())
+    header = next(at for at in range(64, 64 + 56 * data[56], 56) if data[at] == 3)
+    offset, old = (int.from_bytes(data[at:at + 8], "little") for at in (header + 8, header + 32))
+    data[header + 32:header + 40] = size(old).to_bytes(8, "little")
+    data[offset] = data[offset] if first is None else first
+    path.write_bytes(data)
+    return path
+
+
+def _nested(top, scripts, itself=False):
+    """So many scripts, each the program of the next, the first one's is true(1) or the last."""
+    names = [top / f"s{k}" for k in range(scripts)]
+    for path, program in zip(names, [names[-1] if itself else "/bin/true", *names]):
+        script(path, program)
+    return names[-1]
+
+
+REFUSED = {
+    "no name of a loader": (lambda top: _patched(top / "prog", lambda size: 0), "object-corrupt", "is empty"),
+    "an empty name": (lambda top: _patched(top / "prog", lambda size: size, first=0), "object-corrupt", "is empty"),
+    "a name without an end": (lambda top: _patched(top / "prog", lambda size: size - 1), "object-corrupt", "zero byte"),
+    "six scripts": (lambda top: _nested(top, 6), "symlink-loop", "five deep"),
+    "itself": (lambda top: _nested(top, 1, itself=True), "symlink-loop", "names itself"),
+    "text": (lambda top: script(top / "s", text(top)), "object-corrupt", "not an ELF file"),
+    "five scripts": (lambda top: _nested(top, 5), None, "loads here"),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_what_the_kernel_refuses(check, tool, tmp_path, how):  # noqa: F811
+    make, kind, words = REFUSED[how]
+    path = make(tmp_path)
+    about = str(tmp_path / "ld.so" if how == "text" else path)
+    status, report, said = check(path)
+    told = [(kind, about, about)] if kind else []
+    assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == told and words in said, said
+    assert status == bool(kind)
+    out = tmp_path / "run.json"  # where execve(2) fails there is no shell behind it
+    subprocess.run([tool, "--no-redact", "--no-repro", "-q", "-o", out, "--", "setpriv", path], timeout=HANGS_AFTER,
+                   env={"PATH": "/usr/bin:/bin"})
+    if how != "text":  # execvp(3) gives it to a shell
+        assert [(c["kind"], c["subject"], c["missing"]) for c in load_report(out)["causes"]] == told
