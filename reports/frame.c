@@ -73,6 +73,8 @@ static int read_header(const struct frames *frames, size_t *header, size_t *body
             return 0;
         if (n && end && line[n - 1] == '\r')
             n--;
+        else if (end && frames->strict && (n == 0 || is_field(line, n)))
+            return wrong(line, n, "it wrote a line that does not end as those of a message's header do", err);
         if (end && n == 0 && length >= 0) {
             *header = (size_t)(end + 1 - start);
             *body = (size_t)length;
@@ -103,6 +105,17 @@ int frames_next(struct frames *frames, struct json_line *ret, struct err *err)
     text[body] = kept;
     frames->at += header + body;
     return status < 0 ? err_set(err, "it wrote a message that cannot be read: %s", why.text) : 1;
+}
+
+bool frames_cut(const struct frames *frames, size_t *have, size_t *of)
+{
+    size_t header = 0;
+    struct err err;
+
+    if (frames->in.n <= frames->at || read_header(frames, &header, of, &err) <= 0)
+        return false;
+    *have = frames->in.n - frames->at - header;
+    return *have < *of;
 }
 
 void frames_deinit(struct frames *frames)

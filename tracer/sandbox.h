@@ -59,6 +59,7 @@ struct sandbox {
     size_t count, cap;
     struct strings trees; /* the BUILDs that are directories, inside the root */
     bool server;          /* one of them is a VS Code server that has a way of its own */
+    bool own_conversions; /* the copy of libc.so.6 names DIR/lib/gconv by itself */
     struct strings notes;
 };
 

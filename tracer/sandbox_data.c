@@ -1,7 +1,8 @@
 /* Data that a program of another root takes from absolute paths: the paths are constants of the program and its
  * libraries; which of them it opens is not known. Where this system has no such file, or another one, that of the root
  * goes along, and the constant in the copy names it then. No byte can be put in: a path that is shorter has as many
- * slashes as it takes, and where DIR is too long the file is left out, which a note says. */
+ * slashes as it takes, and where DIR is too long the file is left out, which a note says. The C library's own data is
+ * found in the same way, where DIR is short enough. */
 #include "sandbox.h"
 
 #include <probes/alloc.h>
@@ -136,18 +137,19 @@ static bool is_path(const char *text, size_t size)
     return true;
 }
 
-static void scan_bytes(struct scan *scan, const char *bytes, size_t size, uint64_t offset)
+static void scan_bytes(struct scan *scan, const char *bytes, size_t size, uint64_t offset,
+                       void (*each)(struct scan *scan, const char *text, uint64_t at))
 {
     for (size_t at = 0; at < size;) {
         size_t n = strnlen(bytes + at, size - at);
 
         if (at + n < size && is_path(bytes + at, n))
-            look_at(scan, bytes + at, offset + at);
+            each(scan, bytes + at, offset + at);
         at += n + 1;
     }
 }
 
-static void scan_file(struct scan *scan)
+static void scan_file(struct scan *scan, void (*each)(struct scan *scan, const char *text, uint64_t at))
 {
     const struct sandbox_file *file = &scan->sandbox->files[scan->file];
     const struct elffile *elf = elffile_get(file->root, file->path);
@@ -157,8 +159,82 @@ static void scan_file(struct scan *scan)
     ssize_t got = fd >= 0 ? pread(fd, bytes, size, (off_t)elf->constant_offset) : -1;
 
     if (got > 0)
-        scan_bytes(scan, bytes, (size_t)got, elf->constant_offset);
+        scan_bytes(scan, bytes, (size_t)got, elf->constant_offset, each);
     elffile_put(elf);
+}
+
+/* ---- the C library's own ---- */
+
+/* What of TEXT, "/usr/lib/x/gconv/gconv-modules.cache", comes after DIRECTORY, whose last part is LAST ("/gconv"); NULL
+ * where it is neither that nor in it. */
+static const char *below(const char *root, const char *text, const char *last, const char *directory)
+{
+    const char *at = directory ? strstr(text, last) : NULL;
+    CLEANUP_FREE char *start = NULL;
+    struct path_walk theirs, named;
+    bool same;
+
+    if (!at || (at[strlen(last)] && at[strlen(last)] != '/'))
+        return NULL;
+    at += strlen(last);
+    start = xstrndup(text, (size_t)(at - text));
+    path_walk(root, "/", directory, NULL, &theirs);
+    path_walk(root, "/", start, NULL, &named);
+    same = theirs.reason == PATH_OK && named.reason == PATH_OK && strcmp(theirs.final, named.final) == 0;
+    path_walk_deinit(&theirs);
+    path_walk_deinit(&named);
+    return same ? at : NULL;
+}
+
+/* A short name for lib/locale/locale-archive, so that its path has ROOM bytes at most; malloced, or NULL. */
+static char *link_to_archive(struct sandbox *sandbox, size_t room)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        CLEANUP_FREE char *to = xasprintf("lib/%u", i);
+
+        if (strlen(sandbox->dir) + 1 + strlen(to) > room)
+            return NULL;
+        if (planned(sandbox, to))
+            continue;
+        sandbox_file_add(sandbox, SANDBOX_LINK, sandbox->libc.root, sandbox->libc.locale, xstrdup(to))->link =
+            xstrdup("locale/locale-archive");
+        return steal_pointer(&to);
+    }
+    return NULL;
+}
+
+/* TEXT, a constant of the C library at AT: where its conversions or its locales are. */
+static void look_at_own(struct scan *scan, const char *text, uint64_t at)
+{
+    struct sandbox *sandbox = scan->sandbox;
+    const char *root = sandbox->libc.root, *conversions = below(root, text, "/gconv", sandbox->libc.gconv),
+               *locales = below(root, text, "/locale", sandbox->libc.locale);
+    CLEANUP_FREE char *to = conversions ? xasprintf("lib/gconv%s", conversions)
+                            : locales   ? xasprintf("lib/locale%s", locales)
+                                        : NULL;
+
+    if (to && locales && !conversions && strcmp(locales, "/locale-archive") == 0) {
+        if (!planned(sandbox, to))
+            return;
+        if (strlen(sandbox->dir) + 1 + strlen(to) > strlen(text)) {
+            free(to);
+            to = link_to_archive(sandbox, strlen(text));
+        }
+    }
+    if (!to || strlen(sandbox->dir) + 1 + strlen(to) > strlen(text))
+        return;
+    add_name(&sandbox->files[scan->file], at, text, as_long(sandbox->dir, to, text));
+    sandbox->own_conversions |= conversions && !*conversions;
+}
+
+/* What programs are told by GCONV_PATH and LOCPATH otherwise, which hold for all that they start. */
+static void take_own_data(struct scan *scan)
+{
+    for (scan->file = 0; scan->file < scan->sandbox->count; scan->file++)
+        if (strcmp(scan->sandbox->files[scan->file].to, "lib/libc.so.6") == 0) {
+            scan_file(scan, look_at_own);
+            return;
+        }
 }
 
 void sandbox_data(struct sandbox *sandbox)
@@ -168,7 +244,8 @@ void sandbox_data(struct sandbox *sandbox)
 
     for (; scan.file < count; scan.file++)
         if (sandbox->files[scan.file].what <= SANDBOX_NEEDED && *sandbox->files[scan.file].root)
-            scan_file(&scan);
+            scan_file(&scan, look_at);
+    take_own_data(&scan);
     if (scan.told > NOTES_MOST)
         strings_addf(&sandbox->notes, "%zu more files are named that are not on this system", scan.told - NOTES_MOST);
 }

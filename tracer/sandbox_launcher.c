@@ -19,7 +19,7 @@ static bool has_below(const struct sandbox *sandbox, const char *directory)
 
 void sandbox_variables(const struct sandbox *sandbox, struct strings *ret)
 {
-    if (has_below(sandbox, "lib/gconv"))
+    if (has_below(sandbox, "lib/gconv") && !sandbox->own_conversions)
         strings_addf(ret, "GCONV_PATH=%s/lib/gconv", sandbox->dir);
 }
 
@@ -60,6 +60,17 @@ static const char locale_part[] = "locale=${LC_ALL:-${LC_CTYPE:-${LANG:-C}}}\n"
                                   "    done\n"
                                   "fi\n";
 
+static void put_conversions(const struct sandbox *sandbox, FILE *out)
+{
+    fputs("if [ -z \"${GCONV_PATH-}\" ]", out);
+    if (sandbox->own_conversions) { /* its libc.so.6 finds them, at that place */
+        fputs(" && [ \"$here\" != ", out);
+        put_quoted(sandbox->dir, out);
+        fputs(" ]", out);
+    }
+    fputs("; then\n    GCONV_PATH=$here/lib/gconv\n    export GCONV_PATH\nfi\n", out);
+}
+
 static void put_script(const struct sandbox *sandbox, FILE *out)
 {
     const char *only = sandbox_only_program(sandbox);
@@ -69,7 +80,10 @@ static void put_script(const struct sandbox *sandbox, FILE *out)
           out);
     fputs(only ? "Usage: run [ARG]...\n" : "Usage: run PROGRAM [ARG]..., PROGRAM being a path in this directory\n",
           out);
-    fputs("here=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd -P) || exit 127\n", out);
+    fputs("self=$(readlink -f -- \"$0\" 2>/dev/null) || self=$0\n" /* a link to it may stand anywhere */
+          "case $self in\n    */*) ;;\n    *) self=./$self ;;\nesac\n"
+          "here=$(CDPATH= cd -- \"${self%/*}/\" && pwd -P) || exit 127\n",
+          out);
     if (only) {
         fputs("program=", out);
         put_quoted(only, out);
@@ -78,7 +92,7 @@ static void put_script(const struct sandbox *sandbox, FILE *out)
         fputs("[ $# -gt 0 ] || {\n    echo \"usage: $0 PROGRAM [ARG]...\" >&2\n    exit 2\n}\nprogram=$1\nshift\n",
               out);
     if (has_below(sandbox, "lib/gconv"))
-        fputs("if [ -z \"${GCONV_PATH-}\" ]; then\n    GCONV_PATH=$here/lib/gconv\n    export GCONV_PATH\nfi\n", out);
+        put_conversions(sandbox, out);
     if (has_below(sandbox, "lib/locale"))
         fputs(locale_part, out);
     fputs("loader=", out);

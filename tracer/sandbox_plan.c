@@ -82,6 +82,15 @@ static enum sandbox_what what_at(const char *root, const char *path)
     return what;
 }
 
+static bool is_script(const char *root, const char *path)
+{
+    const struct elffile *elf = elffile_get(root, path);
+    bool script = strncmp(elf->starts, "#!", 2) == 0;
+
+    elffile_put(elf);
+    return script;
+}
+
 /* A VS Code server whose start script can patch its own node. */
 static bool is_server_script(const struct sandbox_file *file)
 {
@@ -179,6 +188,11 @@ static void add_entry(struct sandbox *sandbox, const struct tree *tree, const FT
     struct sandbox_file *file;
     enum sandbox_what what;
 
+    /* It names the original's directories (iconvconfig(8)); without it the C library reads gconv-modules. */
+    if (tree->data && strcmp(entry->fts_name, "gconv-modules.cache") == 0) {
+        free(to);
+        return;
+    }
     if (entry->fts_info == FTS_D)
         what = SANDBOX_DIRECTORY;
     else if (entry->fts_info == FTS_SL || entry->fts_info == FTS_SLNONE)
@@ -258,6 +272,8 @@ static int add_file(struct sandbox *sandbox, const char *build, const char *path
     struct sandbox_file *file;
     CLEANUP_FREE char *to = xasprintf("%s/%s", what == SANDBOX_LIBRARY ? "lib" : "bin", path_base(build));
 
+    if (what == SANDBOX_OTHER && is_script(sandbox->root, path))
+        return err_set(err, "%s is a script: name the program that runs it, or the directory that it is in", build);
     if (what == SANDBOX_OTHER)
         return err_set(err, "%s is neither a program or library nor a directory", build);
     if (name_is_taken(sandbox, to))
@@ -266,6 +282,14 @@ static int add_file(struct sandbox *sandbox, const char *build, const char *path
     file->mode = walk->st.st_mode & 0777;
     note_rights(sandbox, file, walk->st.st_mode);
     return 0;
+}
+
+/* Whether DIR is to be in the tree PATH. */
+static bool would_be_changed(const struct sandbox *sandbox, const char *path)
+{
+    CLEANUP_FREE char *full = xasprintf("%s%s", sandbox->root, path), *real = realpath(full, NULL);
+
+    return real && is_within(sandbox->dir, real);
 }
 
 int sandbox_add(struct sandbox *sandbox, const char *build, struct err *err)
@@ -280,6 +304,8 @@ int sandbox_add(struct sandbox *sandbox, const char *build, struct err *err)
         status = add_file(sandbox, build, walk.final, &walk, err);
     else if (strcmp(walk.final, "/") == 0)
         status = err_set(err, "a whole system is no BUILD: name the programs (in another root: --root DIR)");
+    else if (would_be_changed(sandbox, walk.final))
+        status = err_set(err, "%s would be in %s, which is to stay as it is; nothing was made", sandbox->dir, build);
     else if (name_is_taken(sandbox, path_base(walk.final)))
         status = err_set(err, "%s: the copy has something else of that name (bin, lib, run, another BUILD)", build);
     else {

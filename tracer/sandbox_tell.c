@@ -81,7 +81,7 @@ static void put_data(const struct sandbox *sandbox, struct report *report)
         {"file", "file"}, {"named", "named"}, {"names", "names in the copy"}, {NULL, NULL}};
 
     for (size_t i = 0; i < sandbox->count; i++)
-        for (size_t k = 0; k < sandbox->files[i].name_count; k++) {
+        for (size_t k = 0; k < sandbox->files[i].name_count && sandbox->files[i].what != SANDBOX_LIBC; k++) {
             struct table *table = table_with(report, "data", "Data that it names, and that goes along", columns);
 
             table_text(table, sandbox->files[i].to);
@@ -116,13 +116,18 @@ static void put_notes(const struct sandbox *sandbox, struct report *report)
     for (size_t i = 0; i < sandbox->notes.n; i++)
         table_cell(table, TABLE_WARNING, "%s", sandbox->notes.v[i]);
     table_cell(table, TABLE_PLAIN,
-               "start it by %s/run, which sets the variables for that C library's data, or directly", sandbox->dir);
+               sandbox->own_conversions
+                   ? "start it by %s/run, which sets LOCPATH for locales of that C library, or directly"
+                   : "start it by %s/run, which sets the variables for that C library's data; started directly, it "
+                     "converts character sets by what this system has for its own C library",
+               sandbox->dir);
     table_cell(
         table, TABLE_PLAIN,
         "it has to stand at this path, here or in another system: interpreters are absolute paths. Elsewhere only "
         "run starts it, and what a program starts by its own path (/proc/self/exe) is the loader then");
     table_cell(table, TABLE_PLAIN,
-               "programs of this system that it starts stay on this system's C library (and get GCONV_PATH from run)");
+               "programs of this system that it starts stay on this system's C library (and get %sLOCPATH from run)",
+               sandbox->own_conversions ? "" : "GCONV_PATH and ");
     table_text(table, table_find(report, "data")
                           ? "other files that it opens by absolute paths are those of the system that it runs on; and "
                             "it does not find its data where the directory was moved"

@@ -47,9 +47,11 @@ int verify_words(const char *text, struct strings *ret, struct err *err);
 struct verify_result {
     bool passes;
     double seconds;
-    char *seen;  /* one phrase: how far it came */
-    char *words; /* what the program said of it, or NULL */
+    char *seen;    /* one phrase: how far it came */
+    char *words;   /* what the program said of it, or NULL */
+    char *refused; /* the address at which it said that it listens, and did not; or NULL */
 };
+void verify_result_deinit(struct verify_result *result);
 
 /* The tools of one check. */
 struct verify_talk {

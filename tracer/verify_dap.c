@@ -163,6 +163,7 @@ static int open_talk(struct session *session)
     }
     if (peer_connect(talk->peer, address, &err) < 0) {
         verify_failed(talk, "%s", err.text);
+        talk->result->refused = steal_pointer(&address);
         return -1;
     }
     return send_initialize(session);

@@ -301,7 +301,7 @@ static bool talk_with(struct session *session)
 static bool run(struct verify_talk *talk)
 {
     const struct verify_module *module = talk->module;
-    struct session session = {.talk = talk};
+    struct session session = {.talk = talk, .frames.strict = true};
     bool passes = false;
 
     session.text = module->open ? proc_read(module->open, FILE_MOST, NULL) : NULL;

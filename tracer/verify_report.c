@@ -119,10 +119,34 @@ static struct cause *refused_to_trace(const struct verify_job *job)
     return cause;
 }
 
+/* What only its client sees: nothing listens where the debug adapter says that it does. */
+static struct cause *not_listening(const struct verify_job *job)
+{
+    struct cause *cause;
+
+    if (!job->result.refused || (job->report && job->report->cause_count) || job->passed_again)
+        return NULL;
+    cause = cause_create(CAUSE_CONNECTION_REFUSED);
+    cause->confidence = 0.9;
+    cause->subject = xstrdup(job->command.v[0]);
+    cause->missing = xstrdup(job->result.refused);
+    cause->summary =
+        xasprintf("%s says that it listens at %s, but takes no connection there.", job->title, job->result.refused);
+    cause->detail = xasprintf("glibctrace was to talk with it there, as an editor does: %s.", job->result.seen);
+    cause_fact(cause, "it needs", "%s", job->result.refused);
+    cause_remedy(cause, PROOF_KNOWN,
+                 "look at how %s is started: what wraps it may announce another's port, or lives "
+                 "in another network namespace",
+                 job->title);
+    return cause;
+}
+
 static void explain(struct report *report, struct verify_job *job)
 {
     bool known = job->report && job->report->cause_count;
     struct cause *refused = job->result.passes ? NULL : refused_to_trace(job);
+
+    refused = job->result.passes || refused ? refused : not_listening(job);
 
     if (job->result.passes)
         return;
@@ -244,7 +268,7 @@ static char *headline(const struct verify *verify, const struct verify_job *jobs
     if (!failing)
         return xasprintf("%s %s, in %s.", passing, count == 1 ? "passes" : "pass", where);
     if (!passing)
-        return xasprintf("%s %s, in %s.", failing, count == 1 ? "fails" : "all fail", where);
+        return xasprintf("%s %s, in %s.", failing, count == 1 ? "fails" : count == 2 ? "both fail" : "all fail", where);
     return xasprintf("%s %s, %s %s, in %s.", failing, strstr(failing, " and ") ? "fail" : "fails", passing,
                      strstr(passing, " and ") ? "pass" : "passes", where);
 }

@@ -13,13 +13,19 @@ enum {
     SLOWER = 6,            /* … or so many times as long as the first one took */
 };
 
+void verify_result_deinit(struct verify_result *result)
+{
+    free(result->seen);
+    free(result->words);
+    free(result->refused);
+}
+
 void verify_job_deinit(struct verify_job *job)
 {
     free(job->title);
     strings_deinit(&job->command);
     strings_deinit(&job->looked);
-    free(job->result.seen);
-    free(job->result.words);
+    verify_result_deinit(&job->result);
     free(job->why_not);
     report_destroy(job->report);
 }
@@ -112,8 +118,7 @@ static void run_again(struct verify *verify, struct verify_job *job)
         job->why_not = result.words ? xasprintf("it could not be run under glibctrace: %s", result.words)
                                     : xstrdup("it could not be run under glibctrace");
     strings_deinit(&words);
-    free(result.seen);
-    free(result.words);
+    verify_result_deinit(&result);
 }
 
 void verify_run(struct verify *verify, struct verify_job *job)

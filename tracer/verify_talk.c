@@ -109,6 +109,20 @@ bool verify_cut_short(struct verify_talk *talk, enum peer_news news, const char 
     return verify_failed(talk, "ended with status %d before %s", WEXITSTATUS(peer->status), doing);
 }
 
+/* The same, with what there is of a message that has not come whole. */
+static bool cut_short(struct verify_talk *talk, const struct frames *frames, enum peer_news news, const char *doing)
+{
+    size_t have, of;
+    CLEANUP_FREE char *seen = NULL;
+
+    verify_cut_short(talk, news, doing);
+    if (frames_cut(frames, &have, &of)) {
+        seen = steal_pointer(&talk->result->seen);
+        talk->result->seen = xasprintf("%s: %zu bytes came of a message of %zu", seen, have, of);
+    }
+    return false;
+}
+
 bool verify_receive(struct verify_talk *talk, struct frames *frames, struct json_line *ret, const char *doing)
 {
     struct peer *peer = talk->peer;
@@ -132,6 +146,6 @@ bool verify_receive(struct verify_talk *talk, struct frames *frames, struct json
         /* A peer that never stops sending has a limit as well. */
         news = peer_now() < talk->deadline_ns ? peer_wait(peer, talk->deadline_ns) : PEER_LATE;
         if (news != PEER_DATA)
-            return verify_cut_short(talk, news, doing);
+            return cut_short(talk, frames, news, doing);
     }
 }

@@ -6,6 +6,8 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -169,6 +171,24 @@ def test_moved(sandbox, app, tmp_path):
                           executable="/usr/bin/env").returncode == 127
     ended = subprocess.run([moved / "run", "by its run"], env=CLEAN, capture_output=True, text=True)
     assert (ended.stdout, ended.returncode) == (f"by its run {release('forky')}\n", 0)
+    (tmp_path / "link").symlink_to(moved / "run")
+    ended = subprocess.run([tmp_path / "link", "by a link"], env=CLEAN, capture_output=True, text=True)
+    assert (ended.stdout, ended.returncode) == (f"by a link {release('forky')}\n", 0)
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_conversions_are_that_c_librarys_own(sandbox, tmp_path, long):
+    """Where DIR's path is short, without run and its variables as well: those here need another C library."""
+    top = tempfile.mkdtemp(prefix="s", dir="/tmp")
+    try:
+        copy = tmp_path / "copy" if long else Path(top, "c")
+        status, _, said = sandbox("--root", cached_root("bullseye"), "/usr/bin/iconv", "-o", copy)
+        assert status == 0 and ("GCONV_PATH and LOCPATH" in said) == long, said
+        for start in (copy / "run",) if long else (copy / "run", copy / "bin/iconv"):
+            ended = subprocess.run([start, "-f", "cp1252", "-t", "cp850"], input=b"\xe4", env=CLEAN, capture_output=True)
+            assert (ended.returncode, ended.stdout) == (0, b"\x84"), ended
+    finally:
+        shutil.rmtree(top)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) wants root")
@@ -226,13 +246,13 @@ def test_a_command_that_fails_is_no_proof(sandbox, cc, tmp_path):
 @pytest.mark.parametrize("case, words", [
     ("static", "static program"), ("musl", "made for musl"), ("foreign", "for another machine"), ("text", "neither a program"),
     ("full", "no empty directory"), ("no patchelf", "patchelf"), ("no libc", "no glibc for x86_64"), ("no -o", "-o DIR"),
-    ("no such command", "none of the programs")])
+    ("no such command", "none of the programs"), ("script", "is a script"), ("inside", "to stay as it is")])
 def test_where_it_cannot_work_nothing_is_made(sandbox, cc, tmp_path, case, words):
     copy, libc, env, command = tmp_path / "copy", ["--libc", cached_root("forky")], {}, []
     build = tmp_path / "prog"
     flags = {"static": ["-static"], "foreign": ["-m32", "-nostdlib", "-static"]}.get(case, [])
-    if case == "text":
-        build.write_text("hello\n")
+    if case in ("text", "script"):
+        build.write_text("hello\n" if case == "text" else "#!/bin/sh\n")
     elif case == "musl":
         build = cc("int main(void) { return 0; }", "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1")
     else:
@@ -242,6 +262,8 @@ def test_where_it_cannot_work_nothing_is_made(sandbox, cc, tmp_path, case, words
         (copy / "mine").touch()
     if case == "no patchelf":
         env = {"PATH": str(tmp_path)}
+    if case == "inside":
+        build = tmp_path
     if case == "no libc":
         libc = ["--libc", tmp_path]
     if case == "no such command":

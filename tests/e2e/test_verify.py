@@ -282,6 +282,8 @@ def test_other_servers(verify, script, tmp_path):
     ("out.write(b'Content-Length: 99999999999\\r\\n\\r\\n')", "no possible length"),
     ("out.write(b'Content-Length: -1\\r\\n\\r\\n')", "no possible length"),
     ("out.write(b'hello\\n')", "something else than a message: hello"),
+    ("out.write(b'note: x\\n')", "a line that does not end as"),
+    ("out.write(b'Content-Length: 30\\r\\n\\r\\n{}')", "2 bytes came of a message of 30"),
     ("out.write(b'x' * 10000)", "something else than a message"),
     ("out.write(b'A: b\\r\\n' * 10000)", "something else than a message"),
     ("out.write(b'Content-Length: 3\\r\\n\\r\\nabc')", "cannot be read"),
@@ -299,6 +301,13 @@ def test_a_server_that_breaks_the_protocol(verify, script, what, said):
     assert said in seen(result, "server")
     if "planted" in what:
         assert any("planted" in row["said"] for row in result.report["words"])
+
+
+def test_nobody_listens_where_an_adapter_says_that_it_does(verify, script):
+    adapter = script("adapter", "#!/bin/sh\necho listening at: 127.0.0.1:1\nexec sleep 60\n")
+    result = verify("--only", "dap", "--timeout", "2", "--dap", adapter)
+    assert (result.returncode, [(c["kind"], c["subject"], c["missing"]) for c in result.causes]) == (
+        1, [("connection-refused", str(adapter), "127.0.0.1:1")]), result.stdout
 
 
 def test_nothing_is_left_of_a_server_that_hangs(verify, script, tmp_path):
