@@ -163,8 +163,8 @@ static bool node_of_library(const char *path, struct program_seen *ret)
 }
 
 /* A file that the kernel or the loader refuses, where the program is looked for: it says nothing of itself, and is the
- * one that a shell would take. A script only starts another. */
-static bool of_no_program(const char *path, enum program_kind kind, struct program_seen *ret)
+ * one that a shell would take. A script only starts another. What a shell takes FIRST may be any program at all. */
+static bool of_no_program(const char *path, enum program_kind kind, bool first, struct program_seen *ret)
 {
     static const char *const names[PROGRAM_KINDS] = {[PROGRAM_NODE] = "node",
                                                      [PROGRAM_GO] = "cmd/go",
@@ -174,10 +174,11 @@ static bool of_no_program(const char *path, enum program_kind kind, struct progr
     bool broken = elf->state == ELFFILE_EMPTY || elf->state == ELFFILE_TRUNCATED || elf->state == ELFFILE_MALFORMED;
     bool script = elf->state == ELFFILE_NOT_ELF && strncmp(elf->starts, "#!", 2) == 0;
 
+    first &= elf->state == ELFFILE_OK;
     elffile_put(elf);
-    if (broken || script)
+    if (broken || script || first)
         *ret = (struct program_seen){.name = xstrdup(names[kind]), .path = xstrdup(path)};
-    return broken || script;
+    return broken || script || first;
 }
 
 static bool is_script(const char *path)
@@ -190,7 +191,7 @@ static bool is_script(const char *path)
 }
 
 /* What PATH is, as far as it says so; one that RUNS does load, whatever it seems to lack from here. */
-static bool is_tool(const char *path, enum program_kind kind, bool runs, struct program_seen *ret)
+static bool is_tool(const char *path, enum program_kind kind, bool runs, bool first, struct program_seen *ret)
 {
     if (program_of_file("", path, ret))
         return true;
@@ -200,7 +201,18 @@ static bool is_tool(const char *path, enum program_kind kind, bool runs, struct 
         program_seen_deinit(ret);
         return false;
     }
-    return !runs && of_no_program(path, kind, ret);
+    return !runs && of_no_program(path, kind, first, ret);
+}
+
+static const char on_path[] = "on PATH";
+
+/* Whether what is found by WAY is the first of its kind that a shell would come to. */
+static bool is_first(const struct doctor *doctor, enum program_kind kind, const char *way)
+{
+    for (size_t i = 0; i < doctor->program_count; i++)
+        if (doctor->programs[i].kind == kind && strcmp(doctor->programs[i].way, on_path) == 0)
+            return false;
+    return strcmp(way, on_path) == 0;
 }
 
 static void take_tool(struct doctor *doctor, const char *path, enum program_kind kind, bool runs, const char *way)
@@ -211,7 +223,7 @@ static void take_tool(struct doctor *doctor, const char *path, enum program_kind
 
     if (!real || stat(real, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111) || is_known(doctor, real, NULL))
         return;
-    if (!is_tool(real, kind, runs, &seen))
+    if (!is_tool(real, kind, runs, is_first(doctor, kind, way), &seen))
         return;
     if (is_kind(&seen, kind)) {
         struct program_found *program = add(doctor, kind, &seen, real, way);
@@ -221,6 +233,7 @@ static void take_tool(struct doctor *doctor, const char *path, enum program_kind
             program->library = xstrdup(seen.path);
         program->name = xstrdup(kind == PROGRAM_DELVE ? "delve" : kind == PROGRAM_NODE ? "node" : path_base(seen.name));
         program->script = is_script(real);
+        program->nameless = strcmp(seen.path, real) == 0 && !seen.version && !seen.built && !program->script;
         ask_package(program);
     }
     program_seen_deinit(&seen);
@@ -381,7 +394,7 @@ void doctor_find(struct doctor *doctor)
 {
     struct login_path login;
 
-    take_list(doctor, doctor_variable(doctor, "PATH"), "", "on PATH");
+    take_list(doctor, doctor_variable(doctor, "PATH"), "", on_path);
     take_list(doctor, doctor_variable(doctor, "GOBIN"), "", "in GOBIN");
     take_list(doctor, doctor_variable(doctor, "GOPATH"), "bin", "in GOPATH");
     take_list(doctor, doctor_variable(doctor, "GOROOT"), "bin", "in GOROOT");

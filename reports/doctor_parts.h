@@ -58,6 +58,7 @@ struct program_found {
     char *library;   /* that most of it is in (Debian's libnode.so), or NULL */
     char *directory; /* of VS Code and servers: where it is installed; else NULL */
     bool script;     /* which only starts another program */
+    bool nameless;   /* it is called so, and says nothing of what it is */
     char *way;       /* how it was found: "PATH", "a login shell's PATH", "process 12" */
 };
 void doctor_find(struct doctor *doctor);

@@ -235,14 +235,16 @@ static void tell_program(struct doctor *doctor, const struct program_found *prog
     if (program->built && (!program->version || strcmp(program->built, program->version) != 0))
         text_addf(&found, " (built by %s)", program->built);
     text_addf(&found, ", %s, %s", program->directory ? program->directory : program->path, program->way);
+    if (program->nameless && !outcome->failing)
+        text_add(&found, "; it does not say what it is");
     if (program->script && !outcome->failing) {
         text_add(&found, "; what it starts is not looked into");
     } else {
         add_need(&found, outcome);
         add_verdict(&found, outcome, program);
     }
-    doctor_line(doctor, program->script && !outcome->failing ? TABLE_PLAIN : outcome->worst, program->name,
-                (struct doctor_line){found.v, advise(outcome), command(outcome)});
+    doctor_line(doctor, (program->script || program->nameless) && !outcome->failing ? TABLE_PLAIN : outcome->worst,
+                program->name, (struct doctor_line){found.v, advise(outcome), command(outcome)});
     for (size_t i = 0; i < outcome->kept_count; i++)
         elffile_put(outcome->kept[i]);
     if (elf)

@@ -327,6 +327,24 @@ static void tell_goroot(struct doctor *doctor)
                        "take it out of the file that sets it; go finds its own tree");
 }
 
+/* os.UserCacheDir and cmd/go/internal/cache, $GOROOT/src: go has no other way to its caches than the variables. */
+static void tell_home(struct doctor *doctor)
+{
+    const char *value = doctor_variable(doctor, "HOME");
+    bool cache = doctor_variable(doctor, "GOCACHE") || doctor_variable(doctor, "XDG_CACHE_HOME");
+    bool fails = doctor_program(doctor, PROGRAM_GO) && !cache;
+
+    if (value && *value == '/')
+        return;
+    doctor_line(doctor, fails ? TABLE_BAD : TABLE_WARNING, "HOME",
+                (struct doctor_line){
+                    xasprintf("%s%s%s", value ? value : "it is not set", value ? ": it is no absolute path" : "",
+                              fails ? ": go, and gopls with it, has no cache and fails" : ""),
+                    xstrdup("set it, also for services (systemd's own have it only with User=)"),
+                    xstrdup("export HOME=\"$(getent passwd \"$(id -u)\" | cut -d: -f6)\""),
+                });
+}
+
 static void tell_runtime_directory(struct doctor *doctor)
 {
     const char *value = doctor_variable(doctor, "XDG_RUNTIME_DIR");
@@ -344,6 +362,7 @@ static void tell_variables(struct doctor *doctor)
     tell_preload(doctor);
     tell_library_path(doctor);
     tell_goroot(doctor);
+    tell_home(doctor);
     tell_runtime_directory(doctor);
     if (doctor_variable(doctor, "ELECTRON_RUN_AS_NODE"))
         wrong_variable(doctor, TABLE_WARNING, "ELECTRON_RUN_AS_NODE",

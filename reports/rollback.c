@@ -8,12 +8,14 @@
 #include "json_walk.h"
 #include "table.h"
 #include "text.h"
+#include "utf8.h"
 #include "vsix.h"
 
 #include <probes/alloc.h>
 #include <probes/path.h>
 #include <probes/proc.h>
 
+#include <ctype.h>
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -218,7 +220,7 @@ static void put_build(const struct builds *builds, struct table *table, const st
     table_text(table, vsix->version);
     table_text(table, vsix->path);
     table_text(table, vsix->engine);
-    table_text(table, vsix->target ? vsix->target : "any");
+    table_text(table, vsix->target ? vsix->target : vsix->name ? "any" : NULL);
     table_text(table, vsix->checked);
     if (vsix->fault)
         table_cell(table, TABLE_BAD, "refused: %s", vsix->fault);
@@ -273,10 +275,22 @@ static char *lost_by(const struct build *first, const struct build *chosen)
     return text.v ? text.v : xstrdup("nothing: it is the newest at hand");
 }
 
-/* For a shell. */
+/* For a shell. What a report would not show as it is stands as $'…', which POSIX has since 2024. */
 static char *quoted(const char *word)
 {
+    CLEANUP_FREE char *shown = utf8_plain(word);
     struct text text = {0};
+
+    if (strcmp(shown, word) != 0) {
+        text_add(&text, "$'");
+        for (; *word; word++)
+            if (isprint((unsigned char)*word) && !strchr("\\'", *word))
+                text_addc(&text, *word);
+            else
+                text_addf(&text, "\\%03o", (unsigned)(unsigned char)*word);
+        text_addc(&text, '\'');
+        return text.v;
+    }
 
     if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-@+:,")] == '\0')
         return xstrdup(word);
@@ -331,13 +345,15 @@ static const struct build *choose(const struct check_request *request, struct bu
     return NULL;
 }
 
-/* LAST: the last of the extensions; ONE: what was chosen last, or NULL. */
+/* LAST: one of the last of the extensions, NULL where none is known by name; ONE: what was chosen last, or NULL. */
 static void headline(struct report *report, size_t extensions, size_t chosen, size_t refused, const struct build *last,
                      const struct build *one)
 {
     const char *also = refused ? "; what is damaged or was changed is refused" : "";
 
-    if (extensions == 1 && one)
+    if (!last)
+        report->headline = xstrdup("What is at hand is damaged or was changed, and is refused.");
+    else if (extensions == 1 && one)
         report->headline =
             xasprintf("%s %s is the newest at hand that loads here%s.", one->id, one->vsix.version, also);
     else if (extensions == 1)
@@ -358,19 +374,30 @@ static void builds_deinit(struct builds *builds)
     strings_deinit(&builds->removed);
 }
 
+/* One of them that says which extension it is, or NULL: a damaged file may be a version of any. */
+static const struct build *named(const struct build *build, const struct build *end)
+{
+    for (; build < end; build++)
+        if (build->vsix.publisher && build->vsix.name)
+            return build;
+    return NULL;
+}
+
 static void find_choices(const struct check_request *request, struct builds *builds, struct report *report,
                          struct rollback *ret)
 {
     struct table *table = builds_table(report), *choices = NULL;
-    const struct build *last = NULL;
+    const struct build *last = NULL, *known = NULL;
     size_t extensions = 0, refused = 0;
 
     for (size_t i = 0, end; i < builds->n; i = end) {
-        const struct build *chosen;
+        const struct build *chosen, *one;
 
         for (end = i + 1; end < builds->n && strcasecmp(builds->v[i].id, builds->v[end].id) == 0;)
             end++;
-        extensions++;
+        one = named(&builds->v[i], &builds->v[end]);
+        extensions += one != NULL;
+        known = one ? one : known;
         chosen = choose(request, &builds->v[i], &builds->v[end], report);
         for (size_t k = i; k < end; k++) {
             put_build(builds, table, &builds->v[k], chosen);
@@ -387,7 +414,7 @@ static void find_choices(const struct check_request *request, struct builds *bui
     if (refused)
         strings_addf(&report->unseen, "whether a signature itself is genuine: only the digests that it is over were "
                                       "compared");
-    headline(report, extensions, ret->count, refused, &builds->v[builds->n - 1], last);
+    headline(report, extensions, ret->count, refused, known, last);
 }
 
 int rollback_find(const struct check_request *request, const char *directory, struct report *report,

@@ -363,6 +363,18 @@ static void check_signature(struct vsix *vsix, const struct zip *zip)
 
 /* ---- one of them ---- */
 
+/* The folder's name is "publisher.name-1.2.3-linux-x64", with nothing at the end for what is built for any
+ * (ExtensionKey of src/vs/platform/extensionManagement/common/extensionManagementUtil.ts). */
+static void take_target(struct vsix *vsix)
+{
+    CLEANUP_FREE char *start = xasprintf("%s.%s-%s-", vsix->publisher, vsix->name, vsix->version);
+    const char *name = path_base(vsix->path), *target = name + strlen(start);
+
+    if (strncasecmp(name, start, strlen(start)) == 0 && *target && strcmp(target, "universal") != 0 &&
+        strcmp(target, "undefined") != 0)
+        keep(&vsix->target, target);
+}
+
 static bool read_folder(struct vsix *vsix)
 {
     CLEANUP_FREE char *file = path_join(vsix->path, "package.json");
@@ -370,7 +382,10 @@ static bool read_folder(struct vsix *vsix)
     CLEANUP_FREE char *text = proc_read(file, MANIFEST_MOST, &size);
 
     vsix->checked = "nothing: it is unpacked";
-    return text && json_walk(text, size, of_package, vsix) && vsix->publisher && vsix->name && vsix->version;
+    if (!text || !json_walk(text, size, of_package, vsix) || !vsix->publisher || !vsix->name || !vsix->version)
+        return false;
+    take_target(vsix);
+    return true;
 }
 
 bool vsix_read(const char *path, bool folder, struct vsix *ret)

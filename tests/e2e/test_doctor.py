@@ -70,6 +70,24 @@ def test_what_path_has_first_is_told_though_it_says_nothing_of_itself(doctor, cc
     assert first["delve"]["found"] == f"a script, {tools}/dlv, on PATH; what it starts is not looked into".replace(str(home), "$HOME")
 
 
+@pytest.mark.parametrize("source, verdict, said", [
+    ("int main(void) { return 0; }", "-", "it does not say what it is"), ("int f(void); int main(void) { return f(); }", "bad", "libf.so")])
+def test_what_path_has_first_may_be_any_program(doctor, cc, tmp_path, source, verdict, said):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    lib = cc("int f(void) { return 0; }", "-Wl,-soname,libf.so", name="libf.so")
+    cc(source, lib, name="node", cwd=tools)
+    lib.unlink()
+    first = next(one for one in doctor(tmp_path, PATH=f"{tools}:/usr/bin").report["programs"] if one["what"] == "node")
+    assert (first["verdict"], said in first["found"]) == (verdict, True), first
+
+
+@pytest.mark.parametrize("value, cache, verdict", [(None, None, "bad"), ("not/absolute", None, "bad"), (None, "/tmp/c", "warning")])
+def test_without_a_home_go_fails(doctor, tmp_path, value, cache, verdict):
+    report = doctor(tmp_path, HOME=value, GOCACHE=cache, XDG_CACHE_HOME=None).report
+    assert row(report, "HOME")["verdict"] == verdict
+
+
 LOW = ("import ctypes, os, resource, sys\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
        "if sys.argv[1] == 'all':\n    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
        "os.execv(sys.argv[2], sys.argv[2:])")

@@ -252,6 +252,30 @@ def test_what_vs_code_is_to_remove_is_none(rollback, programs, tmp_path):
     assert report["headline"] == "golang.Go 1.0.0 is the newest at hand that loads here."
 
 
+def test_folders_have_their_platform_in_their_name(rollback, programs, tmp_path):
+    top = tmp_path / "extensions"
+    for version, platform in ("1.0.0", ""), ("2.0.0", "-universal"), ("3.0.0", "-alpine-x64"), ("4.0.0", "-linux-arm64"):
+        folder = top / f"golang.go-{version}{platform}"
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text(json.dumps({"publisher": "golang", "name": "go", "version": version}))
+    status, report, said = rollback(top)
+    assert (status, report["choices"][0]["version"]) == (0, "2.0.0"), said
+    assert told(report)["golang.go-3.0.0-alpine-x64"] == "for alpine-x64"
+
+
+def test_a_command_is_exact_and_damaged_files_are_no_extensions(rollback, programs, tmp_path):
+    top = tmp_path / "all"
+    top.mkdir()
+    vsix(top / "a'\n\udcff.vsix", "1.0.0", programs[0])
+    for name in "b.vsix", "z.vsix":
+        (top / name).write_bytes(b"x")
+    _, report, said = rollback(top)
+    assert report["headline"].startswith("golang.go 1.0.0 is the newest at hand"), said
+    printed = subprocess.run(["bash", "-c", f"printf %s {report['choices'][0]['install'].split(' ', 2)[2].rsplit(' ', 1)[0]}"],
+                             capture_output=True)
+    assert printed.stdout == os.fsencode(top / "a'\n\udcff.vsix")
+
+
 def test_nothing_at_hand(rollback, tmp_path):
     (tmp_path / "none").mkdir()
     status, _, said = rollback(tmp_path / "none")
