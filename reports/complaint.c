@@ -26,13 +26,13 @@ static bool holds_one_of(const char *line, const char *const *words)
  */
 bool words_complain(const char *line, int error)
 {
-    static const char *const words[] = {"cannot", "can't", "could not", "couldn't", "unable", "not found", "no such",
-                                        "missing", "failed", "denied", "not exist", "not open", "not read", "not load",
-                                        "fatal", "required", "not permitted", "needed by", "not appear", "not contain",
-                                        "can not", "not there", "isn't", "absent", "nonexist", "unreadable",
-                                        "accessible", "not readable", "not writable",
-                                        /* java.nio.file's exceptions have no more than the path behind them */
-                                        "nosuchfile", "accessdenied", "notdirectoryexception", "filesystemloop", NULL};
+    static const char *const words[] = {
+        "cannot", "can't", "could not", "couldn't", "unable", "not found", "no such", "missing", "failed", "denied",
+        "not exist", "not open", "not read", "not load", "fatal", "required", "not permitted", "needed by",
+        "not appear", "not contain", "can not", "not there", "isn't", "absent", "nonexist", "unreadable", "accessible",
+        "not readable", "not writable", "unavailab", "not available", " is needed",
+        /* java.nio.file's exceptions have no more than the path behind them */
+        "nosuchfile", "accessdenied", "notdirectoryexception", "filesystemloop", NULL};
 
     return words_state(line, error) || holds_one_of(line, words);
 }

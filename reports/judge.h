@@ -189,6 +189,8 @@ void judge_leaving(struct process *process);
 void judge_limits(const struct model *model, struct process *process);
 /* System calls that a seccomp policy, or a kernel that does not know them, has refused. */
 void judge_policy(struct process *process);
+/* The kernel's own code for call DESC never gives ERROR: where it comes from is a policy, whatever file it names. */
+bool judge_policy_gives(const struct syscall_desc *desc, int error);
 /* Sandboxes that could not start. */
 void judge_sandbox(struct process *process);
 /* FAILURE is about a user namespace. */

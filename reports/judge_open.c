@@ -141,7 +141,8 @@ static int absent_components(const struct process *actor, const struct attempt *
 
 static bool may_be_blamed(const struct attempt *attempt)
 {
-    return attempt->by != BY_LOADER && !attempt->execution && about_the_file(attempt->error);
+    return attempt->by != BY_LOADER && !attempt->execution && about_the_file(attempt->error) &&
+           !judge_policy_gives(attempt->desc, attempt->error);
 }
 
 /* A module is asked for without the ending of its file, and found with it. */
@@ -537,15 +538,18 @@ struct suspect *judge_open_worker(struct process *actor, const struct attempt *a
     return suspect;
 }
 
-/* A fork's suspects are those of the process whose image it runs. */
+/* A fork's suspects are those of the process whose image it runs. What it got over explains nothing. */
 static bool suspected_of_any(const struct process *process)
 {
     const struct process *image = process_owner((struct process *)process);
 
     for (size_t i = 0; i < image->suspect_count; i++)
-        if (image->suspects[i].actor == process)
+        if (image->suspects[i].actor == process && !image->suspects[i].coped)
             return true;
-    return process->suspect_count > 0;
+    for (size_t i = 0; i < process->suspect_count; i++)
+        if (!process->suspects[i].coped)
+            return true;
+    return false;
 }
 
 static void judge_said_open(struct process *process)

@@ -29,6 +29,14 @@ static const char *const never_eperm[] = {
     "pipe",          "pipe2",        "signalfd4",     "socketpair",    "statx",       "vfork",
 };
 
+bool judge_policy_gives(const struct syscall_desc *desc, int error)
+{
+    for (size_t i = 0; i < sizeof never_eperm / sizeof *never_eperm; i++)
+        if (error == EPERM && is(desc, never_eperm[i]))
+            return true;
+    return false;
+}
+
 /* Asked where every call stops, and by a log: none shows that it was answered elsewhere. */
 static bool is_strange(const struct failure *failure)
 {
@@ -41,10 +49,7 @@ static bool is_strange(const struct failure *failure)
         return !(failure->args[1] & MFD_HUGETLB);
     if (is(failure->desc, "socket")) /* raw(7), packet(7) */
         return (failure->args[1] & 0xf) != SOCK_RAW && failure->args[0] != AF_PACKET && failure->args[0] != AF_NETLINK;
-    for (size_t i = 0; i < sizeof never_eperm / sizeof *never_eperm; i++)
-        if (is(failure->desc, never_eperm[i]))
-            return true;
-    return false;
+    return judge_policy_gives(failure->desc, failure->error);
 }
 
 static bool is_refusal(const struct failure *failure)

@@ -68,19 +68,19 @@ struct strace_object {
 struct strace_load {
     struct strace_object objects[STRACE_BATCH]; /* of one dlopen, or of the start */
     size_t count;
-    pid_t tid;         /* whose dlopen it is: other threads go on meanwhile */
-    bool over;         /* it is done: what comes next is another one */
-    bool started;      /* the program's relocations are done */
-    char *refused;     /* that was taken out again, the last dlopen's first; or NULL */
-    bool opening;      /* the last one is open … */
-    int fd;            /* … here, … */
-    int64_t size;      /* … and has so many bytes; -1: not known */
-    char *sought;      /* what was looked for in vain until now, or NULL … */
-    char *first;       /* … and where at first */
-    int error;         /* the errno value there */
-    char *lost;        /* that was not found anywhere, or NULL … */
-    char *lost_needer; /* … and what needs it, where that can be told */
-    char *told;        /* what the last error was about that was told, or NULL */
+    pid_t tid;          /* whose dlopen it is: other threads go on meanwhile */
+    bool over;          /* it is done: what comes next is another one */
+    bool started;       /* the program's relocations are done */
+    char *refused;      /* that was taken out again, the last dlopen's first; or NULL */
+    bool opening;       /* the last one is open … */
+    int fd;             /* … here, … */
+    int64_t size;       /* … and has so many bytes; -1: not known */
+    char *sought;       /* what was looked for in vain until now, or NULL … */
+    char *first, *last; /* … and where at first, and at last */
+    int error;          /* the errno value there */
+    char *lost;         /* that was not found anywhere, or NULL … */
+    char *lost_needer;  /* … and what needs it, where that can be told */
+    char *told;         /* what the last error was about that was told, or NULL */
 };
 
 /* An execve(2) that failed, and what was seen of its file. */

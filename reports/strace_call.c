@@ -274,7 +274,7 @@ static void words(struct strace *strace, struct strace_thread *thread, const str
     strace_written(strace, group, call);
     if (!complaint && !output_complains(strace->data.v ? strace->data.v : "", strace->data.n)) {
         strace_by(group, call, NULL);
-        if (!group->refused)
+        if (!group->refused || call->result.value == 1) /* as decode.c has it */
             return;
         group->refused = false;
         text_clear(&strace->data);

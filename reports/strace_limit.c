@@ -87,6 +87,9 @@ void strace_limit_used(struct strace_group *group, const struct strace_call *cal
     if (!call->result.returned || call->result.error)
         return;
     group->mappings += begins(call->name->name, "mmap");
+    /* F_GETFL gives flags, not a descriptor */
+    if (begins(call->name->name, "fcntl") && !(call->count > 1 && begins(call->text[1], "F_DUPFD")))
+        return;
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
         if (begins(call->name->name, makers[i]) && call->result.value > group->top_fd && call->result.value < INT32_MAX)
             group->top_fd = (int)call->result.value;

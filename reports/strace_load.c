@@ -30,7 +30,8 @@ static void forget_search(struct strace_load *load)
 {
     free(load->sought);
     free(load->first);
-    load->sought = load->first = NULL;
+    free(load->last);
+    load->sought = load->first = load->last = NULL;
 }
 
 void strace_load_deinit(struct strace_load *load)
@@ -309,6 +310,8 @@ static void missed(struct strace *strace, struct strace_thread *thread, const ch
         free(load->sought);
         load->sought = xstrdup(path_base(path));
     }
+    free(load->last);
+    load->last = xstrdup(path);
 }
 
 static void found(struct strace *strace, struct strace_thread *thread, const char *path, int fd)
@@ -461,17 +464,24 @@ static bool group_at_work(const struct strace_group *group, const struct strace_
     return !group->loading && !strace_is_call(call, names);
 }
 
+/* PATH is the directory of FILE, spelled alike: "/opt/app-1.2", "/opt/x/." */
+static bool stands_in(const char *file, const char *path)
+{
+    size_t n = strlen(path);
+
+    return file && strncmp(file, path, n) == 0 && file[n] == '/' && path_base(file) == file + n + 1;
+}
+
 static void follow_file(struct strace *strace, struct strace_thread *thread, const struct strace_call *call)
 {
     static const char *const stats[] = {"stat", "stat64", "newfstatat", "fstatat64", "statx", "lstat", NULL};
     struct strace_load *load = &thread->group->load;
+    const char *path = strace->path.n ? strace->path.v : "";
 
     if (strace_load_measures(thread->group, call))
         return;
     if (load->sought && strace_is_call(call, stats)) { /* glibc looks whether a directory is there at all */
-        const char *path = strace->path.n ? strace->path.v : "";
-
-        if (load->first && !strchr(path_base(path), '.'))
+        if (load->first && (!strchr(path_base(path), '.') || stands_in(load->last, path)))
             return;
     }
     if (group_at_work(thread->group, call))

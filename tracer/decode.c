@@ -75,7 +75,7 @@ static void emit_output(struct session *session, struct task *task, const struct
         return; /* the kernel will say EFAULT: nothing is written */
     if (call->kind == CALL_SPOKEN && !output_complains(data, size)) {
         /* What it is there to print is nobody's business; that it went on to print, after what it was refused, is. */
-        if (!task->group->refused)
+        if (!task->group->refused || whole == 1) /* Python without a buffer writes a line's end by itself */
             return;
         task->group->refused = false;
         size = 0;

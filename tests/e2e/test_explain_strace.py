@@ -231,9 +231,28 @@ def told(report):
      "connection-refused", "127.0.0.1:80"),
     ('readlink("/srv/data", "data.old", 4096) = 8\nopenat(AT_FDCWD, "/srv/data", O_RDONLY) = -1 ENOENT (No such file or '
      'directory)\nwrite(2, "tool: /srv/data: No such file or directory\\n", 43) = 43', "symlink-dangling", "/srv/data.old"),
-], ids=["processes", "room", "size", "quota", "memory", "locked", "instances", "descriptors", "policy", "hex", "link"])
+    ('fcntl(1, F_GETFL) = 0x8002 (flags O_RDWR|O_LARGEFILE)\ninotify_init() = -1 EMFILE (Too many open files)\n'
+     'write(2, "tool: cannot watch\\n", 19) = 19', "watch-limit", "fs.inotify.max_user_instances"),
+    ('bind(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16) = -1 EACCES (Permission denied)\n'
+     'write(2, "bind: Permission denied\\n", 24) = 24', "permission-denied", "127.0.0.1:80"),
+    ('statx(AT_FDCWD, "/srv/data", 0, STATX_MODE, 0x7ffc) = -1 EPERM (Operation not permitted)\n'
+     'write(2, "tool: /srv/data: Operation not permitted\\n", 41) = 41', "syscall-blocked", "statx"),
+], ids=["processes", "room", "size", "quota", "memory", "locked", "instances", "descriptors", "policy", "hex", "link", "flags", "port", "statx"])
 def test_what_a_call_says(explain, lines, kind, missing):
     assert told(explain(RUN + lines + "\n" + END)) == [(kind, "/opt/tool", missing, "fatal")]
+
+
+@pytest.mark.parametrize("place", ["$ORIGIN/.", "$ORIGIN/lib-1.2"])
+def test_a_search_that_looks_at_directories_with_dots(explain, cc, tmp_path, place):
+    """It is one search, of one who asks."""
+    library = cc("int dep(void) { return 0; }", "-Wl,-soname,libdep.so.1", name="libdep.so.1")
+    cc("int dep(void); int f(void) { return dep(); }", library, f"-Wl,-rpath,{place}", name="plug.so")
+    library.unlink()
+    (tmp_path / "lib-1.2").mkdir()
+    cc("#include <dlfcn.h>\nint main(void) { return !dlopen(PLUG, RTLD_NOW); }", f'-DPLUG="{tmp_path}/plug.so"', name="host")
+    causes = explain(traced(tmp_path, [], tmp_path / "host"))["causes"]
+    assert [(cause["kind"], cause["missing"]) for cause in causes] == [("library-missing", "libdep.so.1")]
+    assert causes[0]["subject"].endswith("plug.so")
 
 
 def test_the_kernel_ends_it_for_a_limit(explain):

@@ -36,6 +36,11 @@ NEEDS = {
     "c, and a log": ["./prog", "log", "need.bin"],
     "c, vague on standard output": ["./prog", "cannot start", "need.bin"],
     "python": [PYTHON, "-c", "import os\ntry: open('need.bin')\nexcept OSError: os._exit(1)"],
+    "python, vague on standard output": [PYTHON, "-u", "-c", "import os\ntry: open('need.bin')\nexcept OSError: print('cannot start'); os._exit(1)"],
+    "python, after a limit": [PYTHON, "-c", "import os, resource, sys\nresource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))\n"
+                                           "f = []\ntry:\n  while f.append(os.open('/dev/null', 0)) is None: pass\nexcept OSError: pass\n"
+                                           "for i in f: os.close(i)\ntry: open('need.bin')\n"
+                                           "except OSError: sys.stderr.write('vague: data unavailable\\n'); os._exit(1)"],
     "python, on a thread": [PYTHON, "-c", "import os, threading\ndef f():\n  try: open('need.bin')\n  except OSError: os._exit(1)\n"
                                           "t = threading.Thread(target=f); t.start(); t.join()"],
     "node, promises": ["node", "-e", NODE + "fs.promises.readFile('need.bin').catch(() => process.exit(1))"],
@@ -72,7 +77,7 @@ def prog(cc):
 def test_needs_it(run, tmp_path, name):
     """Where it was given by its name, or words may be about it; else nobody can tell it from a file that is optional."""
     result = run("--", *NEEDS[name])
-    if "need.bin" not in NEEDS[name] and not any(word in name for word in ("shell", "vague", "died")):
+    if "need.bin" not in NEEDS[name] and not any(word in name for word in ("shell", "vague", "died", "limit")):
         assert result.causes == []
         return
     cause = result.first
