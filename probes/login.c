@@ -21,6 +21,7 @@ struct reader {
     struct setting settings[VARIABLES_MOST];
     size_t setting_count, files;
     struct login_path *ret;
+    bool marks; /* what is read now adds nothing: it only tells of what was added */
 };
 
 static void read_file(struct reader *reader, const char *path, int depth);
@@ -86,17 +87,23 @@ static char *expand(const struct reader *reader, const char *text, size_t size)
 
 static void add(struct reader *reader, const char *path, const char *file)
 {
+    bool managed = strstr(file, "/environment.d/") != NULL;
     struct login_directory *one;
     CLEANUP_FREE char *clean = path[0] == '/' ? path_join("/", path) : NULL;
 
     if (!clean || reader->ret->count >= DIRECTORIES_MOST)
         return;
     for (size_t i = 0; i < reader->ret->count; i++)
-        if (strcmp(reader->ret->directories[i].path, clean) == 0)
+        if (strcmp(reader->ret->directories[i].path, clean) == 0) {
+            reader->ret->directories[i].managed |= managed;
             return;
+        }
+    if (reader->marks)
+        return;
     one = array_add(&reader->ret->directories, &reader->ret->count, &reader->ret->cap, sizeof *one);
     one->path = steal_pointer(&clean);
     one->file = xstrdup(file);
+    one->managed = managed;
 }
 
 /* Where a word of a shell ends: blanks and separators, but for those in quotes. */
@@ -281,6 +288,9 @@ void login_path_read(const char *root, const char *home, struct login_path *ret)
                                       ".bashrc",  ".zshenv",         ".zprofile",
                                       ".zshrc",   ".zlogin",         ".config/fish/config.fish",
                                       ".kshrc",   ".pam_environment"};
+    /* for the user manager alone, of all users; a login shell has nothing of them */
+    static const char *const managers[] = {"/etc/environment.d", "/run/environment.d", "/usr/local/lib/environment.d",
+                                           "/usr/lib/environment.d"};
     struct reader reader = {.root = root, .home = home && home[0] == '/' ? home : NULL, .ret = ret};
 
     *ret = (struct login_path){0};
@@ -300,6 +310,9 @@ void login_path_read(const char *root, const char *home, struct login_path *ret)
 
         read_directory(&reader, directory);
     }
+    reader.marks = true;
+    for (size_t i = 0; i < sizeof managers / sizeof *managers; i++)
+        read_directory(&reader, managers[i]);
     for (size_t i = 0; i < reader.setting_count; i++) {
         free(reader.settings[i].name);
         free(reader.settings[i].value);

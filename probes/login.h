@@ -8,11 +8,13 @@
 #ifndef GLIBCTRACE_PROBES_LOGIN_H
 #define GLIBCTRACE_PROBES_LOGIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct login_directory {
-    char *path; /* absolute, inside the root */
-    char *file; /* that puts it on PATH */
+    char *path;   /* absolute, inside the root */
+    char *file;   /* that puts it on PATH, the first of them */
+    bool managed; /* a file of environment.d(5) does: systemd's user manager has it */
 };
 struct login_path {
     struct login_directory *directories; /* in the order in which they were met; each once */

@@ -19,8 +19,25 @@ enum { FILE_MOST = 256 * 1024, ENTRIES_MOST = 20000, LAUNCHERS_MOST = 16 };
 struct launcher {
     char *exec;    /* the line, its escapes undone */
     char *program; /* what it starts, "env" and its variables passed over */
+    char *wanted;  /* without which it is not shown (TryExec), or NULL */
     bool hidden;
 };
+
+/* The escapes that hold for all values: "\\s", "\\n", "\\t", "\\r", "\\\\". */
+static char *unescaped(const char *value, size_t n)
+{
+    static const char letters[] = "sntr\\", bytes[] = " \n\t\r\\";
+    char *text = xmalloc(n + 1), *to = text;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *letter = value[i] == '\\' && i + 1 < n ? strchr(letters, value[i + 1]) : NULL;
+
+        *to++ = letter ? bytes[letter - letters] : value[i];
+        i += letter != NULL;
+    }
+    *to = '\0';
+    return text;
+}
 
 /* The value of KEY in the group [Desktop Entry]; malloced, or NULL. */
 static char *entry_value(const char *text, const char *key)
@@ -37,7 +54,7 @@ static char *entry_value(const char *text, const char *key)
         if (*value != '=')
             continue;
         value += 1 + strspn(value + 1, " \t");
-        return xstrndup(value, strcspn(value, "\r\n"));
+        return unescaped(value, strcspn(value, "\r\n"));
     }
     return NULL;
 }
@@ -72,6 +89,8 @@ static char *program_of(const char *exec)
     for (char *word; (word = next_word(&exec)); free(word)) {
         if (strcmp(path_base(word), "env") == 0 && !env)
             env = true;
+        else if (env && (strcmp(word, "-u") == 0 || strcmp(word, "-C") == 0)) /* env(1): a word of their own behind */
+            free(next_word(&exec));
         else if (!env || (!strchr(word, '=') && *word != '-'))
             return word;
     }
@@ -91,6 +110,7 @@ static bool read_launcher(const char *path, struct launcher *ret)
     hidden = entry_value(text, "Hidden");
     ret->hidden = hidden && strcmp(hidden, "true") == 0;
     ret->program = program_of(ret->exec);
+    ret->wanted = entry_value(text, "TryExec");
     return ret->program != NULL;
 }
 
@@ -98,15 +118,17 @@ static void launcher_deinit(struct launcher *launcher)
 {
     free(launcher->exec);
     free(launcher->program);
+    free(launcher->wanted);
 }
 
 static bool is_there(struct doctor *doctor, const char *program)
 {
     const char *list = doctor_variable(doctor, "PATH");
     CLEANUP_FREE char *found = NULL;
+    struct stat st;
 
     if (strchr(program, '/'))
-        return access(program, X_OK) == 0;
+        return stat(program, &st) == 0 && S_ISREG(st.st_mode) && access(program, X_OK) == 0;
     found = path_program(list ? list : "/usr/local/bin:/usr/bin:/bin", program);
     return found != NULL;
 }
@@ -114,18 +136,25 @@ static bool is_there(struct doctor *doctor, const char *program)
 static void tell_launcher(struct doctor *doctor, const char *path, const char *name)
 {
     struct launcher launcher;
-    bool good = read_launcher(path, &launcher);
+    bool good = read_launcher(path, &launcher) && !launcher.hidden && doctor_is_concerned(path_base(launcher.program));
+    bool shown = good && (!launcher.wanted || !*launcher.wanted || is_there(doctor, launcher.wanted));
     CLEANUP_FREE char *word = remedy_word(path);
 
-    if (good && !launcher.hidden && doctor_is_concerned(path_base(launcher.program)) &&
-        is_there(doctor, launcher.program))
+    if (shown && is_there(doctor, launcher.program))
         doctor_line(doctor, TABLE_GOOD, name,
                     (struct doctor_line){xasprintf("%s starts %s", path, launcher.exec), NULL, NULL});
-    else if (good && !launcher.hidden && doctor_is_concerned(path_base(launcher.program)))
+    else if (shown)
         doctor_line(doctor, TABLE_BAD, name,
                     (struct doctor_line){
                         xasprintf("%s would start %s, which is not there or not executable", path, launcher.program),
                         xstrdup("install the program again, or take the entry away"), xasprintf("rm %s", word)});
+    else if (good)
+        doctor_line(
+            doctor, TABLE_WARNING, name,
+            (struct doctor_line){xasprintf("%s is shown in no menu: %s, which it names as TryExec, is not there "
+                                           "or not executable",
+                                           path, launcher.wanted),
+                                 xstrdup("install the program again, or mend the entry"), NULL});
     launcher_deinit(&launcher);
 }
 

@@ -147,9 +147,9 @@ static const char *lost_program(const char *list, const char *directory)
     return NULL;
 }
 
-/* What a login shell has and LIST, the PATH of WHO, has not: only what holds one of the programs is missed. EXCEPT
- * (NULL: nothing) is part of the names of files that count for LIST as well. */
-static void compare(struct doctor *doctor, const char *what, const char *who, const char *list, const char *except)
+/* What a login shell has and LIST, the PATH of WHO, has not: only what holds one of the programs is missed.
+ * MANAGER: LIST is what the user manager was started with; its own files count as well. */
+static void compare(struct doctor *doctor, const char *what, const char *who, const char *list, bool manager)
 {
     struct text lacks = {0}, lost = {0}, added = {0};
     struct login_path login;
@@ -159,7 +159,7 @@ static void compare(struct doctor *doctor, const char *what, const char *who, co
         const char *directory = login.directories[i].path;
         const char *program = is_listed(list, directory) ? NULL : lost_program(list, directory);
 
-        if (!program || (except && strstr(login.directories[i].file, except)))
+        if (!program || (manager && login.directories[i].managed))
             continue;
         text_addf(&lacks, "%s%s (%s)", lacks.n ? ", " : "", directory, login.directories[i].file);
         text_addf(&lost, "%s%s", lost.n ? ", " : "", program);
@@ -187,14 +187,14 @@ static void compare(struct doctor *doctor, const char *what, const char *who, co
     text_deinit(&added);
 }
 
-/* EXCEPT as above. */
-static void tell_session(struct doctor *doctor, const struct session *session, const char *what, const char *except)
+/* MANAGER as above. */
+static void tell_session(struct doctor *doctor, const struct session *session, const char *what, bool manager)
 {
     CLEANUP_FREE char *who = xasprintf("%s (process %d)", session->name, (int)session->pid);
     const char *list = value_in(session, "PATH");
 
     if (list)
-        compare(doctor, what, who, list, except);
+        compare(doctor, what, who, list, manager);
     else
         doctor_line(doctor, TABLE_GOOD, what,
                     (struct doctor_line){xasprintf("%s has no PATH of its own", who), NULL, NULL});
@@ -227,9 +227,9 @@ static void tell_manager(struct doctor *doctor, const struct session *manager)
     if (dir)
         closedir(dir);
     if (youngest.pid)
-        tell_session(doctor, &youngest, "user manager", NULL);
+        tell_session(doctor, &youngest, "user manager", false);
     else
-        tell_session(doctor, manager, "user manager", "/environment.d/");
+        tell_session(doctor, manager, "user manager", true);
     session_deinit(&youngest);
 }
 
@@ -242,7 +242,7 @@ static void tell_sessions(struct doctor *doctor)
     if (manager.pid)
         tell_manager(doctor, &manager);
     if (desktop.pid)
-        tell_session(doctor, &desktop, "desktop session", NULL);
+        tell_session(doctor, &desktop, "desktop session", false);
     if (!manager.pid && !desktop.pid)
         doctor_line(doctor, TABLE_PLAIN, "desktop session",
                     (struct doctor_line){doctor_has_proc()

@@ -188,6 +188,13 @@ def test_environment(doctor, home, tmp_path):
     good = launcher(home, "codium.desktop", f'env A=1 "{tools}/codium" %F')
     broken = launcher(home, "code.desktop", '"/opt/no where/code" %F')
     launcher(home, "other.desktop", "/nowhere/gimp")
+    folder = tmp_path / "$ and \\"
+    folder.mkdir()
+    shutil.copy("/bin/true", folder / "code-oss")
+    launcher(home, "odd.desktop", f'env -u B -C / A=1 "{tmp_path}/\\\\$ and \\\\\\\\/code-oss" --new %F')
+    launcher(home, "folder.desktop", f'"{tmp_path}/a folder/code"')
+    (tmp_path / "a folder" / "code").mkdir(parents=True)
+    launcher(home, "unseen.desktop", f'"{tools}/codium"\nTryExec=/no/such/program')
     report = doctor(home, GOROOT=home, PATH="/usr/bin:/bin").report
     shell = row(report, "this shell")
     assert shell["verdict"] == "warning" and f"{tools} ({home}/.profile)" in shell["found"]
@@ -196,6 +203,8 @@ def test_environment(doctor, home, tmp_path):
     assert row(report, "code.desktop")["verdict"] == "bad" and "/opt/no where/code" in row(report, "code.desktop")["found"]
     assert row(report, "code.desktop")["command"] == f"rm {broken}"
     assert not any(one["what"] == "other.desktop" for one in rows(report))
+    assert row(report, "odd.desktop")["verdict"] == "good" and row(report, "unseen.desktop")["verdict"] == "warning"
+    assert row(report, "folder.desktop")["verdict"] == "bad"
     assert row(report, "GOROOT")["verdict"] == "bad"
     fine = doctor(home, PATH=f"/usr/bin:/bin:{tools}").report
     assert row(fine, "this shell")["verdict"] == "good"

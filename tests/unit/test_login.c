@@ -58,6 +58,7 @@ START_TEST(files_of_one)
     place("/home/u/.nvm/versions/node/v20.1.0/bin/node", "");
     place("/home/u/.config/fish/config.fish", "fish_add_path -g ~/fishy\n");
     place("/home/u/.config/environment.d/a.conf", "PATH=$HOME/desk:$PATH\n");
+    place("/etc/environment.d/b.conf", "PATH=$PATH:$HOME/mine:/only/there\n");
     login_path_read(bed, "/home/u", &login);
     has("/home/u/.tool/bin", "/home/u/.profile");
     has("/home/u/mine", "/home/u/.profile");
@@ -65,8 +66,15 @@ START_TEST(files_of_one)
     has("/home/u/.nvm/versions/node/v20.1.0/bin", "/home/u/.bashrc");
     has("/home/u/fishy", "/home/u/.config/fish/config.fish");
     has("/home/u/desk", "/home/u/.config/environment.d/a.conf");
-    for (size_t i = 0; i < login.count; i++)
-        ck_assert_msg(!strpbrk(login.directories[i].path, "$(`{"), "%s", login.directories[i].path);
+    for (size_t i = 0; i < login.count; i++) {
+        const char *path = login.directories[i].path;
+
+        ck_assert_msg(!strpbrk(path, "$(`{"), "%s", path);
+        ck_assert_str_ne(path, "/only/there");
+        ck_assert_msg(login.directories[i].managed ==
+                          (strcmp(path, "/home/u/desk") == 0 || strcmp(path, "/home/u/mine") == 0),
+                      "%s", path);
+    }
 }
 END_TEST
 
