@@ -298,7 +298,7 @@ static bool parse_segments(struct elf_entry *entry, struct elf_image *image, uin
 /* What _dl_map_object_from_fd() checks of each PT_LOAD, and what it does not: whether the file is that long. */
 static void check_segments(struct elf_entry *entry, const struct elf_image *image)
 {
-    size_t loads = 0;
+    size_t loads = 0, code = 0, bytes = 0;
 
     for (size_t i = 0; i < image->segment_count; i++) {
         const struct elf_segment *s = &image->segments[i];
@@ -306,6 +306,8 @@ static void check_segments(struct elf_entry *entry, const struct elf_image *imag
 
         if (s->type == PT_LOAD) {
             loads++;
+            code += (s->flags & PF_X) != 0;
+            bytes += (s->flags & PF_X) && s->file_size;
             if (entry->elf.dynamic && ((s->vaddr - s->offset) & (PAGE - 1)))
                 complain(entry, ELFFILE_MALFORMED, xstrdup("ELF load command address/offset not page-aligned"));
         }
@@ -314,6 +316,7 @@ static void check_segments(struct elf_entry *entry, const struct elf_image *imag
                      xasprintf("its program headers say %llu bytes or more, it has %llu",
                                (unsigned long long)(s->offset + s->file_size), (unsigned long long)image->size));
     }
+    entry->elf.hollow = code && !bytes;
     if (!loads)
         complain(entry, ELFFILE_MALFORMED, xstrdup("object file has no loadable segments"));
 }

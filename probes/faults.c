@@ -74,17 +74,19 @@ struct checking {
     bool uniques;    /* some object defines unique symbols: even references to one's own must be looked at */
 };
 
-static void symbol_fault(const struct checking *c, const struct object *object, const struct elf_symbol *s, bool lazy)
+static struct fault *symbol_fault(const struct checking *c, const struct object *object, const struct elf_symbol *s,
+                                  bool lazy)
 {
     struct fault *fault;
 
     if (c->load->fault_count >= MAX_FAULTS)
-        return;
+        return NULL;
     fault = fault_add(c->load, FAULT_SYMBOL, object, c->batch);
     fault->name = s->name;
     fault->version = s->version;
     fault->provider = s->version && s->file ? loaded_by_name(c->load, s->file, object->space) : NULL;
     fault->lazy = lazy;
+    return fault;
 }
 
 /* Where the library that a version names has none at all, check_match() takes the symbol, or (as in 2.36) ends the
@@ -94,6 +96,33 @@ static bool aborts(const struct load *load, const struct object *object, const s
 {
     return load->priv->traits.version_assert && s->version && s->file && !found->elf->has_versym &&
            loaded_by_name(load, s->file, object->space) == found;
+}
+
+/* … of which the loader has warned before. */
+static void abort_fault(const struct checking *c, const struct object *object, const struct elf_symbol *s, bool lazy)
+{
+    for (size_t i = 0; i < c->load->fault_count; i++) {
+        struct fault *f = c->load->faults[i];
+
+        if (f->kind != FAULT_VERSION || f->batch != c->batch || f->subject != object ||
+            strcmp(f->name, s->version) != 0)
+            continue;
+        f->warning = false;
+        f->lazy = lazy;
+        f->asserts = true;
+        return;
+    }
+    symbol_fault(c, object, s, lazy);
+}
+
+/* The library that the version of S is of, where it is not among those that are loaded: _dl_check_map_versions() of
+ * elf/dl-version.c asserts that it is, whoever else has the symbol. */
+static const char *unloaded(const struct checking *c, const struct object *object, const struct elf_symbol *s)
+{
+    if (!c->load->priv->traits.needed_assert || c->incomplete || s->defined || !s->version || !s->file ||
+        loaded_by_name(c->load, s->file, object->space))
+        return NULL;
+    return s->file;
 }
 
 static bool is_checked(const struct checking *c, const struct elf_symbol *s)
@@ -107,7 +136,8 @@ static void check_symbol(const struct checking *c, struct object *object, const 
                          bool want_lazy)
 {
     const struct object_more *more = more_of(c->load, object);
-    bool lazy = !s->by_data && !s->by_copy && !s->by_self && !more->now;
+    const char *library = unloaded(c, object, s);
+    bool lazy = !s->by_data && !s->by_copy && !s->by_self && !more->now && !library;
     struct question q = {.load = c->load,
                          .query = {.name = s->name, .hash = hash, .version = s->version},
                          .class = s->by_copy                 ? LOOKUP_COPY
@@ -122,12 +152,24 @@ static void check_symbol(const struct checking *c, struct object *object, const 
     found = scope_ask(&q, object);
     if (found && !lazy)
         scope_bound(&q, object, found);
+    if (library) {
+        struct fault *fault = symbol_fault(c, object, s, false);
+
+        if (fault) {
+            fault->asserts = true;
+            fault->unloaded = library;
+        }
+        return;
+    }
     if (s->bind != STB_GLOBAL || s->by_self ||
         (c->incomplete && !(s->file && loaded_by_name(c->load, s->file, object->space))))
         return;
-    if ((found && !aborts(c->load, object, found, s)) || covered_by_version_fault(c->load, object, s, c->batch))
+    if (covered_by_version_fault(c->load, object, s, c->batch))
         return;
-    symbol_fault(c, object, s, lazy);
+    if (!found)
+        symbol_fault(c, object, s, lazy);
+    else if (aborts(c->load, object, found, s))
+        abort_fault(c, object, s, lazy);
 }
 
 static void check_object(const struct checking *c, struct object *object, bool want_lazy)

@@ -79,9 +79,11 @@ struct fault {
     const char *version; /* SYMBOL: its version or NULL */
     const struct object *provider; /* VERSION, SYMBOL with a version: the object that was asked and lacks it; SYMBOL:
                                       NULL where unknown */
-    bool weak;    /* a weak version need (only a warning) — weak undefined symbols are no fault at all */
-    bool lazy;    /* SYMBOL: only calls refer to it, so that it shows when it is first called, unless BIND_NOW */
-    bool warning; /* the loader only warns (library without any versions; weak version) */
+    bool weak; /* a weak version need (only a warning) — weak undefined symbols are no fault at all */
+    bool lazy; /* SYMBOL, VERSION: only calls refer to it, so that it shows when it is first called, unless BIND_NOW */
+    bool asserts; /* the loader ends the program with a failed assertion, which names neither symbol nor version */
+    const char *unloaded; /* SYMBOL: the library that its version is of, where that is why it asserts */
+    bool warning;         /* the loader only warns (library without any versions; weak version) */
     const char **symbols;
     size_t symbol_count; /* VERSION: the undefined symbols of subject that carry it */
     size_t batch;        /* 0: start-up; n: the nth dlopen */

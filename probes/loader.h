@@ -20,6 +20,7 @@ struct loader_traits {
     bool kernel_check;     /* passes over objects whose .note.ABI-tag asks for a newer kernel */
     bool protected_copies; /* a protected variable gives way to the program's copy of it (up to 2.35) */
     bool version_assert;   /* aborts when a versioned reference finds its library without any versions */
+    bool needed_assert;    /* aborts when a version is of a library that is not loaded */
     bool early_init;       /* insists on __libc_early_init in libc.so.6 (2.32 and later) */
     bool keeps_stack;      /* makes the stack executable at the start only, not for a dlopen (2.41 and later) */
     unsigned cpu_level;    /* x86-64-vN of this machine; 0 where the files are for another machine */

@@ -321,6 +321,7 @@ static void read_glibc(const char *root, const struct elffile *loader, const cha
     ret->cpu_level = is_our_machine(loader) ? own_cpu_level() : 0;
     ret->isa_check = holds(&bytes, "CPU ISA level is lower than required");
     ret->version_assert = holds(&bytes, "version->filename == NULL || ! _dl_name_match_p");
+    ret->needed_assert = holds(&bytes, "needed != NULL");
     /* 2.36 brought DT_RELR, and with it went the special case */
     ret->protected_copies = (loader->machine == EM_X86_64 || loader->machine == EM_386) && !holds(&bytes, "DT_RELR");
     ret->early_init = holds(&bytes, "__libc_early_init");

@@ -97,12 +97,37 @@ void cause_symbol_scenario(const struct finding *finding, struct cause *cause)
     cause->scenario->mend_object = cause->scenario->object_count - 1;
 }
 
+/* What patchelf --remove-needed leaves behind: the library is no longer named, the versions of it are. */
+static void tell_unloaded(const struct finding *finding, struct cause *cause)
+{
+    const char *subject = path_base(finding->subject), *library = finding->fault->unloaded;
+    CLEANUP_FREE char *word = remedy_word(finding->subject);
+    CLEANUP_FREE char *named = remedy_word(library);
+
+    cause->summary = xasprintf("%s needs the symbol %s of %s, which is not among the libraries that it is loaded with.",
+                               subject, finding->missing, library);
+    tell_others(finding, cause);
+    tell_near_miss(finding, cause);
+    cause->detail =
+        xasprintf("%s asks for a version of %s, which neither it nor another object names as needed (DT_NEEDED). "
+                  "The loader looks for it among the %zu objects that it has loaded, and gives up with a "
+                  "failed assertion.",
+                  finding->subject, library, finding->load->object_count);
+    remedy_add(cause, PROOF_KNOWN, TRIAL_NONE, xasprintf("patchelf --add-needed %s %s", named, word),
+               "let %s name %s as needed again", subject, library);
+    cause_remedy(cause, PROOF_KNOWN, "rebuild %s against the libraries that are installed", subject);
+}
+
 void cause_symbol_tell(const struct finding *finding, struct cause *cause)
 {
     const struct fault *fault = finding->fault;
     const char *subject = path_base(finding->subject), *likely = likely_provider(fault->subject->elf);
     const char *file = finding->provider ? path_base(finding->provider) : likely;
 
+    if (fault->unloaded) {
+        tell_unloaded(finding, cause);
+        return;
+    }
     if (finding->provider)
         cause->summary = xasprintf("%s needs the symbol %s, but the %s that it gets does not define it.", subject,
                                    finding->missing, file);

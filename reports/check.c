@@ -27,7 +27,7 @@ char *check_loader_for(const struct elffile *elf)
 
 bool check_ends_it(const struct fault *fault, bool library)
 {
-    if (fault->warning || (fault->kind == FAULT_SYMBOL && fault->lazy))
+    if (fault->warning || fault->lazy)
         return false;
     return !(library && fault->kind == FAULT_SYMBOL && !fault->version);
 }
@@ -53,7 +53,7 @@ size_t check_called_in_vain(const struct load *load, bool library, size_t batch)
     for (size_t i = 0; i < load->fault_count; i++) {
         const struct fault *fault = load->faults[i];
 
-        count += fault->kind == FAULT_SYMBOL && fault->lazy && fault->batch == batch && !(library && !fault->version);
+        count += fault->lazy && fault->batch == batch && !(library && fault->kind == FAULT_SYMBOL && !fault->version);
     }
     return count;
 }
@@ -166,6 +166,16 @@ static void check_mount(const struct check_request *request, const char *path, s
     free(shell.path);
 }
 
+/* Parts of glibc that lack something of each other do not wait for its first call: what they share is not the same. */
+static bool skewed_from(const struct report *report, size_t first)
+{
+    bool skewed = false;
+
+    for (size_t i = first; i < report->cause_count; i++)
+        skewed |= report->causes[i]->kind == CAUSE_LOADER_LIBC_SKEW;
+    return skewed;
+}
+
 static void check_elf(const struct check_request *request, const char *path, const struct elffile *elf,
                       bool unpermitted, struct report *report)
 {
@@ -190,7 +200,9 @@ static void check_elf(const struct check_request *request, const char *path, con
         drop_left(report, first);
     if (library && report->cause_count == first && !request->against && !request->guests)
         check_mount(request, path, report);
-    if (later)
+    if (later && skewed_from(report, first))
+        later = 0;
+    else if (later)
         check_later(report, first);
     if (unpermitted && report->cause_count == first)
         check_put_refused(report, path, elf, true, 0);
@@ -249,7 +261,7 @@ static bool is_loadable(const struct check_request *request, const char *path, c
     case ELFFILE_TRUNCATED:
     case ELFFILE_MALFORMED:
         /* One that holds debug information alone has the headers of its program, and nothing behind them. */
-        return !request->brief || !(elf->interp && !*elf->interp);
+        return !(elf->interp && !*elf->interp && (request->brief || elf->hollow));
     case ELFFILE_SHORT:
         return true;
     case ELFFILE_EMPTY:

@@ -210,6 +210,21 @@ static char *follow_env(const struct check_request *request, const char *env, co
     return path;
 }
 
+/* … and the kernel would execute the program at PATH. */
+static bool is_executed(const struct check_request *request, const char *path, struct report *report)
+{
+    const char *root = check_root(request);
+    CLEANUP_CLOSE int fd = path_open(root, path);
+    CLEANUP_FREE char *script = fd >= 0 ? execfile_script_program(fd) : NULL;
+    const struct elffile *elf = elffile_get(root, path);
+    enum check_execution execution = EXECUTION_GOES;
+
+    if (script || elf->state != ELFFILE_NOT_ELF)
+        execution = check_execution(request, path, elf, script != NULL, report);
+    elffile_put(elf);
+    return execution == EXECUTION_GOES;
+}
+
 void check_script(const struct check_request *request, const char *script, struct report *report)
 {
     CLEANUP_FREE char *at = xstrdup(script);
@@ -225,14 +240,18 @@ void check_script(const struct check_request *request, const char *script, struc
                 check_program(request, before, report);
             return;
         }
-        if (program[0] != '/')
+        if (program[0] != '/' && (request->brief || *check_root(request)))
+            return; /* it depends on where it will be started */
+        at = *program == '/' ? steal_pointer(&program) : path_join(request->cwd, program);
+        if (program && !is_executed(request, at, report))
             return;
-        at = steal_pointer(&program);
         if (strcmp(path_base(at), "env") == 0) {
             CLEANUP_FREE char *env = steal_pointer(&at);
 
             check_program(request, env, report);
             at = follow_env(request, env, argument, before, report);
+            if (at && !is_executed(request, at, report)) /* another execve(2) */
+                return;
         }
     }
 }

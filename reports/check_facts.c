@@ -5,6 +5,7 @@
 #include "table.h"
 
 #include <probes/alloc.h>
+#include <probes/libc.h>
 #include <probes/path.h>
 
 #include <elf.h>
@@ -93,6 +94,27 @@ static void note_run_path(struct report *report, const struct check_request *req
     }
 }
 
+/* Of two that ask nothing of each other in vain, nobody can say beforehand whether they go together: 2.43's libc.so.6
+ * works with 2.41's loader, 2.41's ends under 2.43's. */
+static void note_builds(struct report *report, const struct check_request *request, const struct load *load)
+{
+    const struct object *libc = load_named(load, "libc.so.6");
+    struct libc_identity own, loader;
+
+    if (!libc || !load->interp || load->family != LOADER_GLIBC || libc->elf->state != ELFFILE_OK)
+        return;
+    libc_identify(check_root_of(request, libc->path), libc->path, &own);
+    libc_identify(check_root_of(request, load->interp), load->interp, &loader);
+    if (libc_other_builds(&own, &loader))
+        note(
+            report, libc, TABLE_WARNING,
+            xasprintf("of another build (%s) than the loader %s (%s): they share what no version tells of, and may not "
+                      "go together",
+                      own.build ? own.build : own.release, load->interp, loader.build ? loader.build : loader.release));
+    libc_identity_deinit(&own);
+    libc_identity_deinit(&loader);
+}
+
 void check_put_notes(struct report *report, const struct check_request *request, const struct load *load)
 {
     for (size_t i = 0; i < load->object_count; i++) {
@@ -104,6 +126,8 @@ void check_put_notes(struct report *report, const struct check_request *request,
         note_run_path(report, request, object, "RUNPATH", object->elf->runpath);
         note_run_path(report, request, object, "RPATH", object->elf->rpath);
     }
+    if (!request->against)
+        note_builds(report, request, load);
 }
 
 /* ---- versions ---- */

@@ -243,6 +243,8 @@ static void find_kind(struct finding *finding, char **owned, char **versioned)
         finding->missing = fault->name;
         if (fault->kind == FAULT_SYMBOL && fault->version)
             finding->missing = *versioned = xasprintf("%s@%s", fault->name, fault->version);
+        if (skewed && fault->lazy && finding->process->ahead) /* other differences end it before it calls that */
+            finding->missing = "GLIBC_PRIVATE";
         if (!skewed)
             find_unresolved(finding, owned);
     }
@@ -256,7 +258,7 @@ static void add_needles(struct suspect *suspect, const struct finding *finding, 
     strings_add(&suspect->needles, xstrdup(fault->name));
     if (strchr(fault->name, '/')) /* the program may have named it by another path: "./x.so" */
         strings_add(&suspect->needles, xstrdup(path_base(fault->name)));
-    if (finding->kind == CAUSE_LOADER_LIBC_SKEW) /* an assertion names no symbol */
+    if (finding->kind == CAUSE_LOADER_LIBC_SKEW || fault->asserts) /* an assertion names no symbol */
         strings_add(&suspect->needles, xstrdup("Inconsistency detected by ld.so"));
     if (finding->kind != CAUSE_LIBC_FAMILY_MISMATCH)
         return;

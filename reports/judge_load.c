@@ -110,7 +110,8 @@ static bool judge_start(struct process *process, const struct load *load)
             (fault->kind == FAULT_PROGRAM && fault->subject->elf->state == ELFFILE_UNREADABLE))
             continue;
         if (!stands_for_all(process, load, fault) ||
-            (fault->kind == FAULT_SYMBOL && !process->ahead && (fault->lazy || lazily) && !named_by(process, fault)))
+            (!process->ahead && (fault->lazy || (fault->kind == FAULT_SYMBOL && lazily)) && !named_by(process, fault) &&
+             !warned_first(process, fault)))
             continue;
         suspect = suspect_fault(process, AT_START, load, fault, line ? line->n : process->end_n, process->end_ns);
         if (suspect)

@@ -84,7 +84,7 @@ static bool belongs(const struct suspect *suspect, const struct told *told)
     case TOLD_VERSION:
         return one_of_needles(suspect, told->version) && about_file(suspect, told->object);
     case TOLD_ASSERTION:
-        return suspect->cause->kind == CAUSE_LOADER_LIBC_SKEW;
+        return one_of_needles(suspect, "Inconsistency detected by ld.so");
     default:
         return about_file(suspect, told->object);
     }

@@ -47,6 +47,14 @@ void libc_uses_deinit(struct libc_uses *uses)
     *uses = (struct libc_uses){0};
 }
 
+void libc_uses_keep_last(struct libc_uses *uses, size_t first)
+{
+    for (size_t i = first; i + 1 < uses->n; i++)
+        use_deinit(&uses->v[i]);
+    uses->v[first] = uses->v[uses->n - 1];
+    uses->n = first + 1;
+}
+
 void libc_use_says(struct libc_use *use, struct libc_identity *says, const char *path)
 {
     free(use->libc.family);

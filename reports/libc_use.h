@@ -48,6 +48,8 @@ struct libc_uses {
 /* The next one, filled with nothing. */
 struct libc_use *libc_uses_add(struct libc_uses *uses);
 void libc_uses_deinit(struct libc_uses *uses);
+/* Of those from number FIRST on only the last stays. */
+void libc_uses_keep_last(struct libc_uses *uses, size_t first);
 
 /* Each adds to USES; below zero: nothing can be said, and ERR says why. */
 /* A process (or thread) that is there. */

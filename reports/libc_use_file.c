@@ -1,6 +1,8 @@
 /* Which C library a file would get: by its PT_INTERP and what that loader finds, as the shadow loader has it. */
 #include "libc_use.h"
 
+#include "check_parts.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
@@ -84,10 +86,28 @@ static char *found_by(const struct object *libc)
 static void tell_skew(struct libc_use *use, const struct fault *vain)
 {
     CLEANUP_FREE char *what = !vain           ? NULL
+                              : vain->lazy    ? xstrdup("GLIBC_PRIVATE") /* it is hardly that call that ends it */
                               : vain->version ? xasprintf("%s@%s", vain->name, vain->version)
                                               : xstrdup(vain->name);
 
     libc_use_skew(use, what, vain && vain->subject->why == OBJECT_INTERP);
+}
+
+/* What a run would be told of first: the program lacks a version of the libc.so.6 that somebody put before another. It
+ * is the same difference of builds, and which of the two is found first is what a person must change. */
+static void tell_shadowed(const struct file *file, struct libc_use *use)
+{
+    const struct check_request request = {.root = file->where->root, .env = file->where->env, .cwd = file->where->cwd};
+    struct report *report = report_create();
+
+    check_judge_loading(&request, file->path, NULL, file->elf, report);
+    for (size_t i = 0; i < report->cause_count && !use->cause; i++)
+        if (report->causes[i]->kind == CAUSE_LIBRARY_SHADOWED && report->causes[i]->provider &&
+            strcmp(report->causes[i]->provider, use->libc.path) == 0) {
+            use->cause = report->causes[i];
+            report->causes[i] = report->causes[--report->cause_count];
+        }
+    report_destroy(report);
 }
 
 static void of_glibc(const struct file *file, const struct load *load, struct libc_use *use)
@@ -102,8 +122,10 @@ static void of_glibc(const struct file *file, const struct load *load, struct li
 
         take_file(file, libc->path, how, 97, use);
         libc_identify(file->where->root, libc->path, &of_libc);
-        if (vain || libc_other_builds(&of_libc, &use->loader_says))
+        if (vain || libc_other_builds(&of_libc, &use->loader_says)) {
+            tell_shadowed(file, use);
             tell_skew(use, vain);
+        }
         libc_identity_deinit(&of_libc);
     } else if (fault_of(load, FAULT_NOT_FOUND, "libc.so.6")) {
         use->libc.family = xstrdup("glibc");

@@ -136,8 +136,56 @@ static void of_shell(const struct libc_where *where, const char *name, const cha
         compare_own(use);
 }
 
+/* A directory of one machine's libraries: x86_64-linux-gnu. */
+static bool multiarch(const char *name)
+{
+    return strstr(name, "-linux-") != NULL;
+}
+
+/* A libc.so.6 where it is looked for, though there is no loader that would; malloced, or NULL. */
+static char *libc_alone(const char *root)
+{
+    char *found = NULL;
+
+    for (size_t i = 0; i < sizeof loader_directories / sizeof *loader_directories && !found; i++) {
+        int fd = path_open(root, loader_directories[i]);
+        DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+        if (!dir && fd >= 0)
+            close(fd);
+        for (const struct dirent *entry; dir && !found && (entry = readdir(dir));) {
+            CLEANUP_FREE char *below = path_join(loader_directories[i], entry->d_name);
+            CLEANUP_FREE char *path = multiarch(entry->d_name) ? path_join(below, "libc.so.6") : xstrdup(below);
+            struct stat st;
+
+            if (strcmp(path_base(path), "libc.so.6") == 0 && path_stat(root, path, &st) == 0 && S_ISREG(st.st_mode))
+                found = steal_pointer(&path);
+        }
+        if (dir)
+            closedir(dir);
+    }
+    return found;
+}
+
+/* False: it is none that can be read. */
+static bool of_libc_alone(const struct libc_where *where, const char *name, const char *libc, struct libc_uses *uses)
+{
+    struct libc_use *use;
+    struct err unused;
+
+    if (libc_use_file(where, libc, uses, &unused) < 0)
+        return false;
+    use = &uses->v[uses->n - 1];
+    tell_of(use, where, true, xstrdup(name));
+    libc_use_known(use, use->how, use->sure < 80 ? use->sure : 80,
+                   "the file %s; no loader stands where programs look for theirs: as it is, only static ones can run",
+                   libc);
+    return true;
+}
+
 void libc_use_root(const struct libc_where *where, const char *name, struct libc_uses *uses)
 {
+    CLEANUP_FREE char *libc = NULL;
     const char *program = usual_program(where->root);
     struct strings loaders = {0};
     size_t first = uses->n;
@@ -156,7 +204,13 @@ void libc_use_root(const struct libc_where *where, const char *name, struct libc
         else
             uses->n--;
     }
+    libc = loaders.n ? NULL : libc_alone(where->root);
     strings_deinit(&loaders);
+    if (libc && uses->n - first <= 1 && (uses->n == first || !uses->v[first].libc.path) &&
+        of_libc_alone(where, name, libc, uses)) {
+        libc_uses_keep_last(uses, first);
+        return;
+    }
     if (uses->n != first)
         return;
     use = libc_uses_add(uses);

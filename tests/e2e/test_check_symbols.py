@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import HANGS_AFTER
+from conftest import HANGS_AFTER, load_report
 from test_check_tree import build, check, library  # noqa: F401 (a fixture)
 from test_static import cached_root
 
@@ -128,3 +128,27 @@ def test_filter(check, tmp_path, flag):  # noqa: F811
         assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == (
             [] if there else [("library-missing", str(front), "libbehind.so.1")] if flag == "-Wl,-F" else
             [("symbol-missing", str(prog), "more")]), said
+
+
+@pytest.mark.parametrize("ways, kind, missing", [
+    (["--remove-needed libx.so.1"], "symbol-missing", "f@V1"),
+    (["--replace-needed libx.so.1 libplain.so.1"], "symbol-version-missing", "V1"),
+    (["--remove-needed libx.so.1", "--add-needed libplain.so.1"], "symbol-missing", "f@V1"),
+    (["--add-needed libplain.so.1"], None, None),
+])
+def test_assertions_of_the_loader(check, tool, tmp_path, ways, kind, missing):  # noqa: F811
+    """A version of a library that is not loaded, or has none at all: a failed assertion, which names nothing."""
+    (tmp_path / "map").write_text("V1 { f; };")
+    versioned = library(tmp_path / "libx.so.1", "int f(void) { return 0; }", f"-Wl,--version-script={tmp_path / 'map'}")
+    library(tmp_path / "libplain.so.1", "int f(void) { return 0; }")
+    prog = build(tmp_path / "prog", "int f(void); int main(void) { return f(); }", versioned, HERE)
+    for way in ways:
+        subprocess.run(["patchelf", *way.split(), prog], check=True, stderr=subprocess.DEVNULL)
+    status, report, said = check(prog)
+    told = [(kind, str(prog), missing)] if kind else []
+    assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == told, said
+    out = tmp_path / "run.json"
+    ran = subprocess.run([tool, "--no-redact", "--no-repro", "-q", "-o", out, "--", prog], timeout=HANGS_AFTER,
+                         stderr=subprocess.DEVNULL)
+    assert ran.returncode == (127 if kind else 0) and status == bool(kind)
+    assert [(c["kind"], c["subject"], c["missing"]) for c in load_report(out)["causes"]] == told

@@ -117,6 +117,28 @@ def test_loader_and_libc_of_two_builds(libc, cc, tmp_path, ours):
         assert cause["subject"] == str(copy) and pathlib.Path(cause["provider"]).name.startswith("ld-linux")
 
 
+@pytest.mark.parametrize("command", ["libc", "check"])
+def test_an_older_libc_that_hides_the_systems(tool, cc, tmp_path, environment, command):
+    """As a run is told: of a version of it that the program lacks, before the two builds."""
+    (tmp_path / "old").mkdir()
+    copy = shutil.copy((cached_root("bullseye") / LIBC).resolve(), tmp_path / "old" / "libc.so.6")
+    prog = cc("int main(void) { return 0; }\n", f"-Wl,-rpath,{tmp_path}/old")
+    out = tmp_path / "r.json"
+    ended = subprocess.run([tool, command, "-q", "--no-redact", "-o", out, prog], timeout=HANGS_AFTER, env=environment(None))
+    cause, = load_report(out)["causes"]
+    assert (ended.returncode, cause["kind"], cause["missing"]) == (1, "library-shadowed", "GLIBC_2.34")
+    assert (cause["subject"], cause["provider"]) == (str(prog), str(copy))
+
+
+@pytest.mark.parametrize("directory", ["lib/x86_64-linux-gnu", "usr/lib64"])
+def test_a_root_that_has_no_loader(libc, tmp_path, directory):
+    (tmp_path / "root" / directory).mkdir(parents=True)
+    shutil.copy(pathlib.Path("/", LIBC).resolve(), tmp_path / "root" / directory / "libc.so.6")
+    row = healthy(libc("--root", tmp_path / "root"))
+    assert (row["family"], row["release"], row["path"]) == ("glibc", own_release(), f"/{directory}/libc.so.6")
+    assert "no loader" in row["from"] and row["sure"] <= 80
+
+
 def test_a_tree_of_programs(libc, cc, tmp_path):
     (tmp_path / "tree" / "deep").mkdir(parents=True)
     (tmp_path / "tree" / "notes.txt").write_text("no program\n")
