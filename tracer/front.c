@@ -18,8 +18,9 @@ struct message {
     int status;
 };
 
-/* The handler's: who to hand a signal on to. */
+/* The handlers': who to hand a signal on to, and whether the command has ended. */
 static volatile pid_t tracer;
+static volatile sig_atomic_t has_ended;
 
 static void hand_on(int signal, siginfo_t *info, void *context)
 {
@@ -29,6 +30,35 @@ static void hand_on(int signal, siginfo_t *info, void *context)
     (void)context;
     if (tracer > 0)
         signals_hand_on(tracer, info);
+    errno = saved;
+}
+
+/* By SIGTSTP, so that the shell says what it would say of the command. */
+static void stop_here(void)
+{
+    const struct sigaction plain = {.sa_handler = SIG_DFL};
+    struct sigaction ours;
+    sigset_t one;
+
+    sigemptyset(&one);
+    sigaddset(&one, SIGTSTP);
+    sigaction(SIGTSTP, &plain, &ours);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &one, NULL); /* here we stand, until the shell lets its job go on */
+    sigprocmask(SIG_BLOCK, &one, NULL);
+    sigaction(SIGTSTP, &ours, NULL);
+}
+
+/* The terminal stops its whole group; but a program may first put its screen in order, or not stop at all, and what the
+ * shell sees of us is to be what the command does: the tracer tells us when it has stopped (session_job()). */
+static void stop_too(int signal, siginfo_t *info, void *context)
+{
+    int saved = errno;
+
+    if (has_ended || signal != SIGTSTP)
+        stop_here();
+    else
+        hand_on(signal, info, context);
     errno = saved;
 }
 
@@ -42,6 +72,9 @@ static void catch_signals(void)
     action.sa_sigaction = hand_on;
     for (size_t i = 0; i < sizeof handed_on / sizeof handed_on[0]; i++)
         sigaction(handed_on[i], &action, NULL);
+    action.sa_sigaction = stop_too;
+    sigaction(SIGTSTP, &action, NULL);
+    sigaction(SIGNAL_FRONT_STOPS, &action, NULL);
 }
 
 static void silence(void)
@@ -98,6 +131,7 @@ static _Noreturn void wait_front(pid_t child, int fd)
     /* To the end of all messages: those who send them have exited by then, or stay behind by design. */
     while (next_message(fd, &message)) {
         ended |= message.what == ENDED;
+        has_ended = ended;
         reported |= message.what == REPORTED;
         stays |= message.what == STAYS;
         if (message.what == ENDED)
@@ -127,12 +161,9 @@ int front_split(struct front *ret, struct err *err)
     if (tracer > 0) {
         close(fds[1]);
         catch_signals();
-        /* Stopping and going on is the shell's business with the front alone. */
-        sigaction(SIGTSTP, signals_before(&ret->before, SIGTSTP), NULL);
         wait_front(tracer, fds[0]);
     }
     close(fds[0]);
-    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != ret->pid)
         _exit(125); /* it was killed before the line above */
@@ -161,7 +192,6 @@ void front_leave(struct front *front)
     prctl(PR_SET_PDEATHSIG, 0);
     tell(front, (struct message){STAYS, 0});
     silence();
-    setsid();
     close(front->fd);
     close_others();
     if (chdir("/") < 0)

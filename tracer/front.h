@@ -2,8 +2,8 @@
  *
  * A thread's tracer cannot be changed, and what runs under the filter cannot live without one; so the tracer must be
  * able to stay behind what the command has started while the front returns. The front shares the command's process
- * group and passes on what is sent to it; the tracer is in a group of its own, out of the terminal's reach. If the
- * front is killed, so are the tracer and the command. */
+ * group and passes on what is sent to it; the tracer, once it has made the command, is in a session of its own
+ * (session_launch()), out of the terminal's reach. If the front is killed, so are the tracer and the command. */
 #ifndef GLIBCTRACE_TRACER_FRONT_H
 #define GLIBCTRACE_TRACER_FRONT_H
 

@@ -137,9 +137,6 @@ static _Noreturn void run_child(const struct plan *plan)
     close(plan->told[0]);
     if (options->before)
         signals_restore(options->before);
-    /* The tracer has left the group of the process that the user waits for; the command belongs there. */
-    if (options->front && setpgid(0, getpgid(options->front)) < 0)
-        fail(plan, STAGE_PREPARE, errno, 125);
     int error = options->prepare ? -options->prepare(options->prepare_ctx) : 0;
 
     if (error)
@@ -229,6 +226,15 @@ static bool is_traced(pid_t pid)
     return traced;
 }
 
+/* The command stays in the group of the process that the user waits for. A group of our own in the same session would
+ * not do: of a parent there the kernel thinks that it cares for the command's group, and when the command ends, it
+ * sends SIGHUP to whoever is in that group if one of them is stopped (kill_orphaned_pgrp(), kernel/exit.c). */
+static void leave_session(const struct plan *plan)
+{
+    if (plan->options->front)
+        setsid();
+}
+
 /* Forks and seizes; the new process waits for a byte on the way. */
 static int start(struct session *session, struct plan *plan, struct err *err)
 {
@@ -241,6 +247,7 @@ static int start(struct session *session, struct plan *plan, struct err *err)
         return err_errno(err, errno, "cannot start a process");
     if (!plan->child)
         run_child(plan);
+    leave_session(plan);
     close(plan->told[1]);
     plan->told[1] = -1;
     close(plan->go[0]);

@@ -152,7 +152,7 @@ static void on_event(struct session *session, struct task *task, const struct st
         break;
     case STOP_TRAP:
         if (task->stopped)
-            session_job(session, task, false);
+            session_job(session, task, SIGCONT);
         task->stopped = false;
         break;
     default:
@@ -185,7 +185,7 @@ void loop_dispatch(struct session *session, pid_t tid, int status)
     }
     if (stop.kind == STOP_GROUP && !session->detaching) {
         if (!task->stopped)
-            session_job(session, task, true);
+            session_job(session, task, stop.signal);
         task->stopped = true;
         ptrace_restart(tid, RESTART_LISTEN, 0);
         return;

@@ -68,11 +68,11 @@ void session_note(struct session *session, const struct task *task, const char *
     session_emit(session, task, &event);
 }
 
-void session_job(struct session *session, const struct task *task, bool stopped)
+void session_job(struct session *session, const struct task *task, int signal)
 {
     /* As the shell would see it without us: its job is stopped, and goes on. */
     if (task->tid == session->command && session->options->front)
-        kill(session->options->front, stopped ? SIGSTOP : SIGCONT);
+        kill(session->options->front, signal == SIGTSTP ? SIGNAL_FRONT_STOPS : signal == SIGCONT ? SIGCONT : SIGSTOP);
 }
 
 static bool delivered(const struct session *session, const struct forward *forward)
@@ -83,9 +83,10 @@ static bool delivered(const struct session *session, const struct forward *forwa
 
 static void take_note(struct session *session, const struct signal_note *note)
 {
-    bool from_terminal = !note->sender && (note->signal == SIGINT || note->signal == SIGQUIT);
+    bool from_terminal =
+        !note->sender && (note->signal == SIGINT || note->signal == SIGQUIT || note->signal == SIGTSTP);
 
-    if (note->signal == SIGUSR1 || note->signal == SIGUSR2) {
+    if (note->signal == SIGUSR1 || note->signal == SIGUSR2 || note->signal == SIGTSTP) {
         if (session->attach || session->ended)
             return;
     } else if (session->attach || session->ended) {

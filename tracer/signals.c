@@ -93,15 +93,6 @@ void signals_restore(const struct signal_setup *before)
     sigprocmask(SIG_SETMASK, &before->mask, NULL);
 }
 
-const struct sigaction *signals_before(const struct signal_setup *before, int signal)
-{
-    size_t i = 0;
-
-    while (taken[i].signal != signal)
-        i++;
-    return &before->actions[i];
-}
-
 bool signals_rang(void)
 {
     if (!state.rang)

@@ -21,8 +21,6 @@ struct signal_setup {
 void signals_catch(struct signal_setup *before);
 /* Gives it back (in a new process, before its execve). */
 void signals_restore(const struct signal_setup *before);
-/* What SIGNAL, one of those taken over, was set to. */
-const struct sigaction *signals_before(const struct signal_setup *before, int signal);
 
 struct signal_note {
     int signal;
@@ -37,5 +35,8 @@ void signals_timer(uint64_t ns);
 
 /* In the process the user waits for: hands SIGNAL on to the tracer, which sees it as its own note. */
 void signals_hand_on(pid_t tracer, const siginfo_t *info);
+/* The other way: that process stops as SIGTSTP would stop it. A realtime signal, which one of the terminal's that is
+ * still pending does not swallow (signal(7)). */
+#define SIGNAL_FRONT_STOPS SIGRTMIN
 
 #endif

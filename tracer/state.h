@@ -92,8 +92,8 @@ void session_note(struct session *session, const struct task *task, const char *
     __attribute__((format(printf, 3, 4)));
 /* Acts on signals, forwards and deadlines; called when signals_rang(). */
 void session_attend(struct session *session);
-/* The command itself is stopped or goes on (job control): so does the process the user waits for. */
-void session_job(struct session *session, const struct task *task, bool stopped);
+/* The command itself is stopped by SIGNAL, or goes on (SIGCONT): so does the process the user waits for. */
+void session_job(struct session *session, const struct task *task, int signal);
 
 /* The command has been reaped with wait status STATUS. */
 void session_command_ended(struct session *session, int status);

@@ -246,10 +246,10 @@ def test_killing_glibctrace_kills_the_program(start, puppet):
 class Terminal:
     """glibctrace in the foreground of a terminal of its own."""
 
-    def __init__(self, tool, env, *command):
+    def __init__(self, tool, env, *command, options=("-q", "--no-repro", "--")):
         self.pid, self.fd = pty.fork()
         if not self.pid:
-            os.execve(tool, [os.fspath(tool), "-q", "--no-repro", "--", *map(os.fspath, command)], env)
+            os.execve(tool, [os.fspath(tool), *options, *map(os.fspath, command)], env)
         self.seen = b""
 
     def until(self, text):
@@ -266,8 +266,8 @@ class Terminal:
 
     def end(self):
         try:
-            while os.read(self.fd, 4096):
-                pass
+            while data := os.read(self.fd, 4096):
+                self.seen += data
         except OSError:
             pass
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
@@ -304,17 +304,89 @@ def test_ctrl_c_ends_a_program_that_does_not_mind(terminal):
     assert t.end() == 128 + signal.SIGINT
 
 
-def test_ctrl_z_stops_the_job_and_fg_continues_it(terminal, puppet):
-    t = terminal(puppet, "signalled")
-    t.until(b"ready")
-    os.write(t.fd, b"\x1a")
-    pid, status = os.waitpid(t.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
-    os.killpg(t.pid, signal.SIGCONT)
-    os.write(t.fd, b"\x03")
-    t.until(b"signals 1")
+# What a shell does that has jobs: one in a group of its own in the foreground; when it stops, a line is read, and it goes on.
+SHELL = """
+import os, signal, sys, termios
+mode = termios.tcgetattr(0)
+mode[3] |= termios.NOFLSH  # else what is written just after a Ctrl-Z goes with what was before it
+termios.tcsetattr(0, termios.TCSANOW, mode)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    _, status = os.waitpid(job, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        os._exit(os.waitstatus_to_exitcode(status))
+    os.tcsetpgrp(0, os.getpgrp())
+    os.write(1, b"stopped")
+    os.read(0, 100)
+    os.tcsetpgrp(0, job)
+    os.killpg(job, signal.SIGCONT)
+    os.write(1, b"continued")
+"""
+
+
+# One that puts its screen in order before it stops, as editors do, and one that does not stop at all.
+STOPS_LATE = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+print("ready", flush=True)
+signal.sigwait({signal.SIGTSTP})
+print("tidied", end=" ", flush=True)
+if sys.argv[1] == "late":
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+    signal.raise_signal(signal.SIGTSTP)
+sys.exit(input() == "q" and 5)
+"""
+
+
+@pytest.fixture
+def job(tool, environment):
+    t = []
+
+    def start(*command):
+        t.append(Terminal("/usr/bin/python3", environment(), "-c", SHELL, tool, "-q", "--no-repro", "--", *command, options=()))
+        t[0].until(b"ready")
+        return t[0]
+
+    yield start
+    os.close(t[0].fd)
+
+
+def test_ctrl_z_stops_the_job_and_fg_continues_it(job, puppet):
+    t = job(puppet, "signalled")
+    for i in range(1, 4):
+        os.write(t.fd, b"\x1a")
+        t.until(b"stopped")
+        os.write(t.fd, b"fg\n")
+        t.until(b"continued")
+        os.write(t.fd, b"\x03")
+        t.until(b"signals %d" % i)
     os.write(t.fd, b"q\n")
     assert t.end() == 5
+
+
+def test_ctrl_z_stops_the_job_when_the_program_stops(job):
+    t = job("/usr/bin/python3", "-c", STOPS_LATE, "late")
+    os.write(t.fd, b"\x1a")
+    t.until(b"tidied stopped")
+    os.write(t.fd, b"fg\n")
+    t.until(b"continued")
+    os.write(t.fd, b"q\n")
+    assert t.end() == 5
+
+
+def test_ctrl_z_is_the_programs(job):
+    t = job("/usr/bin/python3", "-c", STOPS_LATE, "never")
+    os.write(t.fd, b"\x1a")
+    t.until(b"tidied")
+    os.write(t.fd, b"q\n")
+    t.until(b"q")  # what the terminal says again
+    assert t.end() == 5 and b"stopped" not in t.seen
 
 
 def test_a_closed_terminal_ends_it(tool, environment, tmp_path):
@@ -443,3 +515,25 @@ def test_32_bit_program(traced, tmp_path, mode):
     if subprocess.run([tmp_path / "p"], capture_output=True).returncode != 8:
         pytest.skip("this kernel runs no 32-bit programs")
     assert traced(tmp_path / "p", mode=mode) == (8, b"from i386\n", b"")
+
+
+LEAVES_ONE_STOPPED = """
+import os, signal
+if os.fork() == 0:
+    signal.signal(signal.SIGHUP, lambda *rest: (os.write(1, b"hung up\\n"), os._exit(0)))
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os.write(1, b"went on\\n")
+    os._exit(0)
+assert os.WIFSTOPPED(os.waitpid(-1, os.WUNTRACED)[1])
+"""
+
+
+def test_what_is_left_stopped_is_not_hung_up(tool):
+    """In a session without a shell that has jobs, as under a service or in continuous integration: a parent in another group of
+    the same session would be taken for who cares for the stopped one, and its whole group be sent SIGHUP at the command's end."""
+    with subprocess.Popen([tool, "--no-repro", "--", "/usr/bin/python3", "-c", LEAVES_ONE_STOPPED], start_new_session=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.readline()
+        os.killpg(process.pid, signal.SIGCONT)
+        out, _ = process.communicate(timeout=HANGS_AFTER)
+    assert (out, process.returncode) == ("went on\n", 0) and "goes on" in said
