@@ -321,32 +321,51 @@ enum peer_news peer_wait(struct peer *peer, uint64_t deadline_ns)
 
 /* ---- a port ---- */
 
-static bool parse_address(const char *address, struct sockaddr_in *ret)
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
+/* "127.0.0.1:4711", "[::1]:4711"; who listens on all addresses is reached by this machine's own. Nobody is talked to
+ * outside of it. The size of *RET, 0 where it is no such address. */
+static socklen_t parse_address(const char *address, union address *ret)
 {
     const char *colon = strrchr(address, ':');
     CLEANUP_FREE char *host = colon ? xstrndup(address, (size_t)(colon - address)) : NULL;
     long port = colon ? strtol(colon + 1, NULL, 10) : 0;
 
-    *ret = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    if (host && strcmp(host, "localhost") == 0)
-        memcpy(host, "127.0.0.1", sizeof "127.0.0.1"); /* as long */
-    return host && port > 0 && port < 65536 && inet_pton(AF_INET, host, &ret->sin_addr) == 1 &&
-           ntohl(ret->sin_addr.s_addr) >> 24 == 127; /* nobody is talked to outside of this machine */
+    *ret = (union address){0};
+    if (!host || port <= 0 || port > 65535)
+        return 0;
+    if (strcmp(host, "[::1]") == 0 || strcmp(host, "[::]") == 0) {
+        ret->six = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+        return sizeof ret->six;
+    }
+    ret->four = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (strcmp(host, "localhost") == 0 || strcmp(host, "0.0.0.0") == 0)
+        return sizeof ret->four;
+    return inet_pton(AF_INET, host, &ret->four.sin_addr) == 1 && ntohl(ret->four.sin_addr.s_addr) >> 24 == 127
+               ? sizeof ret->four
+               : 0;
 }
 
 int peer_connect(struct peer *peer, const char *address, struct err *err)
 {
-    struct sockaddr_in to;
+    union address to;
+    socklen_t length = parse_address(address, &to);
     struct pollfd ready = {.events = POLLOUT};
     socklen_t size = sizeof(int);
     int error = 0;
 
-    if (!parse_address(address, &to))
+    if (!length)
         return err_set(err, "it says that it listens at %s, which is no address of this machine", address);
-    ready.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ready.fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (ready.fd < 0)
         return err_errno(err, errno, "cannot make a socket");
-    if (connect(ready.fd, (const struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
+    if (connect(ready.fd, &to.any, length) < 0 && errno != EINPROGRESS)
         error = errno;
     else if (poll(&ready, 1, CONNECT_MS) < 1)
         error = ETIMEDOUT;

@@ -106,7 +106,8 @@ static char *address_in(const char *line, size_t n)
         end--;
     for (digits = end; digits && isdigit((unsigned char)line[digits - 1]); digits--)
         ;
-    if (digits == end || digits < 2 || line[digits - 1] != ':' || !isalnum((unsigned char)line[digits - 2]))
+    if (digits == end || digits < 2 || line[digits - 1] != ':' ||
+        (!isalnum((unsigned char)line[digits - 2]) && line[digits - 2] != ']'))
         return NULL;
     for (start = digits - 1; start && !isspace((unsigned char)line[start - 1]); start--)
         ;

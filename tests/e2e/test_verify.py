@@ -303,11 +303,12 @@ def test_a_server_that_breaks_the_protocol(verify, script, what, said):
         assert any("planted" in row["said"] for row in result.report["words"])
 
 
-def test_nobody_listens_where_an_adapter_says_that_it_does(verify, script):
-    adapter = script("adapter", "#!/bin/sh\necho listening at: 127.0.0.1:1\nexec sleep 60\n")
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1"])
+def test_nobody_listens_where_an_adapter_says_that_it_does(verify, script, address):
+    adapter = script("adapter", f"#!/bin/sh\necho listening at: {address}\nexec sleep 60\n")
     result = verify("--only", "dap", "--timeout", "2", "--dap", adapter)
     assert (result.returncode, [(c["kind"], c["subject"], c["missing"]) for c in result.causes]) == (
-        1, [("connection-refused", str(adapter), "127.0.0.1:1")]), result.stdout
+        1, [("connection-refused", str(adapter), address)]), result.stdout
 
 
 def test_nothing_is_left_of_a_server_that_hangs(verify, script, tmp_path):
