@@ -170,7 +170,8 @@ static size_t named_at(const char *text, size_t at, size_t shortest, size_t *ski
     value = name + length;
     if (*value == '"' || *value == '\'')
         value++;
-    if (strncmp(value, " is ", 4) == 0) /* "the password is …": read as "password: …" */
+    if (strncmp(value, " is ", 4) == 0 &&
+        !(at && text[at - 1] == '/')) /* "the password is …"; "/bin/passwd is …" not */
         value += 3;
     else if (*value != '=' && *value != ':')
         return 0;

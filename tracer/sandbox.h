@@ -41,6 +41,8 @@ struct sandbox_file {
     char *first_line; /* a script whose interpreter is one of the copy's: what stands there then; or NULL */
     size_t instead;   /* … of so many bytes */
     char *run_path;   /* to be set; NULL: it is left as it is */
+    struct strings
+        replaced; /* libraries that it needs by an absolute path, each with the name in its place behind it */
     unsigned mode;
     bool bad; /* it would not load */
     struct sandbox_name *names;

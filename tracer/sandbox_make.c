@@ -138,11 +138,21 @@ int sandbox_run_tool(char *const *argv, char *said)
     return status;
 }
 
+static int run_patchelf(const struct sandbox_file *file, char *const *argv, struct err *err)
+{
+    char said[SANDBOX_SAID];
+
+    if (sandbox_run_tool(argv, said) == 0)
+        return 0;
+    return err_set(err, "%s cannot change a copy of %s%s: %s", argv[0], file->root, file->path,
+                   *said ? said : "it ended without a word");
+}
+
 /* RUN_PATH is set, and LOADER where it is not NULL. */
 static int patch(const struct sandbox *sandbox, const struct sandbox_file *file, char *run_path, char *loader,
                  char *path, struct err *err)
 {
-    char said[SANDBOX_SAID], force[] = "--force-rpath", set[] = "--set-rpath", interpreter[] = "--set-interpreter";
+    char force[] = "--force-rpath", set[] = "--set-rpath", interpreter[] = "--set-interpreter";
     char *argv[8] = {sandbox->patchelf, force, set, run_path};
     size_t n = 4;
 
@@ -151,10 +161,26 @@ static int patch(const struct sandbox *sandbox, const struct sandbox_file *file,
         argv[n++] = loader;
     }
     argv[n] = path;
-    if (sandbox_run_tool(argv, said) == 0)
+    return run_patchelf(file, argv, err);
+}
+
+/* By itself: of both at once, patchelf 0.14 lost the run path. */
+static int replace_needed(const struct sandbox *sandbox, const struct sandbox_file *file, char *path, struct err *err)
+{
+    char replace[] = "--replace-needed";
+    CLEANUP_FREE char **argv = xcalloc(3 + 3 * file->replaced.n / 2, sizeof *argv);
+    size_t n = 1;
+
+    if (!file->replaced.n)
         return 0;
-    return err_set(err, "%s cannot change a copy of %s%s: %s", sandbox->patchelf, file->root, file->path,
-                   *said ? said : "it ended without a word");
+    argv[0] = sandbox->patchelf;
+    for (size_t i = 0; i + 1 < file->replaced.n; i += 2) {
+        argv[n++] = replace;
+        argv[n++] = file->replaced.v[i];
+        argv[n++] = file->replaced.v[i + 1];
+    }
+    argv[n] = path;
+    return run_patchelf(file, argv, err);
 }
 
 /* A run path of LENGTH bytes first, so that the one that is meant finds room. */
@@ -176,9 +202,10 @@ static int treat_with_room(const struct sandbox *sandbox, const struct sandbox_f
     CLEANUP_FREE char *loader = xasprintf("%s/lib/%s", sandbox->dir, sandbox->libc.name);
 
     if ((room && make_room(sandbox, file, room, path, err) < 0) ||
-        patch(sandbox, file, file->run_path, file->what == SANDBOX_PROGRAM ? loader : NULL, path, err) < 0)
+        patch(sandbox, file, file->run_path, file->what == SANDBOX_PROGRAM ? loader : NULL, path, err) < 0 ||
+        sandbox_give_back_strings(file, path, err) < 0)
         return -1;
-    return sandbox_give_back_strings(file, path, err);
+    return replace_needed(sandbox, file, path, err);
 }
 
 /* Whether ld.so can write where it has to in PATH, which patchelf has made.

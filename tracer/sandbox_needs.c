@@ -154,16 +154,77 @@ static char *run_path_of(const struct sandbox *sandbox, const struct sandbox_fil
     return path;
 }
 
+static bool is_entry(const char *list, const char *entry)
+{
+    size_t n = strlen(entry);
+
+    for (const char *at = list; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL)
+        if (strcspn(at, ":") == n && strncmp(at, entry, n) == 0)
+            return true;
+    return false;
+}
+
+/* from_origin(), without going up and down again: "$ORIGIN/private" for "app/x.so" and "app/private". */
+static char *near_origin(const char *to, const char *target)
+{
+    for (size_t n; (n = strcspn(to, "/")), to[n] == '/' && strncmp(to, target, n) == 0; to += n + 1, target += n + 1) {
+        if (!target[n] && !strchr(to + n + 1, '/'))
+            return xstrdup("$ORIGIN");
+        if (target[n] != '/')
+            break;
+    }
+    return strchr(to, '/') ? from_origin(to, target) : xasprintf("$ORIGIN/%s", target);
+}
+
+/* NAME, an absolute path in a list of needed libraries, would be the original's in the copy as well: it gets the name
+ * of what is there, which the run path finds. *MORE is added to that, where it is not lib. */
+static void need_by_path(struct sandbox *sandbox, size_t index, const char *name, char **more)
+{
+    struct sandbox_file *file = &sandbox->files[index];
+    CLEANUP_FREE char *inside = NULL;
+    const char *tree = tree_of(sandbox, name, &inside);
+    struct stat st;
+
+    if (path_stat(file->root, name, &st) < 0)
+        return;
+    strings_add(&file->replaced, xstrdup(name));
+    strings_add(&file->replaced, xstrdup(path_base(tree ? inside : name)));
+    if (tree) {
+        CLEANUP_FREE char *directory = path_dir(inside);
+        CLEANUP_FREE char *target = xasprintf("%s%s", path_base(tree), strcmp(directory, "/") == 0 ? "" : directory);
+        CLEANUP_FREE char *entry = near_origin(file->to, target);
+
+        if (!is_entry(*more, entry))
+            append(more, entry);
+    } else {
+        need(sandbox, path_base(name), name);
+    }
+}
+
+/* MORE goes before what else the file at INDEX has. */
+static void add_to_run_path(struct sandbox *sandbox, size_t index, const struct elffile *elf, const char *more)
+{
+    struct sandbox_file *file = &sandbox->files[index];
+    CLEANUP_FREE char *own = steal_pointer(&file->run_path);
+
+    if (!own)
+        own = file->what == SANDBOX_NEEDED ? xstrdup("$ORIGIN") : run_path_of(sandbox, file, elf);
+    file->run_path = more && !is_entry(own, more) ? xasprintf("%s:%s", more, own) : steal_pointer(&own);
+}
+
 static void needs_of(struct sandbox *sandbox, size_t index)
 {
     struct sandbox_file file = sandbox->files[index];
+    CLEANUP_FREE char *more = NULL;
     const struct elffile *elf = elffile_get(file.root, file.path);
     struct load *load = file.what == SANDBOX_NEEDED && file.root == sandbox->libc.root ? NULL : load_of(&file, elf);
 
     for (size_t i = 0; i < elf->needed_count; i++) {
         const struct object *object = found_as(load, elf->needed[i]);
 
-        if (!object || !tree_of(sandbox, object->path, NULL))
+        if (*elf->needed[i] == '/')
+            need_by_path(sandbox, index, elf->needed[i], &more);
+        else if (!object || !tree_of(sandbox, object->path, NULL))
             need(sandbox, elf->needed[i], object ? object->path : NULL);
     }
     if (load) {
@@ -174,6 +235,8 @@ static void needs_of(struct sandbox *sandbox, size_t index)
         sandbox->files[index].run_path = elf->runpath || elf->rpath ? xstrdup("$ORIGIN") : NULL;
     else if (elf->interp || elf->runpath || elf->rpath || !sandbox_program(sandbox))
         sandbox->files[index].run_path = run_path_of(sandbox, &file, elf);
+    if (sandbox->files[index].replaced.n)
+        add_to_run_path(sandbox, index, elf, more);
     elffile_put(elf);
 }
 

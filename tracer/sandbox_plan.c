@@ -37,6 +37,7 @@ void sandbox_deinit(struct sandbox *sandbox)
         free(sandbox->files[i].to);
         free(sandbox->files[i].link);
         free(sandbox->files[i].run_path);
+        strings_deinit(&sandbox->files[i].replaced);
         free(sandbox->files[i].first_line);
         for (size_t k = 0; k < sandbox->files[i].name_count; k++) {
             free(sandbox->files[i].names[k].was);

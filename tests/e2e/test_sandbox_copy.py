@@ -211,6 +211,23 @@ def test_a_newer_systems_programs_here_and_on_an_older_one(sandbox, tmp_path):
     assert f"=> {copy}/lib/libc.so.6" in alone.stdout
 
 
+def test_libraries_that_are_needed_by_an_absolute_path(sandbox, cc, tmp_path):
+    """They would be the original's, in the copy as well."""
+    inside, outside = tmp_path / "app" / "parts", tmp_path / "outside"
+    for folder in inside, outside:
+        folder.mkdir(parents=True)
+    one = cc("int one(void) { return 1; }", f"-Wl,-soname,{inside}/libone.so", name="libone.so", cwd=inside)
+    cc("int one(void); int two(void) { return one(); }", one, f"-Wl,-soname,{outside}/libtwo.so", name="libtwo.so", cwd=outside)
+    cc("int one(void); int two(void); int main(void) { return one() - two(); }", one, outside / "libtwo.so", name="prog",
+       cwd=tmp_path / "app")
+    copy = tmp_path / "copy"
+    status, report, said = sandbox(tmp_path / "app", "-o", copy, "--libc", cached_root("forky"), "--", "prog")
+    assert (status, report["runs"][0]["proof"]) == (0, "tried"), said
+    shutil.rmtree(tmp_path / "app"), shutil.rmtree(outside)
+    assert subprocess.run([copy / "run"], env=CLEAN).returncode == 0
+    assert subprocess.run([copy / "app/prog"], env=CLEAN).returncode == 0
+
+
 def test_without_a_libc_it_gets_this_systems(sandbox, cc, tmp_path):
     """For a system that has an older one."""
     prog = cc("int main(void) { return 0; }")

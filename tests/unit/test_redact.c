@@ -354,6 +354,7 @@ static const char *const innocent[] = {
     "[\"prog\", \"--auth\", \"--verbose\"]",
     "error: key: not found",
     "the password is required",
+    "/usr/bin/passwd is set-user-ID",
     "unexpected token: identifier",
     "KEYBOARD=de",
     "XKB_KEYMAP=some-layout",
