@@ -107,8 +107,8 @@ static void abort_fault(const struct checking *c, const struct object *object, c
         if (f->kind != FAULT_VERSION || f->batch != c->batch || f->subject != object ||
             strcmp(f->name, s->version) != 0)
             continue;
+        f->lazy = lazy && (f->lazy || f->warning);
         f->warning = false;
-        f->lazy = lazy;
         f->asserts = true;
         return;
     }
@@ -161,15 +161,15 @@ static void check_symbol(const struct checking *c, struct object *object, const 
         }
         return;
     }
-    if (s->bind != STB_GLOBAL || s->by_self ||
+    if (found && !s->by_self && aborts(c->load, object, found, s)) { /* of a weak reference as well */
+        abort_fault(c, object, s, lazy);
+        return;
+    }
+    if (found || s->bind != STB_GLOBAL || s->by_self ||
         (c->incomplete && !(s->file && loaded_by_name(c->load, s->file, object->space))))
         return;
-    if (covered_by_version_fault(c->load, object, s, c->batch))
-        return;
-    if (!found)
+    if (!covered_by_version_fault(c->load, object, s, c->batch))
         symbol_fault(c, object, s, lazy);
-    else if (aborts(c->load, object, found, s))
-        abort_fault(c, object, s, lazy);
 }
 
 static void check_object(const struct checking *c, struct object *object, bool want_lazy)

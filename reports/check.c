@@ -208,6 +208,8 @@ static void check_elf(const struct check_request *request, const char *path, con
         check_put_refused(report, path, elf, true, 0);
     else
         check_put_file(report, path, what_it_is(path, elf), load, later, report->cause_count - first);
+    if (!library && !request->brief && !request->against)
+        check_judge_ignored(request, load, report);
     fill_libc(request, load, report);
     if (!library && request->seen)
         request->seen(request->ctx, load);

@@ -47,11 +47,11 @@ static void tell_start(const struct made_up *made, const char *exe, const char *
     tell(made, &event);
 }
 
-static void tell_end(const struct made_up *made, bool by_loader)
+static void tell_end(const struct made_up *made, int status, bool by_loader)
 {
     struct event event = {
         .type = EVENT_PROCESS,
-        .process = {.what = PROCESS_EXITING, .status = LOADER_STATUS << 8, .by_loader = by_loader},
+        .process = {.what = PROCESS_EXITING, .status = status << 8, .by_loader = by_loader},
     };
 
     tell(made, &event);
@@ -108,7 +108,7 @@ void check_judge_execution(const struct check_request *request, const char *path
 
     tell_start(&made, NULL, NULL, NULL);
     tell_refused(&made, path, path, error);
-    tell_end(&made, false);
+    tell_end(&made, LOADER_STATUS, false);
     take_causes(&made, report);
 }
 
@@ -149,6 +149,28 @@ static void tell_path_search(struct made_up *made, const char *name)
     }
 }
 
+/* As elf/rtld.c says it of LD_PRELOAD, and of LD_AUDIT; whose it is, the variables tell. */
+static void tell_ignored(struct made_up *made, const char *name)
+{
+    CLEANUP_FREE char *said = xasprintf(
+        "ERROR: ld.so: object '%s' from LD_PRELOAD cannot be preloaded (cannot open shared object file): ignored.\n"
+        "ERROR: ld.so: object '%s' cannot be loaded as audit interface: cannot open shared object file; ignored.\n",
+        name, name);
+    struct event event = {.type = EVENT_OUTPUT,
+                          .output = {.fd = 2, .data = said, .size = strlen(said), .by = BY_LOADER}};
+
+    tell(made, &event);
+}
+
+/* Nobody has said them. */
+static void drop_words(struct report *report, size_t first)
+{
+    for (size_t i = first; i < report->cause_count; i++) {
+        free(report->causes[i]->words);
+        report->causes[i]->words = NULL;
+    }
+}
+
 /* As env(1) quotes it: the last character of one that ends with a carriage return is shown as \\r. */
 static void tell_words(struct made_up *made, const char *env, const char *name)
 {
@@ -172,12 +194,9 @@ void check_judge_command(const struct check_request *request, const char *env, c
     tell_start(&made, env, argv, elf);
     tell_path_search(&made, name);
     tell_words(&made, env, name);
-    tell_end(&made, false);
+    tell_end(&made, LOADER_STATUS, false);
     take_causes(&made, report);
-    for (size_t i = first; i < report->cause_count; i++) { /* nobody has said them */
-        free(report->causes[i]->words);
-        report->causes[i]->words = NULL;
-    }
+    drop_words(report, first);
     elffile_put(elf);
 }
 
@@ -190,10 +209,41 @@ void check_judge_loading(const struct check_request *request, const char *path, 
 
     made.model->ahead = loader ? AHEAD_LIBRARY : AHEAD_PROGRAM;
     tell_start(&made, argv[0], argv, elf);
-    tell_end(&made, true);
+    tell_end(&made, LOADER_STATUS, true);
     take_causes(&made, report);
     for (size_t i = first; loader && i < report->cause_count; i++)
         check_drop_asker(report->causes[i], loader);
+}
+
+/* The loader does without it, and says so; of one of another class, which is for other programs, a run tells nothing.
+ */
+static bool is_ignored(const struct fault *fault)
+{
+    const struct search *search = &fault->search;
+
+    return fault->kind == FAULT_NOT_FOUND && fault->warning && fault->batch == 0 &&
+           !(search->fault >= 0 && search->places[search->fault].state == CANDIDATE_WRONG_CLASS);
+}
+
+void check_judge_ignored(const struct check_request *request, const struct load *load, struct report *report)
+{
+    const struct object *program = load->objects[0];
+    const char *const argv[] = {program->path, NULL};
+    size_t first = report->cause_count, said = 0;
+    struct made_up made;
+
+    for (size_t i = 0; i < load->fault_count; i++)
+        said += is_ignored(load->faults[i]);
+    if (!said || load->family != LOADER_GLIBC)
+        return;
+    made = make_up(request);
+    tell_start(&made, program->path, argv, program->elf);
+    for (size_t i = 0; i < load->fault_count; i++)
+        if (is_ignored(load->faults[i]))
+            tell_ignored(&made, load->faults[i]->name);
+    tell_end(&made, 0, false);
+    take_causes(&made, report);
+    drop_words(report, first);
 }
 
 void check_drop_asker(struct cause *cause, const char *asker)
@@ -220,7 +270,7 @@ void check_judge_opening(const struct check_request *request, const struct check
     tell_start(&made, host->path, argv, host->elf);
     tell(&made, &said);
     tell(&made, &call);
-    tell_end(&made, false);
+    tell_end(&made, LOADER_STATUS, false);
     take_causes(&made, report);
     /* what became of a failed dlopen is for a run to tell; that it fails is not in doubt */
     for (size_t i = first; i < report->cause_count; i++)

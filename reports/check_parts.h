@@ -19,6 +19,8 @@ void check_judge_loading(const struct check_request *request, const char *path, 
 /* ENV, env(1), does not find the command NAME, which SCRIPT's first line asks of it. */
 void check_judge_command(const struct check_request *request, const char *env, const char *name, const char *script,
                          struct report *report);
+/* What LD_PRELOAD and LD_AUDIT name that LOAD's loader goes on without. */
+void check_judge_ignored(const struct check_request *request, const struct load *load, struct report *report);
 /* The program HOST would open it by dlopen(3), and fail. */
 struct check_host {
     char *path;

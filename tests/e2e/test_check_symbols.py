@@ -152,3 +152,17 @@ def test_assertions_of_the_loader(check, tool, tmp_path, ways, kind, missing):  
                          stderr=subprocess.DEVNULL)
     assert ran.returncode == (127 if kind else 0) and status == bool(kind)
     assert [(c["kind"], c["subject"], c["missing"]) for c in load_report(out)["causes"]] == told
+
+
+@pytest.mark.parametrize("variable", ["LD_PRELOAD", "LD_AUDIT"])
+def test_what_the_loader_goes_on_without(check, tool, tmp_path, variable):  # noqa: F811
+    prog = build(tmp_path / "prog", "int main(void) { return 0; }")
+    status, report, said = check(prog, env={variable: "libnowhere.so"})
+    told = [("environment-wrong", str(prog), f"{variable}=libnowhere.so", "degraded")]
+    assert [(c["kind"], c["subject"], c["missing"], c["impact"]) for c in report["causes"]] == told and status == 1
+    assert "loads here" in said and report["causes"][0]["words"] is None
+    out = tmp_path / "run.json"
+    subprocess.run([tool, "--no-redact", "--no-repro", "-q", "-o", out, "-E", f"{variable}=libnowhere.so", "--", prog],
+                   timeout=HANGS_AFTER, stderr=subprocess.DEVNULL)
+    assert [(c["kind"], c["subject"], c["missing"], c["impact"]) for c in load_report(out)["causes"]] == told
+    assert check(tmp_path, env={variable: "libnowhere.so"})[0] == 0  # of the environment, not of the files
