@@ -18,6 +18,8 @@
 #include <probes/limits.h>
 #include <probes/proc.h>
 
+static const double SAID_TO_NOBODY = 0.8;
+
 const char **process_env_array(const struct process *process)
 {
     const char **env = xcalloc(process->env.n + 1, sizeof *env);
@@ -477,12 +479,36 @@ static void tell_after(const struct model *model, struct process *teller, struct
         remedies_resolve(teller->suspects[i].cause);
 }
 
+/* What a process said to nobody explains its end as any words do; whether that is what the session ended of, those tell
+ * who sent the words there: they ended badly in their turn, and nothing else came in between. */
+static void mute(struct process *process)
+{
+    for (size_t i = 0; i < process->suspect_count; i++) {
+        struct suspect *suspect = &process->suspects[i];
+
+        if (suspect->at == AT_CRASH || suspect->certain || suspect->cause->confidence <= 0)
+            continue;
+        suspect->muted = true;
+        if (suspect->at == AT_START || suspect->at == AT_DLOPEN || suspect->at == AT_EXECUTION)
+            continue;
+        suspect->unsaid = true;
+        suspect->last_n = process->end_n;
+        if (suspect->cause->confidence > SAID_TO_NOBODY)
+            suspect->cause->confidence = SAID_TO_NOBODY;
+    }
+}
+
 void judge_process(struct model *model, struct process *process)
 {
     enum { TELLERS_MOST = 100 /* a log may have made a chain of a hundred thousand processes */ };
     struct suspect *earlier;
     size_t before, depth = 0;
 
+    if (process->hushed_count && process->ended && process->executed && process_gave_up(process)) {
+        look_at_stderr(model, process);
+        if (process->stderr_null || !judge_is_shell(process->exe)) /* which redirect for one command */
+            model_unhush(process);
+    }
     judge_cred(model, process);
     if (process->executed || process->call_count || process->by_loader)
         judge_load(process, model->live);
@@ -502,6 +528,8 @@ void judge_process(struct model *model, struct process *process)
     judge_settle(process, before);
     if (process == model->first || process->suspect_count)
         judge_system(model, process);
+    if (process->muted)
+        mute(process);
     settle_survived(process);
     settle_sent(process);
     judge_cut_off(process);

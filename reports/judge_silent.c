@@ -363,7 +363,7 @@ static bool went_on(const struct process *other, const struct suspect *suspect)
         return false;
     if ((other->executed && other->exec_n > suspect->last_n) || other->last_work_n > suspect->last_n)
         return true;
-    for (size_t i = 0; i < other->line_count; i++)
+    for (size_t i = 0; i < other->line_count && !other->muted; i++)
         if (other->lines[i].n > suspect->last_n && !may_be_about(other, other->lines[i].text, &text))
             return true;
     for (size_t i = 0; i < other->spoken_count; i++)

@@ -302,6 +302,7 @@ struct process {
     size_t spoken_count, spoken_cap;
     struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
     size_t hushed_count, hushed_cap;
+    bool muted;         /* all that it said went there, and it ended badly: that is in LINES now (model_unhush()) */
     bool provided_for;  /* the shell that started it provides for its failure (judge_shell.c) */
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
     bool stderr_known;  /* the two were looked at */
@@ -431,10 +432,12 @@ bool script_like(const char *path);
 const char *line_finds(const char *line, const char *from, const char *needle);
 /* The line of what a runtime said of the end (process.words) that begins with PREFIX, or NULL. */
 const char *process_last_words(const struct process *process, const char *prefix);
-/* Whether it named NEEDLE in words that it sent to /dev/null. */
 /* As process_says(), of what it has said on standard output. */
 const struct output_line *process_spoke(const struct process *process, const char *needle);
+/* Whether it named NEEDLE in words that it sent to /dev/null. */
 bool process_hushed(const struct process *process, const char *needle);
+/* Those words become PROCESS's lines, where it has no others. */
+void model_unhush(struct process *process);
 /* The noexec mount that the object at PATH stands on, as a log notes it of what the loader said; or NULL. */
 const char *process_mount(const struct process *process, const char *path);
 /* The stack of event number N, or NULL. */

@@ -34,8 +34,10 @@ static void hushed_add(struct process *process, const struct event *event)
 {
     struct output_line *line;
 
-    if (process->hushed_count >= LINES_KEPT / 8)
-        return;
+    if (process->hushed_count >= LINES_KEPT / 4) {
+        free(process->hushed[0].text);
+        memmove(process->hushed, process->hushed + 1, --process->hushed_count * sizeof *process->hushed);
+    }
     line = array_add(&process->hushed, &process->hushed_count, &process->hushed_cap, sizeof *line);
     line->text = xstrndup(event->output.data, event->output.size < 4096 ? event->output.size : 4096);
     line->n = event->n;
@@ -78,33 +80,18 @@ static void spoken(struct process *process, const struct event *event)
     }
 }
 
-void model_output(struct process *process, const struct event *event, bool nowhere)
+/* A write of SIZE bytes need neither begin nor end a line. */
+static void said(struct process *process, const char *p, size_t size, uint64_t n, enum event_by by)
 {
-    const struct event_output *output = &event->output;
-    const char *p = output->data, *end = p + output->size, *newline;
+    const char *end = p + size, *newline;
 
-    if (output->fd == 1 && !nowhere) {
-        spoken(process, event);
-        process->stdout_n = event->n;
-        process->stdout_count++;
-    }
-    if (output->fd != 2)
-        return;
-    if (nowhere) {
-        hushed_add(process, event);
-        return;
-    }
-    if (!process->first_output_n) {
-        process->first_output_n = event->n;
-        process->before_words = process->last_file;
-    }
-    process->last_output_n = event->n;
+    process->last_output_n = n;
     while ((newline = memchr(p, '\n', (size_t)(end - p))) || process->partial_size > OUTPUT_KEPT / 4) {
         if (!newline)
             newline = end;
         process->partial = xrealloc(process->partial, process->partial_size + (size_t)(newline - p) + 1);
         memcpy(process->partial + process->partial_size, p, (size_t)(newline - p));
-        line_add(process, process->partial, process->partial_size + (size_t)(newline - p), event->n, output->by);
+        line_add(process, process->partial, process->partial_size + (size_t)(newline - p), n, by);
         process->partial_size = 0;
         p = newline < end ? newline + 1 : end;
         if (p == end)
@@ -114,9 +101,30 @@ void model_output(struct process *process, const struct event *event, bool nowhe
         process->partial = xrealloc(process->partial, process->partial_size + (size_t)(end - p));
         memcpy(process->partial + process->partial_size, p, (size_t)(end - p));
         process->partial_size += (size_t)(end - p);
-        process->partial_n = event->n;
-        process->partial_by = output->by;
+        process->partial_n = n;
+        process->partial_by = by;
     }
+}
+
+void model_output(struct process *process, const struct event *event, bool nowhere)
+{
+    const struct event_output *output = &event->output;
+
+    if (output->fd == 1 && !nowhere) {
+        spoken(process, event);
+        process->stdout_n = event->n;
+        process->stdout_count++;
+    }
+    if (output->fd != 2)
+        return;
+    if (!process->first_output_n || (!nowhere && !process->last_output_n)) {
+        process->first_output_n = event->n;
+        process->before_words = process->last_file;
+    }
+    if (nowhere)
+        hushed_add(process, event);
+    else
+        said(process, output->data, output->size, event->n, output->by);
 }
 
 void model_flush_output(struct process *process)
@@ -124,6 +132,17 @@ void model_flush_output(struct process *process)
     if (process->partial_size)
         line_add(process, process->partial, process->partial_size, process->partial_n, process->partial_by);
     process->partial_size = 0;
+}
+
+void model_unhush(struct process *process)
+{
+    if (process->muted || !process->hushed_count || process->line_count || process->spoken_count)
+        return;
+    process->muted = true;
+    for (size_t i = 0; i < process->hushed_count; i++)
+        said(process, process->hushed[i].text, strlen(process->hushed[i].text), process->hushed[i].n,
+             process->hushed[i].by);
+    model_flush_output(process);
 }
 
 bool words_name_byte(char c)

@@ -326,3 +326,23 @@ def test_memory_that_could_not_be_reserved(run, cc, words, more):
     result = run("--", "sh", "-c", f"ulimit -v 500000; exec {prog} \"$@\"", "sh", words, *more)
     assert _found(result) == [("resource-limit", "RLIMIT_AS", "fatal")]
     assert run("--", prog, words, *more).causes == []
+
+
+HUSHED = {"cat": ("file-missing", "cat need.bin"),
+          "python": ("file-missing", f"{PYTHON} -c \"open('need.bin')\""),
+          "a pool": ("file-missing", f"{PYTHON} -c \"import multiprocessing as m; m.Pool(1).map(open, ['need.bin'])\""),
+          "node": ("connection-refused", "node -e \"require('net').connect(1)\"")}
+COPED = ["{} 2>/dev/null || true", "{} 2>/dev/null; exit 0", "{} 2>/dev/null; ls / >/dev/null; exit 2", "x=$({} 2>/dev/null); test -n \"$x\" || echo none"]
+
+
+@pytest.mark.parametrize("who", HUSHED)
+@pytest.mark.parametrize("wrapped", ["{} 2>/dev/null", "{} >/dev/null 2>&1 || exit 7"])
+def test_what_is_said_to_nobody_is_what_it_ends_of(run, who, wrapped):
+    kind, command = HUSHED[who]
+    causes = run("--", "sh", "-c", wrapped.format(command)).causes
+    assert [(cause["kind"], cause["impact"]) for cause in causes] == [(kind, "fatal")] and causes[0]["words"]
+
+
+@pytest.mark.parametrize("wrapped", COPED)
+def test_what_is_said_to_nobody_may_be_got_over(run, wrapped):
+    assert run("--", "sh", "-c", wrapped.format(HUSHED["cat"][1])).causes == []
