@@ -32,7 +32,7 @@ bool words_complain(const char *line, int error)
         "not appear", "not contain", "can not", "not there", "isn't", "absent", "nonexist", "unreadable", "accessible",
         "not readable", "not writable", "unavailab", "not available", " is needed",
         /* java.nio.file's exceptions have no more than the path behind them */
-        "nosuchfile", "accessdenied", "notdirectoryexception", "filesystemloop", NULL};
+        "notfound", "nosuchfile", "accessdenied", "notdirectoryexception", "filesystemloop", NULL};
 
     return words_state(line, error) || holds_one_of(line, words);
 }

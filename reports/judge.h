@@ -110,6 +110,9 @@ void judge_skewed_crash(struct process *process, const struct load *load);
 const struct output_line *suspect_called(const struct process *process, const struct suspect *suspect);
 /* PROCESS has said in LINE, which is of that library, that it goes on, or ended of something else that it said then. */
 bool suspect_survived(const struct process *process, const struct suspect *suspect, const struct output_line *line);
+/* PROCESS gives a reason for its end that is neither the symbol of ERROR nor the object that lacks it: java(1) asks one
+ * library after the other for each native method, has none of them for some, and ends of something else. */
+bool judge_ends_of_another(const struct process *process, const struct loader_error *error);
 /* SUSPECT is about a dlopen of FILE that event N told of: whether anything came after it. */
 void suspect_dlopen(struct suspect *suspect, const struct process *process, const char *file, uint64_t n);
 /* The same by a log whose files are not at hand (PATH_NOWHERE). */

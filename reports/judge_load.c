@@ -466,7 +466,7 @@ static void judge_wanted_symbol(struct process *process, const struct maps *maps
 
     if (!last || last->outcome != LOADER_CAUGHT || strncmp(last->format, "undefined symbol", 16) != 0 ||
         call_of(process, last->tid, last->n) || !opened_itself(load, last->object) ||
-        !(jumped || (spoke && nothing_after(process, "", last->last_n))))
+        !(jumped || (spoke && nothing_after(process, "", last->last_n) && !judge_ends_of_another(process, last))))
         return;
     if (judge_told(process, maps, load, last))
         process->suspects[process->suspect_count - 1].last_act = true;

@@ -20,6 +20,7 @@ static const struct {
     {"acct", "CAP_SYS_PACCT"},
     {"adjtimex", "CAP_SYS_TIME"},
     {"bpf", "CAP_BPF"},
+    {"chroot", "CAP_SYS_CHROOT"},
     {"clock_adjtime", "CAP_SYS_TIME"},
     {"clock_settime", "CAP_SYS_TIME"},
     {"delete_module", "CAP_SYS_MODULE"},
@@ -100,7 +101,9 @@ void judge_rights(struct process *process)
     struct finding finding = {.kind = CAUSE_PERMISSION_DENIED,
                               .process = image,
                               .subject = image->exe,
-                              .missing = is(failure, "bind") ? failure->target : judge_right_of(failure),
+                              .missing = (is(failure, "bind") || is(failure, "chroot")) && failure->target
+                                             ? failure->target
+                                             : judge_right_of(failure),
                               .call = failure->desc->name,
                               .error = failure->error,
                               .failure = failure};

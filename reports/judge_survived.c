@@ -4,6 +4,7 @@
  * on without" is none, whatever the program ends of later; nor is a library that is complained of before an exception
  * with a reason of its own. */
 #include "environment.h"
+#include "told.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -126,4 +127,22 @@ bool suspect_survived(const struct process *process, const struct suspect *suspe
     size_t from = behind(process, line);
 
     return from < process->line_count && (shrugs(line->text, suspect) || ends_of_another(process, suspect, from));
+}
+
+bool judge_ends_of_another(const struct process *process, const struct loader_error *error)
+{
+    const char *program = process->exe ? path_base(process->exe) : NULL;
+    bool other = false;
+    struct told told;
+
+    told_by_loader(error, &told);
+    for (size_t i = 0; i < process->line_count && !other; i++) {
+        const char *line = process->lines[i].text;
+        const char *object = error->object ? line_finds(line, line, path_base(error->object)) : NULL;
+
+        other = process->lines[i].n > error->last_n && !object && !(told.symbol && strstr(line, told.symbol)) &&
+                words_own_reason(line, program);
+    }
+    told_deinit(&told);
+    return other;
 }

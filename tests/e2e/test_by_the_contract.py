@@ -74,6 +74,7 @@ FAILING = {
     "a socket's directory": ({"RUNTIME_HOME": "/run/absent"}, [PYTHON, "-c", "import os, socket\nsocket.socket(socket.AF_UNIX)"
                              ".bind(os.environ['RUNTIME_HOME'] + '/a.sock')"], "environment-wrong", "fatal", "RUNTIME_HOME=/run/absent"),
     "a raw socket": ({}, [*NOBODY, "perl", "-e", "socket(S, 2, 3, 1) or die qq{ping: $!\n}"], "permission-denied", "fatal", "CAP_NET_RAW"),
+    "a root of its own": ({}, [*NOBODY, "chroot", "/", "true"], "permission-denied", "fatal", "/"),
     "an exception's name": ({}, [PYTHON, "-c", "import os, sys\nif not os.access('in.csv', 4): sys.exit('java.nio.file.NoSuchFileException: in.csv')"],
                             "file-missing", "fatal", "{top}/in.csv"),
 }

@@ -346,3 +346,28 @@ def test_what_is_said_to_nobody_is_what_it_ends_of(run, who, wrapped):
 @pytest.mark.parametrize("wrapped", COPED)
 def test_what_is_said_to_nobody_may_be_got_over(run, wrapped):
     assert run("--", "sh", "-c", wrapped.format(HUSHED["cat"][1])).causes == []
+
+
+SEEKS = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    void *plug = dlopen("libutil.so.1", RTLD_NOW);
+    if (!dlsym(plug, "Java_none_such"))
+        fprintf(stderr, "%s\n", argv[1]);
+    return 1;
+}
+"""
+
+
+@pytest.mark.parametrize("words", ["Error: Could not load main class Nope\nCaused by: java.lang.ClassNotFoundException: Nope",
+                                   "config.c:3: bad token 'x'"])
+def test_a_symbol_that_was_asked_for_and_another_reason(run, cc, words):
+    cc(SEEKS)
+    assert run("--", "./prog", words).causes == []
+
+
+def test_a_symbol_that_was_asked_for_and_no_reason(run, cc):
+    cc(SEEKS)
+    assert run("--", "./prog", "cannot start").first["missing"] == "Java_none_such"
