@@ -107,6 +107,8 @@ void sandbox_variables(const struct sandbox *sandbox, struct strings *ret);
 
 /* sandbox_check.c: would the copy load, by the shadow loader; causes and tables go to REPORT. */
 void sandbox_check(struct sandbox *sandbox, struct report *report);
+/* Of causes that are one and the same thing the first is kept. */
+void sandbox_drop_repeated(struct report *report);
 /* Whether NAME names a program of the copy. */
 int sandbox_command(const struct sandbox *sandbox, const char *name, struct err *err);
 /* COMMAND, run once under glibctrace with the copy's program in the place of its first word, which was found. The

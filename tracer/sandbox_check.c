@@ -46,9 +46,14 @@ static void check_program(const struct sandbox *sandbox, const struct check_requ
 {
     CLEANUP_FREE char *path = xasprintf("%s/%s", sandbox->dir, file->to);
     const struct load_request asked = {.root = "", .program = path, .cwd = request->cwd, .env = request->env};
+    /* a file that the original's owner does not let be executed is copied as such */
+    const struct check_request executing = {.root = "", .env = request->env, .cwd = request->cwd, .brief = true};
+    const struct elffile *elf = elffile_get("", path);
     struct load *load;
 
-    if (load_create(&asked, &load, NULL) < 0)
+    file->bad = check_execution(&executing, path, elf, false, report) == EXECUTION_REFUSED;
+    elffile_put(elf);
+    if (file->bad || load_create(&asked, &load, NULL) < 0)
         return;
     if (has_fault(load, 0, false)) {
         file->bad = true;
@@ -65,7 +70,7 @@ static bool is_same(const struct cause *a, const struct cause *b)
 }
 
 /* What one library lacks is met again by every other that needs it. */
-static void drop_repeated(struct report *report)
+void sandbox_drop_repeated(struct report *report)
 {
     size_t kept = 0;
 
@@ -122,7 +127,7 @@ void sandbox_check(struct sandbox *sandbox, struct report *report)
         if (sandbox->files[i].what == SANDBOX_PROGRAM)
             check_program(sandbox, &request, &sandbox->files[i], &sandbox->notes, report);
     check_libraries(sandbox, &request, report);
-    drop_repeated(report);
+    sandbox_drop_repeated(report);
 }
 
 /* ---- the run ---- */

@@ -243,8 +243,11 @@ bool sandbox_tell_run(const struct sandbox *sandbox, char *const *command, size_
 
     put_run(command, words, run, libc, good, report);
     put_headline(sandbox, run, good, report);
-    if (run)
+    if (run) { /* what was seen goes before what the check said of the same */
+        report_move_causes(report, run);
+        sandbox_drop_repeated(run);
         report_move_causes(run, report);
+    }
     if (run && !good)
         take_words(run, report);
     return good || !run;

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from broken import mounted
 from conftest import HANGS_AFTER, load_report
 from test_check_archive import apk, rpm_zst
 from test_static import cached_root
@@ -57,11 +58,11 @@ def digest(tree):
 @pytest.fixture
 def sandbox(tool, tmp_path):
     """Runs the subcommand: (its exit status, report.json or None, what it printed)."""
-    def sandbox_(*words, env=None):
+    def sandbox_(*words, env=None, under=()):
         out = tmp_path / "made.json"
         out.unlink(missing_ok=True)
         front = words[:words.index("--")] if "--" in words else words
-        ended = subprocess.run([tool, "sandbox", *front, "--no-redact", "-o", out, *words[len(front):]], capture_output=True,
+        ended = subprocess.run([*under, tool, "sandbox", *front, "--no-redact", "-o", out, *words[len(front):]], capture_output=True,
                                text=True, timeout=HANGS_AFTER, cwd=tmp_path, env=CLEAN | (env or {}))
         return ended.returncode, load_report(out) if out.exists() else None, ended.stdout + ended.stderr
     return sandbox_
@@ -252,6 +253,22 @@ def test_what_would_not_load_is_told(sandbox, cc, tmp_path):
     status, report, said = sandbox(prog, "-o", tmp_path / "copy", "--libc", cached_root("forky"))
     assert status == 1 and [(c["kind"], c["missing"]) for c in report["causes"]] == [("library-missing", "libgone.so.1")], said
     assert report["runs"][0]["proof"] == "modelled" and report["copied"][0]["verdict"] == "would not load"
+
+
+def test_what_was_checked_and_seen_is_told_once(sandbox, cc, tmp_path):
+    lib = cc("int f(void) { return 0; }", "-Wl,-soname,libf.so", name="libf.so")
+    cc("int f(void); int main(void) { return f(); }", lib)
+    lib.unlink()
+    _, report, said = sandbox("prog", "-o", "copy", "--", "prog")
+    (cause,) = report["causes"]
+    assert (cause["kind"], cause["missing"]) == ("library-missing", "libf.so") and cause["evidence"], said
+
+
+def test_where_nothing_may_be_executed(sandbox, cc, tmp_path):
+    prog = cc("int main(void) { return 0; }")
+    (tmp_path / "m").mkdir()
+    status, report, said = sandbox("prog", "-o", "m/copy", under=mounted("noexec", tmp_path / "m", prog))
+    assert (status, [(c["kind"], c["missing"]) for c in report["causes"]]) == (1, [("noexec-mount", f"{tmp_path}/m")]), said
 
 
 def test_a_command_that_fails_is_no_proof(sandbox, cc, tmp_path):
