@@ -89,13 +89,26 @@ static struct fault *symbol_fault(const struct checking *c, const struct object 
     return fault;
 }
 
+/* The library that the version of S is of, a demand of OBJECT's; of what is copied into the program, too, which is
+ * defined there. NULL: it asks for none. */
+static const char *library_of(const struct object *object, const struct elf_symbol *s)
+{
+    if (!s->version || (s->defined && !s->by_copy))
+        return NULL;
+    for (size_t i = 0; !s->file && i < object->elf->need_count; i++)
+        if (strcmp(object->elf->needs[i].name, s->version) == 0)
+            return object->elf->needs[i].file;
+    return s->file;
+}
+
 /* Where the library that a version names has none at all, check_match() takes the symbol, or (as in 2.36) ends the
  * program with a failed assertion. */
 static bool aborts(const struct load *load, const struct object *object, const struct object *found,
                    const struct elf_symbol *s)
 {
-    return load->priv->traits.version_assert && s->version && s->file && !found->elf->has_versym &&
-           loaded_by_name(load, s->file, object->space) == found;
+    const char *library = load->priv->traits.version_assert ? library_of(object, s) : NULL;
+
+    return library && !found->elf->has_versym && loaded_by_name(load, library, object->space) == found;
 }
 
 /* … of which the loader has warned before. */
@@ -119,10 +132,9 @@ static void abort_fault(const struct checking *c, const struct object *object, c
  * elf/dl-version.c asserts that it is, whoever else has the symbol. */
 static const char *unloaded(const struct checking *c, const struct object *object, const struct elf_symbol *s)
 {
-    if (!c->load->priv->traits.needed_assert || c->incomplete || s->defined || !s->version || !s->file ||
-        loaded_by_name(c->load, s->file, object->space))
-        return NULL;
-    return s->file;
+    const char *library = c->load->priv->traits.needed_assert && !c->incomplete ? library_of(object, s) : NULL;
+
+    return library && !loaded_by_name(c->load, library, object->space) ? library : NULL;
 }
 
 static bool is_checked(const struct checking *c, const struct elf_symbol *s)

@@ -35,6 +35,12 @@ static void note(struct report *report, const struct object *object, enum table_
 static void note_demands(struct report *report, const struct object *object)
 {
     const struct elffile *elf = object->elf;
+    bool program = elf->type == ET_EXEC || (elf->dt_flags_1 & DF_1_PIE);
+
+    if (program && elf->needed_count && !elf->interp && !elf->interp_bad)
+        note(report, object, TABLE_WARNING,
+             xasprintf("needs %s, but names no dynamic loader (PT_INTERP): started by itself, nobody loads that for it",
+                       elf->needed[0]));
 
     if (elf->textrel)
         note(report, object, TABLE_WARNING,

@@ -5,6 +5,7 @@
 
 #include <reports/check.h>
 #include <reports/check_archive.h>
+#include <reports/check_python.h>
 #include <reports/check_walk.h>
 
 #include <probes/alloc.h>
@@ -73,6 +74,12 @@ static pid_t process_number(const char *word)
     return digits && digits < 10 && !word[digits] ? atoi(word) : 0;
 }
 
+/* As who opens it would: node, or Python. */
+static bool check_lone_module(const struct check_request *request, const char *path, struct report *report)
+{
+    return check_lone_addon(request, path, report) || check_python_module(request, path, report);
+}
+
 /* On AGAINST, which may be NULL. */
 static int check_one(const struct options *options, const char *word, const char *cwd, const struct offer *against,
                      struct report *report, struct err *err)
@@ -104,7 +111,7 @@ static int check_one(const struct options *options, const char *word, const char
     guest_enter(&guest, path, &request);
     if (S_ISDIR(st.st_mode))
         status = check_tree(&request, path, true, report, err);
-    else if (!(!against && !request.guests && check_lone_addon(&request, path, report)) &&
+    else if (!(!against && !request.guests && check_lone_module(&request, path, report)) &&
              !check_file(&request, path, report))
         status = err_set(err, "%s is neither an ELF file nor a script, nor an archive: there is nothing to load", word);
     guest_deinit(&guest);

@@ -1,6 +1,7 @@
 """`glibctrace check`: symbols that nobody defines, the release that is wanted, rights that a loader heeds."""
 
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -166,3 +167,32 @@ def test_what_the_loader_goes_on_without(check, tool, tmp_path, variable):  # no
                    timeout=HANGS_AFTER, stderr=subprocess.DEVNULL)
     assert [(c["kind"], c["subject"], c["missing"], c["impact"]) for c in load_report(out)["causes"]] == told
     assert check(tmp_path, env={variable: "libnowhere.so"})[0] == 0  # of the environment, not of the files
+
+
+PYTHON = pathlib.Path("/usr/bin/python3").resolve()
+ABI = "cpython-" + PYTHON.name.removeprefix("python").replace(".", "")
+
+
+@pytest.mark.parametrize("name, asks, missing", [
+    (f"x.{ABI}-x86_64-linux-gnu.so", "PyLong_FromLong", None),
+    (f"x.{ABI}-x86_64-linux-gnu.so", "PyNoSuch_Thing", ABI),
+    (f"x.{ABI}-x86_64-linux-gnu.so", "of_another_module", None),
+    ("x.cpython-36m-x86_64-linux-gnu.so", "PyLong_FromLong", ABI),
+    ("x.so", "PyNoSuch_Thing", None),
+])
+def test_module_of_python(check, tmp_path, name, asks, missing):  # noqa: F811
+    """Its name says for which Python it is; that one has what it takes, or no other looks for it."""
+    module = library(tmp_path / "site-packages" / name, f"void *{asks}(long); void *PyInit_x(void) {{ return {asks}(0); }}")
+    status, report, said = check(module, env={"PATH": "/usr/bin:/bin"})
+    assert [(c["kind"], c["subject"], c["missing"]) for c in report["causes"]] == (
+        [("module-abi-mismatch", str(module), missing)] if missing else []), said
+    assert status == bool(missing)
+    if name != "x.so":
+        assert report["files"][0]["what"] == "module" and str(PYTHON) in report["files"][0]["verdict"]
+    shim = tmp_path / "shims" / "python3.6m"  # pyenv's start any Python
+    shim.parent.mkdir()
+    for path in (shim, shim.with_name("python3")):
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    if "36m" in name:
+        assert check(module, env={"PATH": f"{shim.parent}:/usr/bin:/bin"})[0] == 0
