@@ -79,7 +79,7 @@ static int fill_job(const struct verify *verify, const struct verify_check *chec
     ret->quiet_input = check == &verify_test;
     for (size_t i = 1; check == &verify_dap && i < ret->command.n; i++) /* it talks over a port */
         ret->quiet_input |= strncmp(ret->command.v[i], "--listen", 8) == 0;
-    path = verify_find(ret->command.v[0], &ret->looked);
+    path = verify_find(ret->command.v[0], (const char *const *)verify->env, &ret->looked);
     ret->found = path != NULL;
     if (path) {
         free(ret->command.v[0]);

@@ -36,10 +36,10 @@ struct verify_place {
 /* At most MOST of them, names that are declared first; how many. */
 size_t verify_places(const char *text, struct verify_place *ret, size_t most);
 
-/* Where the program NAME is: on PATH, else where `go install` puts programs; malloced. A file that cannot be executed
- * is given where there is no better one. NULL: there is none; LOOKED, where it is not NULL, gets the directories
- * besides PATH, each with what names it behind a tab. */
-char *verify_find(const char *name, struct strings *looked);
+/* Where the program NAME is, by the variables of ENV: on PATH, else where `go install` puts programs; malloced. A file
+ * that cannot be executed is given where there is no better one. NULL: there is none; LOOKED, where it is not NULL,
+ * gets the directories besides PATH, each with what names it behind a tab. */
+char *verify_find(const char *name, const char *const *env, struct strings *looked);
 /* TEXT as words, as sh(1) would take them: quotes and backslashes are known, nothing is expanded. Below zero with ERR
  * where a quote is not closed or there is no word. */
 int verify_words(const char *text, struct strings *ret, struct err *err);

@@ -50,9 +50,10 @@ static void look_in_list(struct seek *seek, const char *list, const char *suffix
 }
 
 /* What `go env -w` wrote (cmd/go/internal/cfg: GOENV, else go/env in the user's configuration directory). */
-static char *env_file(void)
+static char *env_file(const char *const *env)
 {
-    const char *named = getenv("GOENV"), *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    const char *named = env_value(env, "GOENV"), *config = env_value(env, "XDG_CONFIG_HOME"),
+               *home = env_value(env, "HOME");
     CLEANUP_FREE char *path = NULL;
 
     if (named && strcmp(named, "off") == 0)
@@ -67,9 +68,9 @@ static char *env_file(void)
 }
 
 /* The variable NAME as go sees it, malloced; or NULL. */
-static char *go_variable(const char *name, const char *file)
+static char *go_variable(const char *name, const char *const *env, const char *file)
 {
-    const char *value = getenv(name);
+    const char *value = env_value(env, name);
     size_t n = strlen(name);
 
     if (value && *value)
@@ -80,10 +81,10 @@ static char *go_variable(const char *name, const char *file)
     return NULL;
 }
 
-char *verify_find(const char *name, struct strings *looked)
+char *verify_find(const char *name, const char *const *env, struct strings *looked)
 {
     struct seek seek = {.name = name, .looked = looked};
-    const char *path = getenv("PATH"), *home = getenv("HOME");
+    const char *path = env_value(env, "PATH"), *home = env_value(env, "HOME");
     CLEANUP_FREE char *file = NULL, *bin = NULL, *gopath = NULL;
 
     if (strchr(name, '/')) {
@@ -91,9 +92,9 @@ char *verify_find(const char *name, struct strings *looked)
 
         return here ? path_join(here, name) : xstrdup(name); /* the checks have another working directory */
     }
-    file = env_file();
-    bin = go_variable("GOBIN", file);
-    gopath = go_variable("GOPATH", file);
+    file = env_file(env);
+    bin = go_variable("GOBIN", env, file);
+    gopath = go_variable("GOPATH", env, file);
     look_in_list(&seek, path ? path : "/usr/bin:/bin", "", NULL);
     if (bin)
         look_in(&seek, bin, strlen(bin), "GOBIN");

@@ -155,6 +155,14 @@ def test_what_go_said_to_them_is_why_they_fail(verify, module, variable, said):
     assert [cause["missing"] for cause in result.causes] == [f"{variable}={said}"]
 
 
+def test_programs_are_looked_for_where_they_are_told_to_look(verify, module, tools):
+    """-E, as for a command that is launched."""
+    (tools / "gopls").write_text("#!/bin/sh\nexit 5\n")
+    (tools / "gopls").chmod(0o755)
+    result = verify("--only", "lsp", "-E", f"PATH={tools}:{os.environ['PATH']}", module)
+    assert seen(result, "gopls").startswith("ended with status 5"), result.stdout
+
+
 def test_a_directory_where_a_program_is_looked_for(verify, module, tools):
     (tools / "gopls").mkdir()
     result = verify("--only", "lsp", module, path=tools)
