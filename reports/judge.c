@@ -479,6 +479,23 @@ static void tell_after(const struct model *model, struct process *teller, struct
         remedies_resolve(teller->suspects[i].cause);
 }
 
+/* Its standard output was a pipe that is not the session's own. (Programs close it before they end.) */
+static bool is_captured(const struct model *model, const struct process *process)
+{
+    CLEANUP_FREE char *key = xasprintf("captured:%d", (int)process->pid);
+    const struct process *first = model->first;
+    bool own = first && first->has_stdout && process->stdout_ino == first->stdout_ino &&
+               process->stdout_dev == first->stdout_dev;
+
+    if (!model->live)
+        return process->seen && answers_value(process->seen, key);
+    if (!process->has_stdout || !process->stdout_pipe || own)
+        return false;
+    if (process->seen)
+        answers_note(process->seen, key, "yes");
+    return true;
+}
+
 /* What a process said to nobody explains its end as any words do; whether that is what the session ended of, those tell
  * who sent the words there: they ended badly in their turn, and nothing else came in between. */
 static void mute(struct process *process)
@@ -508,6 +525,7 @@ void judge_process(struct model *model, struct process *process)
         look_at_stderr(model, process);
         if (process->stderr_null || !judge_is_shell(process->exe)) /* which redirect for one command */
             model_unhush(process);
+        process->captured = process->muted && is_captured(model, process);
     }
     judge_cred(model, process);
     if (process->executed || process->call_count || process->by_loader)

@@ -8,6 +8,7 @@
 #include "sight.h"
 #include "syscall.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -156,6 +157,44 @@ static bool bare_name(const struct variable *variable, const char *string)
            strcmp(variable->value, string) == 0;
 }
 
+/* PATH is the file of the module NAME ("A::B" is A/B with an ending). */
+static bool is_module_file(const char *path, const char *name, size_t size)
+{
+    CLEANUP_FREE char *file = xcalloc(1, size + 3);
+    size_t n = 0, whole = strlen(path);
+    const char *dot = strrchr(path_base(path), '.');
+
+    file[n++] = '/';
+    for (size_t i = 0; i < size; i++) {
+        bool twice = name[i] == ':' && i + 1 < size && name[i + 1] == ':';
+
+        file[n++] = twice ? '/' : name[i];
+        i += twice;
+    }
+    if (dot)
+        whole = (size_t)(dot - path);
+    return dot && whole >= n && strncmp(path + whole - n, file, n) == 0;
+}
+
+/* PERL5OPT=-MA::B: a module that an option in the value names, and no argument does. */
+static bool names_module(const struct asked *asked, const struct variable *variable)
+{
+    for (const char *p = variable->value; *p; p += strspn(p, " \t")) {
+        size_t n = strcspn(p, " \t");
+        const char *name = p + 2;
+        size_t size = n > 2 && p[0] == '-' && isalpha((unsigned char)p[1]) ? strcspn(name, " \t=") : 0;
+        CLEANUP_FREE char *word = xstrndup(size ? name : "", size);
+        bool typed = false;
+
+        for (size_t i = 1; i < asked->image->argv.n; i++)
+            typed |= strstr(asked->image->argv.v[i], word) != NULL;
+        if (size >= 3 && !typed && is_module_file(asked->path, name, size))
+            return true;
+        p += n;
+    }
+    return false;
+}
+
 static int worth(const struct asked *asked, const struct variable *variable, const char *named, enum variable_fit fit)
 {
     int points = (int)fit * 4;
@@ -222,7 +261,7 @@ static bool search(const struct asked *asked, struct lead *ret)
         if (!variable_of(asked->image->env.v[i], &variable))
             continue;
         consider(asked, &variable, &best, ret);
-        if (best < 0 && !asked->refused && bare_name(&variable, asked->string)) {
+        if (best < 0 && !asked->refused && (bare_name(&variable, asked->string) || names_module(asked, &variable))) {
             best = 0;
             *ret = (struct lead){variable, xstrdup(asked->path), LEAD_ABSENT};
         }

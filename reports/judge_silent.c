@@ -397,6 +397,15 @@ static bool last_of_all(const struct model *model, const struct suspect *suspect
     return true;
 }
 
+/* Who started PROCESS ended as it did, or did not read its output either; a shell that reads that and ends with a
+ * status of its own ("test -n \"$(ls *.zip 2>/dev/null)\"") asked a question. */
+static bool passed_on(const struct process *process)
+{
+    const struct process *up = process->parent ? process_owner(process->parent) : NULL;
+
+    return !up || !up->ended || up->status == process->status || !process->captured;
+}
+
 static void weigh(const struct model *model, struct process *process)
 {
     for (size_t i = 0; i < process->suspect_count; i++) {
@@ -407,7 +416,7 @@ static void weigh(const struct model *model, struct process *process)
             suspect->cause->confidence = 0;
         if (!suspect->unsaid || said_above(process, suspect))
             continue;
-        if (question || !last_of_all(model, suspect))
+        if (question || !last_of_all(model, suspect) || (suspect->muted && !passed_on(process)))
             suspect->cause->confidence = 0;
     }
 }

@@ -259,6 +259,7 @@ static void note_stdout(const struct model *model, struct process *process)
     if (process->has_stdout) {
         process->stdout_dev = st.st_dev;
         process->stdout_ino = st.st_ino;
+        process->stdout_pipe = S_ISFIFO(st.st_mode);
     }
 }
 

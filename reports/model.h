@@ -298,11 +298,13 @@ struct process {
     bool has_stdout; /* what descriptor 1 was when it began: */
     dev_t stdout_dev;
     ino_t stdout_ino;
+    bool stdout_pipe;
     struct output_line *spoken; /* the newest lines on standard output that complain */
     size_t spoken_count, spoken_cap;
     struct output_line *hushed; /* lines written while descriptor 2 was /dev/null: nobody was to read them */
     size_t hushed_count, hushed_cap;
-    bool muted;         /* all that it said went there, and it ended badly: that is in LINES now (model_unhush()) */
+    bool muted;         /* all that it said went there, and it ended badly: that is in LINES now (model_unhush()) … */
+    bool captured;      /* … and another process reads its standard output */
     bool provided_for;  /* the shell that started it provides for its failure (judge_shell.c) */
     bool stderr_null;   /* at its end descriptor 2 was /dev/null */
     bool stderr_known;  /* the two were looked at */

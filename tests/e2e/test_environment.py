@@ -244,3 +244,13 @@ def test_home_of_another_user(run, tmp_path):
         assert (result.first["kind"], result.first["missing"]) == ("environment-wrong", f"HOME={home}")
     else:
         assert result.causes == []
+
+
+@pytest.mark.parametrize("options, module, kind", [
+    ("-MAcme::Nix", "strict", "environment-wrong"), ("-w -Macmenix=x", "strict", "environment-wrong"),
+    ("-w", "Acme::Nix", "file-missing"), ("-MAcme::Nix", "Acme::Nix", "file-missing"),
+], ids=["one", "among others", "an argument's", "an argument's, too"])
+def test_a_module_that_an_option_in_a_value_names(run, options, module, kind):
+    cause = run("-E", f"PERL5OPT={options}", "--", "perl", f"-M{module}", "-e", "1").first
+    assert (cause["kind"], cause["impact"]) == (kind, "fatal")
+    assert cause["missing"].endswith(f"PERL5OPT={options}" if kind == "environment-wrong" else "/Acme/Nix.pm")

@@ -332,7 +332,8 @@ HUSHED = {"cat": ("file-missing", "cat need.bin"),
           "python": ("file-missing", f"{PYTHON} -c \"open('need.bin')\""),
           "a pool": ("file-missing", f"{PYTHON} -c \"import multiprocessing as m; m.Pool(1).map(open, ['need.bin'])\""),
           "node": ("connection-refused", "node -e \"require('net').connect(1)\"")}
-COPED = ["{} 2>/dev/null || true", "{} 2>/dev/null; exit 0", "{} 2>/dev/null; ls / >/dev/null; exit 2", "x=$({} 2>/dev/null); test -n \"$x\" || echo none"]
+COPED = ["{} 2>/dev/null || true", "{} 2>/dev/null; exit 0", "{} 2>/dev/null; ls / >/dev/null; exit 2", "test -n \"$(ls *.zip 2>/dev/null)\"; exit 3",
+         "x=$({} 2>/dev/null); test -n \"$x\" || echo none"]
 
 
 @pytest.mark.parametrize("who", HUSHED)
