@@ -17,9 +17,19 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *absolute(const char *path, const char *cwd)
+/* "..": what it leads to, which links decide. */
+static char *absolute(const char *root, const char *path, const char *cwd)
 {
-    return path[0] == '/' ? xstrdup(path) : path_join(cwd, path);
+    CLEANUP_FREE char *joined = path[0] == '/' ? xstrdup(path) : path_join(cwd, path);
+    struct path_walk walk;
+    char *ret;
+
+    if (!strstr(joined, "/../") && strcmp(path_base(joined), "..") != 0)
+        return steal_pointer(&joined);
+    path_walk(root, "/", joined, NULL, &walk);
+    ret = walk.final ? steal_pointer(&walk.final) : steal_pointer(&joined);
+    path_walk_deinit(&walk);
+    return ret;
 }
 
 /* EXE, as the kernel spells it (proc(5)), is of a file that is gone: where another has its name, that is what would be
@@ -87,11 +97,11 @@ static int check_one(const struct options *options, const char *word, const char
     const char *root = options->root ? options->root : "";
     struct check_request request = {
         .root = root, .env = *root ? NULL : (const char *const *)environ, .cwd = *root ? "/" : cwd, .against = against};
-    CLEANUP_FREE char *path = absolute(word, request.cwd);
+    CLEANUP_FREE char *path = absolute(root, word, request.cwd);
     int archive;
     struct guest guest;
     struct stat st;
-    int error = path_stat(root, path, &st), status = 0;
+    int error = *word ? path_stat(root, path, &st) : -ENOENT, status = 0;
 
     if (error < 0 && !*root && process_number(word)) {
         if (against)
@@ -102,7 +112,7 @@ static int check_one(const struct options *options, const char *word, const char
         return err_set(err, "%s%s is not there; with --against %s what is on this system is checked for that one", root,
                        path, root);
     if (error < 0)
-        return err_errno(err, -error, "%s%s", root, path);
+        return err_errno(err, -error, "%s%s", root, *word ? path : "\"\"");
     archive = S_ISREG(st.st_mode) ? archives_at(root, path) : (int)ARCHIVE_NOT;
     if (archive < 0)
         return err_errno(err, -archive, "%s%s", root, path);

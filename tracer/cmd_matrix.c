@@ -59,6 +59,8 @@ static int open_builds(struct matrix *matrix, const struct options *options, str
         while (n > 1 && path[n - 1] == '/')
             path[--n] = '\0';
         strings_add(&report->argv, xstrdup(word));
+        if (!*word)
+            return err_errno(err, ENOENT, "\"\"");
         if (build_open(&matrix->request, path, &build, err) < 0)
             return -1;
         place = array_add(&matrix->builds, &matrix->build_count, &matrix->build_cap, sizeof *place);

@@ -237,3 +237,14 @@ def test_what_the_kernel_refuses(check, tool, tmp_path, how):  # noqa: F811
                    env={"PATH": "/usr/bin:/bin"})
     if how != "text":  # execvp(3) gives it to a shell
         assert [(c["kind"], c["subject"], c["missing"]) for c in load_report(out)["causes"]] == told
+
+
+def test_names_as_the_kernel_has_them(check, tmp_path):  # noqa: F811
+    """Below ".." is where the links before it lead; an empty name is none."""
+    linked(tmp_path / "real/one/prog", "/nowhere/ld.so")
+    (tmp_path / "link").symlink_to("real/one")
+    status, report, said = check(f"{tmp_path}/link/../one/prog")
+    told, = report["causes"]
+    assert (status, told["subject"], told["chain"]) == (1, f"{tmp_path}/real/one/prog", [f"{tmp_path}/real/one/prog"])
+    status, report, said = check("")
+    assert status == 2 and report is None and "No such file" in said and said.count("\n") == 1
