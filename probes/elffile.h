@@ -72,8 +72,8 @@ struct elffile {
     unsigned type, machine, flags;           /* ET_…, EM_…, e_flags */
     uint64_t entry;
     const char *interp;     /* PT_INTERP, or NULL */
-    bool hollow;            /* no byte of what it would execute is there: debug information alone (objcopy(1)) */
     const char *interp_bad; /* … which the kernel refuses, whatever there is: in words; or NULL. ld.so does not ask. */
+    bool hollow;            /* no byte of what it would execute is there: debug information alone (objcopy(1)) */
     bool dynamic;           /* has PT_DYNAMIC */
     bool dynamic_fixed; /* … where nothing may be written, though ld.so does (DT_DEBUG of elf/rtld.c, addresses) */
     const char *soname; /* or NULL */
