@@ -20,6 +20,7 @@
 #include <probes/alloc.h>
 
 enum { NOT_FOUND = 127, PARENTS_MOST = 64, TRIES_MOST = 3 };
+static const double REPLACED = 0.6;
 
 /* ---- words that name the command in other letters ---- */
 
@@ -397,13 +398,25 @@ static bool last_of_all(const struct model *model, const struct suspect *suspect
     return true;
 }
 
-/* Who started PROCESS ended as it did, or did not read its output either; a shell that reads that and ends with a
- * status of its own ("test -n \"$(ls *.zip 2>/dev/null)\"") asked a question. */
-static bool passed_on(const struct process *process)
+/* Whether who started PROCESS has ended otherwise than it did. */
+static bool is_replaced(const struct process *process)
 {
     const struct process *up = process->parent ? process_owner(process->parent) : NULL;
 
-    return !up || !up->ended || up->status == process->status || !process->captured;
+    return up && up->ended && up->status != process->status;
+}
+
+/* What it said to nobody: a shell that reads its output and ends with a status of its own
+ * ("test -n \"$(ls *.zip 2>/dev/null)\"") asked a question; one that only has such a status may have had another
+ * reason. */
+static void weigh_muted(const struct process *process, struct cause *cause)
+{
+    if (!is_replaced(process))
+        return;
+    if (process->captured)
+        cause->confidence = 0;
+    else if (cause->confidence > REPLACED)
+        cause->confidence = REPLACED;
 }
 
 static void weigh(const struct model *model, struct process *process)
@@ -416,8 +429,10 @@ static void weigh(const struct model *model, struct process *process)
             suspect->cause->confidence = 0;
         if (!suspect->unsaid || said_above(process, suspect))
             continue;
-        if (question || !last_of_all(model, suspect) || (suspect->muted && !passed_on(process)))
+        if (question || !last_of_all(model, suspect))
             suspect->cause->confidence = 0;
+        if (suspect->muted)
+            weigh_muted(process, suspect->cause);
     }
 }
 
