@@ -184,7 +184,7 @@ def test_conversions_are_that_c_librarys_own(sandbox, tmp_path, long):
     try:
         copy = tmp_path / "copy" if long else Path(top, "c")
         status, _, said = sandbox("--root", cached_root("bullseye"), "/usr/bin/iconv", "-o", copy)
-        assert status == 0 and ("GCONV_PATH and LOCPATH" in said) == long, said
+        assert status == 0 and ("GCONV_PATH and LOCPATH" in " ".join(said.split())) == long, said
         for start in (copy / "run",) if long else (copy / "run", copy / "bin/iconv"):
             ended = subprocess.run([start, "-f", "cp1252", "-t", "cp850"], input=b"\xe4", env=CLEAN, capture_output=True)
             assert (ended.returncode, ended.stdout) == (0, b"\x84"), ended
