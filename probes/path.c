@@ -467,6 +467,14 @@ char *path_tidy(const char *root, const char *path)
     return tidy;
 }
 
+char *path_list_next(const char **list)
+{
+    const char *at = *list, *end = at ? strchrnul(at, ':') : NULL;
+
+    *list = end && *end ? end + 1 : NULL;
+    return at ? xstrndup(at, (size_t)(end - at)) : NULL;
+}
+
 char *path_program(const char *list, const char *name)
 {
     for (const char *at = list; at; at = *at ? at + 1 : NULL) {

@@ -74,6 +74,9 @@ char *path_join(const char *directory, const char *name);
  * difference), else as it is; malloced. */
 char *path_tidy(const char *root, const char *path);
 const char *path_base(const char *path);
+/* The next directory of *LIST, a list as PATH is one, which is moved behind it; malloced, "" where there is none
+ * between two colons (the working directory to a shell). NULL, when *LIST is NULL: there was no more. */
+char *path_list_next(const char **list);
 /* The first regular file called NAME that we may execute in the directories of LIST, which are joined by colons, an
  * empty one being the working directory (execvp(3)); malloced. NULL where there is none, or LIST is NULL. */
 char *path_program(const char *list, const char *name);

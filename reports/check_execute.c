@@ -164,21 +164,16 @@ static char *command_of_env(const char *argument)
 /* NAME is searched for as execvp(3) does; *RET: where it is (malloced), or NULL: nowhere. */
 static void search_command(const struct check_request *request, const char *name, char **ret)
 {
-    const char *root = check_root(request);
+    const char *root = check_root(request), *list = check_search_path(request);
 
     *ret = NULL;
-    for (const char *at = check_search_path(request); !*ret; at++) {
-        size_t length = strcspn(at, ":");
-        CLEANUP_FREE char *directory = length ? xstrndup(at, length) : xstrdup(".");
-        CLEANUP_FREE char *within = path_join(request->cwd, directory);
+    for (char *directory; !*ret && (directory = path_list_next(&list)); free(directory)) {
+        CLEANUP_FREE char *within = path_join(request->cwd, *directory ? directory : ".");
         CLEANUP_FREE char *path = path_join(*directory == '/' ? directory : within, name);
         struct stat st;
 
         if (path_stat(root, path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111))
             *ret = steal_pointer(&path);
-        at += length;
-        if (!*at)
-            break;
     }
 }
 

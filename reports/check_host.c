@@ -125,18 +125,14 @@ const char *check_search_path(const struct check_request *request)
 
 void check_host_on_path(struct check_host *host, const struct check_request *request)
 {
-    for (const char *at = check_search_path(request); !host->path; at++) {
-        size_t length = strcspn(at, ":");
-        CLEANUP_FREE char *directory = xstrndup(at, length);
-        CLEANUP_FREE char *path = path_join(directory, "node");
+    const char *list = check_search_path(request);
 
+    for (char *directory; !host->path && (directory = path_list_next(&list)); free(directory)) {
+        CLEANUP_FREE char *path = path_join(directory, "node");
         char *runtime = *directory == '/' ? runtime_at(request, path) : NULL;
 
         if (runtime)
             check_host_init(host, request->root, path, runtime);
-        at += length;
-        if (!*at)
-            break;
     }
 }
 

@@ -134,18 +134,15 @@ void check_tell_script(const char *path, const char *program, struct report *rep
 /* As execvp(3) tries: each directory of PATH. */
 static void tell_path_search(struct made_up *made, const char *name)
 {
-    for (const char *at = check_search_path(made->request);; at++) {
-        size_t length = strcspn(at, ":");
-        CLEANUP_FREE char *directory = length ? xstrndup(at, length) : xstrdup(made->request->cwd);
-        CLEANUP_FREE char *path = path_join(directory, name);
+    const char *list = check_search_path(made->request);
+
+    for (char *directory; (directory = path_list_next(&list)); free(directory)) {
+        CLEANUP_FREE char *path = path_join(*directory ? directory : made->request->cwd, name);
         struct path_walk walk;
 
         path_walk(made->request->root, made->request->cwd, path, NULL, &walk);
         tell_refused(made, path, name, walk.error ? walk.error : EACCES);
         path_walk_deinit(&walk);
-        at += length;
-        if (!*at)
-            return;
     }
 }
 

@@ -25,24 +25,22 @@ static bool is_program(const char *root, const char *path)
  * there (pyenv's), which may start any. */
 static char *on_path(const struct check_request *request, const char *name, bool *shim)
 {
-    for (const char *at = check_search_path(request);; at++) {
-        size_t length = strcspn(at, ":");
-        CLEANUP_FREE char *directory = xstrndup(at, length);
+    const char *list = check_search_path(request);
+    char *found = NULL;
+
+    for (char *directory; !found && (directory = path_list_next(&list)); free(directory)) {
         CLEANUP_FREE char *path = path_join(directory, name);
         struct path_walk walk;
-        char *found = NULL;
 
-        if (*directory == '/') {
-            path_walk(request->root, "/", path, NULL, &walk);
-            if (walk.reason == PATH_OK && is_program(request->root, walk.final ? walk.final : path))
-                found = xstrdup(walk.final ? walk.final : path);
-            *shim |= walk.reason == PATH_OK && !found;
-            path_walk_deinit(&walk);
-        }
-        at += length;
-        if (found || !*at)
-            return found;
+        if (*directory != '/')
+            continue;
+        path_walk(request->root, "/", path, NULL, &walk);
+        if (walk.reason == PATH_OK && is_program(request->root, walk.final ? walk.final : path))
+            found = xstrdup(walk.final ? walk.final : path);
+        *shim |= walk.reason == PATH_OK && !found;
+        path_walk_deinit(&walk);
     }
+    return found;
 }
 
 /* "cpython-311" -> "python3.11" */
